@@ -1,0 +1,58 @@
+"""Every exception and warning of perturbx.
+
+::
+
+    PerturbxError
+    ├── InvalidParameterError (ValueError)     a parameter of ours has a value that it cannot have
+    │   └── BudgetError                        the budget is below what the method needs
+    ├── UnknownParameterError (TypeError)      a keyword that does not exist, often another library's
+    ├── InvalidInputError (ValueError)         X, the background or an image is not what was expected
+    ├── NotFittedError (ValueError)            explain before fit, where fit learns something
+    ├── PredictFnError (RuntimeError)          predict_fn raised, or answered what cannot be explained
+    └── RejectPerturbations (TypeError)        a solver was given perturbations that it cannot read
+
+    PerturbxWarning (UserWarning)
+    └── UnstableModelWarning                   the model answers differently for the same row
+"""
+
+from __future__ import annotations
+
+
+class PerturbxError(Exception):
+    """Whatever perturbx raises on purpose."""
+
+
+class InvalidParameterError(PerturbxError, ValueError):
+    """A parameter has a value that it cannot have."""
+
+
+class BudgetError(InvalidParameterError):
+    """The budget is below what the method needs for this instance."""
+
+
+class UnknownParameterError(PerturbxError, TypeError):
+    """A keyword that the method does not have."""
+
+
+class InvalidInputError(PerturbxError, ValueError):
+    """X, the background, the groups or an image is not what was expected."""
+
+
+class NotFittedError(PerturbxError, ValueError):
+    """``explain`` was called before ``fit``, and the method learns something in ``fit``."""
+
+
+class PredictFnError(PerturbxError, RuntimeError):
+    """``predict_fn`` raised, or answered with something that cannot be explained."""
+
+
+class RejectPerturbations(PerturbxError, TypeError):  # noqa: N818 - a refusal, not a fault
+    """A solver cannot read these perturbations; the message names the sampler that it reads."""
+
+
+class PerturbxWarning(UserWarning):
+    """Whatever perturbx warns of on purpose."""
+
+
+class UnstableModelWarning(PerturbxWarning):
+    """The model gave two answers to one row; standard errors do not include that noise."""

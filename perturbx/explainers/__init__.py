@@ -1,0 +1,1 @@
+"""The methods: recipes of masker, sampler and solver."""

@@ -1,0 +1,1 @@
+"""Bridges to shap, DataFrames and frameworks; heavy imports inside the functions."""

@@ -1,0 +1,1 @@
+"""How a feature is removed: background rows, baselines, noise, superpixels, windows."""

@@ -1,0 +1,130 @@
+"""The contract of a masker: what a user writes, what is learned, what one instance becomes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from perturbx._typing import Coalitions, Noise
+from perturbx.regions import Regions
+
+
+class Removal(ABC):
+    """A masker bound to one instance: turns perturbations into model rows.
+
+    It is small, it pickles (workers receive it), and it changes nothing of itself.
+    """
+
+    rows_per_perturbation: int = 1
+    """How many model rows stand behind one perturbation; their outputs are averaged."""
+
+    has_empty: ClassVar[bool] = True
+    """False where no state has every feature absent (noise)."""
+
+    shares_empty: bool = False
+    """True if the empty state is the same for every instance of the fitted masker."""
+
+    regions: Regions | None = None
+    """Where the features lie, for images, series and volumes."""
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """d."""
+
+    @property
+    @abstractmethod
+    def feature_names(self) -> tuple[str, ...]:
+        """A name for each feature."""
+
+    @property
+    @abstractmethod
+    def data(self) -> Any:
+        """The instance as an explanation shows it: (d,) values, or the image."""
+
+    @property
+    @abstractmethod
+    def row_bytes(self) -> int:
+        """The size of one model row, from which the default batch size follows."""
+
+    @abstractmethod
+    def scratch(self, n_rows: int) -> Any:
+        """A buffer for at most `n_rows` model rows, for `batch` to use again and again."""
+
+    @abstractmethod
+    def batch(self, z: Coalitions | Noise, rows: slice, scratch: Any) -> Any:
+        """The model rows of perturbations `z` (c, d), in the user's container.
+
+        `rows` is a part of ``range(rows_per_perturbation)``: the batch holds that part for each
+        perturbation in turn, ``c * (rows.stop - rows.start)`` rows in all. The batch may live
+        in `scratch`, and is overwritten by the next call; it never is a view of user data.
+        """
+
+    def interpretable(self, z: Coalitions | Noise) -> Coalitions | Noise:
+        """What a solver reads in place of `z`; the same for every instance of a masker."""
+        return z
+
+
+class FittedMasker(ABC):
+    """A masker that has learned what it needs, ready for instances."""
+
+    value_function: str
+    """How features are removed, in words that finish "the model's output with …"."""
+
+    notes: tuple[str, ...] = ()
+    """What a reader should know, such as a background that was cut to a sample."""
+
+    @abstractmethod
+    def check(self, X: Any) -> tuple[Any, bool]:
+        """X as several instances, and whether the user passed a single one; or an error."""
+
+    @abstractmethod
+    def count(self, X: Any) -> int:
+        """How many instances a checked X holds."""
+
+    @abstractmethod
+    def take(self, X: Any, start: int, stop: int) -> Any:
+        """A copy of some instances of a checked X, as a batch for ``predict_fn``."""
+
+    @abstractmethod
+    def bind(self, X: Any, start: int, stop: int) -> list[Removal]:
+        """The removals of some instances of a checked X."""
+
+    @property
+    def chunk(self) -> int:
+        """How many instances are worked on at once, for their shared design."""
+        return 256
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the user said of the columns, before any data was seen.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        Names of the columns of an array.
+    groups : mapping of str to sequence, or None
+        Columns (by name or position) that are one feature, under one name.
+    """
+
+    names: Sequence[str] | None = None
+    groups: Mapping[str, Sequence[str | int]] | None = None
+
+
+class Masker(ABC):
+    """Says how a feature is removed. A frozen dataclass whose fields are its settings."""
+
+    reads: ClassVar[Literal["coalitions", "noise"]] = "coalitions"
+    """Which perturbations it can apply."""
+
+    needs_fit: ClassVar[bool] = False
+    """True if `fit` learns from X, so that X is needed before the first instance."""
+
+    @abstractmethod
+    def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedMasker:
+        """Learn from X (None if the user gave none) what removal needs."""

@@ -1,0 +1,83 @@
+"""What is tried (`Perturbations`), and what the model answered to it (`Evaluations`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
+
+
+@dataclass(frozen=True, eq=False)
+class Perturbations:
+    """A design: m perturbations of d features, shared by every instance with those features.
+
+    Parameters
+    ----------
+    z : (m, d) array
+        bool: coalitions, True = the feature is present. float: noise, in units of each
+        feature's scale.
+    weights : (m,) array
+        What makes the sampled perturbations stand for all of them; only ratios matter.
+    unit : (m,) int array
+        Perturbations drawn together share a number (a coalition and its complement, a chain):
+        errors are clustered by it. Numbers never decrease along the design.
+    complete : bool
+        True if z holds every coalition but the empty and the full one, once each.
+    """
+
+    z: Coalitions | Noise
+    weights: Floats
+    unit: Ints
+    complete: bool = False
+
+    def __post_init__(self) -> None:
+        m = len(self.z)
+        if self.z.ndim != 2 or self.weights.shape != (m,) or self.unit.shape != (m,):
+            raise ValueError(
+                "Perturbations need z (m, d), weights (m,) and unit (m,): got shapes "
+                f"{self.z.shape}, {self.weights.shape} and {self.unit.shape}."
+            )
+        if self.z.dtype not in (np.bool_, np.float64):
+            raise TypeError(f"z must be bool or float64, got {self.z.dtype}.")
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    @property
+    def n_features(self) -> int:
+        return int(self.z.shape[1])
+
+    @property
+    def is_coalitions(self) -> bool:
+        """True if z says present or absent, False if it is noise."""
+        return bool(self.z.dtype == np.bool_)
+
+    @property
+    def coalitions(self) -> NDArray[np.bool_]:
+        """z, for a reader that knows that it is bool."""
+        return self.z.astype(bool, copy=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluations:
+    """The answers to a design, all that a solver ever sees.
+
+    Parameters
+    ----------
+    perturbations : Perturbations
+        m perturbations of d features.
+    outputs : (m, n, k) array
+        The (linked) model output of each perturbation, for each instance and output.
+    full : (n, k) array
+        The output with every feature present: the model's answer to the instance itself.
+    empty : (n, k) array
+        The output with every feature absent; NaN where the masker has no such state (noise).
+    """
+
+    perturbations: Perturbations
+    outputs: Outputs
+    full: Floats
+    empty: Floats

@@ -1,0 +1,1 @@
+"""Pictures of an explanation (extra `plots`: matplotlib)."""

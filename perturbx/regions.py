@@ -1,0 +1,90 @@
+"""Where the features of an array-like instance lie: a label map, or a set of windows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints, Segments
+
+
+class Regions(ABC):
+    """The positions (pixels, time steps, voxels) that each feature covers."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """The spatial shape of the instance, channels left out."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many features there are."""
+
+    @abstractmethod
+    def heatmap(self, scores: Floats) -> Floats:
+        """Scores (d,) as a map over the positions; NaN where no feature lies."""
+
+    @abstractmethod
+    def cover(self, feature: int) -> NDArray[np.bool_]:
+        """The positions of one feature, as a bool array of `shape`."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap(Regions):
+    """Regions that do not overlap: `segments` holds labels 0..K-1, one for each position."""
+
+    segments: Segments
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.segments.shape
+
+    def __len__(self) -> int:
+        return int(self.segments.max()) + 1
+
+    def heatmap(self, scores: Floats) -> Floats:
+        return np.asarray(scores, dtype=np.float64)[self.segments]
+
+    def cover(self, feature: int) -> NDArray[np.bool_]:
+        return np.asarray(self.segments == feature)
+
+
+@dataclass(frozen=True, eq=False)
+class WindowGrid(Regions):
+    """Boxes of one size, possibly overlapping: `starts` (d, n_axes) are their first corners."""
+
+    starts: Ints
+    size: tuple[int, ...]
+    extent: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.extent
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def box(self, feature: int) -> tuple[slice, ...]:
+        """The slices that cut one window out of the instance."""
+        return tuple(
+            slice(int(a), min(int(a) + s, e))
+            for a, s, e in zip(self.starts[feature], self.size, self.extent, strict=True)
+        )
+
+    def heatmap(self, scores: Floats) -> Floats:
+        """Each position gets the mean over the windows that cover it."""
+        total, count = np.zeros(self.extent), np.zeros(self.extent)
+        for feature, score in enumerate(np.asarray(scores, dtype=np.float64)):
+            total[self.box(feature)] += score
+            count[self.box(feature)] += 1
+        return np.asarray(
+            np.divide(total, count, out=np.full(self.extent, np.nan), where=count > 0)
+        )
+
+    def cover(self, feature: int) -> NDArray[np.bool_]:
+        covered = np.zeros(self.extent, dtype=bool)
+        covered[self.box(feature)] = True
+        return covered

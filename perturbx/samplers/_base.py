@@ -1,0 +1,41 @@
+"""The contract of a sampler."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from perturbx.perturbations import Perturbations
+
+
+class Sampler(ABC):
+    """Says which perturbations are tried. Pure combinatorics: it never sees data or model.
+
+    A sampler is a frozen dataclass whose fields are its settings. The explainer calls `draw`
+    once a round. The same arguments and the same state of `rng` give the same design.
+    """
+
+    @abstractmethod
+    def minimum(self, n_features: int) -> int:
+        """The fewest perturbations from which a solver can say anything."""
+
+    @abstractmethod
+    def default(self, n_features: int) -> int:
+        """How many perturbations are worth trying when the user sets no budget."""
+
+    @abstractmethod
+    def draw(
+        self,
+        n_features: int,
+        n: int,
+        rng: np.random.Generator,
+        drawn: Perturbations | None = None,
+    ) -> Perturbations:
+        """At most `n` perturbations in all (never more; fewer only where no more make sense).
+
+        With `drawn`, the result begins with exactly those perturbations, in their order, and
+        goes on with new ones; weights are those of the whole. `n` is then the new total.
+        The empty and the full coalition are not part of a design: the game always knows them.
+        `n` is at least ``minimum(n_features)``; the explainer has seen to that.
+        """

@@ -1,0 +1,64 @@
+"""The contract of a solver, and what it answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from perturbx._typing import Floats
+from perturbx.perturbations import Evaluations
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Scores of n instances, d features and k outputs.
+
+    Parameters
+    ----------
+    values : (n, d, k) array
+        The scores.
+    standard_errors : (n, d, k) array
+        The error that comes from having tried only some perturbations; NaN where too few were
+        drawn to know, `floor` where all of them were.
+    base : (n, k) array
+        What the scores are added to: the empty output, or the intercept of a local fit.
+    degrees_of_freedom : float
+        Of the t distribution behind the intervals; inf for the normal.
+    fidelity : (n, k) array or None
+        Weighted R2 of the local fit, where there is one.
+    effective_samples : float or None
+        (sum of weights)^2 / sum of squared weights, where there is a local fit.
+    """
+
+    values: Floats
+    standard_errors: Floats
+    base: Floats
+    degrees_of_freedom: float = np.inf
+    fidelity: Floats | None = None
+    effective_samples: float | None = None
+
+
+class Solver(ABC):
+    """Reads the model's answers. Pure algebra: it never sees the model and draws nothing.
+
+    A solver is a frozen dataclass whose fields are its settings. The same evaluations give the
+    same solution. Perturbations that it cannot read are refused with `RejectPerturbations`,
+    naming the sampler that it reads.
+    """
+
+    additive: bool = False
+    """True if base + sum of the scores promises to be the full output."""
+
+    @abstractmethod
+    def solve(self, evaluations: Evaluations) -> Solution:
+        """Scores with standard errors, for all instances and outputs at once."""
+
+
+def floor(evaluations: Evaluations) -> Floats:
+    """(n, 1, k): the standard error of exact arithmetic, 1e-12 of the largest output."""
+    largest = np.maximum(np.abs(evaluations.full), np.abs(np.nan_to_num(evaluations.empty)))
+    if len(evaluations.outputs):
+        largest = np.maximum(largest, np.abs(evaluations.outputs).max(axis=0))
+    return np.asarray(1e-12 * largest[:, None, :])
