@@ -1,0 +1,324 @@
+"""Games whose Shapley values are known: what the accuracy and coverage benchmarks are judged by.
+
+A game is v(Z), a bool matrix of coalitions (m, d) to m values. Tree ensembles have interventional
+TreeSHAP as truth (needs ``shap``), support vector machines and products have closed forms, small
+networks are enumerated and larger ones are measured with a million evaluations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import combinations
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Values = np.ndarray
+BACKGROUND_ROWS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """A set function on d features with its Shapley values, and the model behind it, if any."""
+
+    v: Callable[[Values], Values]
+    phi: Values
+    predict: Callable[[Values], Values] | None = None
+    x: Values | None = None
+    background: Values | None = None
+
+    @property
+    def d(self) -> int:
+        return len(self.phi)
+
+
+# ---------------------------------------------------------------- values of a masked model
+
+
+def masked_mean(
+    predict: Callable[[Values], Values], x: Values, background: Values, Z: Values
+) -> Values:
+    """v(S): the mean of predict over the background, the features of S set to those of x."""
+    block = max(1, 200_000 // len(background))
+    means = []
+    for start in range(0, len(Z), block):
+        z = Z[start : start + block]
+        rows = np.where(z[:, None, :], x, background).reshape(-1, len(x))
+        means.append(predict(rows).reshape(len(z), -1).mean(axis=1))
+    return np.concatenate(means)
+
+
+def model_game(predict: Any, x: Values, background: Values, phi: Values) -> Game:
+    return Game(partial(masked_mean, predict, x, background), phi, predict, x, background)
+
+
+# ---------------------------------------------------------------- data
+
+
+def sklearn_data(name: str) -> tuple[Values, Values]:
+    from sklearn import datasets
+
+    bunch = getattr(datasets, f"load_{name}")()
+    return np.asarray(bunch.data, float), np.asarray(bunch.target, float)
+
+
+def shap_data(name: str) -> tuple[Values, Values]:
+    import shap
+
+    X, y = getattr(shap.datasets, name)()
+    return np.asarray(X, float), np.asarray(y, float)
+
+
+def file_data(name: str, folder: Path) -> tuple[Values, Values]:
+    """adult, nhanes or communities, from the files that `shap.datasets` downloads."""
+    import pandas as pd
+
+    if name == "adult":
+        table = pd.read_csv(folder / "adult.data", header=None, skipinitialspace=True)
+        table = table.drop(columns=[2, 3])
+        y = (table.pop(14) == ">50K").to_numpy(float)
+        columns = [
+            c if pd.api.types.is_numeric_dtype(c) else c.astype("category").cat.codes
+            for _, c in table.items()
+        ]
+        return np.column_stack(columns).astype(float), y
+    if name == "nhanes":
+        X = pd.read_csv(folder / "NHANESI_subset_X.csv").iloc[:, 1:]
+        y = pd.read_csv(folder / "NHANESI_subset_y.csv")["y"]
+        return X.fillna(X.median()).to_numpy(float), y.to_numpy(float)
+    raw = pd.read_csv(folder / "CommViolPredUnnormalizedData.txt", na_values="?")
+    raw = raw[raw.iloc[:, -2].notna()]
+    return raw.iloc[:, 5:-18].dropna(axis=1).to_numpy(float), raw.iloc[:, -2].to_numpy(float)
+
+
+FILES = ("adult", "nhanes", "communities")
+
+
+@lru_cache(maxsize=None)
+def data(name: str, folder: Path | None = None) -> tuple[Values, Values]:
+    if name in FILES:
+        if folder is None:
+            raise ValueError(f"the game {name!r} needs --data, the folder of its file.")
+        return file_data(name, folder)
+    return sklearn_data(name) if "60" not in name else shap_data(name)
+
+
+def instance(X: Values, seed: int) -> tuple[Values, Values]:
+    """An instance to explain and background rows, drawn by the seed."""
+    rows = np.random.default_rng(seed).permutation(len(X))[: BACKGROUND_ROWS + 1]
+    return X[rows[0]], X[rows[1:]]
+
+
+# ---------------------------------------------------------------- tree ensembles
+
+
+@lru_cache(maxsize=None)
+def tree_model(name: str, kind: str, folder: Path | None) -> Any:
+    from sklearn import ensemble
+
+    X, y = data(name, folder)
+    keep = np.random.default_rng(0).permutation(len(X))[:4000]
+    if kind == "boosted":
+        model = ensemble.GradientBoostingRegressor(
+            n_estimators=100, max_depth=4, subsample=0.7, random_state=0
+        )
+    else:
+        model = ensemble.RandomForestRegressor(50, min_samples_leaf=3, random_state=0)
+        y = (y == y.max()).astype(float) if len(np.unique(y)) < 20 else y
+    return model.fit(X[keep], y[keep])
+
+
+def tree_game(name: str, seed: int, kind: str = "boosted", folder: Path | None = None) -> Game:
+    """A tree ensemble; truth is interventional TreeSHAP (Lundberg et al., 2020)."""
+    import shap
+
+    model = tree_model(name, kind, folder)
+    x, background = instance(data(name, folder)[0], seed)
+    explainer = shap.TreeExplainer(model, background, feature_perturbation="interventional")
+    phi = np.asarray(explainer.shap_values(x[None], check_additivity=False)).reshape(-1)
+    return model_game(model.predict, x, background, phi)
+
+
+# ---------------------------------------------------------------- products and closed forms
+
+
+def product_shapley(present: Values, absent: Values, weights: Values) -> Values:
+    """Shapley values of sum_j weights_j prod_i (present_ji or absent_ji), by Gauss-Legendre.
+
+    phi_i is the integral over t in [0, 1] of the derivative of the multilinear extension
+    (Owen, 1972): exact with d/2 + 1 nodes.
+    """
+    d = present.shape[1]
+    nodes, node_weights = np.polynomial.legendre.leggauss(d // 2 + 1)
+    phi = np.zeros(d)
+    gap = present - absent
+    for t, weight in zip((nodes + 1) / 2, node_weights / 2, strict=True):
+        factors = absent + t * gap
+        ones = np.ones((len(factors), 1))
+        before = np.cumprod(np.hstack([ones, factors[:, :-1]]), axis=1)
+        after = np.cumprod(np.hstack([ones, factors[:, :0:-1]]), axis=1)[:, ::-1]
+        phi += weight * (weights[:, None] * before * after * gap).sum(axis=0)
+    return phi
+
+
+def svr_game(name: str, seed: int) -> Game:
+    """An RBF support vector machine: a sum of products over features, so truth is closed."""
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVR
+
+    X, y = data(name)
+    X = StandardScaler().fit_transform(X)
+    y = (y - y.mean()) / y.std()
+    gamma = 1 / X.shape[1]
+    model = SVR(C=1.0, gamma=gamma).fit(X, y)
+    x, background = instance(X, seed)
+    background = background[:20]
+    S, a = model.support_vectors_, model.dual_coef_[0]
+    present = np.exp(-gamma * (x - S) ** 2)
+    phi = np.mean(
+        [product_shapley(present, np.exp(-gamma * (b - S) ** 2), a) for b in background], axis=0
+    )
+    return model_game(model.predict, x, background, phi)
+
+
+def product_game(seed: int, d: int = 16) -> Game:
+    """v(S) = product of random factors: interactions of every order."""
+    factors = np.random.default_rng(seed).uniform(0.3, 2, (1, d))
+    phi = product_shapley(factors, np.ones((1, d)), np.ones(1))
+    return Game(lambda Z: np.prod(np.where(Z, factors, 1.0), axis=1), phi)
+
+
+def unanimity_game(seed: int, d: int = 24, terms: int = 40) -> Game:
+    """A sum of random ANDs of 1 to 5 features (Harsanyi dividends)."""
+    rng = np.random.default_rng(seed)
+    members = np.zeros((terms, d), bool)
+    for row in members:
+        row[rng.choice(d, rng.integers(1, 6), replace=False)] = True
+    dividend = rng.normal(size=terms)
+    phi = (dividend / members.sum(axis=1)) @ members
+
+    def v(Z: Values) -> Values:
+        return np.asarray((~Z @ members.T.astype(np.float32) == 0) @ dividend)
+
+    return Game(v, phi)
+
+
+def and_game(seed: int, d: int = 16, size: int = 6) -> Game:
+    """One AND of six features: rarely seen, so the hardest game for an error bar."""
+    members = np.random.default_rng(seed).choice(d, size, replace=False)
+    phi = np.zeros(d)
+    phi[members] = 1 / size
+    return Game(lambda Z: Z[:, members].all(axis=1).astype(float), phi)
+
+
+def linear_game(seed: int, d: int = 20) -> Game:
+    slopes = np.random.default_rng(seed).normal(size=d)
+    slopes[:4] = 0
+    return Game(lambda Z: Z @ slopes + 3.0, slopes)
+
+
+# ---------------------------------------------------------------- networks
+
+
+@lru_cache(maxsize=None)
+def network(name: str) -> Any:
+    from sklearn.neural_network import MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X, y = data(name)
+    y = (y - y.mean()) / y.std()
+    net = MLPRegressor(hidden_layer_sizes=(32, 16), activation="tanh", max_iter=800, random_state=0)
+    return make_pipeline(StandardScaler(), net).fit(X, y)
+
+
+def exact_shapley(v: Callable[[Values], Values], d: int) -> Values:
+    """Shapley values by enumeration of all 2^d coalitions."""
+    Z = (np.arange(2**d)[:, None] >> np.arange(d) & 1).astype(bool)
+    values, sizes = v(Z), Z.sum(axis=1)
+    weight_in = np.array([0.0] + [1 / (d * comb(d - 1, s - 1)) for s in range(1, d + 1)])
+    weight_out = np.array([1 / (d * comb(d - 1, s)) for s in range(d)] + [0.0])
+    signed = np.where(Z, weight_in[sizes][:, None], -weight_out[sizes][:, None])
+    return np.asarray(values @ signed)
+
+
+def permutation_shapley(
+    v: Callable[[Values], Values], d: int, chains: int, rng: np.random.Generator
+) -> Values:
+    """Shapley values by antithetic permutation chains: unbiased, with error ~ 1 / chains."""
+    phi = np.zeros(d)
+    for _ in range(0, chains, 100):
+        order = rng.permuted(np.tile(np.arange(d), (100, 1)), axis=1)
+        for walk in (order, order[:, ::-1]):
+            rank = np.argsort(walk, axis=1)
+            Z = rank[:, None, :] < np.arange(d + 1)[None, :, None]
+            steps = np.diff(v(Z.reshape(-1, d)).reshape(100, d + 1), axis=1)
+            np.add.at(phi, walk, steps)
+    return phi / (2 * chains)
+
+
+def network_game(name: str, seed: int, folder: Path | None = None) -> Game:
+    """A tanh network: enumerated up to 13 features, else 1e6 evaluations (error about 1e-5)."""
+    model = network(name)
+    x, background = instance(data(name)[0], seed)
+    background = background[:10]
+    game = model_game(model.predict, x, background, np.zeros(len(x)))
+    if game.d <= 13:
+        phi = exact_shapley(game.v, game.d)
+    else:
+        phi = permutation_shapley(game.v, game.d, 4000, np.random.default_rng(seed))
+    return model_game(model.predict, x, background, phi)
+
+
+# ---------------------------------------------------------------- the list
+
+
+def games(folder: Path | None = None) -> dict[str, Callable[[int], Game]]:
+    """Every game by name, as a function of the seed that draws its instance."""
+    found: dict[str, Callable[[int], Game]] = {
+        "diabetes": partial(tree_game, "diabetes"),
+        "diabetes forest": partial(tree_game, "diabetes", kind="forest"),
+        "breast cancer": partial(tree_game, "breast_cancer"),
+        "breast cancer forest": partial(tree_game, "breast_cancer", kind="forest"),
+        "wine": partial(tree_game, "wine"),
+        "digits forest": partial(tree_game, "digits", kind="forest"),
+        "corrgroups60": partial(tree_game, "corrgroups60"),
+        "independentlinear60": partial(tree_game, "independentlinear60"),
+        "SVR diabetes": partial(svr_game, "diabetes"),
+        "SVR breast cancer": partial(svr_game, "breast_cancer"),
+        "network wine": partial(network_game, "wine"),
+        "network breast cancer": partial(network_game, "breast_cancer"),
+        "product16": product_game,
+        "unanimity24": unanimity_game,
+        "and6": and_game,
+        "linear20": linear_game,
+    }
+    if folder is not None:
+        found |= {name: partial(tree_game, name, folder=folder) for name in FILES}
+    return found
+
+
+def brute_force_check(d: int = 6) -> float:
+    """The largest gap between `exact_shapley` and the sum over subsets, on a random game."""
+    worth = {
+        frozenset(s): value
+        for size in range(d + 1)
+        for s, value in zip(
+            combinations(range(d), size),
+            np.random.default_rng(size).normal(size=comb(d, size)),
+            strict=True,
+        )
+    }
+
+    def v(Z: Values) -> Values:
+        return np.array([worth[frozenset(np.flatnonzero(z).tolist())] for z in Z])
+
+    phi = np.zeros(d)
+    for subset, value in worth.items():
+        for i in set(range(d)) - subset:
+            phi[i] += (worth[subset | {i}] - value) / (d * comb(d - 1, len(subset)))
+    return float(np.abs(phi - exact_shapley(v, d)).max())
