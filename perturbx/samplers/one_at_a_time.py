@@ -1,0 +1,45 @@
+"""Each feature absent alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perturbx.perturbations import Perturbations
+from perturbx.samplers._base import Sampler
+
+
+@dataclass(frozen=True)
+class OneAtATime(Sampler):
+    """Row i has every feature present but feature i: occlusion, or leave one out.
+
+    Zeiler & Fergus (ECCV 2014, section 4.2) slide a window over an image; each window is one
+    feature here. Always d rows, whatever `n`; nothing is random. With one feature, its only row
+    is the empty coalition.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.samplers import OneAtATime
+    >>> OneAtATime().draw(3, 3, np.random.default_rng(0)).z.astype(int)
+    array([[0, 1, 1],
+           [1, 0, 1],
+           [1, 1, 0]])
+    """
+
+    def minimum(self, n_features: int) -> int:
+        return n_features
+
+    def default(self, n_features: int) -> int:
+        return n_features
+
+    def draw(
+        self,
+        n_features: int,
+        n: int,
+        rng: np.random.Generator,
+        drawn: Perturbations | None = None,
+    ) -> Perturbations:
+        z = ~np.eye(n_features, dtype=bool)
+        return Perturbations(z, np.ones(n_features), np.arange(n_features))

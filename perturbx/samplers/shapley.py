@@ -1,0 +1,209 @@
+"""Coalitions for Shapley values: complementary pairs, without replacement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import binom
+
+from perturbx._typing import Coalitions, Floats, Ints
+from perturbx.perturbations import Perturbations
+from perturbx.samplers._base import Sampler
+
+
+@dataclass(frozen=True)
+class ShapleyCoalitions(Sampler):
+    """Pairs {S, complement of S}, without replacement, every coalition size equally likely.
+
+    Sizes are drawn in proportion to the leverage scores of the Kernel SHAP regression (Musco &
+    Witter, "Provably accurate Shapley value estimation via leverage score sampling", ICLR 2025,
+    Algorithm 1), which gives each size the same share; a size whose share reaches the number of
+    its coalitions is taken whole. Pairing removes the even part of a game, on which Shapley
+    values do not depend (Covert & Lee, AISTATS 2021, section 4.2). The weights are those of the
+    Shapley kernel (Lundberg & Lee, NeurIPS 2017, Theorem 2), stratified by size, and have mean 1.
+
+    Both members of a pair lie next to each other and share their ``unit``. When ``n`` allows
+    all 2**d - 2 coalitions, the design is complete. One feature has no coalition but the empty
+    and the full one: its design is empty, and complete.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.samplers import ShapleyCoalitions
+    >>> design = ShapleyCoalitions().draw(10, 40, np.random.default_rng(0))
+    >>> design.z.shape, bool((design.z[0::2] == ~design.z[1::2]).all())
+    ((40, 10), True)
+    >>> ShapleyCoalitions().draw(3, 100, np.random.default_rng(0)).complete
+    True
+    """
+
+    def minimum(self, n_features: int) -> int:
+        """As many pairs as features: with fewer, the regression is not determined."""
+        return 2 * min(n_features, _n_pairs(n_features))
+
+    def default(self, n_features: int) -> int:
+        return 2 * min(n_features + 1024, _n_pairs(n_features))
+
+    def draw(
+        self,
+        n_features: int,
+        n: int,
+        rng: np.random.Generator,
+        drawn: Perturbations | None = None,
+    ) -> Perturbations:
+        before = np.zeros((0, n_features), dtype=bool) if drawn is None else drawn.coalitions
+        n_pairs = min(n // 2, _n_pairs(n_features))
+        for _ in range(_MOST_REDRAWS):
+            members = _continue(before[0::2], n_pairs, rng)
+            if _is_determined(members):
+                break
+        # Which member comes first is a coin toss, so that neither is the smaller one as a rule.
+        fresh = members[len(before) // 2 :]
+        fresh = fresh ^ (rng.random((len(fresh), 1)) < 0.5)
+        first = np.concatenate([before[0::2], fresh])
+        return Perturbations(
+            z=np.stack([first, ~first], axis=1).reshape(-1, n_features),
+            weights=np.repeat(_weights(members), 2),
+            unit=np.repeat(np.arange(len(first)), 2),
+            complete=len(first) == _n_pairs(n_features),
+        )
+
+
+_MOST_REDRAWS = 200
+
+
+def _n_pairs(d: int) -> int:
+    """How many pairs there are, the one of the empty and the full coalition left out."""
+    return int(2 ** (d - 1)) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Strata:
+    """The pairs of d features by the size of their smaller member, 1 to d // 2."""
+
+    size: Ints
+    count: Ints
+    is_half: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, d: int) -> _Strata:
+        size = np.arange(1, d // 2 + 1)
+        is_half = 2 * size == d
+        # Past 2**53 no number of pairs that fits into memory comes near.
+        count = np.minimum(np.rint(binom(d, size)), 2.0**53).astype(np.intp)
+        return cls(size, np.where(is_half, count // 2, count), is_half)
+
+    def quota(self, half_steps: int) -> Ints:
+        """Pairs of each size at `half_steps` / 2 pairs a size, rounded to the nearest.
+
+        Where both members have one size, half as many pairs hold as many coalitions.
+        """
+        step = np.where(self.is_half, (half_steps + 2) // 4, (half_steps + 1) // 2)
+        return np.minimum(step, self.count)
+
+    def allocate(self, n_pairs: int, taken: Ints, rng: np.random.Generator) -> Ints:
+        """How many pairs of each size, `n_pairs` in all and never fewer than `taken`.
+
+        This is Webster's rule: what it gives to a size never falls as `n_pairs` grows, so a
+        design that is continued has the sizes of a design that is drawn at once. Ties, which
+        are all that a share can be off by, are broken by lot.
+        """
+        low, high = 0, 4 * n_pairs + 4
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.quota(middle).sum() <= n_pairs else (low, middle)
+        quota = np.maximum(self.quota(low), taken)
+        tied = np.flatnonzero(self.quota(low + 1) > quota)
+        short = max(n_pairs - int(quota.sum()), 0)
+        quota[rng.permutation(tied)[:short]] += 1
+        return quota
+
+
+def _continue(before: Coalitions, n_pairs: int, rng: np.random.Generator) -> Coalitions:
+    """The smaller members of `n_pairs` different pairs, those of `before` first."""
+    d = before.shape[1]
+    strata = _Strata.of(d)
+    before = _smaller(before)
+    taken = np.bincount(before.sum(axis=1), minlength=d // 2 + 1)[1:]
+    wanted = strata.allocate(n_pairs, taken, rng) - taken
+    seen = set(_keys(before))
+    parts = [before]
+    for i in np.flatnonzero(wanted):
+        share = (taken[i] + wanted[i]) / strata.count[i]
+        parts.append(_draw_size(d, int(strata.size[i]), int(wanted[i]), share > 0.25, seen, rng))
+    return np.concatenate(parts)
+
+
+def _draw_size(
+    d: int, size: int, k: int, listed: bool, seen: set[bytes], rng: np.random.Generator
+) -> Coalitions:
+    """`k` new coalitions of one size, uniformly; what is drawn joins `seen`."""
+    found = np.zeros((0, d), dtype=bool)
+    while len(found) < k:
+        if listed:
+            candidates = rng.permutation(_smaller(_all_of_size(d, size)))
+        else:
+            candidates = np.tile(np.arange(d) < size, (k - len(found), 1))
+            candidates = _smaller(rng.permuted(candidates, axis=1))
+        found = np.concatenate([found, candidates[_unseen(candidates, seen, k - len(found))]])
+    return found
+
+
+def _unseen(candidates: Coalitions, seen: set[bytes], at_most: int) -> list[int]:
+    kept: list[int] = []
+    for i, key in enumerate(_keys(candidates)):
+        if len(kept) == at_most:
+            break
+        if key not in seen:
+            seen.add(key)
+            kept.append(i)
+    return kept
+
+
+def _all_of_size(d: int, size: int) -> Coalitions:
+    members = chain.from_iterable(combinations(range(d), size))
+    chosen = np.fromiter(members, dtype=np.intp).reshape(-1, size)
+    z = np.zeros((len(chosen), d), dtype=bool)
+    z[np.arange(len(z))[:, None], chosen] = True
+    return z
+
+
+def _smaller(z: Coalitions) -> Coalitions:
+    """The smaller member of each pair; of two equal ones, that with the last feature."""
+    twice = 2 * z.sum(axis=1)
+    d = z.shape[1]
+    flip = (twice > d) | ((twice == d) & ~z[:, -1])
+    return np.asarray(z ^ flip[:, None])
+
+
+def _keys(z: Coalitions) -> Iterator[bytes]:
+    return (row.tobytes() for row in np.packbits(z, axis=1))
+
+
+def _weights(members: Coalitions) -> Floats:
+    """The Shapley kernel's mass of each size, shared by the pairs drawn of it; mean 1."""
+    if not len(members):
+        return np.ones(0)
+    d = members.shape[1]
+    size = members.sum(axis=1)
+    drawn = np.bincount(size)[size]
+    mass = np.where(2 * size == d, 0.5, 1.0) / (size * (d - size))
+    weights = mass / drawn
+    return np.asarray(weights / weights.mean())
+
+
+def _is_determined(members: Coalitions) -> bool:
+    """False if d pairs or more leave a regression on them, of a known sum, undetermined.
+
+    That happens by chance when pairs and features are few. Drawing again is fair: the question
+    treats all features alike, so each coalition of a size stays as likely as any other.
+    """
+    n_pairs, d = members.shape
+    if d > 64 or not d <= n_pairs <= 4 * d:
+        return True
+    centred = members - members.mean(axis=1, keepdims=True)
+    return bool(np.linalg.matrix_rank(centred) == d - 1)
