@@ -1,1 +1,8 @@
 """Outputs to scores, with standard errors."""
+
+from perturbx.solvers._base import Solution as Solution
+from perturbx.solvers._base import Solver as Solver
+from perturbx.solvers.deltas import Deltas as Deltas
+from perturbx.solvers.kernel_shap import KernelShapRegression as KernelShapRegression
+from perturbx.solvers.marginal import MarginalContributions as MarginalContributions
+from perturbx.solvers.ridge import WeightedRidge as WeightedRidge

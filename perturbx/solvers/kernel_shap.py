@@ -1,0 +1,141 @@
+"""Shapley values by weighted regression on pairs of coalitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import binom
+
+from perturbx._typing import Floats, Ints
+from perturbx.errors import RejectPerturbations
+from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.solvers._exact import exact_shapley
+
+
+@dataclass(frozen=True)
+class KernelShapRegression(Solver):
+    """The additive game nearest to the model's, by the Shapley kernel: Kernel SHAP.
+
+    Lundberg & Lee (NeurIPS 2017, Theorem 2), solved on the odd part of the game: with z in
+    {-1, 1} and g(z) = (v(S) - v(complement of S)) / 2, minimise the weighted squares of
+    g - z'b subject to the sum of b being (v(all) - v(none)) / 2; the scores are 2b. They add
+    up to v(all) - v(none) at any budget, an additive game is recovered exactly, and on a complete
+    design the exact Shapley values are computed instead.
+
+    Standard errors: the residuals of the fit, scaled up by their leverage as in HC2 (MacKinnon &
+    White, Journal of Econometrics 29, 1985), added up over strata of coalition size with the
+    correction for a finite population, since pairs are drawn without replacement. With fewer than
+    d + 2 pairs they are NaN. They cannot tell of an interaction that no sampled coalition met.
+
+    Raises
+    ------
+    RejectPerturbations
+        If the perturbations are not pairs of complementary coalitions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.samplers import ShapleyCoalitions
+    >>> from perturbx.solvers import KernelShapRegression
+    >>> design = ShapleyCoalitions().draw(5, 20, np.random.default_rng(0))
+    >>> slopes = np.array([4.0, 3.0, 2.0, 1.0, 0.0])
+    >>> answers = Evaluations(
+    ...     design,
+    ...     outputs=(design.z @ slopes).reshape(20, 1, 1),
+    ...     full=np.array([[10.0]]),
+    ...     empty=np.array([[0.0]]),
+    ... )
+    >>> abs(KernelShapRegression().solve(answers).values.ravel().round(9))
+    array([4., 3., 2., 1., 0.])
+    """
+
+    additive = True
+
+    def solve(self, evaluations: Evaluations) -> Solution:
+        design = evaluations.perturbations
+        if design.complete:
+            return exact_shapley(evaluations)
+        _check(design)
+        signs = np.where(design.coalitions[0::2], 1.0, -1.0)
+        n_pairs, d = signs.shape
+        outputs = evaluations.outputs.reshape(2 * n_pairs, -1)
+        gain = (evaluations.full - evaluations.empty).ravel()
+        fit = _fit(signs, design.weights[0::2], (outputs[0::2] - outputs[1::2]) / 2, gain)
+        size = np.minimum((signs > 0).sum(axis=1), (signs < 0).sum(axis=1))
+        degrees = n_pairs - d + 1
+        errors = np.sqrt(fit.variance(size)) if degrees >= 3 else np.full_like(fit.values, np.nan)
+        shape = (d, *evaluations.full.shape)
+        return Solution(
+            values=np.moveaxis(fit.values.reshape(shape), 0, 1),
+            standard_errors=np.maximum(
+                np.moveaxis(errors.reshape(shape), 0, 1), floor(evaluations)
+            ),
+            base=evaluations.empty,
+            degrees_of_freedom=float(max(degrees, 1)),
+        )
+
+
+def _check(design: Perturbations) -> None:
+    paired = design.is_coalitions and len(design) > 0 and len(design) % 2 == 0
+    if not paired or not np.array_equal(design.z[0::2], ~design.coalitions[1::2]):
+        raise RejectPerturbations(
+            "KernelShapRegression reads pairs of a coalition and its complement, next to each "
+            f"other: got {len(design)} perturbations that are not such pairs. "
+            "Draw them with the sampler ShapleyCoalitions()."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """A fit of c pairs and d features to t targets."""
+
+    values: Floats
+    """(d, t): the scores."""
+    influence: Floats
+    """(c, d): what each pair's g adds to each score."""
+    residual: Floats
+    """(c, t): g - z'b, divided by the root of one minus its leverage."""
+
+    def variance(self, size: Ints) -> Floats:
+        """(d, t): the variance of stratified sampling without replacement."""
+        d = self.influence.shape[1]
+        total = np.zeros_like(self.values)
+        for s in np.unique(size):
+            members = size == s
+            n_drawn = int(members.sum())
+            unseen = 1 - n_drawn / (binom(d, s) / (2 if 2 * s == d else 1))
+            if unseen <= 0:
+                continue
+            influence, residual = self.influence[members], self.residual[members]
+            squares = (influence**2).T @ residual**2
+            if n_drawn >= 3:  # the mean of fewer is too uncertain to take off
+                squares -= (influence.T @ residual) ** 2 / n_drawn
+                squares *= n_drawn / (n_drawn - 1)
+            total += unseen * squares
+        return np.maximum(total, 0.0)
+
+
+def _fit(signs: Floats, weights: Floats, odd: Floats, gain: Floats) -> _Fit:
+    """Scores 2b that minimise the weighted squares of odd - signs b, and add up to `gain`."""
+    n_pairs, d = signs.shape
+    # What the constraint leaves free lies across the diagonal: there, signs lose their mean.
+    across = signs - signs.mean(axis=1, keepdims=True)
+    weighted = weights[:, None] * across
+    normal = across.T @ weighted
+    scale = np.trace(normal) / d
+    # Fewer pairs than features leave directions open; the stronger ridge keeps those at zero.
+    normal.flat[:: d + 1] += scale * (1e-12 if n_pairs >= d else 1e-6)
+    inverse = np.linalg.inv(normal + scale / d)
+    inverse -= inverse.mean(axis=0)
+    influence = 2 * weighted @ inverse
+    even_share = signs.mean(axis=1)[:, None] * (gain / 2)
+    values = influence.T @ (odd - even_share) + gain / d
+    values += (gain - values.sum(axis=0)) / d
+    leverage = np.einsum("ij,ij->i", influence, across) / 2
+    spare = 1 - np.minimum(leverage, 1.0)
+    spare_root = np.sqrt(np.where(spare > 1e-9, spare, np.inf))
+    residual = (odd - signs @ (values / 2)) / spare_root[:, None]
+    return _Fit(values, influence, residual)

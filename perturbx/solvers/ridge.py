@@ -1,0 +1,221 @@
+"""A linear model fitted to the answers near the instance: LIME."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from perturbx._typing import Floats, Ints
+from perturbx.errors import InvalidParameterError
+from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.solvers._sandwich import slope_errors
+
+_COSINE_WIDTH = 0.25
+
+
+@dataclass(frozen=True)
+class WeightedRidge(Solver):
+    """Slopes of a ridge regression that counts near perturbations more.
+
+    Ribeiro, Singh & Guestrin (KDD 2016, equation 2), with the kernel exp(-D**2 / width**2).
+    (The lime package takes the square root of that kernel.) D is the Euclidean norm of noise, in
+    units of each feature's scale; for coalitions it is the distance to the instance itself.
+
+    For noise, `base` is the fit's value at the instance; for coalitions it is the fit's
+    prediction with every feature absent. `fidelity` is the weighted R2, NaN where the output
+    never changed. A feature that was never perturbed scores 0 and has no standard error.
+
+    Standard errors are sandwich errors with the leverage taken out (HC3: MacKinnon & White,
+    Journal of Econometrics 29, 1985), clustered by the ``unit`` of the design: an antithetic
+    pair tells one thing about the slopes, not two.
+
+    Parameters
+    ----------
+    kernel_width : float or None
+        None chooses: 0.25 for the cosine distance, as lime has it for images; otherwise the
+        width at which `effective_share` of the perturbations are effective.
+    effective_share : float, default 0.25
+        The wanted (sum of weights)**2 / sum of squared weights, as a share of what it would be
+        without a kernel. The share is raised where that would leave fewer than 2 * (d + 2).
+    alpha : float, default 1e-6
+        Ridge penalty on the slopes of standardised features, as a share of the sum of weights;
+        the intercept goes free. It means the same at every scale of features and output.
+    distance : {"cosine", "removed"}
+        For coalitions: 1 - sqrt(share present), or the share removed.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a parameter has a value that it cannot have, or no perturbation is near enough for
+        the kernel width given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.samplers import GaussianNoise
+    >>> from perturbx.solvers import WeightedRidge
+    >>> design = GaussianNoise().draw(2, 200, np.random.default_rng(0))
+    >>> answers = Evaluations(
+    ...     design,
+    ...     outputs=(design.z @ [3.0, -1.0] + 7).reshape(200, 1, 1),
+    ...     full=np.array([[7.0]]),
+    ...     empty=np.array([[np.nan]]),
+    ... )
+    >>> solution = WeightedRidge().solve(answers)
+    >>> solution.values.ravel().round(4), solution.base.round(4)
+    (array([ 3., -1.]), array([[7.]]))
+    >>> round(solution.effective_samples)
+    50
+    """
+
+    kernel_width: float | None = None
+    effective_share: float = 0.25
+    alpha: float = 1e-6
+    distance: Literal["cosine", "removed"] = "cosine"
+
+    def __post_init__(self) -> None:
+        if self.kernel_width is not None and not self.kernel_width > 0:
+            raise _wrong("kernel_width", "a number above 0, or None to choose", self.kernel_width)
+        if not 0 < self.effective_share <= 1:
+            raise _wrong("effective_share", "above 0 and at most 1", self.effective_share)
+        if not 0 < self.alpha < np.inf:
+            raise _wrong("alpha", "above 0 (1e-12 is as good as none)", self.alpha)
+        if self.distance not in ("cosine", "removed"):
+            raise _wrong("distance", "'cosine' or 'removed'", self.distance)
+
+    def solve(self, evaluations: Evaluations) -> Solution:
+        design = evaluations.perturbations
+        weights = self.proximity(design)
+        fit = _fit(design.z.astype(np.float64), evaluations.outputs, weights, self.alpha)
+        n, k = evaluations.full.shape
+        d = design.n_features
+        degrees = _effective(_sums(weights, design.unit)) - d - 1
+        errors = np.full_like(fit.slopes, np.nan)
+        if degrees >= 1 - 1e-6:
+            errors = fit.errors(design.unit)
+        scores = fit.slopes.reshape(d, n, k).swapaxes(0, 1)
+        return Solution(
+            values=scores,
+            standard_errors=np.maximum(errors.reshape(d, n, k).swapaxes(0, 1), floor(evaluations)),
+            base=fit.intercept.reshape(n, k),
+            degrees_of_freedom=float(max(degrees, 1.0)),
+            fidelity=fit.r2.reshape(n, k),
+            effective_samples=_effective(weights),
+        )
+
+    def proximity(self, design: Perturbations) -> Floats:
+        """(m,) weights of the perturbations, adding up to 1: the design's times the kernel's."""
+        distance = self._distances(design)
+        width = self.kernel_width
+        if width is None and design.is_coalitions and self.distance == "cosine":
+            width = _COSINE_WIDTH
+        if width is None:
+            share = max(self.effective_share, 2 * (design.n_features + 2) / max(len(design), 1))
+            weights = _weights_of_share(distance**2, design.weights, share)
+        else:
+            with np.errstate(over="ignore", under="ignore"):
+                weights = design.weights * np.exp(-((distance / width) ** 2))
+        total = weights.sum()
+        if not total > 0:
+            nearest = f"{distance.min():.3g}" if len(distance) else "none"
+            raise InvalidParameterError(
+                f"The 'kernel_width' parameter of WeightedRidge is too small: at {width!r} all "
+                f"{len(design)} perturbations have weight 0, the nearest lies at distance "
+                f"{nearest}. Use a width of that order, or None to choose it by effective_share."
+            )
+        return np.asarray(weights / total)
+
+    def _distances(self, design: Perturbations) -> Floats:
+        if not design.is_coalitions:
+            return np.asarray(np.sqrt((design.z**2).sum(axis=1)))
+        present = design.z.mean(axis=1)
+        return np.asarray(1 - (np.sqrt(present) if self.distance == "cosine" else present))
+
+
+def _wrong(name: str, expected: str, got: object) -> InvalidParameterError:
+    return InvalidParameterError(
+        f"The '{name}' parameter of WeightedRidge must be {expected}. Got {got!r} instead."
+    )
+
+
+def _effective(weights: Floats) -> float:
+    """How many equal weights these are worth (Kish, Survey Sampling, 1965)."""
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
+def _sums(weights: Floats, unit: Ints) -> Floats:
+    """The weight of each unit."""
+    return np.asarray(np.add.reduceat(weights, np.flatnonzero(np.diff(unit, prepend=unit[:1] - 1))))
+
+
+def _weights_of_share(squared: Floats, weights: Floats, share: float) -> Floats:
+    """Weights times the kernel of that width at which `share` of them stay effective."""
+    beyond = squared - squared.min(initial=np.inf)  # the nearest counts in full at any width
+    spread = beyond.max(initial=0.0)
+    wanted = share * _effective(weights)
+    if share >= 1 or spread == 0:
+        return weights
+    # Effectiveness falls as 1 / width**2 grows: bisect its logarithm.
+    low, high = np.log(1e-6 / spread), np.log(1e6 / spread)
+    for _ in range(60):
+        middle = (low + high) / 2
+        enough = _effective(weights * np.exp(-np.exp(middle) * beyond)) >= wanted
+        low, high = (middle, high) if enough else (low, middle)
+    return np.asarray(weights * np.exp(-np.exp(low) * beyond))
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """A weighted ridge of t targets on m rows of d features."""
+
+    slopes: Floats
+    """(d, t), in the units of the features."""
+    intercept: Floats
+    """(t,)"""
+    r2: Floats
+    """(t,)"""
+    standardised: Floats
+    """(m, d): rows with weighted mean 0 and standard deviation 1."""
+    scale: Floats
+    """(d,): that standard deviation, NaN for a feature that never changed."""
+    inverse: Floats
+    """(d, d): of the penalised normal matrix."""
+    weights: Floats
+    """(m,), adding up to 1."""
+    residual: Floats
+    """(m, t)"""
+
+    def errors(self, unit: Ints) -> Floats:
+        return np.asarray(
+            slope_errors(self.standardised, self.inverse, self.weights, self.residual, unit)
+            / self.scale[:, None]
+        )
+
+
+def _fit(z: Floats, outputs: Floats, weights: Floats, alpha: float) -> _Fit:
+    m, d = z.shape
+    centre = weights @ z
+    rows = z - centre
+    scale = np.sqrt(weights @ rows**2)
+    varied = np.ptp(z, axis=0) > 0
+    rows = np.where(varied, rows / np.where(varied, scale, 1.0), 0.0)
+    targets = outputs.reshape(m, -1)
+    mean = weights @ targets
+    # A constant output has no scale: what rounding leaves of it must not become a score.
+    change = np.where(np.ptp(targets, axis=0) > 0, targets - mean, 0.0)
+    weighted = weights[:, None] * rows
+    inverse = np.linalg.inv(rows.T @ weighted + alpha * np.eye(d))
+    standard_slopes = inverse @ (weighted.T @ change)
+    residual = change - rows @ standard_slopes
+    slopes = standard_slopes / np.where(varied, scale, 1.0)[:, None]
+    spread = weights @ change**2
+    unexplained = weights @ residual**2
+    r2 = 1 - np.divide(unexplained, spread, out=np.full_like(spread, np.nan), where=spread > 0)
+    known_scale = np.where(varied, scale, np.nan)
+    intercept = mean - centre @ slopes
+    return _Fit(slopes, intercept, r2, rows, known_scale, inverse, weights, residual)
