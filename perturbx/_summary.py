@@ -1,44 +1,173 @@
-"""What an explanation says of itself at the prompt."""
+"""What an explanation says of itself: a head, and a table of its largest scores."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from perturbx._typing import Floats
 
 if TYPE_CHECKING:
     from perturbx.explanation import Explanation
 
-_SHOWN = 10
+_ROWS, _OUTPUTS, _WIDTH = 10, 3, 36
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Scores as a reader wants them: the largest first, and few enough to read.
+
+    Parameters
+    ----------
+    kind : str
+        What a row is: "feature", "instance" or "output".
+    names, data : tuple of str
+        The rows; data is empty where a row has no single value.
+    scores, errors : (rows, columns) array
+        A column for each output.
+    columns : tuple of str
+        Names of the outputs; one empty name where there is nothing to tell apart.
+    title : str
+        What the scores are.
+    rest : tuple of str
+        What was left out.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    data: tuple[str, ...]
+    scores: Floats
+    errors: Floats
+    columns: tuple[str, ...]
+    title: str
+    rest: tuple[str, ...]
+
+    def cells(self, column: int) -> list[str]:
+        """Each score with its error, with as many decimals as the largest score needs."""
+        largest = float(np.abs(self.scores[np.isfinite(self.scores)]).max(initial=0.0))
+        sign = "" if self.title.startswith("mean") else "+"
+        decimals = min(7, max(0, 3 - int(np.floor(np.log10(largest or 1)))))
+        plain = largest == 0 or 1e-4 <= largest < 1e6
+        spec = f"{sign}.{decimals}f" if plain else f"{sign}.3e"
+        cells = []
+        for v, e in zip(self.scores[:, column], self.errors[:, column], strict=True):
+            error = f"{e:.{decimals}f}" if plain and e >= 0.5 * 0.1**decimals else f"{e:.1g}"
+            cells.append(f"{v:{spec}} ± {'?' if np.isnan(e) else error}")
+        return cells
+
+
+def tabulate(explanation: Explanation) -> Table:
+    """The largest scores first; over several instances their mean size."""
+    axes = explanation.axes
+    kind = "feature" if "feature" in axes or not axes else axes[0]
+    mean = kind == "feature" and "instance" in axes
+    scores, errors = np.asarray(explanation.values), np.asarray(explanation.standard_errors)
+    if mean:
+        scores, errors = _mean(np.abs(scores)), np.sqrt(_mean(errors**2))
+    size = len(scores) if axes else 1
+    scores, errors = scores.reshape(size, -1), errors.reshape(size, -1)
+    order = np.arange(size)
+    if kind == "feature":
+        order = np.argsort(-np.nan_to_num(np.abs(scores)).max(axis=1), kind="stable")
+    shown = [int(i) for i in order[:_ROWS]]
+    names, data = _names(explanation, kind, size), () if mean else _data(explanation, kind)
+    left_out = ((size - _ROWS, f"{kind}s"), (scores.shape[1] - _OUTPUTS, "outputs"))
+    return Table(
+        kind=kind,
+        names=tuple(shorten(names[i], _WIDTH) for i in shown),
+        data=tuple(show(data[i]) for i in shown) if len(data) else (),
+        scores=scores[shown, :_OUTPUTS],
+        errors=errors[shown, :_OUTPUTS],
+        columns=_columns(explanation, kind),
+        title="mean |score| ± typical standard error" if mean else "score ± standard error",
+        rest=tuple(f"{n:,} more {what}" for n, what in left_out if n > 0),
+    )
+
+
+def head(explanation: Explanation) -> list[str]:
+    """Lines that say the method, what it explained, what that means and what it cost."""
+    parts = [
+        f"{size:,} {axis}{'' if size == 1 else 's'}"
+        for axis, size in zip(explanation.axes, explanation.shape, strict=True)
+    ]
+    names = explanation.output_names
+    if "output" not in explanation.axes and np.ndim(names) == 1 and len(names) == 1:
+        parts.append(f"output {str(names[0])!r}")
+    if "feature" not in explanation.axes:
+        parts.insert(0, f"feature {explanation.feature_names[0]!r}")
+    if "instance" not in explanation.axes:
+        parts.insert(0, "1 instance")
+    lines = [f"{explanation.method}: {', '.join(parts)}"]
+    lines.append(f"value function: {explanation.value_function}")
+    if np.size(explanation.predictions) == 1:
+        base, prediction = np.ravel(explanation.base_values), np.ravel(explanation.predictions)
+        lines.append(f"base value {base[0]:.4g}, prediction {prediction[0]:.4g}")
+    lines.append(_cost(explanation))
+    return lines + [f"note: {note}" for note in explanation.notes]
 
 
 def summary(explanation: Explanation) -> str:
-    """A head with method and cost, then the largest scores with their errors."""
-    lines = [
-        _head(explanation),
-        f"  value function: {explanation.value_function}",
-        _cost(explanation),
-    ]
-    lines += [f"  note: {note}" for note in explanation.notes]
-    if explanation.axes and "feature" in explanation.axes:
-        lines += _table(explanation)
-    elif not explanation.axes:
-        lines.append(
-            f"  {explanation.feature_names[0]}: {_plus_minus(explanation.values, explanation.standard_errors)}"
-        )
-    return "\n".join(lines)
+    """Head and table as plain text."""
+    table, (first, *lines) = tabulate(explanation), head(explanation)
+    columns = [[table.kind, *table.names]]
+    if table.data:
+        columns.append(["data", *table.data])
+    several = len(table.columns) > 1
+    for j, name in enumerate(table.columns):
+        columns.append([name if several else table.title, *table.cells(j)])
+    widths = [max(map(len, column)) for column in columns]
+    rows = ["  ".join(map(str.ljust, row, widths)) for row in zip(*columns, strict=True)]
+    lines += ["", *([table.title] if several else []), *rows]
+    lines += [f"... and {rest}" for rest in table.rest]
+    return "\n".join([first, *(f"  {line}".rstrip() for line in lines)])
 
 
-def _head(explanation: Explanation) -> str:
-    sizes = [
-        f"{size} {axis}{'' if size == 1 else 's'}"
-        for axis, size in zip(explanation.axes, explanation.shape, strict=True)
-    ]
-    return f"{explanation.method}: {', '.join(sizes) or 'one score'}"
+def shorten(text: str, width: int) -> str:
+    """At most `width` characters; what is left out is in the middle, where names differ least."""
+    text = " ".join(text.split())
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 3
+    return f"{text[: width - 1 - tail].rstrip()}…{text[-tail:].lstrip()}"
+
+
+def show(value: Any) -> str:
+    """One cell of the data, short enough to stand beside a name."""
+    if isinstance(value, (float, np.floating)):
+        return "missing" if np.isnan(value) else f"{value:.4g}"
+    return "missing" if value is None else shorten(str(value), 20)
+
+
+def _names(explanation: Explanation, kind: str, size: int) -> tuple[str, ...]:
+    if kind == "feature":
+        return tuple(map(str, explanation.feature_names))
+    if kind == "output":
+        return tuple(map(str, explanation.output_names))
+    return tuple(map(str, range(size)))
+
+
+def _data(explanation: Explanation, kind: str) -> Any:
+    """What the rows show of the data; nothing for images, and for outputs of one value."""
+    if explanation.regions is not None or explanation.data is None or kind == "output":
+        return ()
+    return explanation.data if explanation.axes else (explanation.data,)
+
+
+def _columns(explanation: Explanation, kind: str) -> tuple[str, ...]:
+    """Headings of the score columns."""
+    if "output" not in explanation.axes or kind == "output":
+        return ("",)
+    names = explanation.output_names
+    if np.ndim(names) == 2:
+        names = [f"output {j + 1}" for j in range(explanation.shape[-1])]
+    return tuple(shorten(str(name), 20) for name in names[:_OUTPUTS])
 
 
 def _cost(explanation: Explanation) -> str:
-    cost = f"  cost: {explanation.n_rows:,} model rows in {explanation.n_calls:,} calls"
+    rows, calls = explanation.n_rows, explanation.n_calls
+    cost = f"cost: {rows:,} model row{'s'[: rows != 1]} in {calls:,} call{'s'[: calls != 1]}"
     if explanation.converged is not None:
         cost += "; converged" if explanation.converged else "; not converged"
     if explanation.fidelity is not None:
@@ -46,35 +175,8 @@ def _cost(explanation: Explanation) -> str:
     return cost
 
 
-def _table(explanation: Explanation) -> list[str]:
-    """The largest scores; over instances their mean size."""
-    values, errors = explanation.values, explanation.standard_errors
-    axis = explanation.axes.index("feature")
-    values, errors = np.moveaxis(values, axis, 0), np.moveaxis(errors, axis, 0)
-    many = "instance" in explanation.axes
-    if many:
-        values = np.nanmean(np.abs(values), axis=1)
-        errors = np.sqrt(np.nanmean(errors**2, axis=1))
-    columns = values.reshape(len(values), -1)
-    errors = errors.reshape(columns.shape)
-    order = np.argsort(-np.nan_to_num(np.abs(columns)).max(axis=1), kind="stable")
-    outputs = (
-        [str(n) for n in np.atleast_1d(explanation.output_names)]
-        if np.ndim(explanation.output_names) < 2
-        else []
-    )
-    head = "mean |score| ± typical standard error" if many else "score ± standard error"
-    title = "" if columns.shape[1] == 1 or not outputs else " of " + ", ".join(outputs[:_SHOWN])
-    width = max(len(explanation.feature_names[i]) for i in order[:_SHOWN])
-    rows = [
-        f"    {explanation.feature_names[i]:<{width}}  "
-        + "  ".join(_plus_minus(v, e) for v, e in zip(columns[i, :4], errors[i, :4], strict=True))
-        for i in order[:_SHOWN]
-    ]
-    if len(order) > _SHOWN:
-        rows.append(f"    ... and {len(order) - _SHOWN} more features")
-    return [f"  {head}{title}", *rows]
-
-
-def _plus_minus(value: float, error: float) -> str:
-    return f"{float(value):+10.4g} ± {float(error):<8.2g}"
+def _mean(array: Floats) -> Floats:
+    """The mean over instances of what is known."""
+    known = ~np.isnan(array)
+    total, count = np.where(known, array, 0.0).sum(axis=0), known.sum(axis=0)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))

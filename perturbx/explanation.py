@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
-from types import EllipsisType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from perturbx import _storage
+from perturbx._notebook import notebook
+from perturbx._slicing import Key, cut, cut_output_names, locate
 from perturbx._summary import summary
 from perturbx._typing import Floats
+from perturbx.errors import InvalidParameterError
 from perturbx.regions import Regions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 AXES = ("instance", "feature", "output")
+_SCORES = ("values", "standard_errors")
 _WITHOUT_FEATURES = ("base_values", "predictions", "residual", "fidelity")
-
-Pick: TypeAlias = int | slice | list[int]
-Key: TypeAlias = Any
-"""int, slice, name, list of either, or ... for each axis, as in NumPy."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,7 +30,8 @@ class Explanation:
     """Scores of features, with their errors, their cost and what they mean.
 
     Indexing slices everything at once, by position or by name: ``explanation[0]``,
-    ``explanation[:, "age"]``, ``explanation[..., "malignant"]``.
+    ``explanation[:, "age"]``, ``explanation[..., "malignant"]``. Each axis also takes a slice,
+    a list of positions or names, or a bool array.
 
     Parameters
     ----------
@@ -62,7 +62,8 @@ class Explanation:
     converged : bool or None
         Whether `tol` was reached; None if no `tol` was asked for.
     residual : array like base_values, or None
-        predictions - base_values - sum of values, where the method promises 0.
+        predictions - base_values - sum of values, where the method promises 0; None also where
+        some of the features were picked, whose scores add up to nothing.
     fidelity : array like base_values, or None
         Weighted R2 of the local fit, where there is one.
     effective_samples : float or None
@@ -71,6 +72,35 @@ class Explanation:
         Where each feature lies in the image, series or volume.
     notes : tuple of str
         What a reader should know before trusting the scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> explanation = Explanation(
+    ...     values=np.array([[0.5, -0.2], [0.1, 0.4]]),
+    ...     standard_errors=np.full((2, 2), 0.01),
+    ...     base_values=np.array([0.3, 0.3]),
+    ...     predictions=np.array([0.6, 0.8]),
+    ...     data=np.array([[61, "f"], [35, "m"]], dtype=object),
+    ...     feature_names=("age", "sex"),
+    ...     output_names=("risk",),
+    ...     axes=("instance", "feature"),
+    ...     method="KernelShap",
+    ...     value_function="absent features from 100 background rows",
+    ...     n_rows=400,
+    ...     n_calls=1,
+    ... )
+    >>> explanation[0]
+    KernelShap: 1 instance, 2 features, output 'risk'
+      value function: absent features from 100 background rows
+      base value 0.3, prediction 0.6
+      cost: 400 model rows in 1 call
+    <BLANKLINE>
+      feature  data  score ± standard error
+      age      61    +0.5000 ± 0.0100
+      sex      f     -0.2000 ± 0.0100
+    >>> explanation[:, "age"].values
+    array([0.5, 0.1])
     """
 
     values: Floats
@@ -93,6 +123,9 @@ class Explanation:
     regions: Regions | tuple[Regions, ...] | None = None
     notes: tuple[str, ...] = field(default=())
 
+    def __post_init__(self) -> None:
+        _check_shapes(self)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of `values`."""
@@ -101,49 +134,59 @@ class Explanation:
     def __len__(self) -> int:
         if not self.axes:
             raise TypeError("A single score has no length.")
-        return len(self.values)
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key: Key) -> Explanation:
-        picks = _locate(self, key)
-        changed: dict[str, Any] = {}
-        for name in ("values", "standard_errors"):
-            changed[name] = _pick(getattr(self, name), self.axes, picks)
-        others = tuple(axis for axis in self.axes if axis != "feature")
+        names = {"feature": self.feature_names, "output": self.output_names}
+        picks = locate(key, dict(zip(self.axes, self.shape, strict=True)), names)
+        if "feature" in picks and self.regions is not None:
+            raise IndexError(
+                "The regions of an image cannot be picked: take them from explanation.values, or "
+                "explanation.heatmap() for their places."
+            )
+        without = tuple(axis for axis in self.axes if axis != "feature")
+        changed = {n: cut(getattr(self, n), self.axes, picks) for n in _SCORES}
         for name in _WITHOUT_FEATURES:
             if getattr(self, name) is not None:
-                changed[name] = _pick(getattr(self, name), others, picks)
+                changed[name] = cut(getattr(self, name), without, picks)
         if self.regions is None:
-            changed["data"] = _pick(self.data, _data_axes(self), picks)
+            changed["data"] = cut(self.data, [a for a in self.axes if a != "output"], picks)
         elif "instance" in picks:
-            changed["data"] = _pick(self.data, ("instance",), picks)
-            changed["regions"] = _pick(self.regions, ("instance",), picks)
+            changed["data"] = cut(self.data, ("instance",), picks)
+            changed["regions"] = cut(self.regions, ("instance",), picks)
         if "feature" in picks:
-            changed["feature_names"] = _names(self.feature_names, picks["feature"])
-            if self.regions is not None and "feature" in self.axes:
-                raise IndexError(_NO_REGION_SLICES)
-        own_outputs = np.ndim(self.output_names) == 2
-        name_axes = ("instance", "output") if own_outputs else ("output",)
-        if not set(picks).isdisjoint(name_axes):
-            names = _pick(np.asarray(self.output_names, dtype=object), name_axes, picks)
-            changed["output_names"] = names if np.ndim(names) == 2 else tuple(np.atleast_1d(names))
+            kept = np.atleast_1d(
+                np.arange(self.shape[self.axes.index("feature")])[picks["feature"]]
+            )
+            changed["feature_names"] = tuple(self.feature_names[i] for i in kept)
+            if len(set(kept.tolist())) < len(self.feature_names):
+                changed["residual"] = None
+        changed["output_names"] = cut_output_names(self.output_names, picks)
         changed["axes"] = tuple(a for a in self.axes if not isinstance(picks.get(a), int))
-        return _trimmed(replace(self, **changed))
-
-    def __iter__(self) -> Any:
-        return (self[i] for i in range(len(self)))
+        return replace(self, **_trimmed(changed, changed.get("regions")))
 
     def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """Lower and upper ends, each like `values`, that hold the exact scores with `level`.
 
         They cover the error of having tried only some perturbations (t distribution with
-        `degrees_of_freedom`), not that of the background being a sample.
+        `degrees_of_freedom`), not that of the background being a sample. NaN where the standard
+        error is not known.
         """
-        from scipy.special import stdtrit
+        from scipy.special import ndtri, stdtrit
 
         if not 0 < level < 1:
-            raise ValueError(f"level must be between 0 and 1, got {level!r}.")
-        half = stdtrit(min(self.degrees_of_freedom, 1e9), (1 + level) / 2) * self.standard_errors
-        return self.values - half, self.values + half
+            raise InvalidParameterError(
+                f"level must be a share between 0 and 1, such as 0.95: got {level!r}."
+            )
+        upper, freedom = (1 + level) / 2, self.degrees_of_freedom
+        quantile = ndtri(upper) if np.isinf(freedom) else stdtrit(freedom, upper)
+        return (
+            self.values - quantile * self.standard_errors,
+            self.values + quantile * self.standard_errors,
+        )
 
     def heatmap(self, output: int | str | None = None) -> Floats:
         """The scores of one image (or series, or volume) as a map over its positions.
@@ -152,17 +195,21 @@ class Explanation:
         ----------
         output : int, str or None
             Which output, where several were explained.
+
+        Returns
+        -------
+        array of the image's height and width (the series' length, the volume's three sides)
+            Positions under several windows have their mean, those under none NaN.
         """
         if "instance" in self.axes:
-            raise ValueError("A heat map shows one instance: use explanation[i].heatmap().")
-        if not isinstance(self.regions, Regions):
-            raise ValueError("A heat map needs an image: these features are columns.")
-        one = self if output is None else self[..., output]
-        if one.axes != ("feature",):
-            raise ValueError(
-                f"Several outputs were explained: pass output=, one of {list(self.output_names)}."
+            raise InvalidParameterError(
+                f"A heat map shows one instance, not {len(self)}: use explanation[i].heatmap()."
             )
-        return self.regions.heatmap(one.values)
+        if not isinstance(self.regions, Regions):
+            raise InvalidParameterError(
+                "A heat map needs an image, a series or a volume: these features are columns."
+            )
+        return self.regions.heatmap(one_output(self, output).values)
 
     def to_frame(self) -> pd.DataFrame:
         """A tidy pandas DataFrame: a row for each instance, output and feature."""
@@ -177,90 +224,75 @@ class Explanation:
         return to_shap(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write to `path`, which ends in .npz or .json; `perturbx.load` reads it back."""
+        """Write to `path`, which ends in .npz or .json; `perturbx.load` reads it back.
+
+        Cells of mixed data that are neither text, number, bool nor missing become text.
+        """
         _storage.write(path, {f.name: getattr(self, f.name) for f in fields(self)})
 
     def __repr__(self) -> str:
         return summary(self)
 
+    def _repr_html_(self) -> str:
+        return notebook(self)
+
 
 def load(path: str | os.PathLike[str]) -> Explanation:
     """Read an explanation that `Explanation.save` wrote; no code in the file is ever run."""
-    return Explanation(**_storage.read(path))
+    saved = _storage.read(path)
+    try:
+        return Explanation(**saved)
+    except (TypeError, ValueError) as error:
+        raise _storage.not_saved_here(path) from error
 
 
-_NO_REGION_SLICES = (
-    "Regions of an image cannot be sliced; use explanation.values, or heatmap() for their places."
-)
-
-
-def _locate(explanation: Explanation, key: Key) -> dict[str, Pick]:
-    """What is picked along which axis; axes that are kept whole are left out."""
-    keys: list[Any] = list(key) if isinstance(key, tuple) else [key]
-    axes = explanation.axes
-    if any(isinstance(k, EllipsisType) for k in keys):
-        at = next(i for i, k in enumerate(keys) if isinstance(k, EllipsisType))
-        keys[at : at + 1] = [slice(None)] * (len(axes) - len(keys) + 1)
-    if len(keys) > len(axes):
-        raise IndexError(f"{len(keys)} indices for an explanation with axes {axes}.")
-    names = {"feature": explanation.feature_names, "output": explanation.output_names}
-    sizes = dict(zip(axes, explanation.shape, strict=True))
-    located = {
-        axis: _position(k, names.get(axis, ()), axis, sizes[axis])
-        for axis, k in zip(axes, keys, strict=False)
-    }
-    return {axis: pick for axis, pick in located.items() if pick != slice(None)}
-
-
-def _position(key: Any, names: Sequence[str], axis: str, size: int) -> Pick:
-    if isinstance(key, slice):
-        return key
-    if isinstance(key, str):
-        if np.ndim(names) != 1:
-            raise IndexError("Each instance has outputs of its own: pick the instance first.")
-        if key not in list(names):
-            shown = ", ".join(map(repr, list(names)[:20]))
-            raise KeyError(f"No {axis} is named {key!r}; there are {shown or 'no names'}.")
-        return list(names).index(key)
-    if isinstance(key, (list, tuple, np.ndarray)):
-        if np.asarray(key).dtype == bool:
-            key = np.flatnonzero(key)
-        positions = [_position(k, names, axis, size) for k in key]
-        return [p for p in positions if isinstance(p, int)]
-    if not isinstance(key, (int, np.integer)):
-        raise TypeError(f"Index the {axis}s with an int, a slice, a name or a list: got {key!r}.")
-    if not -size <= key < size:
-        raise IndexError(f"No {axis} {key}: there are {size}.")
-    return int(key)
-
-
-def _pick(array: Any, axes: tuple[str, ...], picks: dict[str, Pick]) -> Any:
-    if isinstance(array, tuple):
-        pick = picks.get("instance", slice(None))
-        return tuple(array[i] for i in pick) if isinstance(pick, list) else array[pick]
-    for position in reversed(range(len(axes))):
-        if axes[position] in picks:
-            array = array[(slice(None),) * position + (picks[axes[position]],)]
-    return array
-
-
-def _names(names: tuple[str, ...], pick: Pick) -> tuple[str, ...]:
-    return tuple(np.atleast_1d(np.asarray(names, dtype=object)[pick]))
-
-
-def _data_axes(explanation: Explanation) -> tuple[str, ...]:
-    return tuple(axis for axis in explanation.axes if axis != "output")
-
-
-def _trimmed(explanation: Explanation) -> Explanation:
-    """A single image has just its own regions, however many others of its batch had."""
-    regions = explanation.regions
-    if not isinstance(regions, Regions) or explanation.axes[:1] != ("feature",):
-        return explanation
-    d = len(regions)
-    return replace(
-        explanation,
-        values=explanation.values[:d],
-        standard_errors=explanation.standard_errors[:d],
-        feature_names=explanation.feature_names[:d],
+def one_output(explanation: Explanation, output: int | str | None) -> Explanation:
+    """The explanation of one output: the one that is asked for, or the only one."""
+    names = explanation.output_names
+    if "output" not in explanation.axes:
+        own = () if np.ndim(names) == 2 else tuple(names)
+        if output is None or output in (0, -1) or output in own:
+            return explanation
+        raise InvalidParameterError(
+            f"output must be one that was explained, {', '.join(map(repr, own)) or 0}: "
+            f"got {output!r}."
+        )
+    if output is not None:
+        return explanation[..., output]
+    if explanation.shape[-1] == 1:
+        return explanation[..., 0]
+    shown = "a position" if np.ndim(names) == 2 else ", ".join(map(repr, names[:20]))
+    raise InvalidParameterError(
+        f"{explanation.shape[-1]} outputs were explained: say which with output=, one of {shown}."
     )
+
+
+def _trimmed(changed: dict[str, Any], regions: Any) -> dict[str, Any]:
+    """A single image has just its own regions, however many others of its batch had."""
+    if isinstance(regions, Regions):
+        for name in _SCORES:
+            changed[name] = changed[name][: len(regions)]
+    return changed
+
+
+def _check_shapes(e: Explanation) -> None:
+    """Everything that is sliced together must have the same lengths."""
+    if e.axes != tuple(axis for axis in AXES if axis in e.axes):
+        raise InvalidParameterError(f"axes must be some of {AXES}, in this order: got {e.axes!r}.")
+    sizes = dict(zip(e.axes, e.shape, strict=False))
+    names = {"feature": len(e.feature_names)}
+    if np.ndim(e.output_names) == 2:
+        names["instance"], names["output"] = np.shape(e.output_names)
+    else:
+        names["output"] = len(e.output_names)
+    expected = {"values": tuple(names.get(a, sizes.get(a)) for a in e.axes)}
+    expected["standard_errors"] = expected["values"]
+    for name in _WITHOUT_FEATURES:
+        if getattr(e, name) is not None:
+            expected[name] = tuple(sizes[a] for a in sizes if a != "feature")
+    for name, shape in expected.items():
+        if np.shape(getattr(e, name)) != shape:
+            raise InvalidParameterError(
+                f"{name} must have shape {shape} for axes {e.axes} and the names given: "
+                f"got {np.shape(getattr(e, name))}."
+            )

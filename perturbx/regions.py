@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, Segments
+from perturbx.errors import InvalidInputError
 
 
 class Regions(ABC):
@@ -25,7 +26,10 @@ class Regions(ABC):
 
     @abstractmethod
     def heatmap(self, scores: Floats) -> Floats:
-        """Scores (d,) as a map over the positions; NaN where no feature lies."""
+        """Scores (d,) as a map over the positions; NaN where no feature lies.
+
+        Raises `InvalidInputError` if there is not one score for each feature.
+        """
 
     @abstractmethod
     def cover(self, feature: int) -> NDArray[np.bool_]:
@@ -46,7 +50,7 @@ class LabelMap(Regions):
         return int(self.segments.max()) + 1
 
     def heatmap(self, scores: Floats) -> Floats:
-        return np.asarray(scores, dtype=np.float64)[self.segments]
+        return np.asarray(_one_each(scores, self)[self.segments])
 
     def cover(self, feature: int) -> NDArray[np.bool_]:
         return np.asarray(self.segments == feature)
@@ -77,7 +81,7 @@ class WindowGrid(Regions):
     def heatmap(self, scores: Floats) -> Floats:
         """Each position gets the mean over the windows that cover it."""
         total, count = np.zeros(self.extent), np.zeros(self.extent)
-        for feature, score in enumerate(np.asarray(scores, dtype=np.float64)):
+        for feature, score in enumerate(_one_each(scores, self)):
             total[self.box(feature)] += score
             count[self.box(feature)] += 1
         return np.asarray(
@@ -88,3 +92,13 @@ class WindowGrid(Regions):
         covered = np.zeros(self.extent, dtype=bool)
         covered[self.box(feature)] = True
         return covered
+
+
+def _one_each(scores: Floats, regions: Regions) -> Floats:
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.shape != (len(regions),):
+        raise InvalidInputError(
+            f"A heat map of {len(regions)} regions takes {len(regions)} scores: "
+            f"got shape {scores.shape}."
+        )
+    return scores

@@ -1,0 +1,58 @@
+"""The notebook view of an explanation: the table of `summary`, with bars."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from perturbx._summary import Table, head, tabulate
+
+if TYPE_CHECKING:
+    from perturbx.explanation import Explanation
+
+_RED, _BLUE = "#ca3542", "#2f78b7"
+_CELL = "padding:2px 10px;text-align:left;white-space:nowrap;"
+_NUMBER = "font-variant-numeric:tabular-nums;"
+
+
+def notebook(explanation: Explanation) -> str:
+    """A small HTML table that needs no script and no style sheet; every name is escaped."""
+    table, (first, *lines) = tabulate(explanation), head(explanation)
+    titles = [table.kind, *(["data"] if table.data else [])]
+    for name in table.columns:
+        titles += ["", name if len(table.columns) > 1 else table.title]
+    header = "".join(f'<th style="{_CELL}">{escape(title)}</th>' for title in titles)
+    rows = "".join(f"<tr>{_row(table, i)}</tr>" for i in range(len(table.names)))
+    notes = "<br>".join(map(escape, lines))
+    rest = "".join(f"<div>… and {escape(text)}</div>" for text in table.rest)
+    return (
+        f'<div style="font-size:13px;line-height:1.4"><b>{escape(first)}</b>'
+        f'<div style="opacity:.7;margin:2px 0 6px">{notes}</div>'
+        f'<table style="border-collapse:collapse;margin:0"><thead><tr>{header}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+        f'<div style="opacity:.7;padding:2px 10px">{rest}</div></div>'
+    )
+
+
+def _row(table: Table, i: int) -> str:
+    cells = [escape(table.names[i]), *([escape(table.data[i])] if table.data else [])]
+    for j in range(len(table.columns)):
+        cells += [_bar(table, i, j), f'<span style="{_NUMBER}">{escape(table.cells(j)[i])}</span>']
+    return "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells)
+
+
+def _bar(table: Table, i: int, j: int) -> str:
+    """A bar of 60 pixels to each side of zero, or to the right where no score is negative."""
+    known = table.scores[np.isfinite(table.scores)]
+    largest, signed = float(np.abs(known).max(initial=0.0)), bool((known < 0).any())
+    score = float(np.nan_to_num(table.scores[i, j]))
+    width = round(60 * abs(score) / largest) if largest else 0
+    left = (60 - width if score < 0 else 60) if signed else 0
+    colour = _BLUE if score < 0 else _RED
+    return (
+        f'<div style="width:{120 if signed else 60}px;height:10px">'
+        f'<div style="margin-left:{left}px;width:{width}px;height:10px;background:{colour}">'
+        "</div></div>"
+    )

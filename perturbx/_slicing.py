@@ -1,0 +1,94 @@
+"""What ``explanation[...]`` picks: keys to positions along named axes, and arrays cut by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import EllipsisType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Pick: TypeAlias = int | slice | list[int]
+"""Positions along one axis; an int takes the axis away."""
+
+Key: TypeAlias = Any
+"""int, slice, name, bool array, list of ints or names, or ...; a tuple of them, one for an axis."""
+
+
+def locate(key: Key, sizes: Mapping[str, int], names: Mapping[str, Any]) -> dict[str, Pick]:
+    """What is picked along which axis; axes that are kept whole are left out."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    dots = [i for i, k in enumerate(keys) if isinstance(k, EllipsisType)]
+    if len(dots) > 1 or len(keys) - len(dots) > len(sizes):
+        raise IndexError(
+            f"An explanation with axes {tuple(sizes)} takes at most {len(sizes)} indices and one "
+            f"'...': got {len(keys)}."
+        )
+    if dots:
+        keys[dots[0] : dots[0] + 1] = [slice(None)] * (len(sizes) - len(keys) + 1)
+    picks = {
+        axis: _positions(k, names.get(axis, ()), axis, sizes[axis])
+        for axis, k in zip(sizes, keys, strict=False)
+    }
+    return {axis: pick for axis, pick in picks.items() if pick != slice(None)}
+
+
+def cut(array: Any, axes: Sequence[str], picks: Mapping[str, Pick]) -> Any:
+    """The picked part of an array with named axes, or of a tuple that holds the first of them.
+
+    Lists pick along their own axis alone (as in a table), also where there are two of them.
+    """
+    if isinstance(array, tuple):
+        pick = picks.get(axes[0], slice(None))
+        return tuple(array[i] for i in pick) if isinstance(pick, list) else array[pick]
+    for position in reversed(range(len(axes))):
+        if axes[position] in picks:
+            array = array[(slice(None),) * position + (picks[axes[position]],)]
+    return array
+
+
+def cut_output_names(names: Any, picks: Mapping[str, Pick]) -> Any:
+    """Output names after a pick: (n, k) names keep both axes until one instance is taken."""
+    kept = {
+        axis: [p] if axis == "output" and isinstance(p, int) else p for axis, p in picks.items()
+    }
+    if np.ndim(names) == 2:
+        names = cut(np.asarray(names, dtype=object), ("instance", "output"), kept)
+        return names if np.ndim(names) == 2 else tuple(names)
+    return tuple(cut(np.asarray(names, dtype=object), ("output",), kept))
+
+
+def _positions(key: Any, names: Any, axis: str, size: int) -> Pick:
+    """The positions that one key means."""
+    if isinstance(key, slice):
+        return key
+    if not isinstance(key, (list, tuple, np.ndarray)):
+        return _position(key, names, axis, size)
+    if np.asarray(key).dtype == bool:
+        if np.shape(key) != (size,):
+            raise IndexError(
+                f"A bool index for {size} {axis}s has shape ({size},): got {np.shape(key)}."
+            )
+        return [int(i) for i in np.flatnonzero(key)]
+    return [_position(k, names, axis, size) for k in key]
+
+
+def _position(key: Any, names: Any, axis: str, size: int) -> int:
+    """The position of one name or number."""
+    if isinstance(key, str):
+        names = names if np.ndim(names) == 2 else list(names)
+        if np.ndim(names) == 2:
+            raise IndexError(
+                f"Each instance has {axis}s of its own: pick an instance before {key!r}."
+            )
+        if key not in names:
+            shown = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
+            raise KeyError(f"No {axis} is named {key!r}; there are {shown or 'no names'}.")
+        return int(names.index(key))
+    if not isinstance(key, (int, np.integer)) or isinstance(key, bool):
+        raise TypeError(
+            f"Pick {axis}s with an int, a slice, a name, or a list of either: got {key!r}."
+        )
+    if not -size <= key < size:
+        raise IndexError(f"No {axis} {key}: there {'is' if size == 1 else 'are'} {size}.")
+    return int(key)
