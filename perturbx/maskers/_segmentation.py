@@ -1,0 +1,164 @@
+"""Superpixels of one image, found on a small copy and enlarged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from perturbx._typing import Floats, Segments
+from perturbx.errors import InvalidInputError
+from perturbx.maskers._fills import copy_edges, small_copy
+from perturbx.maskers._images import Image
+
+METHODS = ("slic", "quickshift", "felzenszwalb", "grid")
+
+_LAB_RANGE = 100.0
+"""L of Lab runs from 0 to 100; whatever takes its place is put on that scale."""
+
+
+def segment(
+    image: Image, channels: bool, method: str, n_segments: int, compactness: float
+) -> Segments:
+    """Labels 0..K-1 for each pixel of an (H, W) or (H, W, C) image, no region empty."""
+    sides = image.shape[:2]
+    copy = small_copy(image, 2)
+    colours = lab_like(copy if channels else copy[..., None])
+    if method == "grid":
+        labels = _grid(colours.shape[:2], n_segments)
+    elif method == "slic":
+        labels = _slic(colours, n_segments, compactness)
+    elif method == "quickshift":
+        labels = merge_to(_quickshift(colours), colours, n_segments)
+    else:
+        labels = merge_to(_felzenszwalb(colours), colours, n_segments)
+    for axis, (edges, side) in enumerate(zip(copy_edges(sides), sides, strict=True)):
+        labels = np.repeat(labels, np.diff(edges, append=side), axis=axis)
+    return relabel(labels)
+
+
+def relabel(labels: Any) -> Segments:
+    """Any integers as 0..K-1, in the order of their values."""
+    labels = np.asarray(labels)
+    _, inverse = np.unique(labels, return_inverse=True)
+    return inverse.reshape(labels.shape).astype(np.intp, copy=False)
+
+
+def check_labels(labels: Any, shape: Sequence[int], name: str = "segments") -> None:
+    """Refuse a label map that does not part an image of this shape into regions."""
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "bui":
+        raise InvalidInputError(
+            f"{name} must hold integer labels; got dtype {labels.dtype}. Convert it, as in "
+            "label_map.astype(int)."
+        )
+    if labels.shape != tuple(shape):
+        raise InvalidInputError(
+            f"{name} must have the height and width of its image, {tuple(shape)}; got shape "
+            f"{labels.shape}."
+        )
+    if labels.min() == labels.max():
+        raise InvalidInputError(
+            f"{name} must part the image into at least two regions; every pixel has the label "
+            f"{labels.flat[0]}."
+        )
+
+
+def lab_like(pixels: Floats) -> Floats:
+    """Colours whose Euclidean distances are comparable to those of Lab, from (h, w, C) pixels.
+
+    One channel is lightness. Three are RGB, and so are the first three of four (the fourth is
+    alpha). Any other number: each channel at unit variance, then the leading three principal
+    components.
+    """
+    n_channels = pixels.shape[-1]
+    if n_channels == 1:
+        return _unit_range(pixels) * _LAB_RANGE
+    if n_channels in (3, 4):
+        from skimage.color import rgb2lab
+
+        return np.asarray(rgb2lab(_unit_range(pixels[..., :3])), dtype=np.float64)
+    flat = pixels.reshape(-1, n_channels)
+    spread = flat.std(axis=0)
+    flat = (flat - flat.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    _, axes = np.linalg.eigh(flat.T @ flat)
+    leading = (flat @ axes[:, ::-1][:, :3]).reshape(*pixels.shape[:2], -1)
+    return _unit_range(leading) * _LAB_RANGE
+
+
+def merge_to(labels: Segments, colours: Floats, n_segments: int) -> Segments:
+    """Merge the smallest region into its most similar neighbour until `n_segments` are left."""
+    labels = relabel(labels)
+    n_regions = int(labels.max()) + 1
+    size = np.bincount(labels.ravel()).astype(np.float64)
+    flat = colours.reshape(-1, colours.shape[-1])
+    total = np.stack([np.bincount(labels.ravel(), c) for c in flat.T], axis=-1)
+    touching = np.zeros((n_regions, n_regions), dtype=bool)
+    for one, other in ((labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])):
+        touching[one, other] = touching[other, one] = True
+    np.fill_diagonal(touching, False)
+    into = np.arange(n_regions)
+    for _ in range(n_regions - n_segments):
+        small = int(np.argmin(size))
+        near = np.flatnonzero(touching[small])
+        distance = total[near] / size[near, None] - total[small] / size[small]
+        target = int(near[np.argmin((distance**2).sum(axis=1))])
+        into[into == small] = target
+        size[target] += size[small]
+        total[target] += total[small]
+        touching[target] |= touching[small]
+        touching[:, target] |= touching[:, small]
+        touching[small], touching[:, small], touching[target, target] = False, False, False
+        size[small] = np.inf
+    return into[labels]
+
+
+def _grid(sides: Sequence[int], n_segments: int) -> Segments:
+    """Nearly square boxes, about `n_segments` of them."""
+    height, width = sides
+    n_rows = min(height, max(1, round((n_segments * height / width) ** 0.5)))
+    n_columns = min(width, max(1, round(n_segments / n_rows)))
+    row = np.arange(height) * n_rows // height
+    column = np.arange(width) * n_columns // width
+    return np.asarray(row[:, None] * n_columns + column)
+
+
+def _slic(colours: Floats, n_segments: int, compactness: float) -> Segments:
+    from skimage.segmentation import slic
+
+    # slic divides colours by their range, and would so undo the scale that compactness is for
+    scale = float(np.ptp(colours)) or 1.0
+    labels = slic(
+        colours,
+        n_segments=n_segments,
+        compactness=compactness / scale,
+        sigma=1,
+        convert2lab=False,
+        start_label=0,
+        channel_axis=-1,
+    )
+    return np.asarray(labels, dtype=np.intp)
+
+
+def _quickshift(colours: Floats) -> Segments:
+    from skimage.segmentation import quickshift
+
+    # generator given: the default would be the same seed, but not in every release
+    labels = quickshift(  # type: ignore[no-untyped-call]
+        colours, ratio=0.2, kernel_size=4, max_dist=200, convert2lab=False, rng=0, channel_axis=-1
+    )
+    return np.asarray(labels, dtype=np.intp)
+
+
+def _felzenszwalb(colours: Floats) -> Segments:
+    from skimage.segmentation import felzenszwalb
+
+    labels = felzenszwalb(colours / _LAB_RANGE, scale=100, sigma=0.8, min_size=20, channel_axis=-1)
+    return np.asarray(labels, dtype=np.intp)
+
+
+def _unit_range(values: Floats) -> Floats:
+    """Values moved and scaled to 0..1, all channels alike; zeros if they are all equal."""
+    low, high = values.min(), values.max()
+    return (values - low) / (high - low) if high > low else np.zeros_like(values)

@@ -1,0 +1,177 @@
+"""Superpixels: regions of an image that go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Segments
+from perturbx._validation import check_choice, check_integer, check_number, invalid
+from perturbx.errors import InvalidInputError
+from perturbx.maskers._base import Features, Masker
+from perturbx.maskers._fills import (
+    Fill,
+    check_fill,
+    describe_fill,
+    draw_seed,
+    given_fill,
+    named_fill,
+)
+from perturbx.maskers._images import (
+    ChannelAxis,
+    FittedImages,
+    ImageBatch,
+    check_channel_axis,
+    check_features,
+    read_images,
+)
+from perturbx.maskers._removals import LabelRemoval, label_removal
+from perturbx.maskers._segmentation import METHODS, check_labels, relabel, segment
+from perturbx.regions import LabelMap
+
+_KINDS = {
+    "slic": "SLIC superpixels",
+    "quickshift": "quickshift superpixels",
+    "felzenszwalb": "Felzenszwalb superpixels",
+    "grid": "a grid of boxes",
+}
+
+
+@dataclass(frozen=True)
+class Superpixels(Masker):
+    """Features are regions of an image; an absent region shows the fill.
+
+    The regions are found on a copy of at most 256 pixels a side and enlarged, so a large photo
+    costs no more than a small one. Images are (H, W) or (H, W, C), of any number of channels and
+    of integers, floats or bool; a batch is an array with a leading axis, or a list of images,
+    which may differ in size. `predict_fn` gets batches of the same dtype with a leading axis.
+
+    Parameters
+    ----------
+    method : {"slic", "quickshift", "felzenszwalb", "grid"}
+        How regions are found: SLIC (Achanta et al., TPAMI 2012), quickshift (Vedaldi & Soatto,
+        ECCV 2008), Felzenszwalb & Huttenlocher (IJCV 2004), or boxes. With one channel they see
+        lightness, with three Lab colours, with four those of the first three (the fourth is
+        alpha), else the three principal components of the channels.
+    n_segments : int
+        About how many regions (slic, grid), or at most how many: what quickshift and
+        felzenszwalb find is merged, the smallest region first, into the most similar neighbour.
+    compactness : float
+        slic only: how much nearness counts against colour; larger is squarer.
+    fill : "blur", "mean", "noise", a colour, or an array
+        What an absent region shows: a blurred copy of the image (standard deviation 5% of the
+        longest side), the region's own mean colour, the image's pixels shuffled, one colour (a
+        number, or one a channel), or an image of the same shape. It is rounded to the dtype of
+        the image.
+    segments : (H, W) int array, or a list of one for each image, or None
+        Your own label map in place of `method`. Any integers; they become 0..K-1 in the order of
+        their values, and each of them is a region.
+    channel_axis : "auto", -1 or None
+        -1 if the last axis holds channels, None if there are none. "auto": two dimensions are
+        one grey image, three with a last axis of at most 4 one colour image, four a batch of
+        colour images; anything else is refused.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.maskers.superpixels import Superpixels
+    >>> from perturbx.maskers._base import Features
+    >>> image = np.zeros((4, 6), dtype=np.uint8)
+    >>> image[:, 3:] = 9
+    >>> masker = Superpixels(segments=image, fill=5).fit(None, Features(), np.random.default_rng(0))
+    >>> X, _ = masker.check(image)
+    >>> (removal,) = masker.bind(X, 0, 1)
+    >>> z = np.array([[True, False], [False, True]])
+    >>> removal.batch(z, slice(0, 1), removal.scratch(2))[:, 0]
+    array([[0, 0, 0, 5, 5, 5],
+           [5, 5, 5, 9, 9, 9]], dtype=uint8)
+    """
+
+    method: Literal["slic", "quickshift", "felzenszwalb", "grid"] = "slic"
+    n_segments: int = 50
+    compactness: float = 15.0
+    fill: Fill = "blur"
+    segments: NDArray[Any] | Sequence[NDArray[Any]] | None = None
+    channel_axis: ChannelAxis = "auto"
+
+    def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedSuperpixels:
+        """Check the settings; nothing is learned from X, which may be None.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a setting, or `features`, is not what it can be.
+        """
+        check_choice("method", self.method, METHODS)
+        check_integer("n_segments", self.n_segments, minimum=2)
+        check_number("compactness", self.compactness, above=0)
+        check_fill(self.fill)
+        check_channel_axis(self.channel_axis)
+        check_features(features)
+        if self.segments is not None and not isinstance(self.segments, (np.ndarray, list, tuple)):
+            raise invalid("segments", "an array of labels, a list of them, or None", self.segments)
+        kind = _KINDS[self.method] if self.segments is None else "a given label map"
+        shown = describe_fill(self.fill, "their mean colour")
+        return FittedSuperpixels(
+            masker=self,
+            seed=draw_seed(self.fill, rng),
+            value_function=f"absent regions filled with {shown} ({kind})",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FittedSuperpixels(FittedImages):
+    """`Superpixels`, checked, with the seed of its noise."""
+
+    masker: Superpixels
+    seed: int
+    value_function: str
+
+    def read(self, X: Any) -> ImageBatch:
+        batch = read_images(X, self.masker.channel_axis, 2)
+        for index, image in enumerate(batch.arrays):
+            if not isinstance(self.masker.fill, str):
+                given_fill(self.masker.fill, image, batch.channels)
+            if self.masker.segments is not None:
+                check_labels(_map_of(self.masker.segments, batch, index), batch.spatial(index))
+        return batch
+
+    def remove(self, X: ImageBatch, index: int) -> LabelRemoval:
+        image, fill = X.arrays[index], self.masker.fill
+        segments = self._segments(X, index)
+        if isinstance(fill, str):
+            shown = named_fill(fill, image, X.channels, segments, self.seed)
+        else:
+            shown = given_fill(fill, image, X.channels)
+        return label_removal(image, shown, LabelMap(segments), segments, "region")
+
+    def _segments(self, X: ImageBatch, index: int) -> Segments:
+        masker = self.masker
+        if masker.segments is not None:
+            return relabel(_map_of(masker.segments, X, index))
+        labels = segment(
+            X.arrays[index], X.channels, masker.method, masker.n_segments, masker.compactness
+        )
+        if labels.max() == 0:
+            raise InvalidInputError(
+                f"{masker.method} found a single region in an image of shape "
+                f"{X.arrays[index].shape}: raise n_segments (now {masker.n_segments}), choose "
+                'method="grid", or pass segments=label_map.'
+            )
+        return labels
+
+
+def _map_of(segments: NDArray[Any] | Sequence[NDArray[Any]], X: ImageBatch, index: int) -> Any:
+    """The user's label map of one image: one for all, or one each."""
+    if isinstance(segments, np.ndarray) and segments.ndim < 3:
+        return segments
+    if len(segments) != len(X):
+        raise InvalidInputError(
+            f"segments must hold one label map for each image: got {len(segments)} for {len(X)}. "
+            "One map for all is passed as an array, without a list."
+        )
+    return segments[index]
