@@ -76,15 +76,17 @@ def given_fill(fill: Fill, image: Image, channels: bool) -> Image:
     return np.broadcast_to(as_dtype(values, image.dtype), image.shape)
 
 
-def named_fill(
-    name: str, image: Image, channels: bool, segments: Segments | None, seed: int
+def render_fill(
+    fill: Fill, image: Image, channels: bool, segments: Segments | None, seed: int
 ) -> Image:
-    """The fill "mean" (of each of `segments`, or of all if None), "blur" or "noise"."""
+    """What absent positions of an image show; "mean" is of each of `segments`, or of all."""
+    if not isinstance(fill, str):
+        return given_fill(fill, image, channels)
     pixels = image.reshape(-1, image.shape[-1] if channels else 1)
-    if name == "noise":
+    if fill == "noise":
         shuffled: Image = np.random.default_rng(seed).permutation(pixels)
         return shuffled.reshape(image.shape)
-    if name == "blur":
+    if fill == "blur":
         return as_dtype(_blurred(image, image.ndim - channels), image.dtype)
     labels = np.zeros(len(pixels), dtype=np.intp) if segments is None else segments.ravel()
     count = np.bincount(labels)

@@ -19,7 +19,7 @@ from perturbx.maskers._fills import (
     describe_fill,
     draw_seed,
     given_fill,
-    named_fill,
+    render_fill,
 )
 from perturbx.maskers._images import (
     ChannelAxis,
@@ -141,13 +141,9 @@ class FittedSuperpixels(FittedImages):
         return batch
 
     def remove(self, X: ImageBatch, index: int) -> LabelRemoval:
-        image, fill = X.arrays[index], self.masker.fill
-        segments = self._segments(X, index)
-        if isinstance(fill, str):
-            shown = named_fill(fill, image, X.channels, segments, self.seed)
-        else:
-            shown = given_fill(fill, image, X.channels)
-        return label_removal(image, shown, LabelMap(segments), segments, "region")
+        image, segments = X.arrays[index], self._segments(X, index)
+        fill = render_fill(self.masker.fill, image, X.channels, segments, self.seed)
+        return label_removal(image, fill, LabelMap(segments), segments, "region")
 
     def _segments(self, X: ImageBatch, index: int) -> Segments:
         masker = self.masker

@@ -1,0 +1,207 @@
+"""Windows: boxes that slide over a series, an image or a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from perturbx._typing import Segments
+from perturbx._validation import invalid
+from perturbx.errors import InvalidInputError
+from perturbx.maskers._base import Features, Masker, Removal
+from perturbx.maskers._fills import (
+    Fill,
+    check_fill,
+    describe_fill,
+    draw_seed,
+    given_fill,
+    render_fill,
+)
+from perturbx.maskers._images import (
+    ChannelAxis,
+    FittedImages,
+    ImageBatch,
+    check_channel_axis,
+    check_features,
+    read_images,
+)
+from perturbx.maskers._removals import label_removal, window_removal
+from perturbx.regions import WindowGrid
+
+Sides: TypeAlias = int | Sequence[int] | None
+"""A length for every spatial axis, one for each, or None for the default."""
+
+_SHARE = 0.2
+_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Windows(Masker):
+    """Features are windows over any number of axes; an absent window shows the fill.
+
+    This is the removal of occlusion maps (Zeiler & Fergus, ECCV 2014, section 4.2). Windows may overlap: a position is absent if any absent window covers it. They cover
+    everything: where the stride does not end at the end, the last window is moved there.
+
+    Parameters
+    ----------
+    shape : int, tuple or None
+        The window's length along each spatial axis. None: 20% of each side. A tuple says how many
+        spatial axes there are; else a 1-D array is a series, and anything else an image.
+    stride : int, tuple or None
+        The step along each spatial axis, at most the window's length. None: a third of it.
+    fill : "mean", "blur", "noise", a colour, or an array
+        What an absent window shows: the mean colour (of the window where windows do not overlap
+        and hold more than one position, else of the whole image), a blurred copy of the image
+        (standard deviation 5% of the longest side), its positions shuffled, one colour (a number,
+        or one a channel), or an array of the image's shape. It is rounded to the image's dtype.
+    channel_axis : "auto", -1 or None
+        -1 if the last axis holds channels, None if there are none. "auto": no axis beyond the
+        spatial ones is a single instance, one of at most 4 is its channels, two are a batch with
+        channels; anything else is refused.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.maskers.windows import Windows
+    >>> from perturbx.maskers._base import Features
+    >>> masker = Windows(shape=3, stride=2, fill=0).fit(None, Features(), np.random.default_rng(0))
+    >>> X, _ = masker.check(np.arange(1, 7))
+    >>> (removal,) = masker.bind(X, 0, 1)
+    >>> z = ~np.eye(removal.n_features, dtype=bool)
+    >>> removal.batch(z, slice(0, 1), removal.scratch(3))
+    array([[0, 0, 0, 4, 5, 6],
+           [1, 2, 0, 0, 0, 6],
+           [1, 2, 3, 0, 0, 0]])
+    """
+
+    shape: Sides = None
+    stride: Sides = None
+    fill: Fill = "mean"
+    channel_axis: ChannelAxis = "auto"
+
+    def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedWindows:
+        """Check the settings; nothing is learned from X, which may be None.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a setting, or `features`, is not what it can be.
+        """
+        shape, stride = _sides("shape", self.shape), _sides("stride", self.stride)
+        if len({len(s) for s in (shape, stride) if isinstance(s, tuple)}) > 1:
+            raise invalid("stride", f"as long as shape, {self.shape}", self.stride)
+        if shape is not None and stride is not None and np.any(np.greater(stride, shape)):
+            raise invalid(
+                "stride",
+                f"at most the window's shape, {self.shape}",
+                self.stride,
+                "A larger one leaves gaps that nothing removes.",
+            )
+        check_fill(self.fill)
+        check_channel_axis(self.channel_axis)
+        check_features(features)
+        own = "their mean colour (of the whole input where windows overlap)"
+        return FittedWindows(
+            masker=self,
+            seed=draw_seed(self.fill, rng),
+            value_function=f"absent windows filled with {describe_fill(self.fill, own)}",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FittedWindows(FittedImages):
+    """`Windows`, checked, with the seed of its noise."""
+
+    masker: Windows
+    seed: int
+    value_function: str
+
+    def read(self, X: Any) -> ImageBatch:
+        batch = read_images(X, self.masker.channel_axis, self._n_axes(X))
+        for index, image in enumerate(batch.arrays):
+            window_grid(batch.spatial(index), self.masker.shape, self.masker.stride)
+            if not isinstance(self.masker.fill, str):
+                given_fill(self.masker.fill, image, batch.channels)
+        return batch
+
+    def remove(self, X: ImageBatch, index: int) -> Removal:
+        image = X.arrays[index]
+        grid = window_grid(X.spatial(index), self.masker.shape, self.masker.stride)
+        segments = disjoint_labels(grid)
+        alone = segments if np.prod(grid.size) > 1 else None
+        fill = render_fill(self.masker.fill, image, X.channels, alone, self.seed)
+        if segments is not None:
+            return label_removal(image, fill, grid, segments, "window")
+        return window_removal(image, fill, grid, "window")
+
+    def _n_axes(self, X: Any) -> int:
+        """How many spatial axes an instance has: as many as were named, or else 1 or 2."""
+        for sides in (self.masker.shape, self.masker.stride):
+            if sides is not None and not isinstance(sides, (int, np.integer)):
+                return len(sides)
+        first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
+        return 1 if np.ndim(first) - (self.masker.channel_axis == -1) == 1 else 2
+
+
+def window_grid(extent: tuple[int, ...], shape: Sides, stride: Sides) -> WindowGrid:
+    """The windows of one instance, in the order of its axes.
+
+    Raises
+    ------
+    InvalidInputError
+        If a window is larger than the instance, or its stride leaves gaps.
+    """
+    size = _spread(shape, [max(1, round(_SHARE * side)) for side in extent])
+    step = _spread(stride, [max(1, round(length / _STEPS)) for length in size])
+    if any(length > side for length, side in zip(size, extent, strict=True)):
+        raise InvalidInputError(
+            f"a window of shape {size} is larger than its image of {extent}: pass a smaller shape."
+        )
+    if any(s > length for s, length in zip(step, size, strict=True)):
+        raise InvalidInputError(
+            f"a stride of {step} leaves gaps between windows of {size}: pass a stride of at most "
+            "the window's shape, so that every position can be removed."
+        )
+    starts = [
+        np.unique(np.append(np.arange(0, side - length, s), side - length))
+        for side, length, s in zip(extent, size, step, strict=True)
+    ]
+    corners = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, len(extent))
+    return WindowGrid(corners.astype(np.intp, copy=False), size, extent)
+
+
+def disjoint_labels(grid: WindowGrid) -> Segments | None:
+    """Which window each position lies in, or None if windows overlap."""
+    if len(grid) * int(np.prod(grid.size)) != int(np.prod(grid.extent)):
+        return None
+    labels = np.empty(grid.extent, dtype=np.intp)
+    for window in range(len(grid)):
+        labels[grid.box(window)] = window
+    return labels
+
+
+def _sides(name: str, value: Any) -> Sides:
+    """A length or a tuple of them, each a positive integer."""
+    if value is None:
+        return None
+    several = isinstance(value, (tuple, list, np.ndarray))
+    lengths = tuple(value) if several else (value,)
+    for length in lengths:
+        integral = isinstance(length, (int, np.integer)) and not isinstance(length, bool)
+        if not integral or length < 1:
+            raise invalid(name, "None, a positive integer, or one for each spatial axis", value)
+    if not lengths:
+        raise invalid(name, "None, a positive integer, or one for each spatial axis", value)
+    return lengths if several else int(value)
+
+
+def _spread(given: Sides, default: Sequence[int]) -> tuple[int, ...]:
+    """The lengths that the user gave, one for each axis, or the default ones."""
+    if given is None:
+        return tuple(default)
+    if isinstance(given, (int, np.integer)):
+        return (int(given),) * len(default)
+    return tuple(int(length) for length in given)
