@@ -216,6 +216,6 @@ def _fit(z: Floats, outputs: Floats, weights: Floats, alpha: float) -> _Fit:
     spread = weights @ change**2
     unexplained = weights @ residual**2
     r2 = 1 - np.divide(unexplained, spread, out=np.full_like(spread, np.nan), where=spread > 0)
-    known_scale = np.where(varied, scale, np.nan)
+    known_scale = np.where(varied, scale, np.nan).astype(np.float64)
     intercept = mean - centre @ slopes
     return _Fit(slopes, intercept, r2, rows, known_scale, inverse, weights, residual)
