@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, partial
 from itertools import combinations
 from math import comb
 from pathlib import Path
@@ -98,7 +98,7 @@ def file_data(name: str, folder: Path) -> tuple[Values, Values]:
 FILES = ("adult", "nhanes", "communities")
 
 
-@lru_cache(maxsize=None)
+@cache
 def data(name: str, folder: Path | None = None) -> tuple[Values, Values]:
     if name in FILES:
         if folder is None:
@@ -116,7 +116,7 @@ def instance(X: Values, seed: int) -> tuple[Values, Values]:
 # ---------------------------------------------------------------- tree ensembles
 
 
-@lru_cache(maxsize=None)
+@cache
 def tree_model(name: str, kind: str, folder: Path | None) -> Any:
     from sklearn import ensemble
 
@@ -224,7 +224,7 @@ def linear_game(seed: int, d: int = 20) -> Game:
 # ---------------------------------------------------------------- networks
 
 
-@lru_cache(maxsize=None)
+@cache
 def network(name: str) -> Any:
     from sklearn.neural_network import MLPRegressor
     from sklearn.pipeline import make_pipeline
