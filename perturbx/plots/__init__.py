@@ -1,1 +1,10 @@
-"""Pictures of an explanation (extra `plots`: matplotlib)."""
+"""Pictures of an explanation (extra `plots`: matplotlib).
+
+matplotlib is imported when the first picture is drawn, not before.
+"""
+
+from perturbx.plots.bar import bar as bar
+from perturbx.plots.overlay import overlay as overlay
+from perturbx.plots.waterfall import waterfall as waterfall
+
+__all__ = ["bar", "overlay", "waterfall"]

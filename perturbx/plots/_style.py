@@ -1,0 +1,172 @@
+"""How the pictures look: colours, figures, the rows of names, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perturbx._summary import shorten, show
+from perturbx._typing import Floats
+from perturbx.errors import InvalidParameterError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+RED, BLUE, INK, GREY, LINE = "#c8374a", "#2c76b8", "#262626", "#737373", "#c9c9c9"
+OUTPUT_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+"""Okabe & Ito (2008): told apart with every kind of colour vision."""
+
+NEUTRAL = "#5d6d7e"
+"""For sizes, which have no sign."""
+
+TEXT, SMALL = 9.5, 8.5
+_LINE_WIDTH = 30
+
+
+class _NoValue:
+    """Stands where a row has no value; None is a value that is missing."""
+
+
+NO_VALUE = _NoValue()
+
+
+def pyplot() -> Any:
+    """matplotlib.pyplot, or how to get it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            'perturbx.plots needs matplotlib: pip install "perturbx[plots]"'
+        ) from error
+    return plt
+
+
+def axes_of(ax: Axes | None, width: float, height: float) -> Any:
+    """The caller's axes, or those of a new figure with tight margins (inches)."""
+    plt = pyplot()
+    return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
+
+
+def finished(axes: Any, show_it: bool) -> Any:
+    """The axes, shown if asked for."""
+    if show_it:
+        pyplot().show()
+    return axes
+
+
+def rows_of(max_display: int, n_features: int) -> int:
+    """How many features get a row of their own; the last row is for all the others."""
+    if isinstance(max_display, bool) or not isinstance(max_display, (int, np.integer)):
+        raise InvalidParameterError(f"max_display must be an int: got {max_display!r}.")
+    if max_display < 1:
+        raise InvalidParameterError(f"max_display must be at least 1: got {max_display}.")
+    return n_features if n_features <= max_display else int(max_display) - 1
+
+
+def safe(text: str) -> str:
+    """Text as it is: a name with two dollars is no formula."""
+    return text.replace("$", r"\$")
+
+
+def numbers(values: Iterable[float], signed: bool = True) -> list[str]:
+    """Three digits for the largest, and as many decimals for the others."""
+    known = np.asarray(list(values), dtype=float)
+    largest = float(np.abs(known[np.isfinite(known)]).max(initial=0.0))
+    sign = "+" if signed else ""
+    spec = f"{sign}.{max(0, 2 - int(np.floor(np.log10(largest or 1))))}f"
+    if largest and not 1e-4 <= largest < 1e6:
+        spec = f"{sign}.2e"
+    texts = [format(v, spec) for v in known]
+    return [
+        ("0" if v == 0 else "≈ 0") if not float(text) else text.replace("-", "\N{MINUS SIGN}")
+        for v, text in zip(known, texts, strict=True)
+    ]
+
+
+def _folded(name: str) -> str:
+    """A name on at most two lines."""
+    return "\n".join(wrap(shorten(name, 2 * _LINE_WIDTH - 4), _LINE_WIDTH, max_lines=2))
+
+
+def width_of(texts: Sequence[str], size: float) -> float:
+    """The width of the widest text, in points."""
+    from matplotlib.textpath import TextPath
+
+    extents = (TextPath((0, 0), safe(t), size=size).get_extents().width for t in texts if t)
+    return float(max(extents, default=0.0))
+
+
+def label_rows(ax: Axes, names: Sequence[str], data: Sequence[Any] | None) -> None:
+    """Names beside the rows 0, 1, ... from the top; values of the data between name and axis."""
+    n = len(names)
+    ax.set_ylim(n - 0.4, -0.6)
+    values = [] if data is None else [_value(v) for v in data]
+    gap = width_of(values, SMALL)
+    labels = [safe(_folded(name)) for name in names]
+    ax.set_yticks(range(n), labels, fontsize=TEXT, color=INK, linespacing=0.95)
+    for label in ax.get_yticklabels():
+        if "\n" in label.get_text():
+            label.set_fontsize(SMALL)
+    ax.tick_params(axis="y", length=0, pad=6 + (gap + 9 if gap else 0))
+    for row, value in enumerate(values):
+        ax.annotate(
+            safe(value),
+            (0, row),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(-6, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center_baseline",
+            fontsize=SMALL,
+            color=GREY,
+        )
+
+
+def _value(value: Any) -> str:
+    """A value of the data; "" where a row has none."""
+    if isinstance(value, _NoValue):
+        return ""
+    text = show(value)
+    return text.replace("-", "\N{MINUS SIGN}") if isinstance(value, (int, float)) else text
+
+
+def clean(ax: Axes, xlabel: str) -> None:
+    """Only what is needed: no box, quiet numbers, a label that says what is shown."""
+    for side in ("top", "right", "left"):
+        ax.spines[side].set_visible(False)
+    ax.spines["bottom"].set_color(LINE)
+    ax.tick_params(axis="x", colors=GREY, labelsize=SMALL, length=3, color=LINE)
+    ax.ticklabel_format(axis="x", style="sci", scilimits=(-4, 5), useMathText=True)
+    ax.xaxis.get_offset_text().set_color(GREY)
+    ax.set_xlabel(safe(xlabel), fontsize=TEXT, color=INK, labelpad=6)
+
+
+def room(ax: Axes, low: float, high: float, left: float, right: float) -> None:
+    """Limits along x that hold low..high and, beyond them, texts of that many points."""
+    span = (high - low) or abs(high) or 1.0
+    # The names will take a part of the axes' width that only the layout knows: at most 45%.
+    points = 0.7 * ax.bbox.width * 72 / ax.figure.dpi
+    shares = np.minimum(np.array([left, right]) / points, 0.3)
+    whole = span / (1 - shares.sum())
+    ax.set_xlim(low - shares[0] * whole, high + shares[1] * whole)
+
+
+def whiskers(ax: Axes, ends: Floats, rows: Any, lower: Floats, upper: Floats) -> None:
+    """Intervals as thin lines; none where they are not known."""
+    known = np.isfinite(lower) & np.isfinite(upper)
+    if known.any():
+        reach = np.stack([ends - lower, upper - ends])[:, known]
+        ax.errorbar(
+            ends[known],
+            np.asarray(rows)[known],
+            xerr=np.maximum(reach, 0.0),
+            fmt="none",
+            ecolor=INK,
+            elinewidth=1.1,
+            capsize=2.2,
+            capthick=1.1,
+            zorder=3,
+        )

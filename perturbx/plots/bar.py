@@ -1,0 +1,204 @@
+"""Which features count most: bars with their intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perturbx._typing import Floats
+from perturbx.errors import InvalidParameterError
+from perturbx.explanation import Explanation, one_output
+from perturbx.plots import _style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False)
+class _Bars:
+    """What is drawn: (rows, outputs) arrays; the ends of intervals NaN where not known."""
+
+    names: list[str]
+    data: list[Any] | None
+    scores: Floats
+    lower: Floats
+    upper: Floats
+    has_rest: bool
+
+
+def bar(
+    explanation: Explanation,
+    *,
+    max_display: int = 10,
+    output: int | str | None = None,
+    ax: Axes | None = None,
+    show: bool = True,
+) -> Axes:
+    """Draw the largest scores of one instance, or the mean size of scores over several.
+
+    Whiskers are 95% intervals: of the error of sampling perturbations for one instance, of the
+    mean over instances (t distribution) for several. Several outputs stand side by side.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        One instance (``explanation[0]``) or several.
+    max_display : int
+        At most this many rows. Where there are more features the last row is the sum of the
+        others; for one instance it has no interval, as the errors of its scores hang together.
+    output : int, str or None
+        The output to draw; None for all of them, if they are at most six.
+    ax : matplotlib Axes or None
+        Where to draw; None for a new figure.
+    show : bool
+        Call ``plt.show()``; False to go on drawing.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is no feature axis, if there are more than six outputs and none is named, or if
+        several images are given, whose regions have nothing in common.
+    """
+    explanation = _drawable(explanation, output)
+    several = "instance" in explanation.axes
+    bars = _means(explanation, max_display) if several else _scores(explanation, max_display)
+    n, k = bars.scores.shape
+    ax = _style.axes_of(ax, 7.2, 0.9 + n * max(0.3, 0.09 + 0.15 * k))
+    ax.axvline(0, color=_style.LINE, linewidth=1, zorder=0)
+    for j in range(k):
+        _draw(ax, bars, j, explanation)
+    _style.label_rows(ax, bars.names, bars.data)
+    _limits(ax, bars, signed=not several)
+    _style.clean(ax, _caption(explanation))
+    if k > 1:
+        ax.legend(frameon=False, fontsize=_style.SMALL, labelcolor=_style.INK)
+    return _style.finished(ax, show)  # type: ignore[no-any-return]
+
+
+def _drawable(explanation: Explanation, output: int | str | None) -> Explanation:
+    if "feature" not in explanation.axes:
+        raise InvalidParameterError(
+            f"bar compares features, and this explanation has axes {explanation.axes}: "
+            "pass one in which no single feature was picked."
+        )
+    many = "output" in explanation.axes and explanation.shape[-1] > len(_style.OUTPUT_COLOURS)
+    if output is not None or many or explanation.shape[-1] == 1:
+        explanation = one_output(explanation, output)
+    if "instance" in explanation.axes and len(explanation) == 1:
+        return explanation[0]
+    if "instance" in explanation.axes and explanation.regions is not None:
+        raise InvalidParameterError(
+            "Regions of different images have nothing in common to take a mean of: "
+            "use bar(explanation[i]), or overlay(explanation[i])."
+        )
+    return explanation
+
+
+def _scores(explanation: Explanation, max_display: int) -> _Bars:
+    """The scores of one instance; what is not shown is summed."""
+    d = len(explanation.feature_names)
+    scores, lower, upper = (
+        np.reshape(a, (d, -1)) for a in (explanation.values, *explanation.interval())
+    )
+    top, rest = _split(np.abs(scores), max_display)
+    unknown = np.full((1, scores.shape[1]), np.nan)
+    total = scores[rest].sum(axis=0, keepdims=True)
+    data = None
+    if explanation.regions is None and explanation.data is not None:
+        data = [explanation.data[i] for i in top] + [_style.NO_VALUE] * bool(len(rest))
+    return _Bars(
+        _names(explanation, top, rest),
+        data,
+        np.concatenate([scores[top], total][: 1 + bool(len(rest))]),
+        np.concatenate([lower[top], unknown][: 1 + bool(len(rest))]),
+        np.concatenate([upper[top], unknown][: 1 + bool(len(rest))]),
+        len(rest) > 0,
+    )
+
+
+def _means(explanation: Explanation, max_display: int) -> _Bars:
+    """Means over instances; of what is not shown, of its sum in each instance."""
+    from scipy.special import stdtrit
+
+    n, d = explanation.shape[:2]
+    sizes = np.abs(explanation.values).reshape(n, d, -1)
+    top, rest = _split(sizes.mean(axis=0), max_display)
+    if len(rest):
+        total = sizes[:, rest].sum(axis=1, keepdims=True)
+        sizes = np.concatenate([sizes[:, top], total], axis=1)
+    else:
+        sizes = sizes[:, top]
+    mean = sizes.mean(axis=0)
+    half = stdtrit(n - 1, 0.975) * sizes.std(axis=0, ddof=1) / np.sqrt(n)
+    names = _names(explanation, top, rest)
+    return _Bars(names, None, mean, np.maximum(mean - half, 0), mean + half, len(rest) > 0)
+
+
+def _split(sizes: Floats, max_display: int) -> tuple[list[int], list[int]]:
+    """The features with a row of their own, largest first, and the others."""
+    order = np.argsort(-np.nan_to_num(sizes).max(axis=1), kind="stable").tolist()
+    shown = _style.rows_of(max_display, len(order))
+    return order[:shown], order[shown:]
+
+
+def _names(explanation: Explanation, top: list[int], rest: list[int]) -> list[str]:
+    names = [explanation.feature_names[i] for i in top]
+    return [*names, f"{len(rest):,} other features"] if rest else names
+
+
+def _draw(ax: Axes, bars: _Bars, j: int, explanation: Explanation) -> None:
+    """The bars of one output, with whiskers."""
+    n, k = bars.scores.shape
+    scores, height = bars.scores[:, j], 0.62 if k == 1 else 0.8 / k
+    rows = np.arange(n) + (j - (k - 1) / 2) * height
+    colours: Any = _style.OUTPUT_COLOURS[j % len(_style.OUTPUT_COLOURS)]
+    label = None
+    if k > 1:
+        names = explanation.output_names
+        label = f"output {j + 1}" if np.ndim(names) == 2 else _style.safe(str(names[j]))
+    else:
+        signed = [_style.BLUE if score < 0 else _style.RED for score in scores]
+        colours = _style.NEUTRAL if "instance" in explanation.axes else signed
+    drawn = ax.barh(rows, scores, height=height * 0.94, color=colours, label=label, zorder=2)
+    if bars.has_rest:
+        drawn[-1].set_alpha(0.45)
+    _style.whiskers(ax, scores, rows, bars.lower[:, j], bars.upper[:, j])
+
+
+def _limits(ax: Axes, bars: _Bars, signed: bool) -> None:
+    """Limits that hold everything; for one output also its numbers."""
+    lower = np.fmin(np.fmin(bars.lower, bars.scores), 0)
+    upper = np.fmax(np.fmax(bars.upper, bars.scores), 0)
+    one = bars.scores.shape[1] == 1
+    texts = _style.numbers(bars.scores[:, 0], signed) if one else []
+    space = _style.width_of(texts, _style.SMALL) + 10
+    has_left = bool((bars.scores < 0).any())
+    left = (space if one else 8) if has_left else 0
+    _style.room(ax, lower.min(), upper.max(), left, space if one else 8)
+    for row, text in enumerate(texts):
+        negative = bars.scores[row, 0] < 0
+        ax.annotate(
+            text,
+            ((lower if negative else upper)[row, 0], row),
+            xytext=(-5 if negative else 5, 0),
+            textcoords="offset points",
+            ha="right" if negative else "left",
+            va="center",
+            fontsize=_style.SMALL,
+            color=_style.INK,
+        )
+
+
+def _caption(explanation: Explanation) -> str:
+    names = explanation.output_names
+    known = "output" not in explanation.axes and np.ndim(names) == 1 and len(names) == 1
+    output = f" for {names[0]}" if known else ""
+    if "instance" in explanation.axes:
+        return f"mean |{explanation.method} score|{output}, {len(explanation):,} instances"
+    return f"{explanation.method} score{output}"

@@ -1,0 +1,150 @@
+"""From the base value to the prediction, feature by feature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perturbx._typing import Floats
+from perturbx.errors import InvalidParameterError
+from perturbx.explanation import Explanation, one_output
+from perturbx.plots import _style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def waterfall(
+    explanation: Explanation,
+    *,
+    max_display: int = 10,
+    output: int | str | None = None,
+    level: float = 0.95,
+    ax: Axes | None = None,
+    show: bool = True,
+) -> Axes:
+    """Draw how the scores of one instance lead from the base value to the prediction.
+
+    Read it from the bottom up: each bar starts where the last one ended, red to the right, blue
+    to the left. A whisker at the end of a bar is the interval of that bar's score.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        One instance of a method whose scores add up (``explanation[0]``).
+    max_display : int
+        At most this many rows; where there are more features, the last row is the sum of the
+        others. It has no interval, as the errors of its scores hang together.
+    output : int, str or None
+        Which output, where several were explained.
+    level : float
+        Of the intervals.
+    ax : matplotlib Axes or None
+        Where to draw; None for a new figure.
+    show : bool
+        Call ``plt.show()``; False to go on drawing.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    InvalidParameterError
+        If the scores do not add up to the prediction, or if there is more than one instance.
+    """
+    one = _additive(explanation, output)
+    scores = one.values
+    order = np.argsort(-np.abs(scores), kind="stable").tolist()
+    shown = _style.rows_of(max_display, len(order))
+    top, rest = order[:shown], order[shown:]
+    steps = np.array([*scores[top], scores[rest].sum()][: shown + bool(rest)])
+    low, high = (
+        np.array([*reach[top], np.nan][: len(steps)]) - steps for reach in one.interval(level)
+    )
+    base = float(one.base_values)
+    ends = base + np.cumsum(steps[::-1])[::-1]
+    ax = _style.axes_of(ax, 7.6, 1.35 + 0.34 * len(steps))
+    drawn = ax.barh(
+        range(len(steps)),
+        steps,
+        left=ends - steps,
+        height=0.62,
+        color=[_style.BLUE if step < 0 else _style.RED for step in steps],
+        zorder=2,
+    )
+    if rest:
+        drawn[-1].set_alpha(0.45)
+    _style.whiskers(ax, ends, np.arange(len(steps)), ends + low, ends + high)
+    names = [one.feature_names[i] for i in top] + [f"{len(rest):,} other features"] * bool(rest)
+    _style.label_rows(ax, names, _data(one, top, len(steps)))
+    _guides(ax, base, ends, float(one.predictions))
+    _annotate(ax, steps, ends, np.fmin(low, 0), np.fmax(high, 0))
+    output_name = f" for {one.output_names[0]}" if len(one.output_names) == 1 else ""
+    _style.clean(ax, f"model output{output_name}, {one.method}")
+    return _style.finished(ax, show)  # type: ignore[no-any-return]
+
+
+def _additive(explanation: Explanation, output: int | str | None) -> Explanation:
+    """One instance and one output whose scores add up, or an error that says what to do."""
+    if "instance" in explanation.axes and len(explanation) == 1:
+        explanation = explanation[0]
+    if "instance" in explanation.axes or "feature" not in explanation.axes:
+        raise InvalidParameterError(
+            "A waterfall shows all features of one instance: use waterfall(explanation[i]); "
+            f"got axes {explanation.axes} of shape {explanation.shape}."
+        )
+    if explanation.residual is None:
+        raise InvalidParameterError(
+            f"A waterfall needs scores that add up to the prediction: those of "
+            f"{explanation.method} do not, or only some of the features were picked. "
+            "Use plots.bar."
+        )
+    return one_output(explanation, output)
+
+
+def _data(one: Explanation, top: list[int], n_rows: int) -> list[Any] | None:
+    if one.regions is not None or one.data is None:
+        return None
+    return [*(one.data[i] for i in top), _style.NO_VALUE][:n_rows]
+
+
+def _guides(ax: Axes, base: float, ends: Floats, prediction: float) -> None:
+    """Where it starts, how bars connect, where it arrives."""
+    n = len(ends)
+    for row, end in enumerate(ends[1:]):
+        ax.plot([end, end], [row + 0.31, row + 0.69], color=_style.GREY, linewidth=0.8, zorder=1)
+    ax.set_ylim(n + 0.25, -1.25)
+    ax.plot([base, base], [n - 0.69, n - 0.3], color=_style.GREY, linewidth=0.8, zorder=1)
+    ax.plot([prediction, prediction], [-0.31, -0.7], color=_style.GREY, linewidth=0.8, zorder=1)
+    start, arrival = _style.numbers([base, prediction], signed=False)
+    style: dict[str, Any] = {"ha": "center", "fontsize": _style.TEXT, "color": _style.INK}
+    ax.text(base, n - 0.25, f"base value {start}", va="top", **style)
+    ax.text(prediction, -0.75, f"prediction {arrival}", va="bottom", weight="bold", **style)
+
+
+def _annotate(ax: Axes, steps: Floats, ends: Floats, low: Floats, high: Floats) -> None:
+    """The scores as numbers, beyond the bar and its whisker in the direction of the bar."""
+    texts = _style.numbers(steps)
+    space = _style.width_of(texts, _style.SMALL) + 10
+    starts = ends - steps
+    _style.room(
+        ax,
+        min((ends + low).min(), starts.min()),
+        max((ends + high).max(), starts.max()),
+        space if (steps < 0).any() else 8,
+        space if (steps >= 0).any() else 8,
+    )
+    for row, text in enumerate(texts):
+        negative = steps[row] < 0
+        ax.annotate(
+            text,
+            (ends[row] + (low if negative else high)[row], row),
+            xytext=(-5 if negative else 5, 0),
+            textcoords="offset points",
+            ha="right" if negative else "left",
+            va="center",
+            fontsize=_style.SMALL,
+            color=_style.INK,
+        )
