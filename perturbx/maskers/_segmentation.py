@@ -117,8 +117,11 @@ def merge_to(labels: Segments, colours: Floats, n_segments: int) -> Segments:
 def _grid(sides: Sequence[int], n_segments: int) -> Segments:
     """Nearly square boxes, about `n_segments` of them."""
     height, width = sides
-    n_rows = min(height, max(1, round((n_segments * height / width) ** 0.5)))
-    n_columns = min(width, max(1, round(n_segments / n_rows)))
+    short, long = sorted(sides)
+    # the shorter side first: what it cannot take, the longer one can
+    n_short = min(short, max(1, round((n_segments * short / long) ** 0.5)))
+    n_long = min(long, max(1, round(n_segments / n_short)))
+    n_rows, n_columns = (n_short, n_long) if height <= width else (n_long, n_short)
     row = np.arange(height) * n_rows // height
     column = np.arange(width) * n_columns // width
     return np.asarray(row[:, None] * n_columns + column)

@@ -42,8 +42,9 @@ _STEPS = 3
 class Windows(Masker):
     """Features are windows over any number of axes; an absent window shows the fill.
 
-    This is the removal of occlusion maps (Zeiler & Fergus, ECCV 2014, section 4.2). Windows may overlap: a position is absent if any absent window covers it. They cover
-    everything: where the stride does not end at the end, the last window is moved there.
+    This is the removal of occlusion maps (Zeiler & Fergus, ECCV 2014). Windows may overlap: a
+    position is absent if any absent window covers it. They cover everything: where the stride
+    does not end at the end, the last window is moved there.
 
     Parameters
     ----------
