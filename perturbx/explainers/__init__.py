@@ -1,1 +1,8 @@
 """The methods: recipes of masker, sampler and solver."""
+
+from perturbx.explainers._base import BaseExplainer as BaseExplainer
+from perturbx.explainers.explainer import Explainer as Explainer
+from perturbx.explainers.kernel_shap import KernelShap as KernelShap
+from perturbx.explainers.lime import Lime as Lime
+from perturbx.explainers.occlusion import Occlusion as Occlusion
+from perturbx.explainers.permutation_shap import PermutationShap as PermutationShap

@@ -1,1 +1,11 @@
 """How a feature is removed: background rows, baselines, noise, superpixels, windows."""
+
+from perturbx.maskers._base import Features as Features
+from perturbx.maskers._base import FittedMasker as FittedMasker
+from perturbx.maskers._base import Masker as Masker
+from perturbx.maskers._base import Removal as Removal
+from perturbx.maskers.background import Background as Background
+from perturbx.maskers.background import Baseline as Baseline
+from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise
+from perturbx.maskers.superpixels import Superpixels as Superpixels
+from perturbx.maskers.windows import Windows as Windows

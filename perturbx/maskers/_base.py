@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Noise
 from perturbx.regions import Regions
@@ -34,7 +35,7 @@ class Removal(ABC):
     @property
     @abstractmethod
     def n_features(self) -> int:
-        """d."""
+        """How many features the instance has."""
 
     @property
     @abstractmethod
@@ -45,6 +46,11 @@ class Removal(ABC):
     @abstractmethod
     def data(self) -> Any:
         """The instance as an explanation shows it: (d,) values, or the image."""
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """(d,): False for a feature whose removal changes no model row; it scores 0 unasked."""
+        return np.ones(self.n_features, dtype=bool)
 
     @property
     @abstractmethod

@@ -1,0 +1,112 @@
+"""Input checks with one wording: the name, what was expected, what was got, the cure."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from perturbx._typing import RandomState
+from perturbx.errors import InvalidParameterError, UnknownParameterError
+
+_OTHER_WORDS = {
+    "nsamples": "budget",
+    "num_samples": "budget",
+    "n_samples": "budget",
+    "max_evals": "budget",
+    "npermutations": "budget",
+    "perturbations_per_eval": "batch_size",
+    "model": "predict_fn",
+    "f": "predict_fn",
+    "classifier_fn": "predict_fn",
+    "forward_func": "predict_fn",
+    "seed": "random_state",
+    "rng": "random_state",
+    "data": "fit(X)",
+    "background_data": "masker=Background(X)",
+    "baselines": "masker=Baseline(...)",
+    "hide_color": "masker=Superpixels(fill=...)",
+    "segmentation_fn": "masker=Superpixels(segments=...)",
+    "sliding_window_shapes": "masker=Windows(shape=...)",
+    "strides": "masker=Windows(stride=...)",
+    "labels": "outputs",
+    "top_labels": 'outputs="top3"',
+    "ranked_outputs": 'outputs="top3"',
+    "target": "outputs",
+    "class_names": "output_names",
+    "l1_reg": "nothing: no feature is dropped",
+    "silent": "verbose",
+    "show_progress": "verbose",
+    "progress_bar": "verbose",
+}
+"""What a user of shap, lime or captum would type, and what it is called here."""
+
+
+def invalid(name: str, expected: str, got: Any, cure: str = "") -> InvalidParameterError:
+    """The one wording for a parameter that cannot have its value."""
+    shown = repr(got)
+    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+    return InvalidParameterError(f"{name} must be {expected}; got {shown}.{' ' * bool(cure)}{cure}")
+
+
+def check_integer(name: str, value: Any, *, minimum: int) -> int:
+    """An int of at least `minimum`."""
+    if (
+        isinstance(value, numbers.Integral)
+        and not isinstance(value, bool)
+        and int(value) >= minimum
+    ):
+        return int(value)
+    raise invalid(name, f"an integer of at least {minimum}", value)
+
+
+def check_number(name: str, value: Any, *, above: float = -np.inf, below: float = np.inf) -> float:
+    """A finite float strictly between two bounds."""
+    if (
+        isinstance(value, numbers.Real)
+        and not isinstance(value, bool)
+        and above < float(value) < below
+    ):
+        return float(value)
+    bounds = [f"above {above:g}"] * np.isfinite(above) + [f"below {below:g}"] * np.isfinite(below)
+    raise invalid(name, " ".join(["a number", " and ".join(bounds)]).strip(), value)
+
+
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
+    """One of a few words."""
+    known = list(choices)
+    if isinstance(value, str) and value in known:
+        return value
+    raise invalid(name, f"one of {', '.join(map(repr, known))}", value)
+
+
+def check_keywords(kind: type, keywords: Mapping[str, Any]) -> None:
+    """Refuse unknown keywords, with our word for another library's."""
+    known = [name for name in inspect.signature(kind).parameters if name != "self"]
+    for name in keywords:
+        if name in known:
+            continue
+        ours = _OTHER_WORDS.get(name)
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"{name} → {ours}" if ours else f"did you mean {close[0]}?" if close else ""
+        raise UnknownParameterError(
+            f"{kind.__name__} has no parameter {name!r}{': ' * bool(hint)}{hint}. "
+            f"It has {', '.join(known)}."
+        )
+
+
+def check_random_state(random_state: RandomState) -> np.random.SeedSequence:
+    """The root of every draw; a generator gives a fresh one at each call."""
+    if random_state is None:
+        return np.random.SeedSequence()
+    if isinstance(random_state, np.random.Generator):
+        return np.random.SeedSequence(int(random_state.integers(2**63)))
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.SeedSequence(int(random_state.randint(2**31 - 1)))
+    if isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool):
+        return np.random.SeedSequence(check_integer("random_state", random_state, minimum=0))
+    raise invalid("random_state", "None, an integer, or a NumPy generator", random_state)

@@ -1,0 +1,120 @@
+"""Rows of any container taken apart and put together again, dtypes intact."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from perturbx.containers._base import Cells as Cells
+from perturbx.containers._base import Layout as Layout
+from perturbx.containers.arrays import ArrayLayout, ObjectArrayLayout, SparseLayout, TorchLayout
+from perturbx.containers.frames import FrameLayout, PandasLayout, PolarsLayout
+from perturbx.errors import InvalidInputError
+
+_ACCEPTED = "a 2-D NumPy array, a pandas or polars DataFrame, a SciPy sparse matrix, a torch tensor"
+
+
+def rows_of(X: Any, name: str = "X") -> tuple[Any, bool]:
+    """X as a table of rows, and whether the user passed a single row without its axis.
+
+    Lists become arrays; every other container stays what it is.
+
+    Raises
+    ------
+    InvalidInputError
+        If X is no table, is empty, or holds what no column can (complex numbers, masks).
+    """
+    if isinstance(X, (list, tuple)):
+        X = np.asarray(X)
+    if isinstance(X, np.ma.MaskedArray):
+        raise InvalidInputError(f"{name} is a masked array: pass {name}.filled(...).")
+    if _is_series(X):
+        raise InvalidInputError(
+            f"{name} is a Series, which has lost its columns' types: pass a frame of one row, "
+            "as in frame.iloc[[0]] (pandas) or frame[0] (polars)."
+        )
+    if not hasattr(X, "shape"):
+        raise InvalidInputError(f"{name} must be {_ACCEPTED}; got {type(X).__name__}.")
+    single = len(X.shape) == 1
+    if single:
+        X = X.reshape(1, -1)
+    if len(X.shape) != 2:
+        raise InvalidInputError(
+            f"{name} must have two dimensions, rows and columns; got shape {tuple(X.shape)}. "
+            "For images pass masker=Superpixels(...) or masker=Windows(...)."
+        )
+    if 0 in X.shape:
+        raise InvalidInputError(f"{name} is empty: its shape is {tuple(X.shape)}.")
+    return X, single
+
+
+def layout_of(X: Any, names: Sequence[str] | None = None) -> Layout:
+    """The layout of a table of rows (see `rows_of`)."""
+    if _frame(X, "pandas") or _frame(X, "polars"):
+        return _frame_layout(X, names)
+    names = _array_names(int(X.shape[1]), names)
+    if _is_torch(X):
+        dtype = X[:0].detach().cpu().numpy().dtype
+        return TorchLayout(names, dtype, str(X.device))
+    from scipy import sparse
+
+    if sparse.issparse(X):
+        kind: Any = X
+        return SparseLayout(names, kind.dtype, kind.format, isinstance(X, sparse.sparray))
+    if not isinstance(X, np.ndarray):
+        raise InvalidInputError(f"X must be {_ACCEPTED}; got {type(X).__name__}.")
+    if X.dtype.kind in "biuf" and X.dtype.itemsize <= 8:
+        return ArrayLayout(names, X.dtype)
+    if X.dtype.kind in "OUS":
+        return ObjectArrayLayout(names, X.dtype)
+    raise InvalidInputError(
+        f"X is of dtype {X.dtype}, which no column can have: pass numbers, bools or strings."
+    )
+
+
+def _frame_layout(X: Any, names: Sequence[str] | None) -> FrameLayout:
+    kind = PandasLayout if _frame(X, "pandas") else PolarsLayout
+    columns = tuple(X.columns)
+    if len(set(columns)) < len(columns):
+        twice = next(c for c in columns if columns.count(c) > 1)
+        raise InvalidInputError(f"Two columns of X are named {twice!r}: give each its own name.")
+    if names is not None and tuple(names) != tuple(map(str, columns)):
+        raise InvalidInputError(
+            "feature_names differ from the names of X's columns: leave feature_names out."
+        )
+    layout = kind(tuple(map(str, columns)), columns, tuple(X.dtypes), None)
+    plain = {layout.plain(X[c]) for c in columns}
+    common = plain.pop() if len(plain) == 1 else None
+    return kind(layout.names, columns, layout.dtypes, common)
+
+
+def _array_names(n_columns: int, names: Sequence[str] | None) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"x{j}" for j in range(n_columns))
+    if len(names) != n_columns or len(set(names)) < len(names):
+        raise InvalidInputError(
+            f"feature_names must be {n_columns} distinct names, one for each column of X; "
+            f"got {len(names)}, {len(set(names))} of them distinct."
+        )
+    return tuple(map(str, names))
+
+
+def _frame(X: Any, library: str) -> bool:
+    module = sys.modules.get(library)
+    return module is not None and isinstance(X, module.DataFrame)
+
+
+def _is_series(X: Any) -> bool:
+    return any(
+        isinstance(X, sys.modules[library].Series)
+        for library in ("pandas", "polars")
+        if library in sys.modules
+    )
+
+
+def _is_torch(X: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(X, torch.Tensor)

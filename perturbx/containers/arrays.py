@@ -1,0 +1,169 @@
+"""NumPy arrays, SciPy sparse matrices and torch tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx.containers._base import Cells, Layout, distinct
+from perturbx.errors import InvalidInputError
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayLayout(Layout):
+    """A NumPy array of numbers or bools; its bits are its own, as unsigned integers."""
+
+    names: tuple[str, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def bits_dtype(self) -> np.dtype[Any]:
+        return np.dtype(f"u{self.dtype.itemsize}")
+
+    def check(self, X: Any) -> None:
+        if not isinstance(X, np.ndarray):
+            raise InvalidInputError(_other_container(X, "NumPy array"))
+        self._check_columns(X.shape[1])
+        self._check_dtype(X.dtype)
+
+    def take(self, X: Any, index: NDArray[np.intp]) -> Any:
+        return np.ascontiguousarray(X[index])
+
+    def encode(self, *parts: Any) -> tuple[Cells, ...]:
+        return tuple(Cells(np.ascontiguousarray(part).view(self.bits_dtype)) for part in parts)
+
+    def decode(self, bits: NDArray[Any], tables: tuple[Any, ...]) -> Any:
+        return bits.view(self.dtype)
+
+    def values(self, X: Any) -> NDArray[Any]:
+        return np.array(X, dtype=np.float64)
+
+    def is_category(self, column: int) -> bool:
+        return self.dtype.kind == "b"
+
+    def number_type(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any] | None:
+        return self.dtype
+
+    def _check_dtype(self, dtype: Any) -> None:
+        if dtype != self.dtype:
+            raise InvalidInputError(
+                f"X is of dtype {dtype}, but fit saw {self.dtype}: "
+                f"pass X.astype({str(self.dtype)!r})."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectArrayLayout(Layout):
+    """A NumPy array of strings or mixed objects; its bits are codes into the distinct values."""
+
+    names: tuple[str, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def bits_dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.uint64)
+
+    def check(self, X: Any) -> None:
+        if not isinstance(X, np.ndarray):
+            raise InvalidInputError(_other_container(X, "NumPy array"))
+        self._check_columns(X.shape[1])
+        if X.dtype.kind != self.dtype.kind:
+            raise InvalidInputError(f"X is of dtype {X.dtype}, but fit saw {self.dtype}.")
+
+    def take(self, X: Any, index: NDArray[np.intp]) -> Any:
+        return X[index].copy()
+
+    def encode(self, *parts: Any) -> tuple[Cells, ...]:
+        joined = np.concatenate(parts)
+        codes, first = distinct(joined.ravel().tolist())
+        table = joined.ravel()[first]
+        bits = codes.reshape(joined.shape).astype(np.uint64)
+        ends = np.cumsum([len(part) for part in parts])[:-1]
+        return tuple(Cells(piece, (table,)) for piece in np.split(bits, ends))
+
+    def decode(self, bits: NDArray[Any], tables: tuple[Any, ...]) -> Any:
+        return tables[0][bits]
+
+    def values(self, X: Any) -> NDArray[Any]:
+        return np.array(X, dtype=object)
+
+    def is_category(self, column: int) -> bool:
+        return True
+
+    def number_type(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any] | None:
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class SparseLayout(ArrayLayout):
+    """A SciPy sparse matrix or array of any format; masked in small dense tiles."""
+
+    format: str = "csr"
+    is_array: bool = True
+
+    def check(self, X: Any) -> None:
+        from scipy import sparse
+
+        if not sparse.issparse(X):
+            raise InvalidInputError(_other_container(X, "SciPy sparse matrix"))
+        matrix: Any = X
+        self._check_columns(matrix.shape[1])
+        self._check_dtype(matrix.dtype)
+
+    def take(self, X: Any, index: NDArray[np.intp]) -> Any:
+        return X.tocsr()[index].asformat(self.format)
+
+    def encode(self, *parts: Any) -> tuple[Cells, ...]:
+        return super().encode(*(part.toarray() for part in parts))
+
+    def decode(self, bits: NDArray[Any], tables: tuple[Any, ...]) -> Any:
+        from scipy import sparse
+
+        kind: Any = sparse.csr_array if self.is_array else sparse.csr_matrix
+        return kind(bits.view(self.dtype)).asformat(self.format)
+
+    def values(self, X: Any) -> NDArray[Any]:
+        return np.asarray(X.toarray(), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class TorchLayout(ArrayLayout):
+    """A torch tensor (n, d), on any device."""
+
+    device: str = "cpu"
+
+    def check(self, X: Any) -> None:
+        import torch
+
+        if not isinstance(X, torch.Tensor):
+            raise InvalidInputError(_other_container(X, "torch tensor"))
+        self._check_columns(X.shape[1])
+        self._check_dtype(_to_numpy(X[:0]).dtype)
+
+    def take(self, X: Any, index: NDArray[np.intp]) -> Any:
+        return X.detach()[index.tolist()].clone()
+
+    def encode(self, *parts: Any) -> tuple[Cells, ...]:
+        return super().encode(*map(_to_numpy, parts))
+
+    def decode(self, bits: NDArray[Any], tables: tuple[Any, ...]) -> Any:
+        import torch
+
+        return torch.from_numpy(bits.view(self.dtype)).to(self.device)
+
+    def values(self, X: Any) -> NDArray[Any]:
+        return super().values(_to_numpy(X))
+
+
+def _to_numpy(tensor: Any) -> NDArray[Any]:
+    return np.asarray(tensor.detach().cpu().numpy())
+
+
+def _other_container(X: Any, expected: str) -> str:
+    return (
+        f"X is a {type(X).__name__}, but fit saw a {expected}: pass the same kind of container, "
+        "since it is what predict_fn receives."
+    )

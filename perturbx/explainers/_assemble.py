@@ -1,0 +1,117 @@
+"""Solutions of chunks of instances to one `Explanation`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints
+from perturbx.explanation import Explanation
+from perturbx.game import Cost
+from perturbx.maskers._base import Removal
+from perturbx.predictor import Predictor
+from perturbx.solvers import Solution
+
+_LOW_FIDELITY = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What was found for a chunk of instances."""
+
+    removals: Sequence[Removal]
+    solutions: Sequence[Solution]
+    cost: Cost
+    converged: NDArray[np.bool_]
+
+
+def assemble(
+    scored: Sequence[Scored],
+    *,
+    predictor: Predictor,
+    columns: Ints,
+    full: Floats,
+    is_single: bool,
+    keeps_outputs: bool,
+    cost: Cost,
+    method: str,
+    value_function: str,
+    notes: tuple[str, ...],
+    additive: bool,
+    tol: float | None,
+) -> Explanation:
+    """One explanation of all instances; a single one loses its axis, and so does one output."""
+    removals = [r for part in scored for r in part.removals]
+    solutions = [s for part in scored for s in part.solutions]
+    values = _padded([s.values[0] for s in solutions])
+    base = np.concatenate([s.base for s in solutions])
+    fidelity = _joined([s.fidelity for s in solutions])
+    if fidelity is not None and np.nanmin(fidelity, initial=1.0) < _LOW_FIDELITY:
+        notes += (
+            f"low fidelity: the local fit explains only R2 = {np.nanmin(fidelity):.2f} of what "
+            "the model does around an instance",
+        )
+    explanation = Explanation(
+        values=values,
+        standard_errors=_padded([s.standard_errors[0] for s in solutions]),
+        base_values=base,
+        predictions=full,
+        data=_data(removals),
+        feature_names=max((r.feature_names for r in removals), key=len),
+        output_names=_output_names(predictor, columns),
+        axes=("instance", "feature", "output"),
+        method=method,
+        value_function=value_function,
+        n_rows=cost.n_rows,
+        n_calls=cost.n_calls,
+        degrees_of_freedom=min(s.degrees_of_freedom for s in solutions),
+        converged=None if tol is None else bool(all(p.converged.all() for p in scored)),
+        residual=full - base - np.nansum(values, axis=1) if additive else None,
+        fidelity=fidelity,
+        effective_samples=_fewest([s.effective_samples for s in solutions]),
+        regions=_regions(removals),
+        notes=notes,
+    )
+    explanation = explanation if keeps_outputs else explanation[:, :, 0]
+    return explanation[0] if is_single else explanation
+
+
+def _padded(arrays: Sequence[Floats]) -> Floats:
+    """(n, d, k) of n arrays (d_i, k); NaN beyond an instance's own features."""
+    d = max(len(a) for a in arrays)
+    out = np.full((len(arrays), d, arrays[0].shape[1]), np.nan)
+    for i, array in enumerate(arrays):
+        out[i, : len(array)] = array
+    return out
+
+
+def _joined(parts: Sequence[Floats | None]) -> Floats | None:
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None
+
+
+def _fewest(numbers: Sequence[float | None]) -> float | None:
+    there = [number for number in numbers if number is not None]
+    return min(there) if there else None
+
+
+def _regions(removals: Sequence[Removal]) -> Any:
+    regions = tuple(r.regions for r in removals if r.regions is not None)
+    return regions or None
+
+
+def _data(removals: Sequence[Removal]) -> Any:
+    """Rows as (n, d); images as one array if they are of one size, else as a tuple."""
+    data = [r.data for r in removals]
+    if len({np.shape(x) for x in data}) == 1:
+        return np.stack(data)
+    return tuple(data)
+
+
+def _output_names(predictor: Predictor, columns: Ints) -> Any:
+    names = np.asarray(predictor.output_names, dtype=object)[columns]
+    return tuple(names[0]) if (columns == columns[:1]).all() else names

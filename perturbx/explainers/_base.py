@@ -1,0 +1,210 @@
+"""What every method shares: parameters, ``fit``, and the loop of ``explain``."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
+from perturbx._validation import (
+    check_choice,
+    check_integer,
+    check_keywords,
+    check_number,
+    check_random_state,
+    invalid,
+)
+from perturbx.errors import NotFittedError
+from perturbx.explainers._loop import Plan, Problem, explain
+from perturbx.explainers._probe import probe
+from perturbx.explanation import Explanation
+from perturbx.maskers import Background, Masker, Superpixels
+from perturbx.maskers._base import Features, FittedMasker
+from perturbx.predictor import Predictor, resolve
+from perturbx.samplers import Sampler
+from perturbx.solvers import Solver
+
+_COMMON = """predict_fn : callable or fitted model
+        A batch of rows or images to (n,) or (n, k) scores. An object is asked through its
+        predict_proba, decision_function or predict, the first that it has. It receives the
+        container that you pass to `explain`: same columns, types and categories.
+    masker : Masker, optional
+        How a feature is removed. By default the method's own for tables, and superpixels or
+        windows for images.
+    budget : int, optional
+        The most model rows that one instance may cost.
+    tol : float, optional
+        Stop once every standard error is below tol * (largest - smallest score of the
+        instance). None or 0 spends the whole budget.
+    outputs : None, int, str, list or "top3"
+        Which outputs are explained: all, by position, by name, or the largest of each instance.
+    output_names, feature_names : sequence of str, optional
+        Names where neither the model nor the container gives them.
+    groups : mapping of str to list of columns, optional
+        Columns that are one feature, such as the columns of a one-hot code.
+    link : "identity" or "logit"
+        Applied to the averaged output before solving; scores add up on that scale.
+    batch_size : int, optional
+        The most rows in one call of predict_fn; by default what fits into the cache.
+    n_jobs : int, optional
+        Workers, as in joblib; None leaves it to ``joblib.parallel_config``.
+    random_state : int, numpy generator or None
+        Fixes every number, whatever n_jobs and batch_size.
+    verbose : int
+        1 shows a progress bar with rows per second and the time left."""
+
+
+@dataclass(eq=False, repr=False)
+class BaseExplainer(BaseEstimator):
+    """A method: a recipe of masker, sampler and solver around one ``predict_fn``.
+
+    A subclass is a dataclass (``eq=False, repr=False``) that says which sampler and solver it
+    pins in `recipe`, and adds fields of its own if it has settings.
+    """
+
+    predict_fn: PredictFn | Any
+    masker: Masker | None = field(default=None, kw_only=True)
+    budget: int | None = field(default=None, kw_only=True)
+    tol: float | None = field(default=None, kw_only=True)
+    outputs: OutputSelection = field(default=None, kw_only=True)
+    output_names: Sequence[str] | None = field(default=None, kw_only=True)
+    feature_names: Sequence[str] | None = field(default=None, kw_only=True)
+    groups: Mapping[str, Sequence[str | int]] | None = field(default=None, kw_only=True)
+    link: LinkName = field(default="identity", kw_only=True)
+    batch_size: int | None = field(default=None, kw_only=True)
+    n_jobs: int | None = field(default=None, kw_only=True)
+    random_state: RandomState = field(default=None, kw_only=True)
+    verbose: int = field(default=0, kw_only=True)
+
+    table_masker: ClassVar[type[Masker]] = Background
+    """Removes columns where the user names no masker."""
+
+    image_masker: ClassVar[type[Masker]] = Superpixels
+    """Removes parts of images where the user names no masker."""
+
+    def __new__(cls, *args: Any, **keywords: Any) -> BaseExplainer:
+        check_keywords(cls, keywords)
+        return super().__new__(cls)
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls.__doc__ = (cls.__doc__ or "").replace("{common}", _COMMON)
+
+    @abstractmethod
+    def recipe(self, masker: Masker) -> tuple[Sampler, Solver]:
+        """The sampler and the solver that estimate the right thing with this masker."""
+
+    def fit(self, X: Any = None) -> BaseExplainer:
+        """Learn background, scales and names from X, and ask the model once.
+
+        Parameters
+        ----------
+        X : table of rows or images, optional
+            Training data. Not needed where the masker learns nothing from it (images) or has
+            rows of its own.
+
+        Returns
+        -------
+        self
+        """
+        self._check_parameters()
+        self.masker_, self.predictor_ = self._learn(X, X)
+        return self
+
+    def explain(self, X: Any) -> Explanation:
+        """Scores of every feature of every instance in X.
+
+        Parameters
+        ----------
+        X : table of rows, one row, images or one image
+            In the container that `fit` saw.
+
+        Returns
+        -------
+        Explanation
+            A single row or image has no instance axis.
+
+        Raises
+        ------
+        NotFittedError
+            If the masker learns from data and `fit` has not been called.
+        InvalidInputError, InvalidParameterError
+            If X or a parameter is not what it must be; nothing has been computed then.
+        PredictFnError
+            If the model fails, or answers with something that cannot be explained.
+        """
+        self._check_parameters()
+        masker, predictor = self._fitted(X)
+        X, is_single = masker.check(X)
+        if predictor is None:
+            predictor = probe(self.predict_fn, masker, X, self.output_names, self.batch_size)
+        sampler, solver = self.recipe(self._masker_for(X))
+        seeds = check_random_state(self.random_state)
+        problem = Problem(masker, predictor, X, is_single, self.outputs, self.link)
+        plan = Plan(
+            method=type(self).__name__,
+            sampler=sampler,
+            solver=solver,
+            budget=self.budget,
+            tol=self.tol or None,
+            batch_size=self.batch_size,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+            seeds=seeds,
+        )
+        return explain(problem, plan)
+
+    def fit_explain(self, X: Any) -> Explanation:
+        """``fit(X).explain(X)``."""
+        return self.fit(X).explain(X)
+
+    def _masker_for(self, X: Any) -> Masker:
+        if self.masker is not None:
+            return self.masker
+        return self.image_masker() if _is_image(X) else self.table_masker()
+
+    def _learn(self, X: Any, like: Any) -> tuple[FittedMasker, Predictor | None]:
+        """Masker and predictor from training data, or from none if the masker needs none."""
+        rng = np.random.default_rng(check_random_state(self.random_state).spawn(1)[0])
+        names = None if self.feature_names is None else list(self.feature_names)
+        masker = self._masker_for(like).fit(X, Features(names, self.groups), rng)
+        if X is None:
+            return masker, None
+        checked, _ = masker.check(X)
+        return masker, probe(self.predict_fn, masker, checked, self.output_names, self.batch_size)
+
+    def _fitted(self, X: Any) -> tuple[FittedMasker, Predictor | None]:
+        if "masker_" in vars(self):
+            return self.masker_, self.predictor_
+        masker = self._masker_for(X)
+        if masker.needs_fit:
+            raise NotFittedError(
+                f"{type(masker).__name__} learns from data: call fit(X_train) before explain."
+            )
+        return self._learn(None, X)
+
+    def _check_parameters(self) -> None:
+        resolve(self.predict_fn)
+        if self.masker is not None and not isinstance(self.masker, Masker):
+            raise invalid("masker", "a masker, such as px.Background(X)", self.masker)
+        for name in ("budget", "batch_size"):
+            if getattr(self, name) is not None:
+                check_integer(name, getattr(self, name), minimum=1)
+        if self.tol is not None and self.tol != 0:
+            check_number("tol", self.tol, above=0, below=1)
+        check_choice("link", self.link, ("identity", "logit"))
+        check_random_state(
+            None if isinstance(self.random_state, np.random.Generator) else self.random_state
+        )
+
+
+def _is_image(X: Any) -> bool:
+    """True for arrays with more than rows and columns, and for lists of such."""
+    if isinstance(X, (list, tuple)) and len(X):
+        return all(isinstance(x, np.ndarray) and x.ndim >= 2 for x in X)
+    return isinstance(X, np.ndarray) and X.ndim > 2

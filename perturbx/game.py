@@ -1,0 +1,214 @@
+"""Predictor, masker and link as one game: perturbations to outputs, in bounded memory.
+
+Model rows are built in tiles of at most `batch_size` rows, in one buffer that is used again and
+again; what a worker receives is z and bound maskers, what it returns is outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise, Outputs
+from perturbx.errors import PredictFnError
+from perturbx.maskers._base import FittedMasker, Removal
+from perturbx.predictor import Predictor
+
+_TILE_BYTES = 2**20
+_MOST_ROWS = 4096
+_TASKS_PER_JOB = 4
+
+
+def _nothing(n_rows: int) -> None:
+    """No progress is shown."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the model was asked."""
+
+    n_rows: int = 0
+    n_calls: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.n_rows + other.n_rows, self.n_calls + other.n_calls)
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """The value function: which features are present, to what the model says on average.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    link : "identity" or "logit"
+        Applied to the average over background rows.
+    batch_size : int or None
+        The most rows in one call; None for as many as fit into the processor's cache.
+    n_jobs : int or None
+        As in joblib; None leaves it to ``joblib.parallel_config``.
+    progress : callable
+        Told how many model rows have been answered.
+    """
+
+    predictor: Predictor
+    link: LinkName = "identity"
+    batch_size: int | None = None
+    n_jobs: int | None = None
+    progress: Callable[[int], Any] = _nothing
+
+    def predictions(self, masker: FittedMasker, X: Any) -> tuple[Floats, Cost]:
+        """All outputs of the model for the instances themselves, (n, n_outputs), not linked."""
+        n, answers, cost = masker.count(X), [], Cost()
+        step = min(self.batch_size or masker.chunk, masker.chunk)
+        for start in range(0, n, step):
+            stop = min(start + step, n)
+            place = f"instances {start} to {stop - 1}"
+            answers.append(self.predictor(masker.take(X, start, stop), stop - start, None, place))
+            cost += Cost(stop - start, 1)
+        self.progress(n)
+        return np.concatenate(answers), cost
+
+    def empty(self, removals: Sequence[Removal], columns: Ints, first: int) -> tuple[Floats, Cost]:
+        """(n, k): the outputs with every feature absent; NaN where there is no such state."""
+        if not removals[0].has_empty:
+            return np.full(columns.shape, np.nan), Cost()
+        shared = removals[0].shares_empty and (columns == columns[:1]).all()
+        asked = removals[:1] if shared else removals
+        nothing = np.zeros((1, removals[0].n_features), dtype=bool)
+        outputs, cost = self.evaluate(
+            asked, columns[: len(asked)], nothing, first + np.arange(len(asked))
+        )
+        return np.broadcast_to(outputs[0], columns.shape).copy(), cost
+
+    def evaluate(
+        self, removals: Sequence[Removal], columns: Ints, z: Coalitions | Noise, places: Ints
+    ) -> tuple[Outputs, Cost]:
+        """Outputs (m, n, k) of m perturbations of n instances, and what they cost.
+
+        Parameters
+        ----------
+        removals : sequence of n Removal
+        columns : (n, k) int array
+            The model outputs that are asked of each instance.
+        z : (m, d) array
+        places : (n,) int array
+            The instances' positions in the user's X, for messages.
+        """
+        outputs = np.empty((len(z), len(removals), columns.shape[1]))
+        blocks = list(self._blocks(len(removals), len(z)))
+        asks = [
+            [(removals[i], columns[i], z[part], int(places[i])) for i in block]
+            for block, part in blocks
+        ]
+        cost = Cost()
+        for (block, part), (answers, asked) in zip(blocks, self._answers(asks), strict=True):
+            outputs[part, block] = answers
+            cost += asked
+        return outputs, cost
+
+    def linked(self, values: Floats) -> Floats:
+        """Values on the scale on which scores add up."""
+        return link(values, self.link)
+
+    def _blocks(self, n: int, m: int) -> Iterator[tuple[list[int], slice]]:
+        """Pieces of the (instances, perturbations) rectangle, a few for each job."""
+        n_tasks = self._n_jobs() * _TASKS_PER_JOB if self._n_jobs() > 1 else n
+        for block in np.array_split(np.arange(n), min(n, n_tasks)):
+            n_parts = max(1, min(m, -(-n_tasks // n))) if self._n_jobs() > 1 else 1
+            ends = np.linspace(0, m, n_parts + 1).astype(int)
+            for start, stop in pairwise(ends):
+                yield block.tolist(), slice(int(start), int(stop))
+
+    def _answers(self, asks: list[list[Any]]) -> Iterator[tuple[Outputs, Cost]]:
+        if self._n_jobs() == 1:
+            for ask in asks:
+                yield _answer(self.predictor, self.link, self.batch_size, self.progress, ask)
+            return
+        from joblib import Parallel, delayed
+
+        run = delayed(_answer)
+        tasks = (run(self.predictor, self.link, self.batch_size, None, ask) for ask in asks)
+        for outputs, cost in Parallel(n_jobs=self.n_jobs)(tasks):
+            self.progress(cost.n_rows)
+            yield outputs, cost
+
+    def _n_jobs(self) -> int:
+        from joblib import effective_n_jobs
+
+        return int(effective_n_jobs(self.n_jobs))
+
+
+def link(values: Floats, name: LinkName) -> Floats:
+    """The link function of averaged outputs."""
+    if name == "identity":
+        return values
+    if not ((values > 0) & (values < 1)).all():
+        raise PredictFnError(
+            'link="logit" needs outputs strictly between 0 and 1: got values from '
+            f'{values.min():.6g} to {values.max():.6g}. Use link="identity", or let predict_fn '
+            "return the scores before the logistic function."
+        )
+    return np.asarray(np.log(values) - np.log1p(-values))
+
+
+def _answer(
+    predictor: Predictor,
+    link_name: LinkName,
+    batch_size: int | None,
+    progress: Callable[[int], Any] | None,
+    ask: list[tuple[Removal, Ints, Coalitions | Noise, int]],
+) -> tuple[Outputs, Cost]:
+    """One block: outputs (m, instances of the block, k)."""
+    answers, cost = [], Cost()
+    for removal, columns, z, instance in ask:
+        tell = progress or _nothing
+        averaged, asked = _averages(predictor, batch_size, tell, removal, columns, z, instance)
+        answers.append(link(averaged, link_name))
+        cost += asked
+    return np.stack(answers, axis=1), cost
+
+
+def _averages(
+    predictor: Predictor,
+    batch_size: int | None,
+    progress: Callable[[int], Any],
+    removal: Removal,
+    columns: Ints,
+    z: Coalitions | Noise,
+    instance: int,
+) -> tuple[Floats, Cost]:
+    """(m, k): the output of each perturbation of one instance, averaged over its model rows."""
+    per = removal.rows_per_perturbation
+    most = batch_size or max(1, min(_MOST_ROWS, _TILE_BYTES // removal.row_bytes))
+    step, part = max(1, most // per), min(most, per)
+    scratch = removal.scratch(min(step, len(z)) * part)
+    averaged, n_calls = np.empty((len(z), len(columns))), 0
+    for start in range(0, len(z), step):
+        block = z[start : start + step]
+        pieces = []
+        for low in range(0, per, part):
+            rows = slice(low, min(low + part, per))
+            n = len(block) * (rows.stop - low)
+            place = f"perturbations {start} to {start + len(block) - 1} of instance {instance}"
+            pieces.append(predictor(removal.batch(block, rows, scratch), n, columns, place))
+            n_calls += 1
+            progress(n)
+        answers = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        averaged[start : start + step] = _average(answers, per)
+    return averaged, Cost(len(z) * per, n_calls)
+
+
+def _average(answers: Floats, per: int) -> Floats:
+    """Mean over the rows behind each perturbation: (c * per, k) to (c, k).
+
+    The sum runs along contiguous memory, so its rounding does not depend on c.
+    """
+    if per == 1:
+        return answers
+    by_row = answers.reshape(-1, per, answers.shape[1]).transpose(0, 2, 1)
+    return np.asarray(np.add.reduce(np.ascontiguousarray(by_row), axis=2) / per)

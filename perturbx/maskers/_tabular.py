@@ -1,0 +1,122 @@
+"""What the maskers of tables share: which columns make a feature, and rows taken from X."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Ints
+from perturbx.containers import Layout, rows_of
+from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.maskers._base import Features, FittedMasker
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Which feature each column belongs to.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The d features' names.
+    feature_of : (n_columns,) int array
+        The feature of each column.
+    """
+
+    names: tuple[str, ...]
+    feature_of: Ints
+
+    @property
+    def is_plain(self) -> bool:
+        """True if every column is a feature of its own."""
+        return len(self.names) == len(self.feature_of)
+
+    def of(self, z: NDArray[Any]) -> NDArray[Any]:
+        """(m, d) by feature to (m, n_columns) by column."""
+        return z if self.is_plain else z[:, self.feature_of]
+
+    def shown(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Rows of values (n, n_columns) as one value a feature, for an explanation's data."""
+        if self.is_plain:
+            return values
+        out = np.empty((len(values), len(self.names)), dtype=object)
+        for j in range(len(self.names)):
+            members = np.flatnonzero(self.feature_of == j)
+            for i, row in enumerate(values[:, members]):
+                out[i, j] = row[0] if len(members) == 1 else ", ".join(map(str, row))
+        return out
+
+
+def columns_of(layout: Layout, features: Features) -> Columns:
+    """The features of a table: its columns, or the user's groups of them."""
+    n_columns = len(layout.names)
+    if features.groups is None:
+        return Columns(layout.names, np.arange(n_columns))
+    feature_of = np.full(n_columns, -1)
+    for j, (name, members) in enumerate(features.groups.items()):
+        for member in [members] if isinstance(members, str) else members:
+            column = _position(member, layout.names)
+            if feature_of[column] >= 0:
+                raise InvalidParameterError(
+                    f"groups overlap: column {layout.names[column]!r} is in "
+                    f"{list(features.groups)[feature_of[column]]!r} and in {name!r}."
+                )
+            feature_of[column] = j
+        if not (feature_of == j).any():
+            raise InvalidParameterError(f"groups: {name!r} holds no column.")
+    left_out = [layout.names[c] for c in np.flatnonzero(feature_of < 0)]
+    if left_out:
+        raise InvalidParameterError(
+            f"groups leaves out {len(left_out)} columns, {left_out[:5]} first: every column must "
+            f"be in one group, alone if need be, as in {left_out[0]!r}: [{left_out[0]!r}]."
+        )
+    return Columns(tuple(map(str, features.groups)), feature_of)
+
+
+def _position(column: str | int, names: Sequence[str]) -> int:
+    if isinstance(column, str) and column in names:
+        return list(names).index(column)
+    if isinstance(column, (int, np.integer)) and 0 <= column < len(names):
+        return int(column)
+    raise InvalidParameterError(f"groups: X has no column {column!r}; it has {list(names)[:10]}.")
+
+
+@dataclass(frozen=True, eq=False)
+class FittedTable(FittedMasker):
+    """What every masker of tables knows once fitted."""
+
+    layout: Layout
+    columns: Columns
+
+    def check(self, X: Any) -> tuple[Any, bool]:
+        X, single = rows_of(X)
+        self.layout.check(X)
+        return X, single
+
+    def count(self, X: Any) -> int:
+        return self.layout.count(X)
+
+    def take(self, X: Any, start: int, stop: int) -> Any:
+        return self.layout.take(X, np.arange(start, stop))
+
+
+def sample_rows(
+    layout: Layout, X: Any, max_rows: int, rng: np.random.Generator
+) -> tuple[Any, str | None]:
+    """At most `max_rows` rows of X, and a note if they are a sample."""
+    n = layout.count(X)
+    if n <= max_rows:
+        return layout.take(X, np.arange(n)), None
+    chosen = np.sort(rng.choice(n, size=max_rows, replace=False))
+    return layout.take(X, chosen), f"the background is a random sample of {max_rows} of {n} rows"
+
+
+def require(X: Any, what: str) -> Any:
+    """X as rows, or an error that says what needs them."""
+    if X is None:
+        raise InvalidInputError(f"{what} learns from data: call fit(X) with training rows first.")
+    return rows_of(X)[0]

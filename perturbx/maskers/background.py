@@ -1,0 +1,221 @@
+"""Absent features take the values of background rows, or of one baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Coalitions, Noise
+from perturbx._validation import check_choice, check_integer
+from perturbx.containers import Layout, layout_of, rows_of
+from perturbx.errors import InvalidInputError
+from perturbx.maskers._base import Features, FittedMasker, Masker, Removal
+from perturbx.maskers._tabular import Columns, FittedTable, columns_of, require, sample_rows
+
+
+_LOOP = 256
+"""Elements that one inner loop of the masking may cover."""
+
+
+@dataclass(frozen=True, eq=False)
+class Background(Masker):
+    """Absent features come from background rows, whose outputs are averaged.
+
+    This is the marginal (interventional) value function of Lundberg & Lee (NeurIPS 2017):
+    v(S) = mean over background rows b of f(x_S, b_notS).
+
+    Parameters
+    ----------
+    rows : table of rows, optional
+        The background; by default the X of ``fit``.
+    max_rows : int
+        If there are more rows, a random sample of this many is drawn once and used for every
+        instance; the explanation's notes say so.
+
+    Examples
+    --------
+    >>> import numpy as np, perturbx as px
+    >>> X = np.array([[0.0, 0.0], [2.0, 4.0]])
+    >>> explainer = px.KernelShap(lambda X: X.sum(axis=1), masker=px.Background(X))
+    >>> explainer.explain([[3.0, 3.0]]).values
+    array([[2., 1.]])
+    """
+
+    rows: Any = None
+    max_rows: int = 100
+
+    @property
+    def needs_fit(self) -> bool:  # type: ignore[override]
+        return self.rows is None
+
+    def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedMasker:
+        max_rows = check_integer("max_rows", self.max_rows, minimum=1)
+        rows = require(X, "Background") if self.rows is None else rows_of(self.rows, "rows")[0]
+        layout = layout_of(rows, features.names)
+        if X is not None:
+            layout.check(rows_of(X)[0])
+        rows, note = sample_rows(layout, rows, max_rows, rng)
+        n = layout.count(rows)
+        said = f"the mean over {n} background rows" if n > 1 else "one background row"
+        notes = () if note is None else (note,)
+        return FittedBackground(
+            layout, columns_of(layout, features), rows, f"absent features from {said}", notes
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline(Masker):
+    """Absent features take one stand-in value each.
+
+    Parameters
+    ----------
+    values : "mean", "median", or one row
+        Columns' means or medians in the X of ``fit`` (the most frequent value where a column
+        holds no numbers; rounded where it holds integers), or a row of X's container.
+
+    Examples
+    --------
+    >>> import numpy as np, perturbx as px
+    >>> explainer = px.KernelShap(lambda X: X.sum(axis=1), masker=px.Baseline([1.0, 1.0]))
+    >>> explainer.explain([[3.0, 2.0]]).values
+    array([[2., 1.]])
+    """
+
+    values: Any = "mean"
+
+    @property
+    def needs_fit(self) -> bool:  # type: ignore[override]
+        return isinstance(self.values, str)
+
+    def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedMasker:
+        if isinstance(self.values, str):
+            kind = check_choice("Baseline values", self.values, ("mean", "median"))
+            X = require(X, f"Baseline({kind!r})")
+            layout = layout_of(X, features.names)
+            row, said = _typical_row(layout, X, kind), f"their {kind}"  # type: ignore[arg-type]
+        else:
+            row = rows_of(self.values, "Baseline values")[0]
+            layout = layout_of(row if X is None else rows_of(X)[0], features.names)
+            row = row.astype(layout.dtype) if type(row) is np.ndarray and X is not None else row  # type: ignore[attr-defined]
+            layout.check(row)
+            said = "a baseline"
+        if layout.count(row) != 1:
+            raise InvalidInputError(
+                f"Baseline values must be one row, got {layout.count(row)}: for several rows use "
+                "masker=Background(rows)."
+            )
+        return FittedBackground(
+            layout, columns_of(layout, features), row, f"absent features at {said}"
+        )
+
+
+def _typical_row(layout: Layout, X: Any, kind: Literal["mean", "median"]) -> Any:
+    """A row of the mean, median or most frequent value of each column."""
+    (cells,) = layout.encode(X)
+    values = layout.values(X)
+    center = np.nanmean if kind == "mean" else np.nanmedian
+    row = np.empty((1, len(layout.names)), dtype=layout.bits_dtype, order="F")
+    for j in range(len(layout.names)):
+        dtype = layout.number_type(j, cells.tables)
+        if layout.is_category(j) or dtype is None or dtype.kind not in "iuf":
+            codes, counts = np.unique(cells.bits[:, j], return_counts=True)
+            row[0, j] = codes[counts.argmax()]
+            continue
+        number = center(values[:, j].astype(np.float64))
+        number = np.rint(number) if dtype.kind in "iu" else number
+        row[0, j] = np.array(number).astype(dtype).view(f"u{dtype.itemsize}")
+    return layout.decode(row, cells.tables)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedBackground(FittedTable):
+    """Background rows, in the container of X."""
+
+    rows: Any
+    value_function: str
+    notes: tuple[str, ...] = ()
+
+    def bind(self, X: Any, start: int, stop: int) -> list[Removal]:
+        chunk = self.layout.take(X, np.arange(start, stop))
+        background, instances = self.layout.encode(self.rows, chunk)
+        shown = self.columns.shown(self.layout.values(chunk))
+        return [
+            BackgroundRemoval(
+                self.layout, self.columns, background.bits, bits, background.tables, data
+            )
+            for bits, data in zip(instances.bits, shown, strict=True)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class BackgroundRemoval(Removal):
+    """One row and the background, as bits.
+
+    A masked row is ``(present & (x ^ b)) ^ b``: exactly x where present and b where absent, to
+    the last bit, for every type; ``b + z * (x - b)`` would not give x back.
+    """
+
+    layout: Layout
+    columns: Columns
+    background: NDArray[Any]
+    instance: NDArray[Any]
+    tables: tuple[Any, ...]
+    shown: NDArray[Any]
+    shares_empty = True
+
+    @property
+    def n_features(self) -> int:
+        return len(self.columns.names)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return self.columns.names
+
+    @property
+    def data(self) -> Any:
+        return self.shown
+
+    @property
+    def rows_per_perturbation(self) -> int:  # type: ignore[override]
+        return len(self.background)
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        differs = (self.background != self.instance).any(axis=0)
+        return np.bincount(self.columns.feature_of, differs, self.n_features) > 0
+
+    @property
+    def row_bytes(self) -> int:
+        return int(self.instance.nbytes)
+
+    def scratch(self, n_rows: int) -> NDArray[Any]:
+        return np.empty(n_rows * len(self.instance), dtype=self.instance.dtype)
+
+    def batch(self, z: Coalitions | Noise, rows: slice, scratch: NDArray[Any]) -> Any:
+        present = self.columns.of(z).astype(scratch.dtype)
+        np.negative(present, out=present)  # 1 becomes all ones
+        background = self.background[rows]
+        difference = background ^ self.instance
+        c, b, d = len(z), len(background), len(self.instance)
+        tile = scratch[: c * b * d]
+        if self.layout.column_major:
+            tile = tile.reshape(d, c, b)
+            np.bitwise_and(present.T[:, :, None], difference.T[:, None, :], out=tile)
+            np.bitwise_xor(tile, background.T[:, None, :], out=tile)
+            return self.layout.decode(tile.reshape(d, c * b).T, self.tables)
+        times = _rows_at_once(b, d)
+        tile = tile.reshape(c, b // times, times * d)
+        wide = (1, b // times, times * d)
+        np.bitwise_and(np.tile(present, times)[:, None, :], difference.reshape(wide), out=tile)
+        np.bitwise_xor(tile, background.reshape(wide), out=tile)
+        return self.layout.decode(tile.reshape(c * b, d), self.tables)
+
+
+def _rows_at_once(n_rows: int, n_columns: int) -> int:
+    """How many background rows one inner loop covers; short inner loops cost the most."""
+    return max(
+        t for t in range(1, n_rows + 1) if n_rows % t == 0 and (t == 1 or t * n_columns <= _LOOP)
+    )

@@ -1,0 +1,220 @@
+"""The one door to the model: calls `predict_fn`, and lets through only what can be explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
+from perturbx._validation import invalid
+from perturbx.errors import InvalidParameterError, PredictFnError
+
+_METHODS = ("predict_proba", "decision_function", "predict")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A model that answers batches with (n, k) float64, or an error that says where it failed.
+
+    Parameters
+    ----------
+    predict_fn : callable
+        A batch to (n,) or (n, k) numbers.
+    name : str
+        What was taken, for the reader: "predict_proba of RandomForestClassifier".
+    n_outputs : int
+        How many outputs every later answer must have.
+    is_vector : bool
+        True if the model answers with (n,): there is no output axis.
+    output_names : tuple of str
+        A name for each output.
+    """
+
+    predict_fn: Callable[[Any], Any]
+    name: str
+    n_outputs: int
+    is_vector: bool
+    output_names: tuple[str, ...]
+
+    def __call__(self, batch: Any, n_rows: int, columns: Ints | None, place: str) -> Floats:
+        """Answers to a batch of `n_rows` rows, (n_rows, k): some columns, or all for None."""
+        answer = _ask(self.predict_fn, batch, n_rows, place)
+        if answer.shape[1:] != (() if self.is_vector else (self.n_outputs,)):
+            was = "(n,)" if self.is_vector else f"(n, {self.n_outputs})"
+            raise PredictFnError(
+                f"predict_fn answered with shape {answer.shape} for {place}, but with {was} before:"
+                " it must give every batch the same outputs."
+            )
+        if self.is_vector:
+            answer = answer[:, None]
+        elif columns is not None:
+            answer = answer[:, columns]
+        return _finite(np.array(answer, dtype=np.float64), place)
+
+    def select(self, outputs: OutputSelection, answers: Floats) -> tuple[Ints, bool]:
+        """Which columns are explained for each instance, and whether an output axis stays.
+
+        Parameters
+        ----------
+        outputs : None, int, str or a sequence
+            As the user chose.
+        answers : (n, n_outputs) array
+            The model's answers to the instances, by which "top3" is decided.
+
+        Returns
+        -------
+        columns : (n, k) int array
+        keeps_axis : bool
+        """
+        n = len(answers)
+        top = _top(outputs)
+        if top is not None and outputs not in self.output_names:
+            if top > self.n_outputs:
+                raise invalid("outputs", f'at most "top{self.n_outputs}"', outputs)
+            return np.argsort(-answers, axis=1, kind="stable")[:, :top], True
+        if outputs is None:
+            return np.tile(np.arange(self.n_outputs), (n, 1)), not self.is_vector
+        if isinstance(outputs, (str, int, np.integer)):
+            return np.full((n, 1), self._column(outputs)), False
+        if not isinstance(outputs, Sequence) and not isinstance(outputs, np.ndarray):
+            raise invalid("outputs", 'None, an index, a name, a list of these, or "top3"', outputs)
+        if len(outputs) == 0:
+            raise invalid("outputs", "at least one output", outputs)
+        return np.tile([self._column(output) for output in outputs], (n, 1)), True
+
+    def _column(self, output: Any) -> int:
+        if isinstance(output, str):
+            if output in self.output_names:
+                return self.output_names.index(output)
+            shown = ", ".join(map(repr, self.output_names[:20]))
+            more = f" and {self.n_outputs - 20} more" if self.n_outputs > 20 else ""
+            raise InvalidParameterError(f"No output is named {output!r}: there are {shown}{more}.")
+        if not isinstance(output, (int, np.integer)) or isinstance(output, bool):
+            raise invalid("outputs", "an index or a name", output)
+        if not -self.n_outputs <= output < self.n_outputs:
+            raise InvalidParameterError(
+                f"There is no output {output}: the model has {self.n_outputs}, "
+                f"0 to {self.n_outputs - 1}."
+            )
+        return int(output) % self.n_outputs
+
+
+def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:
+    """The callable in what the user passed, and what it is called."""
+    if isinstance(predict_fn, type):
+        raise invalid("predict_fn", "a callable or a fitted model, not a class", predict_fn)
+    if callable(predict_fn):
+        owner = getattr(predict_fn, "__self__", None)
+        name = getattr(predict_fn, "__name__", type(predict_fn).__name__)
+        named = owner is not None and not isinstance(owner, type(np))
+        return predict_fn, f"{name} of {type(owner).__name__}" if named else name
+    for method in _METHODS:
+        found = getattr(predict_fn, method, None)
+        if callable(found):
+            return found, f"{method} of {type(predict_fn).__name__}"
+    raise invalid(
+        "predict_fn",
+        f"a callable, or an object with {', '.join(_METHODS[:2])} or predict",
+        predict_fn,
+    )
+
+
+def connect(
+    predict_fn: PredictFn | Any, batch: Any, n_rows: int, names: Sequence[str] | None
+) -> tuple[Predictor, Floats]:
+    """Ask the model once, to learn the shape of its answers.
+
+    Returns
+    -------
+    predictor : Predictor
+    answers : (n_rows, n_outputs) array
+    """
+    function, name = resolve(predict_fn)
+    raw = _call(function, batch, _PROBE)
+    answer = _as_array(raw, n_rows, _PROBE)
+    n_outputs = 1 if answer.ndim == 1 else answer.shape[1]
+    output_names = _output_names(function, raw, n_outputs, names)
+    predictor = Predictor(function, name, n_outputs, answer.ndim == 1, output_names)
+    return predictor, _finite(answer.reshape(n_rows, n_outputs).astype(np.float64), _PROBE)
+
+
+_PROBE = "the first rows"
+
+
+def _ask(function: Callable[[Any], Any], batch: Any, n_rows: int, place: str) -> NDArray[Any]:
+    return _as_array(_call(function, batch, place), n_rows, place)
+
+
+def _call(function: Callable[[Any], Any], batch: Any, place: str) -> Any:
+    try:
+        return function(batch)
+    except Exception as error:
+        raise PredictFnError(
+            f"predict_fn raised {type(error).__name__} for {place} "
+            f"(a {type(batch).__name__} of shape {np.shape(batch)}): {error}"
+        ) from error
+
+
+def _as_array(answer: Any, n_rows: int, place: str) -> NDArray[Any]:
+    """The answer as numbers of shape (n_rows,) or (n_rows, k)."""
+    if answer is None:
+        raise PredictFnError(f"predict_fn returned None for {place}: it must return the scores.")
+    module = type(answer).__module__.partition(".")[0]
+    if module == "torch":
+        answer = answer.detach().cpu().numpy()
+    elif module in ("pandas", "polars"):
+        answer = answer.to_numpy()
+    try:
+        array = np.asarray(answer)
+        array = array.astype(np.float64) if array.dtype == object else array
+    except (ValueError, TypeError) as error:
+        raise PredictFnError(
+            f"predict_fn answered with what is no array of numbers for {place}: {error}"
+        ) from error
+    if array.dtype.kind not in "biuf":
+        cure = "return probabilities, as from predict_proba, not labels"
+        raise PredictFnError(f"predict_fn answered with {array.dtype} for {place}: {cure}.")
+    if array.ndim not in (1, 2) or len(array) != n_rows or 0 in array.shape:
+        raise PredictFnError(
+            f"predict_fn must return one answer for each row, of shape ({n_rows},) or "
+            f"({n_rows}, k): got {array.shape} for {place}."
+        )
+    return array
+
+
+def _finite(answers: Floats, place: str) -> Floats:
+    if np.isfinite(answers).all():
+        return answers
+    bad = ~np.isfinite(answers)
+    raise PredictFnError(
+        f"predict_fn returned {int(bad.sum())} NaN or infinite values for {place}, "
+        f"first in row {int(np.flatnonzero(bad.any(axis=1))[0])} of that batch: scores of "
+        "such a model would mean nothing."
+    )
+
+
+def _output_names(
+    function: Callable[[Any], Any], answer: Any, n_outputs: int, names: Sequence[str] | None
+) -> tuple[str, ...]:
+    if names is not None:
+        if len(names) != n_outputs or len(set(names)) < len(names):
+            raise invalid("output_names", f"{n_outputs} distinct names, one an output", names)
+        return tuple(map(str, names))
+    classes = getattr(getattr(function, "__self__", None), "classes_", None)
+    if isinstance(classes, np.ndarray) and len(classes) == n_outputs:
+        return tuple(map(str, classes.tolist()))
+    if type(answer).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(
+        answer, "columns"
+    ):
+        return tuple(map(str, answer.columns))
+    return ("output",) if n_outputs == 1 else tuple(f"output {i}" for i in range(n_outputs))
+
+
+def _top(outputs: OutputSelection) -> int | None:
+    if isinstance(outputs, str) and outputs.startswith("top") and outputs[3:].isdigit():
+        return max(1, int(outputs[3:]))
+    return None
