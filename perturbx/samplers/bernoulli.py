@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln
 
-from perturbx._typing import Coalitions, Floats
 from perturbx.errors import InvalidParameterError
 from perturbx.perturbations import Perturbations
 from perturbx.samplers._base import Sampler
@@ -18,9 +16,10 @@ class BernoulliMasks(Sampler):
     """Each feature is present with probability `p`, on its own, in each perturbation.
 
     LIME's perturbations of superpixels (Ribeiro, Singh & Guestrin, KDD 2016, section 3.4, with
-    p = 0.5). The full and the empty coalition are left out, since the game knows both anyway,
-    except where a single feature leaves no others. Rows are independent of each other: each is
-    a ``unit`` of its own, and all weigh the same.
+    p = 0.5). Rows are independent of each other: each is a ``unit`` of its own, and all weigh the
+    same. Alone among the samplers it may draw the full and the empty coalition: without them
+    two features would always change together, and a fit could not tell their slopes from its
+    intercept.
 
     Parameters
     ----------
@@ -66,22 +65,6 @@ class BernoulliMasks(Sampler):
         drawn: Perturbations | None = None,
     ) -> Perturbations:
         before = np.zeros((0, n_features), dtype=bool) if drawn is None else drawn.coalitions
-        z = np.concatenate([before, _masks(n_features, max(n - len(before), 0), self.p, rng)])
+        fresh = rng.random((max(n - len(before), 0), n_features)) < self.p
+        z = np.concatenate([before, fresh])
         return Perturbations(z, np.ones(len(z)), np.arange(len(z)))
-
-
-def _masks(d: int, n: int, p: float, rng: np.random.Generator) -> Coalitions:
-    """First how many features are present, then which: no row is ever thrown away."""
-    if d == 1:
-        return np.asarray(rng.random((n, 1)) < p)
-    size = rng.choice(np.arange(1, d), size=n, p=_size_probabilities(d, p))
-    rank = rng.permuted(np.tile(np.arange(d), (n, 1)), axis=1)
-    return np.asarray(rank < size[:, None])
-
-
-def _size_probabilities(d: int, p: float) -> Floats:
-    """The binomial distribution over sizes 1 to d - 1, in logarithms against overflow."""
-    size = np.arange(1, d)
-    log = size * np.log(p) + (d - size) * np.log1p(-p) - gammaln(size + 1) - gammaln(d - size + 1)
-    probability = np.exp(log - log.max())
-    return np.asarray(probability / probability.sum())

@@ -209,13 +209,13 @@ def _fit(z: Floats, outputs: Floats, weights: Floats, alpha: float) -> _Fit:
     # A constant output has no scale: what rounding leaves of it must not become a score.
     change = np.where(np.ptp(targets, axis=0) > 0, targets - mean, 0.0)
     weighted = weights[:, None] * rows
-    inverse = np.linalg.inv(rows.T @ weighted + alpha * np.eye(d))
+    inverse: Floats = np.linalg.inv(rows.T @ weighted + alpha * np.eye(d)).astype(np.float64)
     standard_slopes = inverse @ (weighted.T @ change)
     residual = change - rows @ standard_slopes
     slopes = standard_slopes / np.where(varied, scale, 1.0)[:, None]
     spread = weights @ change**2
     unexplained = weights @ residual**2
     r2 = 1 - np.divide(unexplained, spread, out=np.full_like(spread, np.nan), where=spread > 0)
-    known_scale = np.where(varied, scale, np.nan).astype(np.float64)
+    known_scale = np.where(varied, scale, np.nan)
     intercept = mean - centre @ slopes
     return _Fit(slopes, intercept, r2, rows, known_scale, inverse, weights, residual)

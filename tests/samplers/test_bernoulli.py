@@ -11,16 +11,13 @@ from perturbx.samplers import BernoulliMasks
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
 def test_each_row_has_the_probability_that_independence_gives(p: float) -> None:
-    """Of three features, each coalition but the empty and full one has its exact frequency."""
+    """Each coalition of three features has the frequency of its product of probabilities."""
     n = 60_000
     z = BernoulliMasks(p).draw(3, n, np.random.default_rng(0)).z
     frequency = np.bincount(z @ [1, 2, 4], minlength=8) / n
     size = np.array([bin(i).count("1") for i in range(8)])
     expected = p**size * (1 - p) ** (3 - size)
-    expected[[0, 7]] = 0
-    expected /= expected.sum()
     assert_allclose(frequency, expected, atol=4 * np.sqrt(0.25 / n))
-    assert frequency[0] == frequency[7] == 0
 
 
 @pytest.mark.parametrize("p", [0, 1, -0.1, 1.5, float("nan")])
@@ -28,14 +25,6 @@ def test_p_must_be_a_probability(p: float) -> None:
     """Outside (0, 1) the error shows the name and the value."""
     with pytest.raises(InvalidParameterError, match=r"'p'.*strictly between.*Got"):
         BernoulliMasks(p)
-
-
-@pytest.mark.parametrize(("p", "d"), [(1e-9, 5), (1 - 1e-9, 5), (0.5, 5000)])
-def test_extreme_settings_still_draw(p: float, d: int) -> None:
-    """No rejection loop to get stuck in, no overflow."""
-    z = BernoulliMasks(p).draw(d, 20, np.random.default_rng(0)).z
-    assert z.any(axis=1).all()
-    assert not z.all(axis=1).any()
 
 
 def test_rows_are_units_of_their_own_and_go_on() -> None:
@@ -46,9 +35,3 @@ def test_rows_are_units_of_their_own_and_go_on() -> None:
     assert_array_equal(design.z[:30], first.z)
     assert_array_equal(design.unit, np.arange(50))
     assert len(design) == 50
-
-
-def test_one_feature_is_there_or_not() -> None:
-    """With one feature only the two ends exist, and both are drawn."""
-    z = BernoulliMasks().draw(1, 40, np.random.default_rng(0)).z
-    assert 0 < z.sum() < 40
