@@ -26,10 +26,12 @@ def locate(key: Key, sizes: Mapping[str, int], names: Mapping[str, Any]) -> dict
         )
     if dots:
         keys[dots[0] : dots[0] + 1] = [slice(None)] * (len(sizes) - len(keys) + 1)
-    picks = {
-        axis: _positions(k, names.get(axis, ()), axis, sizes[axis])
-        for axis, k in zip(sizes, keys, strict=False)
-    }
+    picks: dict[str, Pick] = {}
+    for axis, k in zip(sizes, keys, strict=False):
+        named, instance = names.get(axis, ()), picks.get("instance")
+        if np.ndim(named) == 2 and isinstance(instance, int):
+            named = named[instance]
+        picks[axis] = _positions(k, named, axis, sizes[axis])
     return {axis: pick for axis, pick in picks.items() if pick != slice(None)}
 
 

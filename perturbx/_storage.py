@@ -48,8 +48,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     ending = _ending(path)
     try:
         if ending == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            # Opened here, as np.load leaves a file open that it cannot read.
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as saved:
+                arrays = {name: saved[name] for name in saved.files}
             text = str(arrays.pop("fields"))
         else:
             arrays, text = {}, Path(path).read_text(encoding="utf-8")

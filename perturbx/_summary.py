@@ -67,13 +67,14 @@ def tabulate(explanation: Explanation) -> Table:
     if mean:
         scores, errors = _mean(np.abs(scores)), np.sqrt(_mean(errors**2))
     size = len(scores) if axes else 1
-    scores, errors = scores.reshape(size, -1), errors.reshape(size, -1)
+    columns = int(np.prod(scores.shape[1:]))
+    scores, errors = scores.reshape(size, columns), errors.reshape(size, columns)
     order = np.arange(size)
     if kind == "feature":
-        order = np.argsort(-np.nan_to_num(np.abs(scores)).max(axis=1), kind="stable")
+        order = np.argsort(-np.nan_to_num(np.abs(scores)).max(axis=1, initial=0), kind="stable")
     shown = [int(i) for i in order[:_ROWS]]
     names, data = _names(explanation, kind, size), () if mean else _data(explanation, kind)
-    left_out = ((size - _ROWS, f"{kind}s"), (scores.shape[1] - _OUTPUTS, "outputs"))
+    left_out = ((size - _ROWS, f"{kind}s"), (columns - _OUTPUTS, "outputs"))
     return Table(
         kind=kind,
         names=tuple(shorten(names[i], _WIDTH) for i in shown),

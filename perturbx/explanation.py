@@ -166,7 +166,12 @@ class Explanation:
                 changed["residual"] = None
         changed["output_names"] = cut_output_names(self.output_names, picks)
         changed["axes"] = tuple(a for a in self.axes if not isinstance(picks.get(a), int))
-        return replace(self, **_trimmed(changed, changed.get("regions")))
+        if isinstance(changed.get("regions"), Regions):
+            # One image has just its own regions, however many others of its batch have.
+            d = len(changed["regions"])
+            changed.update({name: changed[name][:d] for name in _SCORES})
+            changed["feature_names"] = self.feature_names[:d]
+        return replace(self, **changed)
 
     def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """Lower and upper ends, each like `values`, that hold the exact scores with `level`.
@@ -265,14 +270,6 @@ def one_output(explanation: Explanation, output: int | str | None) -> Explanatio
     raise InvalidParameterError(
         f"{explanation.shape[-1]} outputs were explained: say which with output=, one of {shown}."
     )
-
-
-def _trimmed(changed: dict[str, Any], regions: Any) -> dict[str, Any]:
-    """A single image has just its own regions, however many others of its batch had."""
-    if isinstance(regions, Regions):
-        for name in _SCORES:
-            changed[name] = changed[name][: len(regions)]
-    return changed
 
 
 def _check_shapes(e: Explanation) -> None:

@@ -69,7 +69,7 @@ def bar(
     several = "instance" in explanation.axes
     bars = _means(explanation, max_display) if several else _scores(explanation, max_display)
     n, k = bars.scores.shape
-    ax = _style.axes_of(ax, 7.2, 0.9 + n * max(0.3, 0.09 + 0.15 * k))
+    ax = _style.axes_of(ax, 7.2, 0.9 + n * max(0.33, 0.09 + 0.15 * k))
     ax.axvline(0, color=_style.LINE, linewidth=1, zorder=0)
     for j in range(k):
         _draw(ax, bars, j, explanation)
@@ -82,10 +82,10 @@ def bar(
 
 
 def _drawable(explanation: Explanation, output: int | str | None) -> Explanation:
-    if "feature" not in explanation.axes:
+    if "feature" not in explanation.axes or not np.size(explanation.values):
         raise InvalidParameterError(
-            f"bar compares features, and this explanation has axes {explanation.axes}: "
-            "pass one in which no single feature was picked."
+            f"bar compares features, and this explanation has axes {explanation.axes} of shape "
+            f"{explanation.shape}: pass one in which no single feature was picked."
         )
     many = "output" in explanation.axes and explanation.shape[-1] > len(_style.OUTPUT_COLOURS)
     if output is not None or many or explanation.shape[-1] == 1:
