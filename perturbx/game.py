@@ -20,6 +20,8 @@ from perturbx.predictor import Predictor
 
 _TILE_BYTES = 2**20
 _MOST_ROWS = 4096
+_LARGE_TILE_BYTES = 2**24
+_FEW_ROWS = 16
 _TASKS_PER_JOB = 4
 
 
@@ -75,7 +77,7 @@ class Game:
 
     def empty(self, removals: Sequence[Removal], columns: Ints, first: int) -> tuple[Floats, Cost]:
         """(n, k): the outputs with every feature absent; NaN where there is no such state."""
-        if not removals[0].has_empty:
+        if removals[0].reads == "noise":
             return np.full(columns.shape, np.nan), Cost()
         shared = removals[0].shares_empty and (columns == columns[:1]).all()
         asked = removals[:1] if shared else removals
@@ -184,7 +186,7 @@ def _averages(
 ) -> tuple[Floats, Cost]:
     """(m, k): the output of each perturbation of one instance, averaged over its model rows."""
     per = removal.rows_per_perturbation
-    most = batch_size or max(1, min(_MOST_ROWS, _TILE_BYTES // removal.row_bytes))
+    most = batch_size or _rows_in_a_call(removal.row_bytes)
     step, part = max(1, most // per), min(most, per)
     scratch = removal.scratch(min(step, len(z)) * part)
     averaged, n_calls = np.empty((len(z), len(columns))), 0
@@ -201,6 +203,12 @@ def _averages(
         answers = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         averaged[start : start + step] = _average(answers, per)
     return averaged, Cost(len(z) * per, n_calls)
+
+
+def _rows_in_a_call(row_bytes: int) -> int:
+    """Small rows fill the cache; of large ones, such as images, a few make a call worth it."""
+    few = min(_FEW_ROWS, _LARGE_TILE_BYTES // row_bytes)
+    return max(1, few, min(_MOST_ROWS, _TILE_BYTES // row_bytes))
 
 
 def _average(answers: Floats, per: int) -> Floats:

@@ -23,7 +23,7 @@ from perturbx.errors import NotFittedError
 from perturbx.explainers._loop import Plan, Problem, explain
 from perturbx.explainers._probe import probe
 from perturbx.explanation import Explanation
-from perturbx.maskers import Background, Masker, Superpixels
+from perturbx.maskers import Background, Kind, Masker, Superpixels
 from perturbx.maskers._base import Features, FittedMasker
 from perturbx.predictor import Predictor, resolve
 from perturbx.samplers import Sampler
@@ -87,7 +87,7 @@ class BaseExplainer(BaseEstimator):
     image_masker: ClassVar[type[Masker]] = Superpixels
     """Removes parts of images where the user names no masker."""
 
-    def __new__(cls, *args: Any, **keywords: Any) -> BaseExplainer:
+    def __new__(cls, *args: Any, **keywords: Any) -> Any:
         check_keywords(cls, keywords)
         return super().__new__(cls)
 
@@ -96,8 +96,8 @@ class BaseExplainer(BaseEstimator):
         cls.__doc__ = (cls.__doc__ or "").replace("{common}", _COMMON)
 
     @abstractmethod
-    def recipe(self, masker: Masker) -> tuple[Sampler, Solver]:
-        """The sampler and the solver that estimate the right thing with this masker."""
+    def recipe(self, reads: Kind) -> tuple[Sampler, Solver]:
+        """The sampler and the solver for a masker that reads coalitions, or noise."""
 
     def fit(self, X: Any = None) -> BaseExplainer:
         """Learn background, scales and names from X, and ask the model once.
@@ -143,7 +143,7 @@ class BaseExplainer(BaseEstimator):
         X, is_single = masker.check(X)
         if predictor is None:
             predictor = probe(self.predict_fn, masker, X, self.output_names, self.batch_size)
-        sampler, solver = self.recipe(self._masker_for(X))
+        sampler, solver = self.recipe(masker.reads)
         seeds = check_random_state(self.random_state)
         problem = Problem(masker, predictor, X, is_single, self.outputs, self.link)
         plan = Plan(

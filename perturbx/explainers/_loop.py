@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise, OutputSelection
-from perturbx.errors import BudgetError
+from perturbx.errors import BudgetError, InvalidParameterError
 from perturbx.explainers._assemble import Scored, assemble
 from perturbx.explanation import Explanation
 from perturbx.game import Cost, Game
@@ -125,9 +125,9 @@ class Cohort:
     def full_z(self, z: Coalitions | Noise) -> Coalitions | Noise:
         """Perturbations of the active features as perturbations of all; the rest stay."""
         stays = np.ones if z.dtype == np.bool_ else np.zeros
-        out = stays((len(z), len(self.active)), dtype=z.dtype)
+        out: Any = stays((len(z), len(self.active)), dtype=z.dtype)
         out[:, self.active] = z
-        return out
+        return np.asarray(out)
 
     def read(self, design: Perturbations) -> Perturbations:
         """The design as a solver reads it."""
@@ -148,6 +148,7 @@ def _solve(
     for total in _totals(plan, d, _affordable(plan, cohort.removals[0])):
         known = 0 if design is None else len(design)
         design = plan.sampler.draw(d, total, rng, design)
+        _check_kind(plan, design, cohort.removals[0])
         z = cohort.full_z(design.z[known:])
         asked, price = game.evaluate(
             [cohort.removals[i] for i in undone], cohort.columns[undone], z, cohort.places[undone]
@@ -166,6 +167,15 @@ def _solve(
     return solutions, converged, cost
 
 
+def _check_kind(plan: Plan, design: Perturbations, removal: Removal) -> None:
+    drawn = "coalitions" if design.is_coalitions else "noise"
+    if drawn != removal.reads:
+        raise InvalidParameterError(
+            f"{type(plan.sampler).__name__} draws {drawn}, but the masker reads {removal.reads}: "
+            "pair noise with GaussianNoise, and coalitions with any other masker."
+        )
+
+
 def _nothing_moves(full: Floats, empty: Floats, d: int) -> Solution:
     """The solution of an instance that equals its background in every feature."""
     zeros = np.zeros((1, d, len(full)))
@@ -177,14 +187,15 @@ def _nothing_moves(full: Floats, empty: Floats, d: int) -> Solution:
 def _affordable(plan: Plan, removal: Removal) -> int:
     """How many perturbations of one instance the budget pays for."""
     d, per = int(removal.active.sum()), removal.rows_per_perturbation
-    fixed = 1 + per * removal.has_empty
+    n_empty = per * (removal.reads == "coalitions")
+    fixed = 1 + n_empty
     minimum = plan.sampler.minimum(d)
     if plan.budget is None:
         return max(minimum, plan.sampler.default(d))
     affordable = (plan.budget - fixed) // per
     if affordable < minimum:
         needed = minimum * per + fixed
-        also = " + 1 for the instance" + f" + {per} for the empty state" * removal.has_empty
+        also = " + 1 for the instance" + f" + {n_empty} for the empty state" * bool(n_empty)
         cure = " or remove with fewer background rows" if per > 1 else ""
         raise BudgetError(
             f"budget={plan.budget} is too small: {plan.method} needs at least {needed} model rows "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from perturbx.explainers._base import BaseExplainer
-from perturbx.maskers import Masker, Windows
+from perturbx.maskers import Kind, Masker, Windows
 from perturbx.samplers import OneAtATime, Sampler
 from perturbx.solvers import Deltas, Solver
 
@@ -33,5 +33,5 @@ class Occlusion(BaseExplainer):
 
     image_masker: ClassVar[type[Masker]] = Windows
 
-    def recipe(self, masker: Masker) -> tuple[Sampler, Solver]:
+    def recipe(self, reads: Kind) -> tuple[Sampler, Solver]:
         return OneAtATime(), Deltas()

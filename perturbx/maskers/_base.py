@@ -5,13 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Noise
 from perturbx.regions import Regions
+
+Kind: TypeAlias = Literal["coalitions", "noise"]
+"""What a perturbation says of a feature: present or absent, or how far it moves."""
 
 
 class Removal(ABC):
@@ -23,8 +26,8 @@ class Removal(ABC):
     rows_per_perturbation: int = 1
     """How many model rows stand behind one perturbation; their outputs are averaged."""
 
-    has_empty: ClassVar[bool] = True
-    """False where no state has every feature absent (noise)."""
+    reads: ClassVar[Kind] = "coalitions"
+    """Which perturbations `batch` takes; only coalitions know a state with nothing present."""
 
     shares_empty: bool = False
     """True if the empty state is the same for every instance of the fitted masker."""
@@ -78,6 +81,9 @@ class Removal(ABC):
 class FittedMasker(ABC):
     """A masker that has learned what it needs, ready for instances."""
 
+    reads: ClassVar[Kind] = "coalitions"
+    """Which perturbations it can apply."""
+
     value_function: str
     """How features are removed, in words that finish "the model's output with …"."""
 
@@ -124,9 +130,6 @@ class Features:
 
 class Masker(ABC):
     """Says how a feature is removed. A frozen dataclass whose fields are its settings."""
-
-    reads: ClassVar[Literal["coalitions", "noise"]] = "coalitions"
-    """Which perturbations it can apply."""
 
     needs_fit: ClassVar[bool] = False
     """True if `fit` learns from X, so that X is needed before the first instance."""

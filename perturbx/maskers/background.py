@@ -15,7 +15,6 @@ from perturbx.errors import InvalidInputError
 from perturbx.maskers._base import Features, FittedMasker, Masker, Removal
 from perturbx.maskers._tabular import Columns, FittedTable, columns_of, require, sample_rows
 
-
 _LOOP = 256
 """Elements that one inner loop of the masking may cover."""
 

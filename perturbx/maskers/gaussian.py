@@ -13,7 +13,7 @@ from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx._validation import check_number, invalid
 from perturbx.containers import Layout, layout_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.maskers._base import Features, FittedMasker, Masker, Removal
+from perturbx.maskers._base import Features, FittedMasker, Kind, Masker, Removal
 from perturbx.maskers._tabular import FittedTable, columns_of, require, sample_rows
 
 _FREQUENCY_ROWS = 1000
@@ -43,7 +43,6 @@ class GaussianNoise(Masker):
     training rows does not move and scores 0.
     """
 
-    reads: ClassVar[Literal["coalitions", "noise"]] = "noise"
     needs_fit: ClassVar[bool] = True
 
     scale: float | Sequence[float] = 1.0
@@ -114,6 +113,8 @@ def _two_integers(column: NDArray[Any]) -> bool:
 class FittedNoise(FittedTable):
     """Scales of the numbers, and rows by whose frequency categories are drawn."""
 
+    reads: ClassVar[Kind] = "noise"
+
     rows: Any
     scale: Floats
     categorical: NDArray[np.bool_]
@@ -159,7 +160,7 @@ def _without(
 class NoiseRemoval(Removal):
     """One row, the noise of its numbers and the alternatives of its categories."""
 
-    has_empty: ClassVar[bool] = False
+    reads: ClassVar[Kind] = "noise"
 
     layout: Layout
     names: tuple[str, ...]
