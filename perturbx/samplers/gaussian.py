@@ -42,8 +42,9 @@ class GaussianNoise(Sampler):
         rng: np.random.Generator,
         drawn: Perturbations | None = None,
     ) -> Perturbations:
-        before = np.zeros((0, n_features)) if drawn is None else drawn.z.astype(np.float64)
+        before = np.zeros((0, n_features)) if drawn is None else drawn.z
         half = rng.standard_normal((max(n - len(before), 0) // 2, n_features))
-        fresh = np.stack([half, -half], axis=1).reshape(-1, n_features)
-        z = np.concatenate([before, fresh])
+        z = np.empty((len(before) + 2 * len(half), n_features))
+        z[: len(before)] = before
+        z[len(before) :: 2], z[len(before) + 1 :: 2] = half, -half
         return Perturbations(z, np.ones(len(z)), np.arange(len(z)) // 2)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from perturbx._typing import Floats, Ints
+
+_MOST_NUMBERS = 2**22
 
 
 def slope_errors(
@@ -16,27 +20,25 @@ def slope_errors(
     & White, 1985; CR3 for units: Bell & McCaffrey, Survey Methodology 28, 2002). `rows` (m, d)
     have weighted mean 0, `weights` (m,) add up to 1, and `inverse` (d, d) is of the normal matrix.
     """
-    starts = np.flatnonzero(np.diff(unit, prepend=unit[:1] - 1))
     influence = weights[:, None] * (rows @ inverse)
-    left_out = _left_out(rows, influence, weights, residual, starts)
-    errors = np.empty((rows.shape[1], residual.shape[1]))
-    for target in range(residual.shape[1]):
-        of_units = np.add.reduceat(influence * left_out[:, target, None], starts, axis=0)
-        errors[:, target] = np.sqrt((of_units**2).sum(axis=0))
-    return errors
+    variance = np.zeros((rows.shape[1], residual.shape[1]))
+    for members in _units(unit, variance.size):
+        # The unit's own block of the hat matrix, whose second term is the intercept's.
+        own = rows[members] @ influence[members].swapaxes(1, 2) + weights[members][:, None, :]
+        # A unit that alone fixes a slope is met exactly: its residual is 0, and may stay so.
+        spare = (1 + 1e-9) * np.eye(members.shape[1]) - own
+        left_out = np.linalg.solve(spare, residual[members])
+        change = influence[members].swapaxes(1, 2) @ left_out
+        variance += (change**2).sum(axis=0)
+    return np.asarray(np.sqrt(variance))
 
 
-def _left_out(
-    rows: Floats, influence: Floats, weights: Floats, residual: Floats, starts: Ints
-) -> Floats:
-    """(m, t): residuals of each unit from the fit to all others, (I - H)^-1 r unit by unit."""
-    out = np.empty_like(residual)
-    sizes = np.diff(starts, append=len(rows))
+def _units(unit: Ints, numbers: int) -> Iterator[Ints]:
+    """(units, size): rows of units of one size, so many that `numbers` for each fit in memory."""
+    starts = np.flatnonzero(np.diff(unit, prepend=unit[:1] - 1))
+    sizes = np.diff(starts, append=len(unit))
     for size in np.unique(sizes):
         members = starts[sizes == size][:, None] + np.arange(size)
-        hat = np.einsum("uid,ujd->uij", rows[members], influence[members])
-        spare = np.eye(size) - hat - weights[members][:, None, :]
-        # A unit that alone fixes a slope is met exactly: its residual is 0, and may stay so.
-        spare += 1e-9 * np.eye(size)
-        out[members] = np.linalg.solve(spare, residual[members])
-    return out
+        step = max(_MOST_NUMBERS // max(numbers, int(size) ** 2), 1)
+        for start in range(0, len(members), step):
+            yield members[start : start + step]

@@ -276,6 +276,7 @@ def test_outputs_solved_together_are_those_solved_singly(games: SimpleNamespace)
             assert_allclose(together.fidelity[i, j], alone.fidelity[0, 0], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_thousand_features(games: SimpleNamespace) -> None:
     """Slopes of a linear model on 1200 features, at the default budget's fifth."""
     d = 1200
@@ -317,3 +318,14 @@ def test_shapley_pairs_can_be_read_too(games: SimpleNamespace) -> None:
     design = games.draw(ShapleyCoalitions(), 6, 40)
     solution = WeightedRidge(alpha=1e-12).solve(games.evaluate(lambda z: z @ slopes, design))
     assert_allclose(solution.values[0, :, 0], slopes, atol=1e-9)
+
+
+def test_errors_do_not_depend_on_how_many_targets_share_a_fit(games: SimpleNamespace) -> None:
+    """Errors of 600 targets at once are those of the same targets in two halves."""
+    design = games.draw(GaussianNoise(), 20, 800)
+    outputs = np.random.default_rng(0).normal(size=(len(design), 600, 1))
+    ends = np.zeros((600, 1))
+    whole = WeightedRidge().solve(Evaluations(design, outputs, ends, ends)).standard_errors
+    for part in (slice(0, 7), slice(7, 600)):
+        evaluations = Evaluations(design, outputs[:, part], ends[part], ends[part])
+        assert_allclose(WeightedRidge().solve(evaluations).standard_errors, whole[part], rtol=1e-9)
