@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,8 @@ from perturbx._typing import Floats, Ints
 from perturbx.errors import InvalidParameterError
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers._base import Solution, Solver, floor
-from perturbx.solvers._sandwich import slope_errors
+from perturbx.solvers._local_fit import Selection, local_fit
+from perturbx.solvers._selection import SELECTIONS, SelectionName, keep_all
 
 _COSINE_WIDTH = 0.25
 
@@ -45,6 +47,11 @@ class WeightedRidge(Solver):
         the intercept goes free. It means the same at every scale of features and output.
     distance : {"cosine", "removed"}
         For coalitions: 1 - sqrt(share present), or the share removed.
+    n_select : int or None
+        Keep so many features, for each output on its own; the others score 0 and have no standard
+        error. The errors of those kept do not know of the choice. None keeps all.
+    selection : {"highest_weights", "forward", "lasso_path"}
+        How: the largest standardised slopes, one by one by R2, or first on the lasso path.
 
     Raises
     ------
@@ -76,6 +83,8 @@ class WeightedRidge(Solver):
     effective_share: float = 0.25
     alpha: float = 1e-6
     distance: Literal["cosine", "removed"] = "cosine"
+    n_select: int | None = None
+    selection: SelectionName = "highest_weights"
 
     def __post_init__(self) -> None:
         if self.kernel_width is not None and not self.kernel_width > 0:
@@ -86,17 +95,26 @@ class WeightedRidge(Solver):
             raise _wrong("alpha", "above 0 (1e-12 is as good as none)", self.alpha)
         if self.distance not in ("cosine", "removed"):
             raise _wrong("distance", "'cosine' or 'removed'", self.distance)
+        if self.n_select is not None and self.n_select < 1:
+            raise _wrong("n_select", "at least 1, or None to keep all", self.n_select)
+        if self.selection not in SELECTIONS:
+            raise _wrong("selection", f"one of {tuple(SELECTIONS)}", self.selection)
 
     def solve(self, evaluations: Evaluations) -> Solution:
         design = evaluations.perturbations
         weights = self.proximity(design)
-        fit = _fit(design.z.astype(np.float64), evaluations.outputs, weights, self.alpha)
         n, k = evaluations.full.shape
         d = design.n_features
+        fit = local_fit(
+            design.z.astype(np.float64),
+            evaluations.outputs.reshape(len(design), n * k),
+            weights,
+            design.unit,
+            self.alpha,
+            self._select(),
+        )
         degrees = _effective(_sums(weights, design.unit)) - d - 1
-        errors = np.full_like(fit.slopes, np.nan)
-        if degrees >= 1 - 1e-6:
-            errors = fit.errors(design.unit)
+        errors = fit.errors if degrees >= 1 - 1e-6 else np.full_like(fit.errors, np.nan)
         scores = fit.slopes.reshape(d, n, k).swapaxes(0, 1)
         return Solution(
             values=scores,
@@ -105,6 +123,7 @@ class WeightedRidge(Solver):
             degrees_of_freedom=float(max(degrees, 1.0)),
             fidelity=fit.r2.reshape(n, k),
             effective_samples=_effective(weights),
+            estimator=f"weighted ridge on {len(weights):,} perturbations",
         )
 
     def proximity(self, design: Perturbations) -> Floats:
@@ -128,6 +147,11 @@ class WeightedRidge(Solver):
                 f"{nearest}. Use a width of that order, or None to choose it by effective_share."
             )
         return np.asarray(weights / total)
+
+    def _select(self) -> Selection:
+        if self.n_select is None:
+            return keep_all
+        return partial(SELECTIONS[self.selection], n=self.n_select)
 
     def _distances(self, design: Perturbations) -> Floats:
         if not design.is_coalitions:
@@ -167,55 +191,3 @@ def _weights_of_share(squared: Floats, weights: Floats, share: float) -> Floats:
         enough = _effective(weights * np.exp(-np.exp(middle) * beyond)) >= wanted
         low, high = (middle, high) if enough else (low, middle)
     return np.asarray(weights * np.exp(-np.exp(low) * beyond))
-
-
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """A weighted ridge of t targets on m rows of d features."""
-
-    slopes: Floats
-    """(d, t), in the units of the features."""
-    intercept: Floats
-    """(t,)"""
-    r2: Floats
-    """(t,)"""
-    standardised: Floats
-    """(m, d): rows with weighted mean 0 and standard deviation 1."""
-    scale: Floats
-    """(d,): that standard deviation, NaN for a feature that never changed."""
-    inverse: Floats
-    """(d, d): of the penalised normal matrix."""
-    weights: Floats
-    """(m,), adding up to 1."""
-    residual: Floats
-    """(m, t)"""
-
-    def errors(self, unit: Ints) -> Floats:
-        return np.asarray(
-            slope_errors(self.standardised, self.inverse, self.weights, self.residual, unit)
-            / self.scale[:, None]
-        )
-
-
-def _fit(z: Floats, outputs: Floats, weights: Floats, alpha: float) -> _Fit:
-    m, d = z.shape
-    centre = weights @ z
-    rows = z - centre
-    scale = np.sqrt(weights @ rows**2)
-    varied = np.ptp(z, axis=0) > 0
-    rows = np.where(varied, rows / np.where(varied, scale, 1.0), 0.0)
-    targets = outputs.reshape(m, -1)
-    mean = weights @ targets
-    # A constant output has no scale: what rounding leaves of it must not become a score.
-    change = np.where(np.ptp(targets, axis=0) > 0, targets - mean, 0.0)
-    weighted = weights[:, None] * rows
-    inverse: Floats = np.linalg.inv(rows.T @ weighted + alpha * np.eye(d)).astype(np.float64)
-    standard_slopes = inverse @ (weighted.T @ change)
-    residual = change - rows @ standard_slopes
-    slopes = standard_slopes / np.where(varied, scale, 1.0)[:, None]
-    spread = weights @ change**2
-    unexplained = weights @ residual**2
-    r2 = 1 - np.divide(unexplained, spread, out=np.full_like(spread, np.nan), where=spread > 0)
-    known_scale = np.where(varied, scale, np.nan)
-    intercept = mean - centre @ slopes
-    return _Fit(slopes, intercept, r2, rows, known_scale, inverse, weights, residual)
