@@ -100,7 +100,9 @@ def head(explanation: Explanation) -> list[str]:
         parts.insert(0, f"feature {explanation.feature_names[0]!r}")
     if "instance" not in explanation.axes:
         parts.insert(0, "1 instance")
-    lines = [f"{explanation.method}: {', '.join(parts)}"]
+    lines = [f"{explanation.method_name}: {', '.join(parts)}"]
+    if explanation.method != explanation.method_name:
+        lines.append(f"estimate: {explanation.method.partition(':')[2].strip()}")
     lines.append(f"value function: {explanation.value_function}")
     if np.size(explanation.predictions) == 1:
         base, prediction = np.ravel(explanation.base_values), np.ravel(explanation.predictions)

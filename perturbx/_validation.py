@@ -72,8 +72,9 @@ def check_number(name: str, value: Any, *, above: float = -np.inf, below: float 
         and above < float(value) < below
     ):
         return float(value)
-    bounds = [f"above {above:g}"] * np.isfinite(above) + [f"below {below:g}"] * np.isfinite(below)
-    raise invalid(name, " ".join(["a number", " and ".join(bounds)]).strip(), value)
+    bounds = [f"above {above:g}"] if np.isfinite(above) else []
+    bounds += [f"below {below:g}"] if np.isfinite(below) else []
+    raise invalid(name, f"a number {' and '.join(bounds)}".strip(), value)
 
 
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:

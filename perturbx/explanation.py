@@ -127,6 +127,11 @@ class Explanation:
         _check_shapes(self)
 
     @property
+    def method_name(self) -> str:
+        """The method alone, as in ``perturbx.KernelShap``, for titles."""
+        return self.method.partition(":")[0]
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of `values`."""
         return np.shape(self.values)

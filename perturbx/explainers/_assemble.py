@@ -64,7 +64,7 @@ def assemble(
         feature_names=max((r.feature_names for r in removals), key=len),
         output_names=_output_names(predictor, columns),
         axes=("instance", "feature", "output"),
-        method=method,
+        method=": ".join(filter(None, [method, _several([s.estimator for s in solutions])])),
         value_function=value_function,
         n_rows=cost.n_rows,
         n_calls=cost.n_calls,
@@ -92,6 +92,11 @@ def _padded(arrays: Sequence[Floats]) -> Floats:
 def _joined(parts: Sequence[Floats | None]) -> Floats | None:
     there = [part for part in parts if part is not None]
     return np.concatenate(there) if there else None
+
+
+def _several(words: Sequence[str]) -> str:
+    """What was computed, where instances may differ."""
+    return " or ".join(dict.fromkeys(filter(None, words)))
 
 
 def _fewest(numbers: Sequence[float | None]) -> float | None:

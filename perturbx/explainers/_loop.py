@@ -72,7 +72,8 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         step = _chunk(masker, m, columns.shape[1])
         for start in range(0, n, step):
             part = slice(start, min(start + step, n))
-            removals = masker.bind(X, part.start, part.stop)
+            alone = part == slice(0, 1)
+            removals = first if alone else masker.bind(X, part.start, part.stop)
             found = _solve_chunk(game, plan, removals, columns[part], full[part], start)
             scored.append(found)
             cost += found.cost
@@ -84,7 +85,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         is_single=problem.is_single,
         keeps_outputs=keeps_outputs,
         cost=cost,
-        method=f"{plan.method} ({type(plan.sampler).__name__}, {type(plan.solver).__name__})",
+        method=plan.method,
         value_function=_value_function(problem),
         notes=masker.notes,
         additive=plan.solver.additive,
@@ -239,6 +240,7 @@ def _instance(
         solution.degrees_of_freedom,
         None if solution.fidelity is None else solution.fidelity[one],
         solution.effective_samples,
+        solution.estimator,
     )
 
 

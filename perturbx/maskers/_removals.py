@@ -39,6 +39,11 @@ class ImageRemoval(Removal):
     def row_bytes(self) -> int:
         return self.image.nbytes
 
+    @property
+    def changed(self) -> NDArray[np.bool_]:
+        """Where the fill differs from the image."""
+        return np.asarray(self.image != self.fill)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LabelRemoval(ImageRemoval):
@@ -59,6 +64,11 @@ class LabelRemoval(ImageRemoval):
 
     kinds: Ints
     words: Ints
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        labels = self.kinds[self.words].reshape(-1)
+        return np.bincount(labels, self.changed.reshape(-1), self.n_features) > 0
 
     def scratch(self, n_rows: int) -> NDArray[Any]:
         return np.empty((n_rows, len(self.words)), dtype=self._word_type)
@@ -87,6 +97,11 @@ class WindowRemoval(ImageRemoval):
     """Windows that overlap: a pixel is absent if any absent window covers it."""
 
     regions: WindowGrid
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        changed = self.changed
+        return np.array([changed[self.regions.box(i)].any() for i in range(self.n_features)])
 
     def scratch(self, n_rows: int) -> Image:
         return np.empty((n_rows, *self.image.shape), dtype=self.image.dtype)

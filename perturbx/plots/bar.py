@@ -200,5 +200,5 @@ def _caption(explanation: Explanation) -> str:
     known = "output" not in explanation.axes and np.ndim(names) == 1 and len(names) == 1
     output = f" for {names[0]}" if known else ""
     if "instance" in explanation.axes:
-        return f"mean |{explanation.method} score|{output}, {len(explanation):,} instances"
-    return f"{explanation.method} score{output}"
+        return f"mean |{explanation.method_name} score|{output}, {len(explanation):,} instances"
+    return f"{explanation.method_name} score{output}"

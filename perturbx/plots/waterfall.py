@@ -82,7 +82,7 @@ def waterfall(
     _guides(ax, base, ends, float(one.predictions))
     _annotate(ax, steps, ends, np.fmin(low, 0), np.fmax(high, 0))
     output_name = f" for {one.output_names[0]}" if len(one.output_names) == 1 else ""
-    _style.clean(ax, f"model output{output_name}, {one.method}")
+    _style.clean(ax, f"model output{output_name}, {one.method_name}")
     return _style.finished(ax, show)  # type: ignore[no-any-return]
 
 
@@ -98,7 +98,7 @@ def _additive(explanation: Explanation, output: int | str | None) -> Explanation
     if explanation.residual is None:
         raise InvalidParameterError(
             f"A waterfall needs scores that add up to the prediction: those of "
-            f"{explanation.method} do not, or only some of the features were picked. "
+            f"{explanation.method_name} do not, or only some of the features were picked. "
             "Use plots.bar."
         )
     return one_output(explanation, output)

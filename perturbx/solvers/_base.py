@@ -30,6 +30,8 @@ class Solution:
         Weighted R2 of the local fit, where there is one.
     effective_samples : float or None
         (sum of weights)^2 / sum of squared weights, where there is a local fit.
+    estimator : str
+        What was computed, in words, such as "exact enumeration".
     """
 
     values: Floats
@@ -38,6 +40,7 @@ class Solution:
     degrees_of_freedom: float = np.inf
     fidelity: Floats | None = None
     effective_samples: float | None = None
+    estimator: str = ""
 
 
 class Solver(ABC):

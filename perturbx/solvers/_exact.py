@@ -28,7 +28,8 @@ def exact_shapley(evaluations: Evaluations) -> Solution:
         values[:, feature] = weights @ difference
     scores = values.reshape(*full.shape, d).swapaxes(1, 2)
     errors = np.broadcast_to(floor(evaluations), scores.shape).copy()
-    return Solution(scores, errors, evaluations.empty)
+    everything = f"exact, all {2**evaluations.perturbations.n_features:,} coalitions"
+    return Solution(scores, errors, evaluations.empty, estimator=everything)
 
 
 def _table(evaluations: Evaluations) -> Floats:

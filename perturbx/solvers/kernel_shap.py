@@ -75,6 +75,7 @@ class KernelShapRegression(Solver):
             ),
             base=evaluations.empty,
             degrees_of_freedom=float(max(degrees, 1)),
+            estimator=f"regression on {n_pairs:,} pairs of coalitions",
         )
 
 

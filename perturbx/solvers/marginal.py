@@ -65,6 +65,7 @@ class MarginalContributions(Solver):
             standard_errors=np.maximum(errors, floor(evaluations)),
             base=evaluations.empty,
             degrees_of_freedom=float(n_chains + 1),
+            estimator=f"{n_chains:,} permutations, each read both ways",
         )
 
 
