@@ -1,0 +1,74 @@
+"""Explanations to draw, and the promise that drawing leaves nothing behind."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+import pytest
+from perturbx.explanation import Explanation
+from perturbx.regions import LabelMap
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """No test leaves a figure open."""
+    import matplotlib.pyplot as plt
+
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def shows(monkeypatch):
+    """How often plt.show was called."""
+    import matplotlib.pyplot as plt
+
+    calls = []
+    monkeypatch.setattr(plt, "show", lambda *args, **kwargs: calls.append(args))
+    return calls
+
+
+@pytest.fixture
+def make():
+    """A result of n instances, d features and k outputs (0: no such axis) that adds up."""
+
+    def build(n: int = 8, d: int = 6, k: int = 0, **changes) -> Explanation:
+        rng = np.random.default_rng(n + d + k)
+        tail = (k,) if k else ()
+        values = rng.normal(size=(n, d, *tail))
+        base = rng.normal(size=(n, *tail))
+        fields = {
+            "values": values,
+            "standard_errors": rng.uniform(0.01, 0.3, size=values.shape),
+            "base_values": base,
+            "predictions": base + values.sum(axis=1),
+            "residual": np.zeros_like(base),
+            "data": rng.normal(size=(n, d)),
+            "feature_names": tuple(f"feature {i}" for i in range(d)),
+            "output_names": tuple(f"class {j}" for j in range(k or 1)),
+            "axes": ("instance", "feature", "output")[: values.ndim],
+            "method": "KernelShap",
+            "value_function": "absent features from 100 background rows",
+            "n_rows": 400,
+            "n_calls": 2,
+            "degrees_of_freedom": 9.0,
+        }
+        return Explanation(**{**fields, **changes})
+
+    return build
+
+
+@pytest.fixture
+def photo(make):
+    """A picture of 4 regions (2 x 3 pixels each), with k outputs."""
+    segments = np.kron([[0, 1], [2, 3]], np.ones((2, 3), dtype=int))
+
+    def build(k: int = 0, image=None, regions=None) -> Explanation:
+        regions = LabelMap(segments) if regions is None else regions
+        image = np.zeros((*regions.shape, 3)) if image is None else image
+        d = len(regions)
+        return make(1, d, k, data=np.asarray(image)[None], regions=(regions,))[0]
+
+    return build
