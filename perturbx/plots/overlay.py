@@ -62,7 +62,7 @@ def overlay(
     for panel, one, heat in zip(axes, shown, heats, strict=True):
         heat_colours = _draw(panel, one, heat, _colours(alpha), largest)
         _title(panel, one)
-    _colour_bar(heat_colours, axes, f"{shown[0].method} score")
+    _colour_bar(heat_colours, axes, f"{shown[0].method_name} score")
     return _style.finished(axes[0] if len(shown) == 1 else np.array(axes), show)
 
 
