@@ -39,14 +39,12 @@ def to_shap(explanation: Explanation) -> Any:
         import shap
     except ImportError as error:
         raise ImportError('to_shap needs shap: pip install "perturbx[shap]"') from error
-    names = explanation.output_names if "output" in explanation.axes else None
-    shared: dict[str, Any] = {
-        "base_values": explanation.base_values,
-        "output_names": names if names is None else np.asarray(names).tolist(),
-    }
+    shared: dict[str, Any] = {"base_values": explanation.base_values}
     if explanation.regions is not None:
         values, data = _images(explanation)
-        return shap.Explanation(values, data=data, **shared)
+        return shap.Explanation(
+            values, data=data, output_names=_output_names(explanation, values), **shared
+        )
     lower, upper = explanation.interval()
     features: Any = list(explanation.feature_names)
     return shap.Explanation(
@@ -56,8 +54,21 @@ def to_shap(explanation: Explanation) -> Any:
         lower_bounds=lower,
         upper_bounds=upper,
         error_std=explanation.standard_errors,
+        output_names=_output_names(explanation, explanation.values),
         **shared,
     )
+
+
+def _output_names(explanation: Explanation, values: Floats) -> Any:
+    """Names of the output axis; an array where each instance has its own."""
+    if "output" not in explanation.axes:
+        return None
+    names = np.asarray(explanation.output_names, dtype=object)
+    if names.ndim == 1:
+        return names.tolist()
+    # shap takes names of this shape for those of the last two axes, and then can plot nothing:
+    # it numbers the outputs where it gets no names.
+    return None if np.shape(values)[-2:] == names.shape else names
 
 
 def _images(explanation: Explanation) -> tuple[Floats, Any]:
