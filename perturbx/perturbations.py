@@ -26,12 +26,16 @@ class Perturbations:
         errors are clustered by it. Numbers never decrease along the design.
     complete : bool
         True if z holds every coalition but the empty and the full one, once each.
+    background_row : (m,) int array, optional
+        The one background row that stands behind each perturbation; None if all of them do,
+        and their outputs are averaged.
     """
 
     z: Coalitions | Noise
     weights: Floats
     unit: Ints
     complete: bool = False
+    background_row: Ints | None = None
 
     def __post_init__(self) -> None:
         m = len(self.z)
@@ -75,9 +79,13 @@ class Evaluations:
         The output with every feature present: the model's answer to the instance itself.
     empty : (n, k) array
         The output with every feature absent; NaN where the masker has no such state (noise).
+    empty_rows : (B, n, k) array, optional
+        The output of each background row itself, whose mean is `empty`; given where the
+        perturbations name their background rows.
     """
 
     perturbations: Perturbations
     outputs: Outputs
     full: Floats
     empty: Floats
+    empty_rows: Floats | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,9 @@ class Sampler(ABC):
     A sampler is a frozen dataclass whose fields are its settings. The explainer calls `draw`
     once a round. The same arguments and the same state of `rng` give the same design.
     """
+
+    names_rows: ClassVar[bool] = False
+    """True if the design names one background row for each perturbation; one costs one row."""
 
     @abstractmethod
     def minimum(self, n_features: int) -> int:

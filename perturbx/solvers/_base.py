@@ -31,7 +31,10 @@ class Solution:
     effective_samples : float or None
         (sum of weights)^2 / sum of squared weights, where there is a local fit.
     estimator : str
-        What was computed, in words, such as "exact enumeration".
+        What was computed, in words, such as "exact, all 4,096 coalitions".
+    background_errors : (n, d, k) array or None
+        The error that comes from the background being a sample of rows, where the solver sees
+        single rows and can tell.
     """
 
     values: Floats
@@ -41,6 +44,7 @@ class Solution:
     fidelity: Floats | None = None
     effective_samples: float | None = None
     estimator: str = ""
+    background_errors: Floats | None = None
 
 
 class Solver(ABC):
