@@ -53,15 +53,13 @@ def invalid(name: str, expected: str, got: Any, cure: str = "") -> InvalidParame
     return InvalidParameterError(f"{name} must be {expected}; got {shown}.{' ' * bool(cure)}{cure}")
 
 
-def check_integer(name: str, value: Any, *, minimum: int) -> int:
-    """An int of at least `minimum`."""
-    if (
-        isinstance(value, numbers.Integral)
-        and not isinstance(value, bool)
-        and int(value) >= minimum
-    ):
+def check_integer(name: str, value: Any, *, minimum: int | None = None) -> int:
+    """An int, of at least `minimum` if there is one."""
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if is_integer and (minimum is None or int(value) >= minimum):
         return int(value)
-    raise invalid(name, f"an integer of at least {minimum}", value)
+    bound = "" if minimum is None else f" of at least {minimum}"
+    raise invalid(name, f"an integer{bound}", value)
 
 
 def check_number(name: str, value: Any, *, above: float = -np.inf, below: float = np.inf) -> float:

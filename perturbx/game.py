@@ -41,6 +41,15 @@ class Cost:
 
 
 @dataclass(frozen=True, eq=False)
+class Ask:
+    """What travels to a worker: perturbations once, and the instances to which they apply."""
+
+    z: Coalitions | Noise
+    instances: Sequence[tuple[Removal, Ints, int]]
+    background_row: Ints | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Game:
     """The value function: which features are present, to what the model says on average.
 
@@ -88,7 +97,12 @@ class Game:
         return np.broadcast_to(outputs[0], columns.shape).copy(), cost
 
     def evaluate(
-        self, removals: Sequence[Removal], columns: Ints, z: Coalitions | Noise, places: Ints
+        self,
+        removals: Sequence[Removal],
+        columns: Ints,
+        z: Coalitions | Noise,
+        places: Ints,
+        background_row: Ints | None = None,
     ) -> tuple[Outputs, Cost]:
         """Outputs (m, n, k) of m perturbations of n instances, and what they cost.
 
@@ -100,11 +114,17 @@ class Game:
         z : (m, d) array
         places : (n,) int array
             The instances' positions in the user's X, for messages.
+        background_row : (m,) int array, optional
+            The one background row behind each perturbation; by default all, averaged.
         """
         outputs = np.empty((len(z), len(removals), columns.shape[1]))
         blocks = list(self._blocks(len(removals), len(z)))
         asks = [
-            [(removals[i], columns[i], z[part], int(places[i])) for i in block]
+            Ask(
+                z[part],
+                [(removals[i], columns[i], int(places[i])) for i in block],
+                None if background_row is None else background_row[part],
+            )
             for block, part in blocks
         ]
         cost = Cost()
@@ -126,7 +146,7 @@ class Game:
             for start, stop in pairwise(ends):
                 yield block.tolist(), slice(int(start), int(stop))
 
-    def _answers(self, asks: list[list[Any]]) -> Iterator[tuple[Outputs, Cost]]:
+    def _answers(self, asks: list[Ask]) -> Iterator[tuple[Outputs, Cost]]:
         if self._n_jobs() == 1:
             for ask in asks:
                 yield _answer(self.predictor, self.link, self.batch_size, self.progress, ask)
@@ -163,13 +183,13 @@ def _answer(
     link_name: LinkName,
     batch_size: int | None,
     progress: Callable[[int], Any] | None,
-    ask: list[tuple[Removal, Ints, Coalitions | Noise, int]],
+    ask: Ask,
 ) -> tuple[Outputs, Cost]:
     """One block: outputs (m, instances of the block, k)."""
     answers, cost = [], Cost()
-    for removal, columns, z, instance in ask:
-        tell = progress or _nothing
-        averaged, asked = _averages(predictor, batch_size, tell, removal, columns, z, instance)
+    tell = progress or _nothing
+    for removal, columns, instance in ask.instances:
+        averaged, asked = _averages(predictor, batch_size, tell, removal, columns, ask, instance)
         answers.append(link(averaged, link_name))
         cost += asked
     return np.stack(answers, axis=1), cost
@@ -181,11 +201,12 @@ def _averages(
     progress: Callable[[int], Any],
     removal: Removal,
     columns: Ints,
-    z: Coalitions | Noise,
+    ask: Ask,
     instance: int,
 ) -> tuple[Floats, Cost]:
     """(m, k): the output of each perturbation of one instance, averaged over its model rows."""
-    per = removal.rows_per_perturbation
+    z, named = ask.z, ask.background_row
+    per = removal.rows_per_perturbation if named is None else 1
     most = batch_size or _rows_in_a_call(removal.row_bytes)
     step, part = max(1, most // per), min(most, per)
     scratch = removal.scratch(min(step, len(z)) * part)
@@ -194,8 +215,9 @@ def _averages(
         block = z[start : start + step]
         pieces = []
         for low in range(0, per, part):
-            rows = slice(low, min(low + part, per))
-            n = len(block) * (rows.stop - low)
+            part_of = slice(low, min(low + part, per))
+            rows = part_of if named is None else named[start : start + step]
+            n = len(block) * (part_of.stop - low)
             place = f"perturbations {start} to {start + len(block) - 1} of instance {instance}"
             pieces.append(predictor(removal.batch(block, rows, scratch), n, columns, place))
             n_calls += 1
@@ -214,9 +236,12 @@ def _rows_in_a_call(row_bytes: int) -> int:
 def _average(answers: Floats, per: int) -> Floats:
     """Mean over the rows behind each perturbation: (c * per, k) to (c, k).
 
-    The sum runs along contiguous memory, so its rounding does not depend on c.
+    The sum runs along contiguous memory, so its rounding does not depend on c. It is one of
+    differences to the first answer: the mean of equal answers is that answer to the last bit,
+    so a feature that never changes the output differs by exactly 0.
     """
     if per == 1:
         return answers
-    by_row = answers.reshape(-1, per, answers.shape[1]).transpose(0, 2, 1)
-    return np.asarray(np.add.reduce(np.ascontiguousarray(by_row), axis=2) / per)
+    by_row = np.ascontiguousarray(answers.reshape(-1, per, answers.shape[1]).transpose(0, 2, 1))
+    first = by_row[:, :, :1]
+    return np.asarray(first[:, :, 0] + np.add.reduce(by_row - first, axis=2) / per)

@@ -32,6 +32,8 @@ class Predictor:
         True if the model answers with (n,): there is no output axis.
     output_names : tuple of str
         A name for each output.
+    first_answers : (n, n_outputs) array
+        To the rows of the probe: settings are tried on them before anything else is asked.
     """
 
     predict_fn: Callable[[Any], Any]
@@ -39,6 +41,7 @@ class Predictor:
     n_outputs: int
     is_vector: bool
     output_names: tuple[str, ...]
+    first_answers: Floats
 
     def __call__(self, batch: Any, n_rows: int, columns: Ints | None, place: str) -> Floats:
         """Answers to a batch of `n_rows` rows, (n_rows, k): some columns, or all for None."""
@@ -73,8 +76,8 @@ class Predictor:
         n = len(answers)
         top = _top(outputs)
         if top is not None and outputs not in self.output_names:
-            if top > self.n_outputs:
-                raise invalid("outputs", f'at most "top{self.n_outputs}"', outputs)
+            if not 1 <= top <= self.n_outputs:
+                raise invalid("outputs", f'"top1" to "top{self.n_outputs}"', outputs)
             return np.argsort(-answers, axis=1, kind="stable")[:, :top], True
         if outputs is None:
             return np.tile(np.arange(self.n_outputs), (n, 1)), not self.is_vector
@@ -84,7 +87,10 @@ class Predictor:
             raise invalid("outputs", 'None, an index, a name, a list of these, or "top3"', outputs)
         if len(outputs) == 0:
             raise invalid("outputs", "at least one output", outputs)
-        return np.tile([self._column(output) for output in outputs], (n, 1)), True
+        columns = [self._column(output) for output in outputs]
+        if len(set(columns)) < len(columns):
+            raise invalid("outputs", "distinct outputs", outputs)
+        return np.tile(columns, (n, 1)), True
 
     def _column(self, output: Any) -> int:
         if isinstance(output, str):
@@ -125,21 +131,15 @@ def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:
 
 def connect(
     predict_fn: PredictFn | Any, batch: Any, n_rows: int, names: Sequence[str] | None
-) -> tuple[Predictor, Floats]:
-    """Ask the model once, to learn the shape of its answers.
-
-    Returns
-    -------
-    predictor : Predictor
-    answers : (n_rows, n_outputs) array
-    """
+) -> Predictor:
+    """Ask the model once, to learn the shape of its answers."""
     function, name = resolve(predict_fn)
     raw = _call(function, batch, _PROBE)
     answer = _as_array(raw, n_rows, _PROBE)
     n_outputs = 1 if answer.ndim == 1 else answer.shape[1]
     output_names = _output_names(function, raw, n_outputs, names)
-    predictor = Predictor(function, name, n_outputs, answer.ndim == 1, output_names)
-    return predictor, _finite(answer.reshape(n_rows, n_outputs).astype(np.float64), _PROBE)
+    first = _finite(answer.reshape(n_rows, n_outputs).astype(np.float64), _PROBE)
+    return Predictor(function, name, n_outputs, answer.ndim == 1, output_names, first)
 
 
 _PROBE = "the first rows"
@@ -163,27 +163,35 @@ def _as_array(answer: Any, n_rows: int, place: str) -> NDArray[Any]:
     """The answer as numbers of shape (n_rows,) or (n_rows, k)."""
     if answer is None:
         raise PredictFnError(f"predict_fn returned None for {place}: it must return the scores.")
-    module = type(answer).__module__.partition(".")[0]
-    if module == "torch":
-        answer = answer.detach().cpu().numpy()
-    elif module in ("pandas", "polars"):
-        answer = answer.to_numpy()
     try:
-        array = np.asarray(answer)
-        array = array.astype(np.float64) if array.dtype == object else array
+        array = np.asarray(_unwrapped(answer))
+        if array.dtype == object and not any(isinstance(a, str) for a in array.flat):
+            array = array.astype(np.float64)
     except (ValueError, TypeError) as error:
         raise PredictFnError(
             f"predict_fn answered with what is no array of numbers for {place}: {error}"
         ) from error
     if array.dtype.kind not in "biuf":
-        cure = "return probabilities, as from predict_proba, not labels"
-        raise PredictFnError(f"predict_fn answered with {array.dtype} for {place}: {cure}.")
+        said = "strings" if array.dtype.kind in "OUS" else f"dtype {array.dtype}"
+        raise PredictFnError(
+            f"predict_fn answered with {said} for {place}, which are no scores: return "
+            "probabilities, as from predict_proba, not labels."
+        )
     if array.ndim not in (1, 2) or len(array) != n_rows or 0 in array.shape:
         raise PredictFnError(
             f"predict_fn must return one answer for each row, of shape ({n_rows},) or "
             f"({n_rows}, k): got {array.shape} for {place}."
         )
     return array
+
+
+def _unwrapped(answer: Any) -> Any:
+    """Tensors and frames as what NumPy understands."""
+    module = type(answer).__module__.partition(".")[0]
+    if module == "torch":
+        answer = answer.detach().cpu()
+        return (answer.double() if answer.is_floating_point() else answer).numpy()
+    return answer.to_numpy() if module in ("pandas", "polars") else answer
 
 
 def _finite(answers: Floats, place: str) -> Floats:
@@ -215,6 +223,6 @@ def _output_names(
 
 
 def _top(outputs: OutputSelection) -> int | None:
-    if isinstance(outputs, str) and outputs.startswith("top") and outputs[3:].isdigit():
-        return max(1, int(outputs[3:]))
+    if isinstance(outputs, str) and outputs.startswith("top") and outputs[3:].isdecimal():
+        return int(outputs[3:])
     return None

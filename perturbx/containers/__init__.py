@@ -28,7 +28,7 @@ def rows_of(X: Any, name: str = "X") -> tuple[Any, bool]:
         If X is no table, is empty, or holds what no column can (complex numbers, masks).
     """
     if isinstance(X, (list, tuple)):
-        X = np.asarray(X)
+        X = _array_of(X, name)
     if isinstance(X, np.ma.MaskedArray):
         raise InvalidInputError(f"{name} is a masked array: pass {name}.filled(...).")
     if _is_series(X):
@@ -51,12 +51,23 @@ def rows_of(X: Any, name: str = "X") -> tuple[Any, bool]:
     return X, single
 
 
+def _array_of(X: Sequence[Any], name: str) -> Any:
+    """A list as an array; one that holds strings keeps its numbers numbers."""
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise InvalidInputError(f"{name} must hold rows of one length: {error}") from error
+    return np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
+
+
 def layout_of(X: Any, names: Sequence[str] | None = None) -> Layout:
     """The layout of a table of rows (see `rows_of`)."""
     if _frame(X, "pandas") or _frame(X, "polars"):
         return _frame_layout(X, names)
     names = _array_names(int(X.shape[1]), names)
     if _is_torch(X):
+        if str(X.dtype) == "torch.bfloat16":
+            raise InvalidInputError("X is a tensor of bfloat16, unknown to NumPy: pass X.float().")
         dtype = X[:0].detach().cpu().numpy().dtype
         return TorchLayout(names, dtype, str(X.device))
     from scipy import sparse

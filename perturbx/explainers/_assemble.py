@@ -49,7 +49,7 @@ def assemble(
     solutions = [s for part in scored for s in part.solutions]
     values = _padded([s.values[0] for s in solutions])
     base = np.concatenate([s.base for s in solutions])
-    fidelity = _joined([s.fidelity for s in solutions])
+    fidelity = _fidelity(solutions)
     if fidelity is not None and np.nanmin(fidelity, initial=1.0) < _LOW_FIDELITY:
         notes += (
             f"low fidelity: the local fit explains only R2 = {np.nanmin(fidelity):.2f} of what "
@@ -89,9 +89,12 @@ def _padded(arrays: Sequence[Floats]) -> Floats:
     return out
 
 
-def _joined(parts: Sequence[Floats | None]) -> Floats | None:
-    there = [part for part in parts if part is not None]
-    return np.concatenate(there) if there else None
+def _fidelity(solutions: Sequence[Solution]) -> Floats | None:
+    """R2 of every local fit; NaN for an instance that needed none."""
+    if all(s.fidelity is None for s in solutions):
+        return None
+    none = [np.full_like(s.base, np.nan) if s.fidelity is None else s.fidelity for s in solutions]
+    return np.concatenate(none)
 
 
 def _several(words: Sequence[str]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,8 +20,9 @@ from perturbx._validation import (
     check_random_state,
     invalid,
 )
-from perturbx.errors import NotFittedError
-from perturbx.explainers._loop import Plan, Problem, explain
+from perturbx.errors import NotFittedError, UnknownParameterError
+from perturbx.explainers._loop import explain
+from perturbx.explainers._plan import Plan, Problem
 from perturbx.explainers._probe import probe
 from perturbx.explanation import Explanation
 from perturbx.maskers import Background, Kind, Masker, Superpixels
@@ -89,7 +91,21 @@ class BaseExplainer(BaseEstimator):
 
     def __new__(cls, *args: Any, **keywords: Any) -> Any:
         check_keywords(cls, keywords)
+        if len(args) > 1:
+            raise UnknownParameterError(
+                f"{cls.__name__} takes predict_fn alone by position, and got {len(args)} "
+                "arguments: pass data to fit(X), and everything else by keyword."
+            )
         return super().__new__(cls)
+
+    def __sklearn_clone__(self) -> Any:
+        """An unfitted copy that asks the same model; a clone of a model would not be trained."""
+        settings = {k: copy.deepcopy(v) for k, v in vars(self).items() if k in self._settings()}
+        return type(self)(**{**settings, "predict_fn": self.predict_fn})
+
+    @classmethod
+    def _settings(cls) -> set[str]:
+        return {f.name for f in fields(cls)} - {"predict_fn"}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -186,7 +202,7 @@ class BaseExplainer(BaseEstimator):
             raise NotFittedError(
                 f"{type(masker).__name__} learns from data: call fit(X_train) before explain."
             )
-        return self._learn(None, X)
+        return self._learn(X, X)
 
     def _check_parameters(self) -> None:
         resolve(self.predict_fn)
@@ -195,12 +211,15 @@ class BaseExplainer(BaseEstimator):
         for name in ("budget", "batch_size"):
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), minimum=1)
+        if self.n_jobs is not None and (check_integer("n_jobs", self.n_jobs) == 0):
+            raise invalid("n_jobs", "None or an integer other than 0, such as -1", self.n_jobs)
+        check_integer("verbose", int(self.verbose), minimum=0)
+        if self.groups is not None and not isinstance(self.groups, Mapping):
+            raise invalid("groups", 'a dict, as in {"city": ["city_a", "city_b"]}', self.groups)
         if self.tol is not None and self.tol != 0:
             check_number("tol", self.tol, above=0, below=1)
         check_choice("link", self.link, ("identity", "logit"))
-        check_random_state(
-            None if isinstance(self.random_state, np.random.Generator) else self.random_state
-        )
+        check_random_state(copy.deepcopy(self.random_state))  # a copy, so that nothing is drawn
 
 
 def _is_image(X: Any) -> bool:

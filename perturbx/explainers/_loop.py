@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise, OutputSelection
-from perturbx.errors import BudgetError, InvalidParameterError
+from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx.explainers._assemble import Scored, assemble
+from perturbx.explainers._plan import Plan, Problem, affordable, check_plan
 from perturbx.explanation import Explanation
 from perturbx.game import Cost, Game
 from perturbx.maskers._base import FittedMasker, Removal
 from perturbx.perturbations import Evaluations, Perturbations
-from perturbx.predictor import Predictor
-from perturbx.samplers import Sampler
-from perturbx.solvers import Solution, Solver
+from perturbx.solvers import Solution
 from perturbx.solvers._base import floor
 
 _OUTPUT_BYTES = 2**25
@@ -29,41 +27,15 @@ _FIRST_ROUND = 16
 """With `tol`, the first round takes this part of the budget; each later one doubles the sum."""
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """What is explained: the instances, the model, how features go, which outputs."""
-
-    masker: FittedMasker
-    predictor: Predictor
-    X: Any
-    is_single: bool
-    outputs: OutputSelection
-    link: LinkName
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """How it is explained: the recipe and its price."""
-
-    method: str
-    sampler: Sampler
-    solver: Solver
-    budget: int | None
-    tol: float | None
-    batch_size: int | None
-    n_jobs: int | None
-    verbose: int
-    seeds: np.random.SeedSequence
-
-
 def explain(problem: Problem, plan: Plan) -> Explanation:
     """Scores of every feature of every instance."""
     masker, X = problem.masker, problem.X
     n = masker.count(X)
+    check_plan(problem, plan)
     with _progress_bar(plan.verbose) as (expect, progress):
         game = Game(problem.predictor, problem.link, plan.batch_size, plan.n_jobs, progress)
         first = masker.bind(X, 0, 1)
-        m = _affordable(plan, first[0])
+        m = affordable(plan, first[0])
         expect(n * (1 + (m + 1) * first[0].rows_per_perturbation))
         raw, cost = game.predictions(masker, X)
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
@@ -146,11 +118,12 @@ def _solve(
     solutions: list[Any] = [None] * len(undone)
     design: Perturbations | None = None
     outputs = np.empty((0, len(undone), cohort.columns.shape[1]))
-    for total in _totals(plan, d, _affordable(plan, cohort.removals[0])):
-        known = 0 if design is None else len(design)
+    for total in _totals(plan, d, affordable(plan, cohort.removals[0])):
+        known = -1 if design is None else len(design)
         design = plan.sampler.draw(d, total, rng, design)
-        _check_kind(plan, design, cohort.removals[0])
-        z = cohort.full_z(design.z[known:])
+        if len(design) == known:
+            continue
+        z = cohort.full_z(design.z[max(known, 0) :])
         asked, price = game.evaluate(
             [cohort.removals[i] for i in undone], cohort.columns[undone], z, cohort.places[undone]
         )
@@ -160,21 +133,12 @@ def _solve(
         solution = plan.solver.solve(evaluations)
         for place, i in enumerate(undone):
             solutions[i] = _instance(solution, place, cohort.active, evaluations)
-        done = _precise(solution, plan.tol) | design.complete
+        done = _precise(solution, plan.tol, floor(evaluations)) | design.complete
         undone, outputs = undone[~done], outputs[:, ~done]
-        if not len(undone) or len(design) < total - 1:
+        if not len(undone):
             break
     converged = np.isin(np.arange(len(solutions)), undone, invert=True)
     return solutions, converged, cost
-
-
-def _check_kind(plan: Plan, design: Perturbations, removal: Removal) -> None:
-    drawn = "coalitions" if design.is_coalitions else "noise"
-    if drawn != removal.reads:
-        raise InvalidParameterError(
-            f"{type(plan.sampler).__name__} draws {drawn}, but the masker reads {removal.reads}: "
-            "pair noise with GaussianNoise, and coalitions with any other masker."
-        )
 
 
 def _nothing_moves(full: Floats, empty: Floats, d: int) -> Solution:
@@ -183,26 +147,6 @@ def _nothing_moves(full: Floats, empty: Floats, d: int) -> Solution:
     return Solution(
         zeros, zeros + 1e-12 * np.abs(full), full[None] if np.isnan(empty).any() else empty[None]
     )
-
-
-def _affordable(plan: Plan, removal: Removal) -> int:
-    """How many perturbations of one instance the budget pays for."""
-    d, per = int(removal.active.sum()), removal.rows_per_perturbation
-    n_empty = per * (removal.reads == "coalitions")
-    fixed = 1 + n_empty
-    minimum = plan.sampler.minimum(d)
-    if plan.budget is None:
-        return max(minimum, plan.sampler.default(d))
-    affordable = (plan.budget - fixed) // per
-    if affordable < minimum:
-        needed = minimum * per + fixed
-        also = " + 1 for the instance" + f" + {n_empty} for the empty state" * bool(n_empty)
-        cure = " or remove with fewer background rows" if per > 1 else ""
-        raise BudgetError(
-            f"budget={plan.budget} is too small: {plan.method} needs at least {needed} model rows "
-            f"for {d} features ({minimum} perturbations of {per} rows{also}). Raise budget{cure}."
-        )
-    return int(affordable)
 
 
 def _totals(plan: Plan, d: int, m: int) -> Iterator[int]:
@@ -216,12 +160,15 @@ def _totals(plan: Plan, d: int, m: int) -> Iterator[int]:
     yield m
 
 
-def _precise(solution: Solution, tol: float | None) -> Any:
-    """Which instances have every standard error below tol times the range of their scores."""
+def _precise(solution: Solution, tol: float | None, arithmetic: Floats) -> Any:
+    """Which instances have every standard error below tol times the range of their scores.
+
+    What is as exact as arithmetic is precise, also where all scores are 0.
+    """
     if tol is None:
         return np.zeros(len(solution.values), dtype=bool)
-    reach = np.ptp(solution.values, axis=1)
-    return (solution.standard_errors <= tol * reach[:, None, :]).all(axis=(1, 2))
+    reach = np.ptp(solution.values, axis=1, keepdims=True)
+    return (solution.standard_errors <= np.maximum(tol * reach, arithmetic)).all(axis=(1, 2))
 
 
 def _instance(

@@ -40,14 +40,14 @@ def probe(
     n = min(2, masker.count(X), batch_size or 2, masker.chunk)
     batch = masker.take(X, 0, n)
     before = copy.deepcopy(batch)
-    predictor, answers = connect(predict_fn, batch, n, output_names)
+    predictor = connect(predict_fn, batch, n, output_names)
     if not _equal(before, batch):
         raise PredictFnError(
             "predict_fn changed the batch that it was given: let it work on a copy, as in "
             "predict_fn=lambda X: model(X.copy())."
         )
     again = predictor(masker.take(X, 0, 1), 1, None, "the first row, asked twice")
-    _warn_if_unstable(answers[0], again[0])
+    _warn_if_unstable(predictor.first_answers[0], again[0])
     return predictor
 
 
@@ -71,6 +71,9 @@ def _equal(before: Any, after: Any) -> bool:
     if hasattr(before, "detach"):
         before, after = before.detach().cpu().numpy(), after.detach().cpu().numpy()
     before, after = np.asarray(before), np.asarray(after)
+    if before.dtype == object:  # a missing value is itself, but does not equal itself
+        pairs = zip(before.flat, after.flat, strict=True)
+        return bool(all(a is b or np.all(a == b) for a, b in pairs))
     same = before == after
     if before.dtype.kind in "fc":
         same |= np.isnan(before) & np.isnan(after)

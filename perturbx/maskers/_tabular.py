@@ -32,8 +32,8 @@ class Columns:
 
     @property
     def is_plain(self) -> bool:
-        """True if every column is a feature of its own."""
-        return len(self.names) == len(self.feature_of)
+        """True if feature j is column j."""
+        return np.array_equal(self.feature_of, np.arange(len(self.names)))
 
     def of(self, z: NDArray[Any]) -> NDArray[Any]:
         """(m, d) by feature to (m, n_columns) by column."""
@@ -58,7 +58,7 @@ def columns_of(layout: Layout, features: Features) -> Columns:
         return Columns(layout.names, np.arange(n_columns))
     feature_of = np.full(n_columns, -1)
     for j, (name, members) in enumerate(features.groups.items()):
-        for member in [members] if isinstance(members, str) else members:
+        for member in [members] if isinstance(members, (str, int)) else members:
             column = _position(member, layout.names)
             if feature_of[column] >= 0:
                 raise InvalidParameterError(
@@ -113,6 +113,20 @@ def sample_rows(
         return layout.take(X, np.arange(n)), None
     chosen = np.sort(rng.choice(n, size=max_rows, replace=False))
     return layout.take(X, chosen), f"the background is a random sample of {max_rows} of {n} rows"
+
+
+def at_type_of(X: Any, rows: Any, name: str) -> Any:
+    """`rows` at the dtype of X where both are arrays of numbers, so that [0, 0] fits floats."""
+    numbers = [type(a) is np.ndarray and a.dtype.kind in "iuf" for a in (X, rows)]
+    if not all(numbers):
+        return rows
+    cast = rows.astype(X.dtype)
+    if X.dtype.kind != "f" and not np.array_equal(cast, rows):
+        raise InvalidInputError(
+            f"{name} hold values that X, of dtype {X.dtype}, cannot have: pass X as floats, or "
+            f"{name} that fit {X.dtype}."
+        )
+    return cast
 
 
 def require(X: Any, what: str) -> Any:

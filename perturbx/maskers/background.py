@@ -8,12 +8,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Noise
+from perturbx._typing import Coalitions, Ints, Noise
 from perturbx._validation import check_choice, check_integer
 from perturbx.containers import Layout, layout_of, rows_of
 from perturbx.errors import InvalidInputError
 from perturbx.maskers._base import Features, FittedMasker, Masker, Removal
-from perturbx.maskers._tabular import Columns, FittedTable, columns_of, require, sample_rows
+from perturbx.maskers._tabular import (
+    Columns,
+    FittedTable,
+    at_type_of,
+    columns_of,
+    require,
+    sample_rows,
+)
 
 _LOOP = 256
 """Elements that one inner loop of the masking may cover."""
@@ -53,9 +60,10 @@ class Background(Masker):
     def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedMasker:
         max_rows = check_integer("max_rows", self.max_rows, minimum=1)
         rows = require(X, "Background") if self.rows is None else rows_of(self.rows, "rows")[0]
+        X = rows if X is None else rows_of(X)[0]
+        rows = at_type_of(X, rows, "Background rows")
         layout = layout_of(rows, features.names)
-        if X is not None:
-            layout.check(rows_of(X)[0])
+        layout.check(X)
         rows, note = sample_rows(layout, rows, max_rows, rng)
         n = layout.count(rows)
         said = f"the mean over {n} background rows" if n > 1 else "one background row"
@@ -97,9 +105,10 @@ class Baseline(Masker):
             row, said = _typical_row(layout, X, kind), f"their {kind}"  # type: ignore[arg-type]
         else:
             row = rows_of(self.values, "Baseline values")[0]
-            layout = layout_of(row if X is None else rows_of(X)[0], features.names)
-            row = row.astype(layout.dtype) if type(row) is np.ndarray and X is not None else row  # type: ignore[attr-defined]
-            layout.check(row)
+            X = row if X is None else rows_of(X)[0]
+            row = at_type_of(X, row, "Baseline values")
+            layout = layout_of(row, features.names)
+            layout.check(X)
             said = "a baseline"
         if layout.count(row) != 1:
             raise InvalidInputError(
@@ -193,21 +202,22 @@ class BackgroundRemoval(Removal):
     def scratch(self, n_rows: int) -> NDArray[Any]:
         return np.empty(n_rows * len(self.instance), dtype=self.instance.dtype)
 
-    def batch(self, z: Coalitions | Noise, rows: slice, scratch: NDArray[Any]) -> Any:
+    def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: NDArray[Any]) -> Any:
         present = self.columns.of(z).astype(scratch.dtype)
         np.negative(present, out=present)  # 1 becomes all ones
         background = self.background[rows]
+        background = background[None] if isinstance(rows, slice) else background[:, None]
         difference = background ^ self.instance
-        c, b, d = len(z), len(background), len(self.instance)
+        c, b, d = len(z), background.shape[1], len(self.instance)
         tile = scratch[: c * b * d]
         if self.layout.column_major:
             tile = tile.reshape(d, c, b)
-            np.bitwise_and(present.T[:, :, None], difference.T[:, None, :], out=tile)
-            np.bitwise_xor(tile, background.T[:, None, :], out=tile)
+            np.bitwise_and(present.T[:, :, None], np.moveaxis(difference, 2, 0), out=tile)
+            np.bitwise_xor(tile, np.moveaxis(background, 2, 0), out=tile)
             return self.layout.decode(tile.reshape(d, c * b).T, self.tables)
         times = _rows_at_once(b, d)
         tile = tile.reshape(c, b // times, times * d)
-        wide = (1, b // times, times * d)
+        wide = (len(background), b // times, times * d)
         np.bitwise_and(np.tile(present, times)[:, None, :], difference.reshape(wide), out=tile)
         np.bitwise_xor(tile, background.reshape(wide), out=tile)
         return self.layout.decode(tile.reshape(c * b, d), self.tables)
