@@ -1,0 +1,40 @@
+"""The main job on real data: two models, a patient and a digit, and what decided them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from perturbx._demo.cases import explain_digit, explain_patient
+from perturbx._demo.report import digit_report, patient_report
+
+
+def demo(out: Path, seed: int = 0) -> None:
+    """Train, explain, print the tables, and draw the picture if matplotlib is there.
+
+    Parameters
+    ----------
+    out : Path
+        Where the picture goes; its suffix says in which format.
+    seed : int
+        Fixes the models, the patient, the digit and every number.
+    """
+    start = time.perf_counter()
+    # Matrices this small are slower on several threads, much slower on a busy machine.
+    with threadpool_limits(1):
+        patient = explain_patient(seed)
+        print(patient_report(patient), flush=True)
+        digit = explain_digit(seed)
+        print(digit_report(digit), flush=True)
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        closing = 'For the picture as well: pip install "perturbx[plots]"'
+    else:
+        from perturbx._demo.picture import draw
+
+        draw(patient, digit, out)
+        closing = f"The same as a picture: {out}"
+    print(f"{closing}\n({time.perf_counter() - start:.0f} seconds)")

@@ -1,0 +1,73 @@
+"""The command line: ``perturbx demo``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import perturbx
+
+_FORMATS = (".png", ".pdf", ".svg")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows ``perturbx``; by default what the shell passed.
+    """
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.command is None:
+        parser.print_help()
+        return 0
+    from perturbx._demo import demo
+
+    demo(out=chosen.out, seed=chosen.seed)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="perturbx",
+        description="Explains any model from the outside: per-feature scores with error bars.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"perturbx {perturbx.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    about = "Train two small models, explain what they say, and draw a picture of it."
+    demo = commands.add_parser("demo", help=about, description=about, allow_abbrev=False)
+    demo.add_argument(
+        "--out",
+        type=_picture_path,
+        default=Path("perturbx_demo.png"),
+        metavar="FILE",
+        help="where the picture goes: .png, .pdf or .svg (default: %(default)s)",
+    )
+    demo.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="another seed: other models, another patient, another digit (default: %(default)s)",
+    )
+    return parser
+
+
+def _picture_path(text: str) -> Path:
+    """Checked before anything is computed, not after."""
+    path = Path(text)
+    if path.suffix.lower() not in _FORMATS:
+        raise argparse.ArgumentTypeError(f"must end in {', '.join(_FORMATS)}: got {text!r}")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}: make it first")
+    return path
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"must be an int from 0 to 2**32 - 1: got {text!r}")
+    return int(text)
