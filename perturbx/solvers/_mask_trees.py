@@ -24,6 +24,7 @@ class Boosting:
     n_leaves: int = 15
     depth: int = 6
     penalty: float = 0.1
+    min_leaf: int = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,16 +58,30 @@ class _Level:
 
 
 def boost(
-    z: Coalitions, targets: Floats, min_leaf: int, settings: Boosting | None = None
+    z: Coalitions,
+    targets: Floats,
+    rows: NDArray[np.bool_],
+    settings: Boosting | None = None,
 ) -> list[Leaves]:
-    """Fit `targets` (m, t) on coalitions `z` (m, d), each target with an ensemble of its own."""
+    """Fit one ensemble to each column of `targets`, on the coalitions that `rows` names for it.
+
+    Parameters
+    ----------
+    z : (m, d) bool array
+        Coalitions.
+    targets, rows : (m, t) arrays
+        What to predict, and which coalitions each fit may look at: folds are fits of their own,
+        and cost less together than one by one.
+    """
     settings = settings or Boosting()
     design = np.hstack([z, np.ones((len(z), 1))]).astype(np.float32)
     columns = np.ascontiguousarray(design.T)
-    residual = np.ascontiguousarray(targets.T, dtype=np.float32)
+    members = np.ascontiguousarray(rows.T, dtype=np.float32)
+    residual = np.ascontiguousarray((targets * rows).T, dtype=np.float32)
+    min_leaf = np.clip(rows.sum(axis=0) // 30, 2, settings.min_leaf)
     found: list[list[Leaves]] = [[] for _ in residual]
     for _ in range(settings.n_trees):
-        levels = _grow(design, columns, residual, min_leaf, settings)
+        levels = _grow(design, columns, members, residual, min_leaf, settings)
         if not levels:
             break
         for t in np.unique(levels[0].target).tolist():
@@ -77,8 +92,9 @@ def boost(
 def _grow(
     design: NDArray[np.float32],
     columns: NDArray[np.float32],
+    members: NDArray[np.float32],
     residual: NDArray[np.float32],
-    min_leaf: int,
+    min_leaf: Ints,
     settings: Boosting,
 ) -> list[_Level]:
     """Levels of candidate splits, at most `n_leaves` - 1 nodes a target and level.
@@ -87,11 +103,11 @@ def _grow(
     """
     target = np.arange(len(residual))
     parent, side = np.full((2, len(residual)), -1)
-    members, weighted = np.ones_like(residual), residual
+    weighted = residual
     counts, sums = members @ design, weighted @ design
     levels: list[_Level] = []
     for _ in range(settings.depth):
-        gain, feature = _best_splits(counts, sums, min_leaf, settings.penalty)
+        gain, feature = _best_splits(counts, sums, min_leaf[target], settings.penalty)
         keep = _few(gain, target, settings.n_leaves - 1)
         n = len(keep)
         if n == 0:
@@ -99,32 +115,31 @@ def _grow(
         gain, feature, target = gain[keep], feature[keep], target[keep]
         parent, side = parent[keep], side[keep]
         members, weighted, counts, sums = members[keep], weighted[keep], counts[keep], sums[keep]
-        side_1 = columns[feature]
-        inside, weighted_in = members * side_1, weighted * side_1
-        counts_in, sums_in = np.split(np.concatenate([inside, weighted_in]) @ design, 2)
-        counts, sums = (
-            np.stack([counts - counts_in, counts_in]),
-            np.stack([sums - sums_in, sums_in]),
+        present = columns[feature]
+        inside, weighted_in = members * present, weighted * present
+        counts_in, sums_in = inside @ design, weighted_in @ design
+        counts = np.concatenate([counts - counts_in, counts_in])
+        sums = np.concatenate([sums - sums_in, sums_in])
+        values = settings.learning_rate * sums[:, -1] / (counts[:, -1] + settings.penalty)
+        levels.append(
+            _Level(target, parent, side, feature, gain, values.reshape(2, n), (members, inside))
         )
-        values = settings.learning_rate * sums[..., -1] / (counts[..., -1] + settings.penalty)
-        levels.append(_Level(target, parent, side, feature, gain, values, (members, inside)))
         members = np.concatenate([members - inside, inside])
         weighted = np.concatenate([weighted - weighted_in, weighted_in])
-        counts, sums = counts.reshape(2 * n, -1), sums.reshape(2 * n, -1)
         target, parent = np.concatenate([target, target]), np.arange(2 * n) % n
         side = np.arange(2 * n) // n
     return levels
 
 
 def _best_splits(
-    counts: NDArray[np.float32], sums: NDArray[np.float32], min_leaf: int, penalty: float
+    counts: NDArray[np.float32], sums: NDArray[np.float32], min_leaf: Ints, penalty: float
 ) -> tuple[NDArray[np.float32], Ints]:
     """How much each node's best split lowers the squared error, and on which feature it is."""
     counts_in, counts_out = counts[:, :-1], counts[:, -1:] - counts[:, :-1]
     sums_in, sums_out = sums[:, :-1], sums[:, -1:] - sums[:, :-1]
     gain = sums_in**2 / (counts_in + penalty)
     gain += sums_out**2 / (counts_out + penalty)
-    gain *= np.minimum(counts_in, counts_out) >= min_leaf
+    gain *= np.minimum(counts_in, counts_out) >= min_leaf[:, None]
     feature = gain.argmax(axis=1)
     before = sums[:, -1] ** 2 / (counts[:, -1] + penalty)
     return gain[np.arange(len(gain)), feature] - before, feature

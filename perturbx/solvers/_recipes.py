@@ -1,0 +1,148 @@
+"""The priors that are tried, and how one is chosen: honestly, by leave-one-out.
+
+A prior is made of things that are learned from pairs (slopes, rates, trees). To judge it, these
+are learned anew without a fold of the pairs, and only residuals of that fold count; the chosen
+recipe is then followed once more with all pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints
+from perturbx.solvers._covariance import Covariance
+from perturbx.solvers._gaussian_process import Free
+from perturbx.solvers._interaction_rates import MOST_FEATURES
+from perturbx.solvers._leave_one_out import SIGNALS, Decomposition
+from perturbx.solvers._odd_kernel import OddKernel, bounded
+from perturbx.solvers._pairs import Pairs
+from perturbx.solvers._parity import ParityTerms
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What some pairs taught: |slopes| and interaction rates (d,), and terms found by trees."""
+
+    slopes: Floats
+    rates: Floats
+    terms: ParityTerms
+    terms_with_linear: ParityTerms
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make a prior from what was learned.
+
+    `source` says where the rates of the product kernel come from, times `strength`; slopes are
+    raised to `exponent`. `linear` > 0 ties the linear part down too, for designs with few pairs.
+    """
+
+    source: Literal["uniform", "slopes", "rates"]
+    strength: float
+    exponent: float = 0.0
+    linear: float = 0.0
+    share: float = 0.0
+    power: float = 1.0
+
+    def covariance(self, learned: Learned) -> Covariance:
+        d = len(learned.slopes)
+        if self.source == "uniform":
+            rates = np.full(d, self.strength)
+        elif self.source == "rates":
+            rates = self.strength * learned.rates
+        else:
+            relative = learned.slopes / max(float(learned.slopes.max()), 1e-300)
+            rates = self.strength * (relative + 0.02) ** self.exponent
+        terms = learned.terms_with_linear if self.linear > 0 else learned.terms
+        kernel = OddKernel(bounded(rates))
+        if self.share == 0 or not len(terms):
+            return Covariance(kernel, linear=self.linear)
+        return Covariance(kernel, terms, self.share, self.power, self.linear)
+
+    def free(self, d: int) -> Free:
+        return Free.sum_only(d) if self.linear > 0 else Free.linear(d)
+
+    @property
+    def is_shared(self) -> bool:
+        """True if the prior is the same for every target and fold."""
+        return self.source == "uniform" and self.share == 0
+
+
+def plain_recipes(d: int, *, tied: bool) -> Iterator[Recipe]:
+    """Priors without trees; `tied`: with the linear part tied down."""
+    if tied:
+        strength = min(0.3, 1.5 / np.sqrt(d))
+        yield from (Recipe("uniform", strength, linear=linear) for linear in (0.9, 0.6))
+        return
+    for strength in (0.05, 0.3):
+        yield Recipe("uniform", strength)
+        yield from (Recipe("slopes", strength, exponent) for exponent in (0.6, 1.3))
+    if d <= MOST_FEATURES:
+        yield from (Recipe("rates", strength) for strength in (0.6, 1.0, 1.6))
+
+
+def tree_recipes(base: Recipe) -> Iterator[Recipe]:
+    """`base` blended with the terms of trees."""
+    for share in (0.3, 0.7, 0.95) if base.linear > 0 else (0.5, 0.95):
+        yield from (replace(base, share=share, power=power) for power in (0.5, 1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Scores recipes on one target: mean weighted squares of honest leave-one-out residuals.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        All pairs of the target.
+    learned : list of Learned
+        What was learned without each fold.
+    rows, judged : lists of arrays
+        For each fold the pairs that are conditioned on, and which of these are in the fold.
+    cache : dict
+        Decompositions of priors that all targets share.
+    """
+
+    pairs: Pairs
+    learned: list[Learned]
+    rows: list[Ints]
+    judged: list[NDArray[np.bool_]]
+    cache: dict[tuple[Recipe, int], Decomposition]
+
+    def best(self, recipes: Iterator[Recipe]) -> tuple[float, Recipe, float]:
+        """The lowest score, its recipe and its signal."""
+        found = []
+        for recipe in recipes:
+            scores = self.scores(recipe)
+            i = int(scores.argmin())
+            found.append((float(scores[i]), recipe, float(SIGNALS[i])))
+        return min(found, key=lambda entry: entry[0])
+
+    def scores(self, recipe: Recipe) -> Floats:
+        """One score for each signal."""
+        total = np.zeros(len(SIGNALS))
+        for fold, (rows, judged) in enumerate(zip(self.rows, self.judged, strict=True)):
+            part = self.pairs.subset(rows)
+            _, y, _ = part.with_end()
+            make = self._maker(recipe, part, self.learned[fold])
+            if recipe.is_shared:
+                decomposition = self.cache.get((recipe, fold)) or make()
+                self.cache[recipe, fold] = decomposition
+            else:
+                decomposition = make()
+            total += decomposition.scores(y, np.append(judged, False)) * judged.sum()
+        return np.asarray(total / sum(judged.sum() for judged in self.judged))
+
+    @staticmethod
+    def _maker(recipe: Recipe, part: Pairs, learned: Learned) -> Callable[[], Decomposition]:
+        def make() -> Decomposition:
+            x, _, noise = part.with_end(exactness=1e4)
+            basis = x @ recipe.free(part.shape[1]).directions
+            return Decomposition.of(recipe.covariance(learned).matrix(x), basis, noise)
+
+        return make

@@ -1,0 +1,183 @@
+"""Shapley values by a Gaussian process over the odd interactions of a game."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints
+from perturbx.perturbations import Evaluations
+from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.solvers._exact import exact_shapley
+from perturbx.solvers._gaussian_process import Posterior, posterior
+from perturbx.solvers._interaction_rates import learn_rates
+from perturbx.solvers._leave_one_out import Decomposition
+from perturbx.solvers._mask_trees import Boosting, boost
+from perturbx.solvers._pairs import Pairs, read_pairs
+from perturbx.solvers._parity import odd_terms
+from perturbx.solvers._recipes import Judge, Learned, Recipe, plain_recipes, tree_recipes
+from perturbx.solvers.kernel_shap import KernelShapRegression
+
+_FEWEST_PAIRS = 6
+
+
+@dataclass(frozen=True)
+class OddProcess(Solver):
+    """Kernel SHAP's regression with a prior on what it leaves out: interactions of odd order.
+
+    With x in {-1, 1}^d and g(x) = (v(S) - v(complement of S)) / 2 the pairs say g = x'b + h(x),
+    and the Shapley values are 2b plus those of h, the odd interactions of three features or more.
+    Leverage SHAP (Musco & Witter, ICLR 2025) takes h for noise. Here h is a Gaussian process
+    that blends all odd interactions (a product kernel, with a rate for each feature) with those
+    that boosted trees find in the answers; the exact Shapley values of its posterior mean are
+    the scores. Which blend, and how strong, is chosen by honest leave-one-out among candidates
+    with plain regression at one end. They add up to v(all) - v(none) at any budget, an additive
+    game is recovered, and a complete design is read exactly.
+
+    Standard errors blend the posterior's own with a jackknife, with n_pairs - d degrees of
+    freedom. What no estimator can do is see an interaction that no coalition has met.
+
+    Parameters
+    ----------
+    n_folds : int
+        Into how many parts the pairs are split to judge the candidates.
+    most_judged : int
+        How many pairs are used to judge a candidate, at most.
+    most_pairs : int
+        With more pairs than this, the plain regression answers: the cost is cubic.
+    boosting : Boosting
+        How the trees grow.
+
+    Raises
+    ------
+    RejectPerturbations
+        If the perturbations are not pairs of complementary coalitions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.samplers import ShapleyCoalitions
+    >>> from perturbx.solvers.odd_process import OddProcess
+    >>> design = ShapleyCoalitions().draw(8, 60, np.random.default_rng(0))
+    >>> answers = Evaluations(
+    ...     design,
+    ...     outputs=design.z[:, :3].all(axis=1).astype(float).reshape(60, 1, 1),
+    ...     full=np.array([[1.0]]),
+    ...     empty=np.array([[0.0]]),
+    ... )
+    >>> abs(OddProcess().solve(answers).values.ravel().round(2))
+    array([0.33, 0.33, 0.33, 0.  , 0.  , 0.  , 0.  , 0.  ])
+    """
+
+    n_folds: int = 2
+    most_judged: int = 300
+    most_pairs: int = 2500
+    boosting: Boosting = field(default_factory=Boosting)
+
+    additive = True
+
+    def solve(self, evaluations: Evaluations) -> Solution:
+        design = evaluations.perturbations
+        if design.complete:
+            return exact_shapley(evaluations)
+        pairs, scales = read_pairs(evaluations, "OddProcess")
+        n, d = pairs[0].shape
+        if d < 3 or n < _FEWEST_PAIRS or n > self.most_pairs:
+            return KernelShapRegression().solve(evaluations)
+        folds = _Folds.of(n, self.n_folds, self.most_judged)
+        cache: dict[tuple[Recipe, int], Decomposition] = {}
+        found = [
+            self._solve_target(target, folds, cache) if scale > 0 else _nothing(d)
+            for target, scale in zip(pairs, scales, strict=True)
+        ]
+        shape = (*evaluations.full.shape, d)
+        values = np.stack([s * f.values for f, s in zip(found, scales, strict=True)])
+        errors = np.stack([s * f.standard_errors for f, s in zip(found, scales, strict=True)])
+        gain = (evaluations.full - evaluations.empty).reshape(-1, 1)
+        values += (gain - values.sum(axis=1, keepdims=True)) / d * (scales[:, None] > 0)
+        return Solution(
+            values=np.swapaxes(values.reshape(shape), 1, 2),
+            standard_errors=np.maximum(
+                np.swapaxes(errors.reshape(shape), 1, 2), floor(evaluations)
+            ),
+            base=evaluations.empty,
+            degrees_of_freedom=float(max(n - d, 2)),
+        )
+
+    def _solve_target(
+        self, pairs: Pairs, folds: _Folds, cache: dict[tuple[Recipe, int], Decomposition]
+    ) -> Posterior:
+        n, d = pairs.shape
+        learned = self._learn(pairs, [*folds.training, folds.order])
+        judge = Judge(pairs, learned[:-1], folds.rows, folds.judged, cache)
+        best = judge.best(plain_recipes(d, tied=False))
+        best = min(best, judge.best(tree_recipes(best[1])), key=lambda entry: entry[0])
+        if n < 2.5 * d + 4:
+            tied = judge.best(plain_recipes(d, tied=True))
+            tied = min(tied, judge.best(tree_recipes(tied[1])), key=lambda entry: entry[0])
+            best = min(best, tied, key=lambda entry: entry[0])
+        _, recipe, signal = best
+        return posterior(pairs, recipe.covariance(learned[-1]), signal, recipe.free(d))
+
+    def _learn(self, pairs: Pairs, parts: list[Ints]) -> list[Learned]:
+        """What each part of the pairs teaches by itself."""
+        n, d = pairs.shape
+        z, values = pairs.coalitions()
+        rows = np.zeros((n + 1, len(parts)), dtype=bool)
+        for fold, part in enumerate(parts):
+            rows[part, fold] = True
+        rows[n] = True
+        targets = np.repeat(values[:, None], len(parts), axis=1)
+        both = np.concatenate([rows, rows])
+        targets = targets - (targets * both).sum(axis=0) / both.sum(axis=0)
+        forests = boost(z, targets, both, self.boosting)
+        most = min(2 * n + 200, 4000)
+        return [
+            Learned(
+                np.abs(_slopes(pairs.subset(part))),
+                learn_rates(pairs.subset(part)),
+                odd_terms(leaves, d, most),
+                odd_terms(leaves, d, most, least=1),
+            )
+            for part, leaves in zip(parts, forests, strict=True)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Folds:
+    """Pairs in a fixed random order, split into folds; see `Judge`."""
+
+    order: Ints
+    training: list[Ints]
+    rows: list[Ints]
+    judged: list[NDArray[np.bool_]]
+
+    @classmethod
+    def of(cls, n: int, n_folds: int, most: int) -> _Folds:
+        order = np.random.default_rng(0).permutation(n)
+        training, rows, judged = [], [], []
+        for fold in range(n_folds):
+            inside, outside = order[fold::n_folds], np.delete(order, np.s_[fold::n_folds])
+            training.append(outside)
+            chosen = np.concatenate([inside, outside])[:most]
+            rows.append(chosen)
+            judged.append(np.arange(len(chosen)) < len(inside))
+        return cls(order, training, rows, judged)
+
+
+def _slopes(pairs: Pairs) -> Floats:
+    """(d,): the linear part by ridge regression, the sum of the slopes known."""
+    n, d = pairs.shape
+    weighted = pairs.signs * pairs.weights[:, None]
+    normal = weighted.T @ pairs.signs
+    normal.flat[:: d + 1] += (1e-3 if n < 2 * d else 1e-9) * np.trace(normal) / d
+    solved = np.linalg.solve(normal, np.column_stack([weighted.T @ pairs.odd, np.ones(d)]))
+    slopes, along = solved.T
+    return np.asarray(slopes - along * (slopes.sum() - pairs.half_gain) / along.sum())
+
+
+def _nothing(d: int) -> Posterior:
+    return Posterior(np.zeros(d), np.zeros(d))
