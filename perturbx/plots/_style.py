@@ -71,6 +71,11 @@ def safe(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def output_label(name: str) -> str:
+    """The name of an output; a bare number says what it is."""
+    return f"output {name}" if name.isdigit() else name
+
+
 def numbers(values: Iterable[float], signed: bool = True) -> list[str]:
     """Three digits for the largest, and as many decimals for the others."""
     known = np.asarray(list(values), dtype=float)

@@ -161,7 +161,11 @@ def _draw(ax: Axes, bars: _Bars, j: int, explanation: Explanation) -> None:
     label = None
     if k > 1:
         names = explanation.output_names
-        label = f"output {j + 1}" if np.ndim(names) == 2 else _style.safe(str(names[j]))
+        label = (
+            f"output {j + 1}"
+            if np.ndim(names) == 2
+            else _style.safe(_style.output_label(str(names[j])))
+        )
     else:
         signed = [_style.BLUE if score < 0 else _style.RED for score in scores]
         colours = _style.NEUTRAL if "instance" in explanation.axes else signed
@@ -198,7 +202,7 @@ def _limits(ax: Axes, bars: _Bars, signed: bool) -> None:
 def _caption(explanation: Explanation) -> str:
     names = explanation.output_names
     known = "output" not in explanation.axes and np.ndim(names) == 1 and len(names) == 1
-    output = f" for {names[0]}" if known else ""
+    output = f" for {_style.output_label(str(names[0]))}" if known else ""
     if "instance" in explanation.axes:
         return f"mean |{explanation.method_name} score|{output}, {len(explanation):,} instances"
     return f"{explanation.method_name} score{output}"

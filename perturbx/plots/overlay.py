@@ -187,7 +187,7 @@ def _borders(segments: Segments) -> tuple[Floats, Floats]:
 
 def _title(ax: Axes, one: Explanation) -> None:
     """The output and what the model says of it."""
-    name = str(one.output_names[0]) if len(one.output_names) == 1 else ""
+    name = _style.output_label(str(one.output_names[0])) if len(one.output_names) == 1 else ""
     (prediction,) = _style.numbers([float(one.predictions)], signed=False)
     title = _style.safe(f"{name}  {prediction}".strip())
     ax.set_title(title, fontsize=_style.TEXT, color=_style.INK, pad=5)

@@ -77,8 +77,8 @@ def waterfall(
     if rest:
         drawn[-1].set_alpha(0.45)
     _style.whiskers(ax, ends, np.arange(len(steps)), ends + low, ends + high)
-    names = [one.feature_names[i] for i in top] + [f"{len(rest):,} other features"] * bool(rest)
-    _style.label_rows(ax, names, _data(one, top, len(steps)))
+    rows = [one.feature_names[i] for i in top] + [f"{len(rest):,} other features"] * bool(rest)
+    _style.label_rows(ax, rows, _data(one, top, len(steps)))
     _guides(ax, base, ends, float(one.predictions))
     _annotate(ax, steps, ends, np.fmin(low, 0), np.fmax(high, 0))
     output_name = f" for {one.output_names[0]}" if len(one.output_names) == 1 else ""
