@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Noise
+from perturbx._typing import Coalitions, Ints, Noise
 from perturbx.regions import Regions
 
 Kind: TypeAlias = Literal["coalitions", "noise"]
@@ -65,12 +65,14 @@ class Removal(ABC):
         """A buffer for at most `n_rows` model rows, for `batch` to use again and again."""
 
     @abstractmethod
-    def batch(self, z: Coalitions | Noise, rows: slice, scratch: Any) -> Any:
+    def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: Any) -> Any:
         """The model rows of perturbations `z` (c, d), in the user's container.
 
         `rows` is a part of ``range(rows_per_perturbation)``: the batch holds that part for each
-        perturbation in turn, ``c * (rows.stop - rows.start)`` rows in all. The batch may live
-        in `scratch`, and is overwritten by the next call; it never is a view of user data.
+        perturbation in turn, ``c * (rows.stop - rows.start)`` rows in all. Where a masker
+        averages over rows, `rows` may also be c numbers of rows, one for each perturbation.
+        The batch may live in `scratch`, and is overwritten by the next call; it never is a view
+        of user data.
         """
 
     def interpretable(self, z: Coalitions | Noise) -> Coalitions | Noise:

@@ -73,7 +73,7 @@ class LabelRemoval(ImageRemoval):
     def scratch(self, n_rows: int) -> NDArray[Any]:
         return np.empty((n_rows, len(self.words)), dtype=self._word_type)
 
-    def batch(self, z: Coalitions | Noise, rows: slice, scratch: NDArray[Any]) -> Image:
+    def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: NDArray[Any]) -> Image:
         element = np.dtype(f"u{self.image.itemsize}")
         image, fill = (a.reshape(-1).view(self._word_type) for a in (self.image, self.fill))
         toggle = image ^ fill
@@ -106,7 +106,7 @@ class WindowRemoval(ImageRemoval):
     def scratch(self, n_rows: int) -> Image:
         return np.empty((n_rows, *self.image.shape), dtype=self.image.dtype)
 
-    def batch(self, z: Coalitions | Noise, rows: slice, scratch: Image) -> Image:
+    def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: Image) -> Image:
         out = scratch[: len(z)]
         out[...] = self.image
         for row, coalition in zip(out, z, strict=True):

@@ -197,7 +197,7 @@ class NoiseRemoval(Removal):
     def scratch(self, n_rows: int) -> NDArray[Any]:
         return np.empty(n_rows * len(self.instance), dtype=self.instance.dtype)
 
-    def batch(self, z: Coalitions | Noise, rows: slice, scratch: NDArray[Any]) -> Any:
+    def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: NDArray[Any]) -> Any:
         from scipy.special import ndtr
 
         d = len(self.instance)
