@@ -132,7 +132,8 @@ def _draw(ax: Axes, one: Explanation, heat: Floats, colours: Any, largest: float
     """One panel; returns what the colour bar needs."""
     if heat.ndim == 1:
         return _draw_series(ax, one, heat, colours, largest)
-    ax.imshow(_grey(np.asarray(one.data), heat.shape), cmap="gray", vmin=-0.15, vmax=1)
+    # Lifted greys: on black no colour would be seen.
+    ax.imshow(_grey(np.asarray(one.data), heat.shape), cmap="gray", vmin=-0.6, vmax=1)
     drawn = ax.imshow(heat, cmap=colours, vmin=-largest, vmax=largest, interpolation="nearest")
     if isinstance(one.regions, LabelMap):
         x, y = _borders(one.regions.segments)
