@@ -1,0 +1,216 @@
+"""How the benchmarks measure: a process for each contender, turns, ratios with intervals, tables.
+
+Every contender runs in a process of its own, so that its memory is its own; all of them live at
+once and take turns, so that a machine that slows down slows all of them down. Time is CPU time of
+the process: other people's work on the machine does not count, though it disturbs the caches, and
+therefore the smallest of several turns is the figure to trust.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+_ONE_THREAD = {
+    name: "1"
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "POLARS_MAX_THREADS",
+        "NUMBA_NUM_THREADS",
+    )
+}
+_RESAMPLES = 2000
+
+
+# ---------------------------------------------------------------- in a contender's process
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """What a contender's process runs.
+
+    `turn` does the work once and returns the model rows that it asked for; `warm_up` does a
+    little of it, so that no turn pays for imports; `version` names the library.
+    """
+
+    turn: Callable[[], int]
+    warm_up: Callable[[], Any] = lambda: None
+    version: str = ""
+
+
+def serve(build: Callable[[], Contestant]) -> None:
+    """Answer the parent: one line of JSON in, one line out, until it stops asking.
+
+    Memory counts from the moment at which imports and inputs are there.
+    """
+    channel = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not reach the parent
+
+    def say(**fields: Any) -> None:
+        print(json.dumps(fields), file=channel, flush=True)
+
+    try:
+        contestant = build()
+    except ImportError as error:
+        say(skipped=f"not installed: {error.name or error}")
+        return
+    before = _peak()
+    contestant.warm_up()
+    say(version=contestant.version)
+    for _ in sys.stdin:
+        start = time.process_time()
+        rows = contestant.turn()
+        say(cpu=time.process_time() - start, rows=rows, megabytes=_peak() - before)
+
+
+def _peak() -> float:
+    """The most memory that this process ever held, in MB."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+# ---------------------------------------------------------------- in the parent
+
+
+@dataclass
+class Result:
+    """What a contender took: CPU seconds of each turn, rows a turn, peak memory over import."""
+
+    name: str
+    cpu: list[float] = field(default_factory=list)
+    rows: int = 0
+    megabytes: float = 0.0
+    version: str = ""
+    skipped: str = ""
+
+    @property
+    def nanoseconds(self) -> float:
+        """CPU time a model row, in the best turn."""
+        return 1e9 * min(self.cpu) / self.rows
+
+
+class _Process:
+    """A contender's process, as the parent sees it."""
+
+    def __init__(self, name: str, command: Sequence[str]) -> None:
+        self.result = Result(name)
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **_ONE_THREAD},
+        )
+        self._read()
+
+    def take_turn(self) -> None:
+        if not self.result.skipped:
+            assert self._process.stdin is not None
+            print("turn", file=self._process.stdin, flush=True)
+            self._read()
+
+    def stop(self) -> None:
+        self._process.communicate()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            _, said = self._process.communicate()
+            raise RuntimeError(f"{self.result.name} failed:\n{said[-2000:]}")
+        answer = json.loads(line)
+        self.result.version = answer.get("version", self.result.version)
+        self.result.skipped = answer.get("skipped", "")
+        if "cpu" in answer:
+            self.result.cpu.append(answer["cpu"])
+            self.result.rows = answer["rows"]
+            self.result.megabytes = answer["megabytes"]
+
+
+def race(commands: dict[str, Sequence[str]], repeats: int) -> dict[str, Result]:
+    """Let contenders, given as the commands of their processes, take turns; each starts last once."""
+    processes = [_Process(name, command) for name, command in commands.items()]
+    try:
+        for turn in range(repeats):
+            shift = turn * len(processes) // repeats
+            for process in processes[shift:] + processes[:shift]:
+                process.take_turn()
+    finally:
+        for process in processes:
+            process.stop()
+    return {process.result.name: process.result for process in processes}
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of costs a model row, with a 95% bootstrap interval over the paired turns."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def ratio(result: Result, reference: Result) -> Ratio:
+    """The smallest CPU time a row of one contender over that of another."""
+    mine = np.array(result.cpu) / result.rows
+    other = np.array(reference.cpu) / reference.rows
+    turns = np.random.default_rng(0).integers(0, len(mine), (_RESAMPLES, len(mine)))
+    drawn = mine[turns].min(axis=1) / other[turns].min(axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Ratio(float(mine.min() / other.min()), float(low), float(high))
+
+
+def table(results: Sequence[Result], reference: Result) -> str:
+    """A Markdown table of results beside their reference."""
+    head = ("contender", "CPU s: best", "median", f"× {reference.name}", "ns / row", "MB over import")
+    lines = [head, ("---", *["---:"] * 5)]
+    for result in results:
+        name = f"{result.name} ({result.version})" if result.version else result.name
+        if result.skipped:
+            lines.append((name, result.skipped, "", "", "", ""))
+            continue
+        lines.append(
+            (
+                name,
+                f"{min(result.cpu):.2f}",
+                f"{float(np.median(result.cpu)):.2f}",
+                str(ratio(result, reference)),
+                f"{result.nanoseconds:.1f}",
+                f"{result.megabytes:.0f}",
+            )
+        )
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A figure that must not be missed."""
+
+    claim: str
+    value: float
+    most: float = np.inf
+    least: float = -np.inf
+
+    @property
+    def holds(self) -> bool:
+        return self.least <= self.value <= self.most
+
+    def __str__(self) -> str:
+        bound = f"at most {self.most:g}" if np.isfinite(self.most) else f"at least {self.least:g}"
+        return f"{'reached' if self.holds else 'MISSED '}  {self.claim}: {self.value:.2f} ({bound})"
