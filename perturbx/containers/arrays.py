@@ -114,19 +114,23 @@ class SparseLayout(ArrayLayout):
         self._check_dtype(matrix.dtype)
 
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
-        return X.tocsr()[index].asformat(self.format)
+        return self._of(X.tocsr()[index])
 
     def encode(self, *parts: Any) -> tuple[Cells, ...]:
         return super().encode(*(part.toarray() for part in parts))
 
     def decode(self, bits: NDArray[Any], tables: tuple[Any, ...]) -> Any:
-        from scipy import sparse
-
-        kind: Any = sparse.csr_array if self.is_array else sparse.csr_matrix
-        return kind(bits.view(self.dtype)).asformat(self.format)
+        return self._of(bits.view(self.dtype))
 
     def values(self, X: Any) -> NDArray[Any]:
         return np.asarray(X.toarray(), dtype=np.float64)
+
+    def _of(self, values: Any) -> Any:
+        """In the class and the format of the X of fit, whatever those of `values` are."""
+        from scipy import sparse
+
+        kind: Any = sparse.csr_array if self.is_array else sparse.csr_matrix
+        return kind(values).asformat(self.format)
 
 
 @dataclass(frozen=True, eq=False)

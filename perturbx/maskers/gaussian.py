@@ -63,6 +63,8 @@ class GaussianNoise(Masker):
             )
         values = layout.values(X)
         categorical = self._categorical(layout, values)
+        (cells,) = layout.encode(X)
+        _check_numbers(layout, cells.tables, ~categorical)
         scale = self._scale(values, categorical)
         frequencies, _ = sample_rows(layout, X, _FREQUENCY_ROWS, rng)
         columns = columns_of(layout, features)
@@ -88,7 +90,7 @@ class GaussianNoise(Masker):
             scale = np.asarray(self.scale, dtype=np.float64)
             if scale.shape != (d,) or not (scale >= 0).all():
                 raise invalid("scale", f"a number or {d} numbers that are not negative", self.scale)
-            return scale
+            return np.where(categorical, 0.0, scale)
         factor = check_number("scale", self.scale, above=0)
         deviations = np.zeros(d)
         for j in np.flatnonzero(~categorical):
@@ -101,12 +103,21 @@ class GaussianNoise(Masker):
 def _two_integers(column: NDArray[Any]) -> bool:
     try:
         numbers = column.astype(np.float64)
-    except (TypeError, ValueError):
-        return True
-    numbers = numbers[~np.isnan(numbers)]
-    return bool((numbers == np.rint(numbers)).all() and len(np.unique(numbers[:1000])) <= 2) and (
-        len(np.unique(numbers)) <= 2
-    )
+    except (TypeError, ValueError):  # missing values of a nullable type
+        return False
+    numbers = np.unique(numbers[~np.isnan(numbers)])
+    return len(numbers) <= 2 and bool((numbers == np.rint(numbers)).all())
+
+
+def _check_numbers(layout: Layout, tables: tuple[Any, ...], moving: NDArray[np.bool_]) -> None:
+    """Refuse columns that should move but hold no plain numbers."""
+    for j in np.flatnonzero(moving):
+        dtype = layout.number_type(j, tables)
+        if dtype is None or dtype.kind not in "iuf":
+            raise InvalidParameterError(
+                f"Column {layout.names[j]!r} holds no plain numbers, so that noise cannot move "
+                "it: name it in GaussianNoise(categorical=[...]), or convert it to float."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +135,7 @@ class FittedNoise(FittedTable):
     def bind(self, X: Any, start: int, stop: int) -> list[Removal]:
         chunk = self.layout.take(X, np.arange(start, stop))
         training, instances = self.layout.encode(self.rows, chunk)
+        _check_numbers(self.layout, training.tables, self.scale > 0)
         values = self.layout.values(chunk)
         others = [
             np.unique(training.bits[:, j], return_counts=True) if c else None
@@ -223,12 +235,7 @@ class NoiseRemoval(Removal):
 
     def _moved(self, column: int, z: NDArray[Any]) -> NDArray[Any]:
         """Bits of x + z * scale, in the column's own type."""
-        dtype = self.layout.number_type(column, self.tables)
-        if dtype is None or dtype.kind not in "iuf":
-            raise InvalidParameterError(
-                f"Column {self.names[column]!r} holds no plain numbers: name it in "
-                "GaussianNoise(categorical=[...]), or convert it to float."
-            )
+        dtype: Any = self.layout.number_type(column, self.tables)
         numbers = float(self.shown[column]) + z * self.scale[column]
         if dtype.kind in "iu":
             info = np.iinfo(dtype)

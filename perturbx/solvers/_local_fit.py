@@ -38,8 +38,9 @@ def local_fit(
     `alpha` is the penalty on the slopes of standardised features, as a share of all weights.
     """
     centre, mean = weights @ z, weights @ targets
-    varied = np.ptp(z, axis=0) > 0
-    scale = np.where(varied, np.sqrt(weights @ (z - centre) ** 2), 1.0)
+    square = weights @ (z - centre) ** 2
+    varied = (np.ptp(z, axis=0) > 0) & (square > 0)
+    scale = np.where(varied, np.sqrt(square), 1.0)
     rows = np.where(varied, (z - centre) / scale, 0.0)
     # A constant output has no scale: what rounding leaves of it must not become a score.
     change = np.where(np.ptp(targets, axis=0) > 0, targets - mean, 0.0)

@@ -181,6 +181,8 @@ def _weights_of_share(squared: Floats, weights: Floats, share: float) -> Floats:
     """Weights times the kernel of that width at which `share` of them stay effective."""
     beyond = squared - squared.min(initial=np.inf)  # the nearest counts in full at any width
     spread = beyond.max(initial=0.0)
+    # Where the nearest alone are that share (a few categories), the others must still count.
+    share = max(share, 1.5 * _effective(weights * (beyond == 0)) / _effective(weights))
     wanted = share * _effective(weights)
     if share >= 1 or spread == 0:
         return weights

@@ -1,0 +1,112 @@
+"""What no container can be: a clear error that names the cure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from perturbx.containers import layout_of, rows_of
+from perturbx.errors import InvalidInputError
+
+
+@pytest.mark.parametrize(
+    ("X", "said"),
+    [
+        ([], "X is empty"),
+        (np.empty((0, 3)), r"X is empty: its shape is \(0, 3\)"),
+        (np.empty((3, 0)), "X is empty"),
+        (np.zeros((2, 3, 4)), "two dimensions.*Superpixels"),
+        (np.float64(3), "two dimensions"),
+        (np.ma.masked_array([[1.0]]), r"pass X.filled"),
+        ("text", "X must be a 2-D NumPy array.*got str"),
+        (None, "got NoneType"),
+        ([[1, 2], [3]], "rows of one length"),
+    ],
+)
+def test_no_table(X: Any, said: str) -> None:
+    """What has no rows and columns is refused."""
+    with pytest.raises(InvalidInputError, match=said):
+        rows_of(X)
+
+
+def test_a_series_has_lost_its_types() -> None:
+    """One row of a frame is asked for as a frame."""
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(InvalidInputError, match=r"iloc\[\[0\]\]"):
+        rows_of(pd.DataFrame({"a": [1], "b": ["x"]}).iloc[0])
+
+
+@pytest.mark.parametrize("dtype", [complex, "datetime64[s]", "V8"])
+def test_types_that_no_column_has(dtype: Any) -> None:
+    """Complex numbers and the like are refused with their type."""
+    with pytest.raises(InvalidInputError, match="which no column can have"):
+        layout_of(np.zeros((2, 2), dtype=dtype))
+
+
+def test_columns_of_one_name() -> None:
+    """Two columns of one name cannot be told apart."""
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(InvalidInputError, match="named 'a'"):
+        layout_of(pd.DataFrame(np.zeros((2, 2)), columns=["a", "a"]))
+
+
+def test_lists_keep_numbers_beside_text() -> None:
+    """A list of mixed rows is not turned into text."""
+    X, _ = rows_of([["a", 1.5], ["b", 2.5]])
+    assert X.dtype == object
+    assert X[0, 1] == 1.5
+
+
+def test_a_single_row_is_told_from_several() -> None:
+    """One dimension is one row."""
+    X, single = rows_of(np.arange(3.0))
+    assert (X.shape, single) == ((1, 3), True)
+    assert rows_of([[1.0, 2.0]])[1] is False
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "a", "b"]])
+def test_names_that_do_not_fit(names: list[str]) -> None:
+    """One distinct name for each column."""
+    with pytest.raises(InvalidInputError, match="3 distinct names"):
+        layout_of(np.zeros((2, 3)), names)
+
+
+def test_names_are_given_or_counted() -> None:
+    """Arrays have x0, x1, ... unless told otherwise; frames have their own."""
+    assert layout_of(np.zeros((1, 2))).names == ("x0", "x1")
+    assert layout_of(np.zeros((1, 2)), ["a", "b"]).names == ("a", "b")
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"p": [1], 3: [2]})
+    assert layout_of(frame).names == ("p", "3")
+    with pytest.raises(InvalidInputError, match="feature_names differ"):
+        layout_of(frame, ["a", "b"])
+
+
+def test_later_rows_must_be_of_the_same_layout(mixed_frame: Any) -> None:
+    """Order, names, types, categories, container: each is refused with its own words."""
+    pd = pytest.importorskip("pandas")
+    layout = layout_of(mixed_frame)
+    kind = mixed_frame["kind"]
+    changed = {
+        "another order": mixed_frame[mixed_frame.columns[::-1]],
+        r"lacks \['tiny'\]": mixed_frame.drop(columns="tiny"),
+        r"has \['more'\] besides": mixed_frame.assign(more=1),
+        "'half' of X is of dtype float64, but fit saw float32": mixed_frame.astype(
+            {"half": "float64"}
+        ),
+        "'kind' of X": mixed_frame.assign(kind=kind.cat.add_categories("new")),
+        "categories": mixed_frame.assign(kind=kind.cat.reorder_categories(list("abcz"))),
+        "is a ndarray, but fit saw a pandas DataFrame": mixed_frame.to_numpy(),
+    }
+    for said, X in changed.items():
+        with pytest.raises(InvalidInputError, match=said):
+            layout.check(X)
+    layout.check(pd.concat([mixed_frame, mixed_frame]))
+
+
+def test_bfloat16_names_its_cure() -> None:
+    """A tensor type that NumPy does not know."""
+    torch = pytest.importorskip("torch")
+    with pytest.raises(InvalidInputError, match=r"X.float\(\)"):
+        layout_of(torch.zeros((2, 2), dtype=torch.bfloat16))

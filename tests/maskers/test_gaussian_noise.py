@@ -1,0 +1,136 @@
+"""Numbers move by z * scale, categories are drawn anew by their frequency."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import perturbx as px
+import pytest
+from numpy.testing import assert_allclose
+from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.maskers import Features
+from scipy.stats import chisquare
+
+
+def _fit(masker: Any, X: Any) -> Any:
+    return masker.fit(X, Features(), np.random.default_rng(0))
+
+
+def _moved(masker: Any, X: Any, x: Any, z: np.ndarray) -> tuple[Any, Any]:
+    fitted = _fit(masker, X)
+    checked, _ = fitted.check(x)
+    (removal,) = fitted.bind(checked, 0, 1)
+    return removal.batch(z, slice(0, 1), removal.scratch(len(z))), removal
+
+
+def test_numbers_move_in_units_of_their_deviation(table: np.ndarray) -> None:
+    """x + z * scale, where scale is the column's standard deviation."""
+    z = np.random.default_rng(2).normal(size=(6, 5))
+    rows, removal = _moved(px.GaussianNoise(), table, table[[3]], z)
+    assert_allclose(rows, table[3] + z * table.std(axis=0), rtol=1e-14)
+    assert np.array_equal(removal.interpretable(z), z)
+
+
+def test_scales_may_be_given(table: np.ndarray) -> None:
+    """A number multiplies the deviations; a sequence replaces them."""
+    z = np.ones((1, 5))
+    rows, _ = _moved(px.GaussianNoise(0.5), table, table[[3]], z)
+    assert_allclose(rows[0] - table[3], 0.5 * table.std(axis=0))
+    rows, removal = _moved(px.GaussianNoise([1, 2, 3, 0, 5]), table, table[[3]], z)
+    assert_allclose(rows[0] - table[3], [1, 2, 3, 0, 5])
+    assert removal.active.tolist() == [True, True, True, False, True]
+
+
+def test_types_are_kept() -> None:
+    """Integers stay integers within their range; float32 stays float32; NaN stays NaN."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(
+        {
+            "i": np.array([100, -100, 127, 5], dtype=np.int8),
+            "f": np.array([1, 2, np.nan, 4], dtype=np.float32),
+        }
+    )
+    z = np.array([[9.0, 0.5], [-9.0, 0.0], [0.001, 1.0]])
+    rows, _ = _moved(px.GaussianNoise(), X, X.iloc[[2]], z)
+    assert (rows.dtypes == X.dtypes).all()
+    assert rows["i"].tolist() == [127, -128, 127]
+    assert rows["f"].isna().all()
+
+
+def test_categories_are_drawn_by_frequency() -> None:
+    """Half the draws keep the category; the others follow the frequencies of the others."""
+    X = np.array([["a"]] * 50 + [["b"]] * 30 + [["c"]] * 10, dtype=object)
+    z = np.random.default_rng(5).normal(size=(20000, 1))
+    rows, removal = _moved(px.GaussianNoise(), X, X[:1], z)
+    stays = z[:, 0] <= 0
+    assert (rows[stays] == "a").all()
+    counts = [(rows[~stays, 0] == c).sum() for c in "bc"]
+    assert sum(counts) == (~stays).sum()
+    assert chisquare(counts, sum(counts) * np.array([0.75, 0.25])).pvalue > 1e-3
+    assert np.array_equal(removal.interpretable(z)[:, 0], np.where(stays, 0.0, -1.0))
+
+
+def test_which_columns_have_no_distance() -> None:
+    """Bools, text, and whole numbers of at most two values; others may be named."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(
+        {
+            "flag": [True, False, True, True],
+            "text": list("abca"),
+            "binary": [0.0, 1.0, 1.0, 0.0],
+            "halves": [0.5, 1.0, 1.0, 0.5],
+            "code": [1, 2, 3, 1],
+        }
+    )
+    assert _fit(px.GaussianNoise(), X).categorical.tolist() == [True, True, True, False, False]
+    named = _fit(px.GaussianNoise(categorical=["code", 3]), X).categorical
+    assert named.tolist() == [True, True, False, True, True]
+
+
+def test_what_never_varied_scores_zero() -> None:
+    """A constant column does not move, and a category without others stays."""
+    X = np.column_stack([np.full(50, 3.5), np.random.default_rng(0).normal(size=50)])
+    explanation = px.Lime(lambda X: X[:, 0] * 100 + X[:, 1], random_state=0).fit(X).explain(X[:2])
+    assert (explanation.values[:, 0] == 0).all()
+
+
+def test_one_instance_may_have_nothing_to_move() -> None:
+    """Beside one whose category is new to the training rows."""
+    X = np.array([["a"]] * 5, dtype=object)
+    explainer = px.Lime(lambda X: (X[:, 0] == "a") * 1.0, random_state=0).fit(X)
+    explanation = explainer.explain(np.array([["a"], ["new"]], dtype=object))
+    assert explanation.values[0, 0] == 0
+    assert_allclose(explanation.values[1, 0], -1.0, atol=1e-5)
+    assert np.isnan(explanation.fidelity[0])
+
+
+@pytest.mark.parametrize(
+    ("masker", "said"),
+    [
+        (px.GaussianNoise(0), "scale must be a number above 0"),
+        (px.GaussianNoise([1, 2]), "a number or 5 numbers"),
+        (px.GaussianNoise([1, 2, 3, 4, -5]), "not negative"),
+        (px.GaussianNoise(categorical=["age"]), "names or positions of columns.*'age'"),
+        (px.GaussianNoise(categorical=[5]), "names or positions of columns"),
+    ],
+)
+def test_settings_that_cannot_be(masker: Any, said: str, table: np.ndarray) -> None:
+    """Each is refused with what it could be."""
+    with pytest.raises(InvalidParameterError, match=said):
+        _fit(masker, table)
+
+
+def test_one_row_has_no_scale(table: np.ndarray) -> None:
+    """Scales need two rows."""
+    with pytest.raises(InvalidInputError, match="at least 2 rows"):
+        _fit(px.GaussianNoise(), table[:1])
+
+
+def test_numbers_that_are_no_plain_numbers() -> None:
+    """Nullable integers cannot move: said by name, at fit."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame({"a": [1.0, 2.0, 4.0], "n": pd.array([1, None, 3], dtype="Int64")})
+    with pytest.raises(InvalidParameterError, match="Column 'n' holds no plain numbers"):
+        _fit(px.GaussianNoise(), X)
+    assert _fit(px.GaussianNoise(categorical=["n"]), X).categorical.tolist() == [False, True]
