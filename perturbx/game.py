@@ -22,6 +22,7 @@ _TILE_BYTES = 2**20
 _MOST_ROWS = 4096
 _LARGE_TILE_BYTES = 2**24
 _FEW_ROWS = 16
+_MANY_ROWS = 2**15
 _TASKS_PER_JOB = 4
 
 
@@ -207,7 +208,7 @@ def _averages(
     """(m, k): the output of each perturbation of one instance, averaged over its model rows."""
     z, named = ask.z, ask.background_row
     per = removal.rows_per_perturbation if named is None else 1
-    most = batch_size or _rows_in_a_call(removal.row_bytes)
+    most = batch_size or _rows_in_a_call(removal)
     step, part = max(1, most // per), min(most, per)
     scratch = removal.scratch(min(step, len(z)) * part)
     averaged, n_calls = np.empty((len(z), len(columns))), 0
@@ -227,10 +228,11 @@ def _averages(
     return averaged, Cost(len(z) * per, n_calls)
 
 
-def _rows_in_a_call(row_bytes: int) -> int:
+def _rows_in_a_call(removal: Removal) -> int:
     """Small rows fill the cache; of large ones, such as images, a few make a call worth it."""
-    few = min(_FEW_ROWS, _LARGE_TILE_BYTES // row_bytes)
-    return max(1, few, min(_MOST_ROWS, _TILE_BYTES // row_bytes))
+    enough = _MANY_ROWS if removal.calls_are_costly else _FEW_ROWS
+    worth_it = min(enough, _LARGE_TILE_BYTES // removal.row_bytes)
+    return max(1, worth_it, min(_MOST_ROWS, _TILE_BYTES // removal.row_bytes))
 
 
 def _average(answers: Floats, per: int) -> Floats:

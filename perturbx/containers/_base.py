@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -61,6 +62,14 @@ class Layout(ABC):
     @abstractmethod
     def decode(self, bits: NDArray[Any], tables: tuple[Any, ...]) -> Any:
         """Bits (n, d) as a container; it may share memory with `bits`, never with user data."""
+
+    def width(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any]:
+        """The narrowest unsigned type that holds the bits of one column."""
+        return self.bits_dtype
+
+    def decode_columns(self, columns: Sequence[NDArray[Any]], tables: tuple[Any, ...]) -> Any:
+        """As `decode`, from the columns one by one, each of its own `width`."""
+        return self.decode(np.column_stack(columns), tables)
 
     @abstractmethod
     def values(self, X: Any) -> NDArray[Any]:

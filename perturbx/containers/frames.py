@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -51,7 +53,7 @@ class FrameLayout(Layout):
         """Values at some positions, as `build` takes them."""
 
     @abstractmethod
-    def build(self, columns: dict[Any, Any]) -> Any:
+    def build(self, columns: list[Any]) -> Any:
         """A frame of these columns."""
 
     @abstractmethod
@@ -100,17 +102,28 @@ class FrameLayout(Layout):
         """The distinct values of a column, for `pick`."""
         return self.pick(column, first)
 
+    def width(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any]:
+        table = tables[column]
+        if isinstance(table, np.dtype):
+            return np.dtype(f"u{table.itemsize}")
+        return np.min_scalar_type(len(table))
+
     def decode(self, bits: NDArray[Any], tables: tuple[Any, ...]) -> Any:
         if self.common is not None and all(isinstance(t, np.dtype) for t in tables):
             return self.build_common(bits.T.view(self.common).T)
-        columns = {}
-        for j, (name, table) in enumerate(zip(self.columns, tables, strict=True)):
-            if isinstance(table, np.dtype):
-                unsigned = np.dtype(f"u{table.itemsize}")
-                columns[name] = bits[:, j].astype(unsigned).view(table)
-            else:
-                columns[name] = self.pick(table, bits[:, j].astype(np.intp))
-        return self.build(columns)
+        widths = [self.width(j, tables) for j in range(len(tables))]
+        columns = [bits[:, j].astype(width, copy=False) for j, width in enumerate(widths)]
+        return self.decode_columns(columns, tables)
+
+    def decode_columns(self, columns: Sequence[NDArray[Any]], tables: tuple[Any, ...]) -> Any:
+        return self.build(
+            [
+                column.view(table)
+                if isinstance(table, np.dtype)
+                else self.pick(table, column.astype(np.intp))
+                for column, table in zip(columns, tables, strict=True)
+            ]
+        )
 
     def values(self, X: Any) -> NDArray[Any]:
         kind = np.float64 if self._is_numeric() else object
@@ -157,13 +170,13 @@ class PandasLayout(FrameLayout):
     def pick(self, column: Any, positions: NDArray[np.intp]) -> Any:
         return column.take(positions)
 
-    def build(self, columns: dict[Any, Any]) -> Any:
-        frame = self.frame_type()(columns, copy=False)
-        frame.columns = self._index()
+    def build(self, columns: list[Any]) -> Any:
+        frame = self.frame_type()(dict(enumerate(columns)), copy=False)
+        frame.columns = self._index.view()
         return frame
 
     def build_common(self, values: NDArray[Any]) -> Any:
-        return self.frame_type()(values, columns=self._index(), copy=False)
+        return self.frame_type()(values, columns=self._index.view(), copy=False)
 
     def is_category(self, column: int) -> bool:
         dtype = self.dtypes[column]
@@ -173,7 +186,9 @@ class PandasLayout(FrameLayout):
             getattr(dtype, "_is_boolean", False)
         )
 
+    @cached_property
     def _index(self) -> Any:
+        """The columns' names; a frame gets a view, which it may name without naming this one."""
         import pandas as pd
 
         return pd.Index(self.columns)
@@ -207,11 +222,11 @@ class PolarsLayout(FrameLayout):
     def pick(self, column: Any, positions: NDArray[np.intp]) -> Any:
         return column.gather(positions)
 
-    def build(self, columns: dict[Any, Any]) -> Any:
-        return self.frame_type()(columns)
+    def build(self, columns: list[Any]) -> Any:
+        return self.frame_type()(dict(zip(self.columns, columns, strict=True)))
 
     def build_common(self, values: NDArray[Any]) -> Any:
-        return self.build(dict(zip(self.columns, values.T, strict=True)))
+        return self.build(list(values.T))
 
     def is_category(self, column: int) -> bool:
         return not self.dtypes[column].is_numeric()

@@ -35,6 +35,9 @@ class Removal(ABC):
     regions: Regions | None = None
     """Where the features lie, for images, series and volumes."""
 
+    calls_are_costly: bool = False
+    """True if a batch costs much, however few its rows (frames); calls are then large."""
+
     @property
     @abstractmethod
     def n_features(self) -> int:

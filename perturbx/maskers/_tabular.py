@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ class Columns:
     names: tuple[str, ...]
     feature_of: Ints
 
-    @property
+    @cached_property
     def is_plain(self) -> bool:
         """True if feature j is column j."""
         return np.array_equal(self.feature_of, np.arange(len(self.names)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -199,30 +200,50 @@ class BackgroundRemoval(Removal):
     def row_bytes(self) -> int:
         return int(self.instance.nbytes)
 
+    @property
+    def calls_are_costly(self) -> bool:  # type: ignore[override]
+        return self.layout.column_major
+
     def scratch(self, n_rows: int) -> NDArray[Any]:
         return np.empty(n_rows * len(self.instance), dtype=self.instance.dtype)
 
     def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: NDArray[Any]) -> Any:
-        present = self.columns.of(z).astype(scratch.dtype)
-        np.negative(present, out=present)  # 1 becomes all ones
         background = self.background[rows]
         background = background[None] if isinstance(rows, slice) else background[:, None]
-        difference = background ^ self.instance
-        c, b, d = len(z), background.shape[1], len(self.instance)
-        tile = scratch[: c * b * d]
         if self.layout.column_major:
-            tile = tile.reshape(d, c, b)
-            np.bitwise_and(present.T[:, :, None], np.moveaxis(difference, 2, 0), out=tile)
-            np.bitwise_xor(tile, np.moveaxis(background, 2, 0), out=tile)
-            return self.layout.decode(tile.reshape(d, c * b).T, self.tables)
+            return self._frame(self.columns.of(z), background, scratch)
+        present = self.columns.of(z).astype(scratch.dtype)
+        difference = background ^ self.instance
+        c, (groups, b, d) = len(z), background.shape
         times = _rows_at_once(b, d)
-        tile = tile.reshape(c, b // times, times * d)
-        wide = (len(background), b // times, times * d)
-        np.bitwise_and(np.tile(present, times)[:, None, :], difference.reshape(wide), out=tile)
-        np.bitwise_xor(tile, background.reshape(wide), out=tile)
+        wide = np.empty((c, times, d), dtype=scratch.dtype)
+        np.negative(present[:, None, :], out=wide)  # 1 becomes all ones
+        tile = scratch[: c * b * d].reshape(c, b // times, times * d)
+        shape = (groups, b // times, times * d)
+        np.bitwise_and(wide.reshape(c, 1, times * d), difference.reshape(shape), out=tile)
+        np.bitwise_xor(tile, background.reshape(shape), out=tile)
         return self.layout.decode(tile.reshape(c * b, d), self.tables)
 
+    def _frame(self, z: NDArray[Any], background: NDArray[Any], scratch: NDArray[Any]) -> Any:
+        """The batch column by column, each in its own width and its own place in scratch."""
+        c, (groups, b, d) = len(z), background.shape
+        present = np.negative(z.T[:, :, None].astype(scratch.dtype))  # 1 becomes all ones
+        absent = np.ascontiguousarray(background.reshape(groups * b, d).T).reshape(d, groups, b)
+        differs = absent ^ self.instance[:, None, None]
+        places = scratch[: d * c * b].reshape(d, c * b)
+        widths = [self.layout.width(j, self.tables) for j in range(d)]
+        columns = [place.view(width)[: c * b] for place, width in zip(places, widths, strict=True)]
+        for j, (column, width) in enumerate(zip(columns, widths, strict=True)):
+            keep, flip, base = (a[j].astype(width, copy=False) for a in (present, differs, absent))
+            tile = column.reshape(c, b)
+            np.bitwise_and(keep, flip, out=tile)
+            np.bitwise_xor(tile, base, out=tile)
+        if all(width == scratch.dtype for width in widths):
+            return self.layout.decode(places.T, self.tables)
+        return self.layout.decode_columns(columns, self.tables)
 
+
+@cache
 def _rows_at_once(n_rows: int, n_columns: int) -> int:
     """How many background rows one inner loop covers; short inner loops cost the most."""
     return max(
