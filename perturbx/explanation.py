@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AXES = ("instance", "feature", "output")
-_SCORES = ("values", "standard_errors")
+_SCORES = ("values", "standard_errors", "background_errors")
 _WITHOUT_FEATURES = ("base_values", "predictions", "residual", "fidelity")
 
 
@@ -68,6 +68,9 @@ class Explanation:
         Weighted R2 of the local fit, where there is one.
     effective_samples : float or None
         How many equally weighted samples the local fit's weighted ones are worth.
+    background_errors : array like values, or None
+        The error of the background being a sample of rows: how far the scores would move with
+        another sample. It is not part of `standard_errors`.
     regions : tuple of Regions, Regions or None
         Where each feature lies in the image, series or volume.
     notes : tuple of str
@@ -120,6 +123,7 @@ class Explanation:
     residual: Floats | None = None
     fidelity: Floats | None = None
     effective_samples: float | None = None
+    background_errors: Floats | None = None
     regions: Regions | tuple[Regions, ...] | None = None
     notes: tuple[str, ...] = field(default=())
 
@@ -153,7 +157,8 @@ class Explanation:
                 "explanation.heatmap() for their places."
             )
         without = tuple(axis for axis in self.axes if axis != "feature")
-        changed = {n: cut(getattr(self, n), self.axes, picks) for n in _SCORES}
+        scores = [name for name in _SCORES if getattr(self, name) is not None]
+        changed = {n: cut(getattr(self, n), self.axes, picks) for n in scores}
         for name in _WITHOUT_FEATURES:
             if getattr(self, name) is not None:
                 changed[name] = cut(getattr(self, name), without, picks)
@@ -174,7 +179,7 @@ class Explanation:
         if isinstance(changed.get("regions"), Regions):
             # One image has just its own regions, however many others of its batch have.
             d = len(changed["regions"])
-            changed.update({name: changed[name][:d] for name in _SCORES})
+            changed.update({name: changed[name][:d] for name in scores})
             changed["feature_names"] = self.feature_names[:d]
         return replace(self, **changed)
 

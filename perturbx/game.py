@@ -48,6 +48,7 @@ class Ask:
     z: Coalitions | Noise
     instances: Sequence[tuple[Removal, Ints, int]]
     background_row: Ints | None = None
+    n_parts: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,17 +86,31 @@ class Game:
         self.progress(n)
         return np.concatenate(answers), cost
 
-    def empty(self, removals: Sequence[Removal], columns: Ints, first: int) -> tuple[Floats, Cost]:
-        """(n, k): the outputs with every feature absent; NaN where there is no such state."""
+    def empty(
+        self, removals: Sequence[Removal], columns: Ints, first: int, n_parts: int = 0
+    ) -> tuple[Floats, Cost]:
+        """(n, k * (1 + n_parts)): the outputs with every feature absent; NaN if never so."""
         if removals[0].reads == "noise":
             return np.full(columns.shape, np.nan), Cost()
         shared = removals[0].shares_empty and (columns == columns[:1]).all()
         asked = removals[:1] if shared else removals
         nothing = np.zeros((1, removals[0].n_features), dtype=bool)
         outputs, cost = self.evaluate(
-            asked, columns[: len(asked)], nothing, first + np.arange(len(asked))
+            asked, columns[: len(asked)], nothing, first + np.arange(len(asked)), n_parts=n_parts
         )
-        return np.broadcast_to(outputs[0], columns.shape).copy(), cost
+        return np.broadcast_to(outputs[0], (len(columns), outputs.shape[2])).copy(), cost
+
+    def empty_rows(
+        self, removals: Sequence[Removal], columns: Ints, first: int
+    ) -> tuple[Outputs, Cost]:
+        """(B, n, k): the outputs of each background row itself."""
+        rows = np.arange(removals[0].rows_per_perturbation)
+        shared = removals[0].shares_empty and (columns == columns[:1]).all()
+        asked = removals[:1] if shared else removals
+        nothing = np.zeros((len(rows), removals[0].n_features), dtype=bool)
+        places = first + np.arange(len(asked))
+        outputs, cost = self.evaluate(asked, columns[: len(asked)], nothing, places, rows)
+        return np.broadcast_to(outputs, (len(rows), *columns.shape)).copy(), cost
 
     def evaluate(
         self,
@@ -104,6 +119,7 @@ class Game:
         z: Coalitions | Noise,
         places: Ints,
         background_row: Ints | None = None,
+        n_parts: int = 0,
     ) -> tuple[Outputs, Cost]:
         """Outputs (m, n, k) of m perturbations of n instances, and what they cost.
 
@@ -117,14 +133,18 @@ class Game:
             The instances' positions in the user's X, for messages.
         background_row : (m,) int array, optional
             The one background row behind each perturbation; by default all, averaged.
+        n_parts : int
+            With parts, the outputs are (m, n, k * (1 + n_parts)): behind the averages of all
+            background rows follow those of each part, for each output in turn.
         """
-        outputs = np.empty((len(z), len(removals), columns.shape[1]))
+        outputs = np.empty((len(z), len(removals), columns.shape[1] * (1 + n_parts)))
         blocks = list(self._blocks(len(removals), len(z)))
         asks = [
             Ask(
                 z[part],
                 [(removals[i], columns[i], int(places[i])) for i in block],
                 None if background_row is None else background_row[part],
+                n_parts,
             )
             for block, part in blocks
         ]
@@ -191,7 +211,7 @@ def _answer(
     tell = progress or _nothing
     for removal, columns, instance in ask.instances:
         averaged, asked = _averages(predictor, batch_size, tell, removal, columns, ask, instance)
-        answers.append(link(averaged, link_name))
+        answers.append(_linked_parts(averaged, link_name))
         cost += asked
     return np.stack(answers, axis=1), cost
 
@@ -205,13 +225,14 @@ def _averages(
     ask: Ask,
     instance: int,
 ) -> tuple[Floats, Cost]:
-    """(m, k): the output of each perturbation of one instance, averaged over its model rows."""
+    """(m, k, 1 + n_parts): the outputs of one instance, averaged over all model rows and parts."""
     z, named = ask.z, ask.background_row
     per = removal.rows_per_perturbation if named is None else 1
+    ends = np.linspace(0, per, max(ask.n_parts, 1) + 1).astype(int)
     most = batch_size or _rows_in_a_call(removal)
     step, part = max(1, most // per), min(most, per)
     scratch = removal.scratch(min(step, len(z)) * part)
-    averaged, n_calls = np.empty((len(z), len(columns))), 0
+    averaged, n_calls = np.empty((len(z), len(columns), 1 + ask.n_parts)), 0
     for start in range(0, len(z), step):
         block = z[start : start + step]
         pieces = []
@@ -224,7 +245,7 @@ def _averages(
             n_calls += 1
             progress(n)
         answers = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-        averaged[start : start + step] = _average(answers, per)
+        averaged[start : start + step] = _average(answers, ends)
     return averaged, Cost(len(z) * per, n_calls)
 
 
@@ -235,15 +256,39 @@ def _rows_in_a_call(removal: Removal) -> int:
     return max(1, worth_it, min(_MOST_ROWS, _TILE_BYTES // removal.row_bytes))
 
 
-def _average(answers: Floats, per: int) -> Floats:
-    """Mean over the rows behind each perturbation: (c * per, k) to (c, k).
+def _average(answers: Floats, ends: Ints) -> Floats:
+    """Means over the rows behind each perturbation: (c * per, k) to (c, k, parts).
 
-    The sum runs along contiguous memory, so its rounding does not depend on c. It is one of
-    differences to the first answer: the mean of equal answers is that answer to the last bit,
-    so a feature that never changes the output differs by exactly 0.
+    `ends` are where the parts of the rows begin, and their number last; the mean of all rows
+    comes first where there are several parts. Sums run along contiguous memory, so their
+    rounding does not depend on c. They are sums of differences to the first answer: the mean of
+    equal answers is that answer to the last bit, so a feature that never changes the output
+    differs by exactly 0.
     """
+    per = ends[-1]
     if per == 1:
-        return answers
+        return answers[:, :, None]
     by_row = np.ascontiguousarray(answers.reshape(-1, per, answers.shape[1]).transpose(0, 2, 1))
     first = by_row[:, :, :1]
-    return np.asarray(first[:, :, 0] + np.add.reduce(by_row - first, axis=2) / per)
+    if len(ends) == 2:
+        return np.asarray(first + np.add.reduce(by_row - first, axis=2, keepdims=True) / per)
+    sums = np.add.reduceat(by_row - first, ends[:-1], axis=2)
+    means = np.empty((*sums.shape[:2], len(ends)))
+    np.divide(sums.sum(axis=2), per, out=means[:, :, 0])
+    np.divide(sums, ends[1:] - ends[:-1], out=means[:, :, 1:])
+    means += first
+    return means
+
+
+def _linked_parts(averaged: Floats, name: LinkName) -> Floats:
+    """(m, k, 1 + n_parts) to (m, k * (1 + n_parts)): all on the link's scale.
+
+    Parts follow the link's tangent at the average of all rows, as their own averages may lie
+    where it is not defined.
+    """
+    whole = link(averaged[:, :, :1], name)
+    parts = averaged[:, :, 1:] - averaged[:, :, :1]
+    if name == "logit" and parts.shape[2]:
+        parts = parts / (averaged[:, :, :1] * (1 - averaged[:, :, :1]))
+    together = np.concatenate([whole[:, :, 0], (whole + parts).reshape(len(averaged), -1)], axis=1)
+    return np.asarray(together)

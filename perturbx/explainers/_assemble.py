@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
+from perturbx.explainers._notes import error_notes, fit_notes
+from perturbx.explainers._plan import Plan, Problem
 from perturbx.explanation import Explanation
 from perturbx.game import Cost
 from perturbx.maskers._base import Removal
 from perturbx.predictor import Predictor
 from perturbx.solvers import Solution
-
-_LOW_FIDELITY = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,61 +32,71 @@ class Scored:
 def assemble(
     scored: Sequence[Scored],
     *,
-    predictor: Predictor,
+    problem: Problem,
+    plan: Plan,
     columns: Ints,
     full: Floats,
-    is_single: bool,
     keeps_outputs: bool,
     cost: Cost,
-    method: str,
-    value_function: str,
-    notes: tuple[str, ...],
     additive: bool,
-    tol: float | None,
 ) -> Explanation:
     """One explanation of all instances; a single one loses its axis, and so does one output."""
     removals = [r for part in scored for r in part.removals]
     solutions = [s for part in scored for s in part.solutions]
-    values = _padded([s.values[0] for s in solutions])
+    values = _padded([s.values for s in solutions])
+    errors = _padded([s.standard_errors for s in solutions])
     base = np.concatenate([s.base for s in solutions])
     fidelity = _fidelity(solutions)
-    if fidelity is not None and np.nanmin(fidelity, initial=1.0) < _LOW_FIDELITY:
-        notes += (
-            f"low fidelity: the local fit explains only R2 = {np.nanmin(fidelity):.2f} of what "
-            "the model does around an instance",
-        )
+    estimators = dict.fromkeys(s.estimator for s in solutions if s.estimator)
+    each = cost.n_rows / len(solutions)
+    notes = (*problem.masker.notes, *fit_notes(fidelity), *error_notes(values, errors, plan, each))
     explanation = Explanation(
         values=values,
-        standard_errors=_padded([s.standard_errors[0] for s in solutions]),
+        standard_errors=errors,
         base_values=base,
         predictions=full,
         data=_data(removals),
         feature_names=max((r.feature_names for r in removals), key=len),
-        output_names=_output_names(predictor, columns),
+        output_names=_output_names(problem.predictor, columns),
         axes=("instance", "feature", "output"),
-        method=": ".join(filter(None, [method, _several([s.estimator for s in solutions])])),
-        value_function=value_function,
+        method=": ".join(filter(None, [plan.method, " or ".join(estimators)])),
+        value_function=_value_function(problem),
         n_rows=cost.n_rows,
         n_calls=cost.n_calls,
         degrees_of_freedom=min(s.degrees_of_freedom for s in solutions),
-        converged=None if tol is None else bool(all(p.converged.all() for p in scored)),
+        converged=None if plan.tol is None else bool(all(p.converged.all() for p in scored)),
         residual=full - base - np.nansum(values, axis=1) if additive else None,
         fidelity=fidelity,
         effective_samples=_fewest([s.effective_samples for s in solutions]),
         regions=_regions(removals),
+        background_errors=_background_errors(solutions),
         notes=notes,
     )
     explanation = explanation if keeps_outputs else explanation[:, :, 0]
-    return explanation[0] if is_single else explanation
+    return explanation[0] if problem.is_single else explanation
 
 
 def _padded(arrays: Sequence[Floats]) -> Floats:
-    """(n, d, k) of n arrays (d_i, k); NaN beyond an instance's own features."""
-    d = max(len(a) for a in arrays)
-    out = np.full((len(arrays), d, arrays[0].shape[1]), np.nan)
+    """(n, d, k) of n arrays (1, d_i, k); NaN beyond an instance's own features."""
+    d = max(array.shape[1] for array in arrays)
+    out = np.full((len(arrays), d, arrays[0].shape[2]), np.nan)
     for i, array in enumerate(arrays):
-        out[i, : len(array)] = array
+        out[i, : array.shape[1]] = array[0]
     return out
+
+
+def _background_errors(solutions: Sequence[Solution]) -> Floats | None:
+    """Of every instance; 0 for one that equals its background, None if none is known."""
+    known = [s.background_errors for s in solutions]
+    if all(errors is None for errors in known):
+        return None
+    zeros = [np.zeros_like(s.values) for s in solutions]
+    return _padded([z if e is None else e for e, z in zip(known, zeros, strict=True)])
+
+
+def _value_function(problem: Problem) -> str:
+    through = "" if problem.link == "identity" else f"{problem.link} of "
+    return f"{through}{problem.predictor.name}, {problem.masker.value_function}"
 
 
 def _fidelity(solutions: Sequence[Solution]) -> Floats | None:
@@ -95,11 +105,6 @@ def _fidelity(solutions: Sequence[Solution]) -> Floats | None:
         return None
     none = [np.full_like(s.base, np.nan) if s.fidelity is None else s.fidelity for s in solutions]
     return np.concatenate(none)
-
-
-def _several(words: Sequence[str]) -> str:
-    """What was computed, where instances may differ."""
-    return " or ".join(dict.fromkeys(filter(None, words)))
 
 
 def _fewest(numbers: Sequence[float | None]) -> float | None:

@@ -22,10 +22,10 @@ from perturbx._validation import (
 )
 from perturbx.errors import NotFittedError, UnknownParameterError
 from perturbx.explainers._loop import explain
-from perturbx.explainers._plan import Plan, Problem
+from perturbx.explainers._plan import Plan, Problem, Setting
 from perturbx.explainers._probe import probe
 from perturbx.explanation import Explanation
-from perturbx.maskers import Background, Kind, Masker, Superpixels
+from perturbx.maskers import Background, Masker, Superpixels
 from perturbx.maskers._base import Features, FittedMasker
 from perturbx.predictor import Predictor, resolve
 from perturbx.samplers import Sampler
@@ -112,8 +112,8 @@ class BaseExplainer(BaseEstimator):
         cls.__doc__ = (cls.__doc__ or "").replace("{common}", _COMMON)
 
     @abstractmethod
-    def recipe(self, reads: Kind) -> tuple[Sampler, Solver]:
-        """The sampler and the solver for a masker that reads coalitions, or noise."""
+    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
+        """The sampler and the solver that estimate the right thing in a setting."""
 
     def fit(self, X: Any = None) -> BaseExplainer:
         """Learn background, scales and names from X, and ask the model once.
@@ -159,13 +159,12 @@ class BaseExplainer(BaseEstimator):
         X, is_single = masker.check(X)
         if predictor is None:
             predictor = probe(self.predict_fn, masker, X, self.output_names, self.batch_size)
-        sampler, solver = self.recipe(masker.reads)
         seeds = check_random_state(self.random_state)
         problem = Problem(masker, predictor, X, is_single, self.outputs, self.link)
         plan = Plan(
             method=type(self).__name__,
-            sampler=sampler,
-            solver=solver,
+            recipe=self.recipe,
+            link=self.link,
             budget=self.budget,
             tol=self.tol or None,
             batch_size=self.batch_size,

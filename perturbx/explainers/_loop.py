@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Floats, Ints, Noise
+from perturbx._typing import Floats, Ints
 from perturbx.explainers._assemble import Scored, assemble
-from perturbx.explainers._plan import Plan, Problem, affordable, check_plan
+from perturbx.explainers._cohort import Cohort, with_all_features
+from perturbx.explainers._plan import Plan, Problem, Task, check_budget, check_plan, task
 from perturbx.explanation import Explanation
 from perturbx.game import Cost, Game
 from perturbx.maskers._base import FittedMasker, Removal
@@ -20,11 +21,17 @@ from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers import Solution
 from perturbx.solvers._base import floor
 
-_OUTPUT_BYTES = 2**25
+_OUTPUT_BYTES = 2**24
 """The most memory that the answers of one chunk of instances may take."""
 
 _FIRST_ROUND = 16
 """With `tol`, the first round takes this part of the budget; each later one doubles the sum."""
+
+_PARTS = 10
+"""Parts of the background whose scores tell how much they owe to the choice of rows."""
+
+_FEWEST_ROWS = 4
+"""Fewer background rows than this say nothing of their own spread."""
 
 
 def explain(problem: Problem, plan: Plan) -> Explanation:
@@ -32,36 +39,31 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     masker, X = problem.masker, problem.X
     n = masker.count(X)
     check_plan(problem, plan)
+    first = masker.bind(X, 0, 1)
+    check_budget(masker, X, plan, first[0])
+    price = task(plan, first[0])
     with _progress_bar(plan.verbose) as (expect, progress):
         game = Game(problem.predictor, problem.link, plan.batch_size, plan.n_jobs, progress)
-        first = masker.bind(X, 0, 1)
-        m = affordable(plan, first[0])
-        expect(n * (1 + (m + 1) * first[0].rows_per_perturbation))
+        expect(n * (price.n_rows + 1) + first[0].rows_per_perturbation)
         raw, cost = game.predictions(masker, X)
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
         scored = []
-        step = _chunk(masker, m, columns.shape[1])
+        step = _chunk(masker, price.n_perturbations, columns.shape[1] * (1 + _PARTS))
         for start in range(0, n, step):
             part = slice(start, min(start + step, n))
             alone = part == slice(0, 1)
             removals = first if alone else masker.bind(X, part.start, part.stop)
-            found = _solve_chunk(game, plan, removals, columns[part], full[part], start)
-            scored.append(found)
-            cost += found.cost
+            scored.append(_solve_chunk(game, plan, removals, columns[part], full[part], start))
     return assemble(
         scored,
-        predictor=problem.predictor,
+        problem=problem,
+        plan=plan,
         columns=columns,
         full=full,
-        is_single=problem.is_single,
         keeps_outputs=keeps_outputs,
-        cost=cost,
-        method=plan.method,
-        value_function=_value_function(problem),
-        notes=masker.notes,
-        additive=plan.solver.additive,
-        tol=plan.tol,
+        cost=sum((part.cost for part in scored), cost),
+        additive=price.solver.additive,
     )
 
 
@@ -69,70 +71,49 @@ def _solve_chunk(
     game: Game, plan: Plan, removals: list[Removal], columns: Ints, full: Floats, first: int
 ) -> Scored:
     """Instances with the same active features share a design: one factorisation serves them."""
-    empty, cost = game.empty(removals, columns, first)
+    n_parts = _n_parts(removals[0])
+    empty, cost = game.empty(removals, columns, first, n_parts)
     solutions: list[Any] = [None] * len(removals)
     converged = np.ones(len(removals), dtype=bool)
     actives = np.array([removal.active for removal in removals])
     for active in np.unique(actives, axis=0):
         group = np.flatnonzero((actives == active).all(axis=1))
-        cohort = Cohort([removals[i] for i in group], active, columns[group], group + first)
-        if not active.any():
-            found: list[Solution] = [_nothing_moves(full[i], empty[i], len(active)) for i in group]
-        else:
-            found, converged[group], price = _solve(game, plan, cohort, full[group], empty[group])
+        members = [removals[i] for i in group]
+        cohort = Cohort(members, active, columns[group], group + first, full[group], empty[group])
+        if active.any():
+            found, converged[group], price = _solve(game, plan, cohort)
             cost += price
+        else:
+            found = [cohort.unmoved(place) for place in range(len(group))]
         for i, solution in zip(group, found, strict=True):
             solutions[i] = solution
     return Scored(removals, solutions, cost, converged)
 
 
-@dataclass(frozen=True, eq=False)
-class Cohort:
-    """Instances whose active features are the same."""
-
-    removals: list[Removal]
-    active: NDArray[np.bool_]
-    columns: Ints
-    places: Ints
-
-    def full_z(self, z: Coalitions | Noise) -> Coalitions | Noise:
-        """Perturbations of the active features as perturbations of all; the rest stay."""
-        stays = np.ones if z.dtype == np.bool_ else np.zeros
-        out: Any = stays((len(z), len(self.active)), dtype=z.dtype)
-        out[:, self.active] = z
-        return np.asarray(out)
-
-    def read(self, design: Perturbations) -> Perturbations:
-        """The design as a solver reads it."""
-        z = self.removals[0].interpretable(self.full_z(design.z))[:, self.active]
-        return Perturbations(z, design.weights, design.unit, design.complete)
-
-
 def _solve(
-    game: Game, plan: Plan, cohort: Cohort, full: Floats, empty: Floats
+    game: Game, plan: Plan, cohort: Cohort
 ) -> tuple[list[Solution], NDArray[np.bool_], Cost]:
     """Rounds until the budget is spent or every instance is precise enough."""
-    d, cost = int(cohort.active.sum()), Cost()
+    todo = task(plan, cohort.removals[0])
     rng = np.random.default_rng(np.random.SeedSequence(plan.seeds.entropy, spawn_key=(1,)))
     undone = np.arange(len(cohort.removals))
     solutions: list[Any] = [None] * len(undone)
+    rows, cost = _empty_rows(game, cohort, todo)
     design: Perturbations | None = None
-    outputs = np.empty((0, len(undone), cohort.columns.shape[1]))
-    for total in _totals(plan, d, affordable(plan, cohort.removals[0])):
+    n_outputs = cohort.full.shape[1] if todo.sampler.names_rows else cohort.empty.shape[1]
+    outputs = np.empty((0, len(undone), n_outputs))
+    for total in _totals(plan, todo):
         known = -1 if design is None else len(design)
-        design = plan.sampler.draw(d, total, rng, design)
+        design = todo.sampler.draw(todo.n_features, total, rng, design)
         if len(design) == known:
             continue
-        z = cohort.full_z(design.z[max(known, 0) :])
-        asked, price = game.evaluate(
-            [cohort.removals[i] for i in undone], cohort.columns[undone], z, cohort.places[undone]
-        )
+        asked, price = _ask(game, cohort, undone, design, max(known, 0))
         cost += price
         outputs = np.concatenate([outputs, asked])
-        evaluations = Evaluations(cohort.read(design), outputs, full[undone], empty[undone])
-        solution = plan.solver.solve(evaluations)
+        evaluations = cohort.evaluations(design, outputs, undone, rows)
+        solution = _solution(todo, evaluations, cohort.parts(evaluations, outputs, undone))
         for place, i in enumerate(undone):
-            solutions[i] = _instance(solution, place, cohort.active, evaluations)
+            solutions[i] = with_all_features(solution, place, cohort.active, evaluations)
         done = _precise(solution, plan.tol, floor(evaluations)) | design.complete
         undone, outputs = undone[~done], outputs[:, ~done]
         if not len(undone):
@@ -141,19 +122,50 @@ def _solve(
     return solutions, converged, cost
 
 
-def _nothing_moves(full: Floats, empty: Floats, d: int) -> Solution:
-    """The solution of an instance that equals its background in every feature."""
-    zeros = np.zeros((1, d, len(full)))
-    return Solution(
-        zeros, zeros + 1e-12 * np.abs(full), full[None] if np.isnan(empty).any() else empty[None]
+def _ask(
+    game: Game, cohort: Cohort, undone: Ints, design: Perturbations, known: int
+) -> tuple[Floats, Cost]:
+    """What the model answers to the new perturbations of a design."""
+    rows = design.background_row
+    return game.evaluate(
+        [cohort.removals[i] for i in undone],
+        cohort.columns[undone],
+        cohort.full_z(design.z[known:]),
+        cohort.places[undone],
+        None if rows is None else rows[known:],
+        cohort.n_parts if rows is None else 0,
     )
 
 
-def _totals(plan: Plan, d: int, m: int) -> Iterator[int]:
+def _empty_rows(game: Game, cohort: Cohort, todo: Task) -> tuple[Floats | None, Cost]:
+    """Where perturbations name their rows, the outputs of the rows themselves."""
+    if not todo.sampler.names_rows:
+        return None, Cost()
+    return game.empty_rows(cohort.removals, cohort.columns, int(cohort.places[0]))
+
+
+def _solution(todo: Task, whole: Evaluations, parts: Evaluations | None) -> Solution:
+    """The solver's answer, with the part of the error that comes from the background."""
+    solution = todo.solver.solve(whole)
+    if parts is None:
+        return solution
+    values = todo.solver.linear().solve(parts).values
+    n_parts = values.shape[2] // solution.values.shape[2]
+    spread = values.reshape(*solution.values.shape, n_parts).std(axis=3, ddof=1)
+    return replace(solution, background_errors=spread / np.sqrt(n_parts))
+
+
+def _n_parts(removal: Removal) -> int:
+    n_rows = removal.rows_per_perturbation
+    return min(_PARTS, n_rows) if n_rows >= _FEWEST_ROWS else 0
+
+
+def _totals(plan: Plan, todo: Task) -> Iterator[int]:
     """How many perturbations there are after each round."""
-    total = m
-    if plan.tol is not None:
-        total = max(plan.sampler.minimum(d), m // _FIRST_ROUND)
+    m, total = todo.n_perturbations, todo.n_perturbations
+    everything = todo.n_features < 30 and m >= 2**todo.n_features - 2
+    if plan.tol is not None and not everything:
+        total = max(todo.sampler.minimum(todo.n_features), m // _FIRST_ROUND)
     while total < m:
         yield total
         total *= 2
@@ -171,33 +183,8 @@ def _precise(solution: Solution, tol: float | None, arithmetic: Floats) -> Any:
     return (solution.standard_errors <= np.maximum(tol * reach, arithmetic)).all(axis=(1, 2))
 
 
-def _instance(
-    solution: Solution, place: int, active: NDArray[np.bool_], evaluations: Evaluations
-) -> Solution:
-    """One instance's part, with 0 for the features that change nothing."""
-    one = slice(place, place + 1)
-    shape = (1, len(active), solution.values.shape[2])
-    values = np.zeros(shape)
-    errors = np.broadcast_to(floor(evaluations)[one], shape).copy()
-    values[:, active], errors[:, active] = solution.values[one], solution.standard_errors[one]
-    return Solution(
-        values,
-        errors,
-        solution.base[one],
-        solution.degrees_of_freedom,
-        None if solution.fidelity is None else solution.fidelity[one],
-        solution.effective_samples,
-        solution.estimator,
-    )
-
-
 def _chunk(masker: FittedMasker, m: int, k: int) -> int:
     return int(np.clip(_OUTPUT_BYTES // (8 * max(m, 1) * k), 1, masker.chunk))
-
-
-def _value_function(problem: Problem) -> str:
-    through = "" if problem.link == "identity" else f"{problem.link} of "
-    return f"{through}{problem.predictor.name}, {problem.masker.value_function}"
 
 
 @contextmanager

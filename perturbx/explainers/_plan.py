@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from perturbx._typing import LinkName, OutputSelection
 from perturbx.errors import BudgetError, InvalidParameterError
 from perturbx.game import link
-from perturbx.maskers._base import FittedMasker, Removal
+from perturbx.maskers._base import FittedMasker, Kind, Removal
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.predictor import Predictor
 from perturbx.samplers import Sampler
@@ -32,13 +33,50 @@ class Problem:
     link: LinkName
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What a recipe may look at when it picks a sampler and a solver.
+
+    Parameters
+    ----------
+    reads : "coalitions" or "noise"
+        What the masker takes.
+    n_features : int
+        The features of the instance that can change its model rows.
+    n_rows : int
+        The background rows that are averaged for one perturbation.
+    budget : int or None
+        The most model rows that the instance may cost.
+    link : "identity" or "logit"
+    """
+
+    reads: Kind
+    n_features: int
+    n_rows: int
+    budget: int | None
+    link: LinkName
+
+    @property
+    def n_fixed(self) -> int:
+        """Rows that are asked whatever is tried: the instance, and the empty state."""
+        return 1 + self.n_rows * (self.reads == "coalitions")
+
+    def affordable(self, rows_each: int) -> int | None:
+        """How many perturbations the budget pays for; None without a budget."""
+        return None if self.budget is None else (self.budget - self.n_fixed) // rows_each
+
+
+Recipe: TypeAlias = Callable[[Setting], tuple[Sampler, Solver]]
+"""Picks the sampler and the solver that estimate the right thing in a setting."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """How it is explained: the recipe and its price."""
 
     method: str
-    sampler: Sampler
-    solver: Solver
+    recipe: Recipe
+    link: LinkName
     budget: int | None
     tol: float | None
     batch_size: int | None
@@ -64,21 +102,25 @@ def check_plan(problem: Problem, plan: Plan) -> None:
     columns, _ = problem.predictor.select(problem.outputs, first)
     link(np.take_along_axis(first, columns, axis=1), problem.link)
     _rehearse(plan, problem.masker)
-    if plan.budget is not None:
-        _check_budget(problem.masker, problem.X, plan)
 
 
-def _check_budget(masker: FittedMasker, X: Any, plan: Plan) -> None:
-    """Instances differ in how many features can change, and so in what they need."""
+def check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> None:
+    """Instances differ in how many features can change, and so in what they need.
+
+    They are all looked at only where the budget is near what the first one needs.
+    """
+    if plan.budget is None or plan.budget > 2 * task(plan, first).n_least:
+        return
     n, step = masker.count(X), masker.chunk
     for start in range(0, n, step):
         for removal in masker.bind(X, start, min(start + step, n)):
-            affordable(plan, removal)
+            task(plan, removal)
 
 
 def _rehearse(plan: Plan, masker: FittedMasker) -> None:
     """Sampler and solver on an additive game."""
-    rng, sampler = np.random.default_rng(0), plan.sampler
+    sampler, solver = plan.recipe(Setting(masker.reads, _REHEARSED, 1, None, plan.link))
+    rng = np.random.default_rng(0)
     design = sampler.draw(_REHEARSED, sampler.minimum(_REHEARSED), rng)
     drawn = "coalitions" if design.is_coalitions else "noise"
     if drawn != masker.reads:
@@ -86,7 +128,7 @@ def _rehearse(plan: Plan, masker: FittedMasker) -> None:
             f"{type(sampler).__name__} draws {drawn}, but the masker reads {masker.reads}: "
             "pair noise with GaussianNoise, and coalitions with any other masker."
         )
-    plan.solver.solve(_additive(design))
+    solver.solve(_additive(design))
 
 
 def _additive(design: Perturbations) -> Evaluations:
@@ -95,21 +137,41 @@ def _additive(design: Perturbations) -> Evaluations:
     return Evaluations(design, outputs, full, np.array([[0.0 if design.is_coalitions else np.nan]]))
 
 
-def affordable(plan: Plan, removal: Removal) -> int:
-    """How many perturbations of one instance the budget pays for."""
-    d, per = int(removal.active.sum()), removal.rows_per_perturbation
-    n_empty = per * (removal.reads == "coalitions")
-    fixed = 1 + n_empty
-    minimum = plan.sampler.minimum(d)
-    if plan.budget is None:
-        return max(minimum, plan.sampler.default(d))
-    n = (plan.budget - fixed) // per
-    if n < minimum:
-        needed = minimum * per + fixed
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is done for one instance: the parts, and how many perturbations are tried."""
+
+    sampler: Sampler
+    solver: Solver
+    n_features: int
+    n_perturbations: int
+    rows_each: int
+    n_least: int
+
+    @property
+    def n_rows(self) -> int:
+        """Model rows of all perturbations."""
+        return self.n_perturbations * self.rows_each
+
+
+def task(plan: Plan, removal: Removal) -> Task:
+    """The parts that the recipe picks for an instance, and what the budget pays for."""
+    d = int(removal.active.sum())
+    setting = Setting(removal.reads, d, removal.rows_per_perturbation, plan.budget, plan.link)
+    sampler, solver = plan.recipe(setting)
+    rows_each = 1 if sampler.names_rows else setting.n_rows
+    minimum = sampler.minimum(d)
+    n_least = minimum * rows_each + setting.n_fixed
+    affordable = setting.affordable(rows_each)
+    if affordable is None:
+        affordable = max(minimum, sampler.default(d))
+    if affordable < minimum:
+        n_empty = setting.n_fixed - 1
         also = " + 1 for the instance" + f" + {n_empty} for the empty state" * bool(n_empty)
-        cure = " or remove with fewer background rows" if per > 1 else ""
+        cure = " or remove with fewer background rows" if setting.n_rows > 1 else ""
         raise BudgetError(
-            f"budget={plan.budget} is too small: {plan.method} needs at least {needed} model rows "
-            f"for {d} features ({minimum} perturbations of {per} rows{also}). Raise budget{cure}."
+            f"budget={plan.budget} is too small: {plan.method} needs at least {n_least} model rows "
+            f"for {d} features ({minimum} perturbations of {rows_each} rows{also}). "
+            f"Raise budget{cure}."
         )
-    return int(n)
+    return Task(sampler, solver, d, int(affordable), rows_each, n_least)

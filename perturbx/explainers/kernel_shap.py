@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perturbx.explainers._base import BaseExplainer
-from perturbx.maskers import Kind
+from perturbx.explainers._plan import Setting
 from perturbx.samplers import Sampler, ShapleyCoalitions
 from perturbx.solvers import KernelShapRegression, Solver
 
@@ -33,5 +33,5 @@ class KernelShap(BaseExplainer):
     True
     """
 
-    def recipe(self, reads: Kind) -> tuple[Sampler, Solver]:
+    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
         return ShapleyCoalitions(), KernelShapRegression()

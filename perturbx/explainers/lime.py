@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from perturbx.explainers._base import BaseExplainer
-from perturbx.maskers import GaussianNoise, Kind, Masker
+from perturbx.explainers._plan import Setting
+from perturbx.maskers import GaussianNoise, Masker
 from perturbx.samplers import BernoulliMasks, Sampler
 from perturbx.samplers import GaussianNoise as GaussianDraws
 from perturbx.solvers import Solver, WeightedRidge
@@ -43,6 +44,6 @@ class Lime(BaseExplainer):
 
     table_masker: ClassVar[type[Masker]] = GaussianNoise
 
-    def recipe(self, reads: Kind) -> tuple[Sampler, Solver]:
-        sampler = GaussianDraws() if reads == "noise" else BernoulliMasks()
+    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
+        sampler = GaussianDraws() if setting.reads == "noise" else BernoulliMasks()
         return sampler, WeightedRidge(kernel_width=self.kernel_width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perturbx.explainers._base import BaseExplainer
-from perturbx.maskers import Kind
+from perturbx.explainers._plan import Setting
 from perturbx.samplers import Permutations, Sampler
 from perturbx.solvers import MarginalContributions, Solver
 
@@ -31,5 +31,5 @@ class PermutationShap(BaseExplainer):
     np.float64(0.0)
     """
 
-    def recipe(self, reads: Kind) -> tuple[Sampler, Solver]:
+    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
         return Permutations(), MarginalContributions()

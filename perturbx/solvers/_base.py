@@ -58,6 +58,14 @@ class Solver(ABC):
     additive: bool = False
     """True if base + sum of the scores promises to be the full output."""
 
+    def linear(self) -> Solver:
+        """A solver of the same designs whose scores are linear in the outputs.
+
+        The explainer gives it the outputs of parts of the background, to find how far the scores
+        would move with another background.
+        """
+        return self
+
     @abstractmethod
     def solve(self, evaluations: Evaluations) -> Solution:
         """Scores with standard errors, for all instances and outputs at once."""

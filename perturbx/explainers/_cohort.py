@@ -1,0 +1,111 @@
+"""Instances that share a design, between the masker's features and the solver's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
+from perturbx.maskers._base import Removal
+from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.solvers import Solution
+from perturbx.solvers._base import floor
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """n instances whose active features are the same.
+
+    Parameters
+    ----------
+    removals : list of n Removal
+    active : (d,) bool array
+        The features that can change the model's rows; only these are sampled and solved.
+    columns : (n, k) int array
+        The model outputs that are explained.
+    places : (n,) int array
+        The instances' positions in the user's X.
+    full : (n, k) array
+        The outputs of the instances themselves.
+    empty : (n, k * (1 + n_parts)) array
+        The outputs with nothing present, over the background and over each part of it.
+    """
+
+    removals: list[Removal]
+    active: NDArray[np.bool_]
+    columns: Ints
+    places: Ints
+    full: Floats
+    empty: Floats
+
+    @property
+    def n_parts(self) -> int:
+        """How many parts of the background are kept apart."""
+        return int(self.empty.shape[1] // self.full.shape[1] - 1)
+
+    def full_z(self, z: Coalitions | Noise) -> Coalitions | Noise:
+        """Perturbations of the active features as perturbations of all; the rest stay."""
+        stays = np.ones if z.dtype == np.bool_ else np.zeros
+        out: Any = stays((len(z), len(self.active)), dtype=z.dtype)
+        out[:, self.active] = z
+        return np.asarray(out)
+
+    def evaluations(
+        self, design: Perturbations, outputs: Outputs, members: Ints, rows: Floats | None
+    ) -> Evaluations:
+        """What a solver reads of some members."""
+        z = self.removals[0].interpretable(self.full_z(design.z))[:, self.active]
+        k = self.full.shape[1]
+        return Evaluations(
+            replace(design, z=z),
+            outputs[:, :, :k],
+            self.full[members],
+            self.empty[members, :k],
+            None if rows is None else rows[:, members],
+        )
+
+    def parts(self, whole: Evaluations, outputs: Outputs, members: Ints) -> Evaluations | None:
+        """The same for each part of the background, as so many more outputs."""
+        k = self.full.shape[1]
+        if outputs.shape[2] == k:
+            return None
+        return replace(
+            whole,
+            outputs=outputs[:, :, k:],
+            full=np.repeat(whole.full, self.n_parts, axis=1),
+            empty=self.empty[members, k:],
+        )
+
+    def unmoved(self, place: int) -> Solution:
+        """The solution of a member that equals its background in every feature."""
+        k = self.full.shape[1]
+        full, empty = self.full[place : place + 1], self.empty[place : place + 1, :k]
+        zeros = np.zeros((1, len(self.active), k))
+        base = full if np.isnan(empty).any() else empty
+        return Solution(zeros, zeros + 1e-12 * np.abs(full)[:, None], base)
+
+
+def with_all_features(
+    solution: Solution, place: int, active: NDArray[np.bool_], evaluations: Evaluations
+) -> Solution:
+    """One instance's part of a solution, with 0 for the features that change nothing."""
+    one = slice(place, place + 1)
+    shape = (1, len(active), solution.values.shape[2])
+    values, errors = np.zeros(shape), np.empty(shape)
+    errors[...] = floor(evaluations)[one]
+    values[:, active], errors[:, active] = solution.values[one], solution.standard_errors[one]
+    background = None
+    if solution.background_errors is not None:
+        background = np.zeros(shape)
+        background[:, active] = solution.background_errors[one]
+    return replace(
+        solution,
+        values=values,
+        standard_errors=errors,
+        base=solution.base[one],
+        fidelity=None if solution.fidelity is None else solution.fidelity[one],
+        background_errors=background,
+    )
