@@ -1,0 +1,141 @@
+"""Every exported part keeps its contract; a new one is found by its export."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from perturbx import explainers, maskers, samplers, solvers
+from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.solvers import Solution
+from perturbx.testing import check_explainer, check_masker, check_sampler, check_solver
+
+READS = {
+    "Deltas": samplers.OneAtATime(),
+    "KernelShapRegression": samplers.ShapleyCoalitions(),
+    "MarginalContributions": samplers.Permutations(),
+    "WeightedRidge": samplers.BernoulliMasks(),
+}
+"""A sampler that a solver reads; by default its coalitions in pairs."""
+
+NEEDED: dict[str, Any] = {"n_rows": 3}
+"""Values for what a constructor cannot do without."""
+
+
+def _exported(room: ModuleType, base: type) -> list[type]:
+    found = (value for _, value in sorted(vars(room).items()) if inspect.isclass(value))
+    return [kind for kind in found if issubclass(kind, base) and not inspect.isabstract(kind)]
+
+
+def _made(kind: type) -> Any:
+    parameters = inspect.signature(kind).parameters.values()
+    needed = [p.name for p in parameters if p.default is inspect.Parameter.empty]
+    return kind(**{name: NEEDED[name] for name in needed})
+
+
+def _reads(kind: type) -> Any:
+    if kind.__name__ in READS:
+        return READS[kind.__name__]
+    by_name = {k.__name__: k for k in _exported(samplers, samplers.Sampler)}
+    wanted = "RowPermutations" if kind.__name__.startswith("Row") else "ShapleyCoalitions"
+    return _made(by_name[wanted])
+
+
+SAMPLERS = _exported(samplers, samplers.Sampler)
+SOLVERS = _exported(solvers, solvers.Solver)
+MASKERS = _exported(maskers, maskers.Masker)
+EXPLAINERS = [
+    kind
+    for kind in _exported(explainers, explainers.BaseExplainer)
+    if kind is not explainers.BaseExplainer
+]
+
+
+def _images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (3, 12, 14, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("kind", SAMPLERS, ids=lambda k: k.__name__)
+def test_samplers(kind: type) -> None:
+    """Numbers, order, repetition, continuation."""
+    check_sampler(_made(kind))
+
+
+@pytest.mark.parametrize("kind", SOLVERS, ids=lambda k: k.__name__)
+def test_solvers(kind: type) -> None:
+    """Pure, of the right shape, additive where promised, refusing by name."""
+    check_solver(_made(kind), _reads(kind))
+
+
+@pytest.mark.parametrize("kind", MASKERS, ids=lambda k: k.__name__)
+def test_maskers(kind: type, table: np.ndarray) -> None:
+    """The instance where all is present; batches of one's own; nothing of the user's touched."""
+    is_image = "channel_axis" in inspect.signature(kind).parameters
+    check_masker(kind(), _images() if is_image else table[:6])
+
+
+@pytest.mark.parametrize("kind", [maskers.Background, maskers.Baseline, maskers.GaussianNoise])
+def test_maskers_of_frames(kind: type, mixed_frame: Any) -> None:
+    """The same on a frame of plain numbers, texts and categories."""
+    check_masker(kind(), mixed_frame[["tiny", "half", "kind", "name", "flag"]])
+
+
+@pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda k: k.__name__)
+def test_explainers_of_rows(kind: type, table: np.ndarray, bumpy_model: Any) -> None:
+    """Parameters, clones, pickles, seeds."""
+    explainer = kind(bumpy_model, random_state=0, budget=3000)
+    check_explainer(explainer, table)
+    values = explainer.explain(table[:2]).values
+    copied = pickle.loads(pickle.dumps(explainer))
+    assert np.array_equal(copied.explain(table[:2]).values, values)
+
+
+@pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda k: k.__name__)
+def test_explainers_of_images(kind: type) -> None:
+    """The same on a batch of small pictures."""
+
+    def brightness(batch: np.ndarray) -> np.ndarray:
+        return batch.mean(axis=(1, 2, 3)) / 255
+
+    masker = maskers.Superpixels(method="grid", n_segments=6, fill=0)
+    check_explainer(kind(brightness, masker=masker, random_state=0), _images())
+
+
+def test_every_kind_of_part_was_found() -> None:
+    """The rooms export something, so that something was checked."""
+    assert len(SAMPLERS) >= 5
+    assert len(SOLVERS) >= 4
+    assert len(MASKERS) >= 5
+    assert len(EXPLAINERS) >= 5
+
+
+def test_broken_parts_are_found_out() -> None:
+    """Each check fails, with the sentence, for a part that breaks it."""
+
+    with pytest.raises(AssertionError, match="never more perturbations than asked for"):
+        check_sampler(Greedy())
+    with pytest.raises(AssertionError, match="add up to the full output"):
+        check_solver(Forgetful(), samplers.OneAtATime())
+
+
+@dataclass(frozen=True)
+class Greedy(samplers.BernoulliMasks):
+    """Draws one too many."""
+
+    def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> Perturbations:
+        return super().draw(n_features, n + 1, rng, drawn)
+
+
+@dataclass(frozen=True)
+class Forgetful(solvers.Deltas):
+    """Promises what it does not keep."""
+
+    additive = True
+
+    def solve(self, evaluations: Evaluations) -> Solution:
+        return super().solve(evaluations)
