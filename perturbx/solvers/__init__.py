@@ -6,3 +6,4 @@ from perturbx.solvers.deltas import Deltas as Deltas
 from perturbx.solvers.kernel_shap import KernelShapRegression as KernelShapRegression
 from perturbx.solvers.marginal import MarginalContributions as MarginalContributions
 from perturbx.solvers.ridge import WeightedRidge as WeightedRidge
+from perturbx.solvers.row_contributions import RowContributions as RowContributions

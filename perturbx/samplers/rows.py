@@ -1,0 +1,169 @@
+"""Designs that spend one background row on each perturbation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from perturbx._typing import Coalitions, Ints
+from perturbx._validation import check_integer
+from perturbx.perturbations import Perturbations
+from perturbx.samplers._base import Sampler
+from perturbx.samplers.permutations import _chains
+from perturbx.samplers.shapley import ShapleyCoalitions, _n_pairs, _smaller, _weights
+
+_DEFAULT_UNITS = 4
+"""How many chains a background row gets when the user sets no budget."""
+
+
+@dataclass(frozen=True)
+class RowPermutations(Sampler):
+    """Antithetic chains, each along one background row.
+
+    Features join one by one in a random order, then in its reverse, as `Permutations` has them
+    (Mitchell, Cooper, Frank & Holmes, JMLR 23:43, 2022), and all that are absent come from the
+    same background row b. So what a chain adds up to, f(x) - f(b), is known, and differences
+    between rows cancel; coalitions that each have a row of their own lack that.
+
+    A ``unit`` is one order: 2 * (d - 1) perturbations with one ``background_row``. Rows are dealt
+    in random order, all of them before any is dealt again. Nothing is enumerated: a larger ``n``
+    gives more chains. Two features have but one order and its reverse, so no row gets them twice;
+    one feature has no coalition at all, and its design is empty and complete.
+
+    Parameters
+    ----------
+    n_rows : int
+        How many background rows there are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.samplers.rows import RowPermutations
+    >>> design = RowPermutations(n_rows=3).draw(4, 24, np.random.default_rng(0))
+    >>> design.z.sum(axis=1)[:6], np.unique(design.background_row, return_counts=True)[1]
+    (array([1, 2, 3, 1, 2, 3]), array([ 6,  6, 12]))
+    """
+
+    n_rows: int
+
+    names_rows: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_integer("n_rows", self.n_rows, minimum=1)
+
+    def minimum(self, n_features: int) -> int:
+        return 2 * (n_features - 1)
+
+    def default(self, n_features: int) -> int:
+        """Each row four times, and at least 2 * d + 2048 perturbations, in whole units."""
+        unit = 2 * (n_features - 1)
+        if n_features <= 2:
+            return unit * self.n_rows
+        n_units = max(_DEFAULT_UNITS * self.n_rows, -(-(2 * n_features + 2048) // unit))
+        return unit * n_units
+
+    def draw(
+        self,
+        n_features: int,
+        n: int,
+        rng: np.random.Generator,
+        drawn: Perturbations | None = None,
+    ) -> Perturbations:
+        d, unit = n_features, max(2 * (n_features - 1), 1)
+        known = 0 if drawn is None else len(drawn) // unit
+        n_units = max(n // unit if d > 1 else 0, known)
+        if d == 2:
+            n_units = max(min(n_units, self.n_rows), known)
+        rows = _dealt(self.n_rows, _rows(drawn, unit), n_units, rng)
+        z = _chains(d, n_units - known, rng) if d > 1 else np.zeros((0, d), dtype=bool)
+        z = z if drawn is None else np.concatenate([drawn.coalitions, z])
+        unit_of = np.repeat(np.arange(n_units), unit)
+        return Perturbations(z, np.ones(len(z)), unit_of, d == 1, np.repeat(rows, unit))
+
+
+@dataclass(frozen=True)
+class RowCoalitions(Sampler):
+    """Pairs {S, complement of S} as `ShapleyCoalitions` draws them, each on one background row.
+
+    Both members of a pair have the same ``background_row``. Rows are dealt in random order, all of
+    them before any is dealt again. When ``n`` asks for more pairs than there are, the set of all
+    pairs is drawn again, for other rows, up to ``n_rows`` times.
+
+    Parameters
+    ----------
+    n_rows : int
+        How many background rows there are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.samplers.rows import RowCoalitions
+    >>> design = RowCoalitions(n_rows=3).draw(6, 12, np.random.default_rng(0))
+    >>> bool((design.z[0::2] == ~design.z[1::2]).all())
+    True
+    >>> bool((design.background_row[0::2] == design.background_row[1::2]).all())
+    True
+    """
+
+    n_rows: int
+
+    names_rows: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_integer("n_rows", self.n_rows, minimum=1)
+
+    def minimum(self, n_features: int) -> int:
+        return ShapleyCoalitions().minimum(n_features)
+
+    def default(self, n_features: int) -> int:
+        return 2 * min(n_features + 1024, self.n_rows * _n_pairs(n_features))
+
+    def draw(
+        self,
+        n_features: int,
+        n: int,
+        rng: np.random.Generator,
+        drawn: Perturbations | None = None,
+    ) -> Perturbations:
+        known = 0 if drawn is None else len(drawn)
+        n = max(min(n // 2, self.n_rows * _n_pairs(n_features)) * 2, known)
+        z = _pairs(n_features, n, rng, drawn)
+        rows = _dealt(self.n_rows, _rows(drawn, 2), n // 2, rng)
+        weights = np.repeat(_weights(_smaller(z[0::2])), 2)
+        unit = np.repeat(np.arange(n // 2), 2)
+        return Perturbations(z, weights, unit, n_features == 1, np.repeat(rows, 2))
+
+
+def _pairs(d: int, n: int, rng: np.random.Generator, drawn: Perturbations | None) -> Coalitions:
+    """(n, d): what was drawn first; a set of all pairs is completed before the next begins."""
+    every = 2 * _n_pairs(d)
+    before = np.zeros((0, d), dtype=bool) if drawn is None else drawn.coalitions
+    if not every:
+        return before
+    whole = len(before) // every * every
+    parts, begun = [before[:whole]], before[whole:]
+    while whole < n:
+        size = min(every, n - whole)
+        plain = Perturbations(begun, np.ones(len(begun)), np.arange(len(begun)) // 2)
+        parts.append(ShapleyCoalitions().draw(d, size, rng, plain).coalitions)
+        whole, begun = whole + size, begun[:0]
+    return np.concatenate(parts)
+
+
+def _rows(drawn: Perturbations | None, unit: int) -> Ints:
+    """The background row of each unit drawn so far."""
+    if drawn is None or drawn.background_row is None:
+        return np.zeros(0, dtype=np.intp)
+    return np.asarray(drawn.background_row[::unit])
+
+
+def _dealt(n_rows: int, before: Ints, n: int, rng: np.random.Generator) -> Ints:
+    """`n` rows, those of `before` first; no row is ever two ahead of another."""
+    times = np.bincount(before, minlength=n_rows)
+    behind = np.flatnonzero(times < times.max())
+    hands = [before, rng.permutation(behind)]
+    while sum(map(len, hands)) < n:
+        hands.append(rng.permutation(n_rows))
+    return np.concatenate(hands)[:n].astype(np.intp)

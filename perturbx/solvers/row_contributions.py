@@ -1,0 +1,206 @@
+"""Shapley values from chains that each run along one background row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perturbx._typing import Floats, Ints
+from perturbx.errors import RejectPerturbations
+from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.solvers._row_errors import Spread
+from perturbx.solvers.marginal import _places
+
+_PRIOR_CHAINS = 2.0
+"""How many chains the first guess of the slopes on a row's total is worth."""
+
+
+@dataclass(frozen=True)
+class RowContributions(Solver):
+    """What a feature adds when it joins, from chains along single background rows.
+
+    A chain along row b, read forwards and backwards (Castro, Gomez & Tejada, 2009; Mitchell,
+    Cooper, Frank & Holmes, JMLR 23:43, 2022), adds up to f(x) - f(b), and f(b) is known for every
+    row. Once each row has a chain, the scores are the mean over rows of each row's mean: unbiased,
+    and adding up to f(x) - mean f(b) by themselves. Before that, the contributions are regressed
+    on f(x) - f(b), and read off at its mean over all rows: a control variate (Lavenberg & Welch,
+    Management Science 27, 1981), whose slopes add up to 1, so the scores still add up. With few
+    chains the slopes shrink towards each feature's share of the variance. A feature that changed
+    nothing in any chain scores 0 to the last bit.
+
+    Standard errors come from chains that share a row and from the two readings of each chain,
+    and are moderated as in `MarginalContributions`; one chain gives NaN. They speak of the mean
+    over these background rows. ``background_errors`` speak of the rows being a sample: the spread
+    between rows, less what is permutation noise, over the root of their number.
+
+    Raises
+    ------
+    RejectPerturbations
+        If the perturbations are not such chains, or name no background rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.samplers.rows import RowPermutations
+    >>> from perturbx.solvers.row_contributions import RowContributions
+    >>> background = np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 1.0]])
+    >>> design = RowPermutations(n_rows=2).draw(3, 8, np.random.default_rng(0))
+    >>> rows = np.where(design.z, 1.0, background[design.background_row])
+    >>> answers = Evaluations(
+    ...     design,
+    ...     outputs=(rows @ [3.0, 2.0, 1.0]).reshape(8, 1, 1),
+    ...     full=np.array([[6.0]]),
+    ...     empty=np.array([[3.5]]),
+    ...     empty_rows=np.array([0.0, 7.0]).reshape(2, 1, 1),
+    ... )
+    >>> RowContributions().solve(answers).values.ravel()
+    array([0. , 2. , 0.5])
+    """
+
+    additive = True
+
+    def solve(self, evaluations: Evaluations) -> Solution:
+        if evaluations.perturbations.n_features == 1:
+            return _alone(evaluations)
+        chains = Chains.read(evaluations)
+        values, spread = chains.estimate()
+        d = evaluations.perturbations.n_features
+        shape = (d, *evaluations.full.shape)
+        errors = np.moveaxis(spread.errors().reshape(shape), 0, 1)
+        return Solution(
+            values=np.moveaxis(values.reshape(shape), 0, 1),
+            standard_errors=np.maximum(errors, floor(evaluations)),
+            base=evaluations.empty,
+            degrees_of_freedom=spread.degrees_of_freedom,
+            estimator=f"{len(chains.row):,} permutations, one background row each",
+            background_errors=np.moveaxis(spread.background_errors().reshape(shape), 0, 1),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Chains:
+    """c chains of d features and t targets along B background rows.
+
+    Parameters
+    ----------
+    row : (c,) array
+        The background row of each chain.
+    forwards, backwards : (c, d, t) arrays
+        What each feature adds, in the two readings of each chain.
+    totals : (B, t) array
+        What the chains along each row add up to.
+    """
+
+    row: Ints
+    forwards: Floats
+    backwards: Floats
+    totals: Floats
+
+    @classmethod
+    def read(cls, evaluations: Evaluations) -> Chains:
+        row, place = _check(evaluations)
+        n_chains, d = place.shape
+        empty_rows = evaluations.empty_rows
+        assert empty_rows is not None  # _check has seen to that
+        targets = evaluations.full.size
+        along = np.empty((n_chains, 2, d + 1, targets))
+        along[:, :, 0] = empty_rows.reshape(-1, targets)[row][:, None]
+        along[:, :, 1:-1] = evaluations.outputs.reshape(n_chains, 2, d - 1, targets)
+        along[:, :, -1] = evaluations.full.ravel()
+        steps = np.diff(along, axis=2)
+        return cls(
+            row,
+            np.take_along_axis(steps[:, 0], place[:, :, None], axis=1),
+            np.take_along_axis(steps[:, 1], d - 1 - place[:, :, None], axis=1),
+            evaluations.full.ravel() - empty_rows.reshape(-1, targets),
+        )
+
+    def estimate(self) -> tuple[Floats, Spread]:
+        """Scores (d, t), which add up to the mean total, and what their errors are made of."""
+        contributions = (self.forwards + self.backwards) / 2
+        times = np.bincount(self.row, minlength=len(self.totals))
+        noise = ((self.forwards - self.backwards) ** 2).mean(axis=0) / 4
+        if times.min() > 0:
+            values = np.einsum("c,cdt->dt", 1 / times[self.row], contributions) / len(times)
+            about = contributions - contributions.mean(axis=0)
+            spread = Spread.of_all_rows(contributions, about, noise, self.row, times)
+        else:
+            values, spread = self._regressed(contributions, noise)
+        share = _shares(contributions)
+        return values + share * (self.totals.mean(axis=0) - values.sum(axis=0)), spread
+
+    def _regressed(self, contributions: Floats, noise: Floats) -> tuple[Floats, Spread]:
+        """Some rows have no chain: the regression on the totals, read off at their mean."""
+        n_chains = len(self.row)
+        about = contributions - contributions.mean(axis=0)
+        totals = self.totals[self.row]
+        gap = self.totals.mean(axis=0) - totals.mean(axis=0)
+        totals = totals - totals.mean(axis=0)
+        prior = _PRIOR_CHAINS * self.totals.var(axis=0)
+        squares = (totals**2).sum(axis=0) + prior
+        safe = np.where(squares > 0, squares, 1.0)
+        slopes = (np.einsum("ct,cdt->dt", totals, about) + prior * _shares(contributions)) / safe
+        values = contributions.mean(axis=0) + slopes * gap
+        residual = about - totals[:, None] * slopes
+        spent = 1 + (totals**2).sum(axis=0) / safe
+        scale = 1 / n_chains + gap**2 / safe
+        spread = Spread.of_some_rows(about, residual, noise, spent, scale, len(self.totals))
+        return values, spread
+
+
+def _check(evaluations: Evaluations) -> tuple[Ints, Ints]:
+    """(c,) and (c, d): the row of each chain and when each feature joins; or a refusal."""
+    design = evaluations.perturbations
+    d = design.n_features
+    unit = 2 * (d - 1)
+    if design.background_row is not None and evaluations.empty_rows is not None:
+        try:
+            place = _places(design)
+        except RejectPerturbations:
+            place = np.zeros((0, d), dtype=np.intp)
+        row = design.background_row.reshape(-1, unit) if len(place) else place
+        if len(place) and (row == row[:, :1]).all():
+            return row[:, 0], place
+    raise RejectPerturbations(_refusal(design))
+
+
+def _alone(evaluations: Evaluations) -> Solution:
+    """One feature gets all there is."""
+    values = (evaluations.full - evaluations.empty)[:, None, :]
+    rows = evaluations.empty_rows
+    spread = np.full_like(values, np.nan)
+    if rows is not None and len(rows) > 1:
+        spread = (rows.std(axis=0, ddof=1) / np.sqrt(len(rows)))[:, None, :]
+    return Solution(
+        values=values,
+        standard_errors=np.broadcast_to(floor(evaluations), values.shape).copy(),
+        base=evaluations.empty,
+        estimator="exact, one feature",
+        background_errors=spread,
+    )
+
+
+def _refusal(design: Perturbations) -> str:
+    d = design.n_features
+    return (
+        f"RowContributions reads chains of {2 * (d - 1)} coalitions, in which {d} features join "
+        "one by one, forwards and backwards, along one named background row: got "
+        f"{len(design)} perturbations that are not such chains. "
+        "Draw them with the sampler RowPermutations(n_rows)."
+    )
+
+
+def _shares(contributions: Floats) -> Floats:
+    """(d, t): each feature's share of the squares about the mean; 0 for what never moved.
+
+    One chain has no spread, so its squares count; if nothing moved, all shares are equal.
+    """
+    about = contributions - contributions.mean(axis=0) * (len(contributions) > 1)
+    squares = (about**2).sum(axis=0)
+    nothing = squares.sum(axis=0) == 0
+    squares = np.where(nothing, (contributions**2).sum(axis=0), squares)
+    squares = np.where(squares.sum(axis=0) == 0, 1.0, squares)
+    return np.asarray(squares / squares.sum(axis=0))
