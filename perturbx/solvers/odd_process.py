@@ -87,17 +87,19 @@ class OddProcess(Solver):
         n, d = pairs[0].shape
         if d < 3 or n < _FEWEST_PAIRS or n > self.most_pairs:
             return KernelShapRegression().solve(evaluations)
+        plain = KernelShapRegression().solve(evaluations)
+        starts = _as_posteriors(plain, scales)
         folds = _Folds.of(n, self.n_folds, self.most_judged)
         cache: dict[tuple[Recipe, int], Decomposition] = {}
         found = [
-            self._solve_target(target, folds, cache) if scale > 0 else _nothing(d)
-            for target, scale in zip(pairs, scales, strict=True)
+            start if _is_additive(target, start) else self._solve_target(target, folds, cache)
+            for target, start in zip(pairs, starts, strict=True)
         ]
         shape = (*evaluations.full.shape, d)
         values = np.stack([s * f.values for f, s in zip(found, scales, strict=True)])
         errors = np.stack([s * f.standard_errors for f, s in zip(found, scales, strict=True)])
         gain = (evaluations.full - evaluations.empty).reshape(-1, 1)
-        values += (gain - values.sum(axis=1, keepdims=True)) / d * (scales[:, None] > 0)
+        values += (gain - values.sum(axis=1, keepdims=True)) / d
         return Solution(
             values=np.swapaxes(values.reshape(shape), 1, 2),
             standard_errors=np.maximum(
@@ -113,12 +115,13 @@ class OddProcess(Solver):
         n, d = pairs.shape
         learned = self._learn(pairs, [*folds.training, folds.order])
         judge = Judge(pairs, learned[:-1], folds.rows, folds.judged, cache)
-        best = judge.best(plain_recipes(d, tied=False))
-        best = min(best, judge.best(tree_recipes(best[1])), key=lambda entry: entry[0])
-        if n < 2.5 * d + 4:
-            tied = judge.best(plain_recipes(d, tied=True))
-            tied = min(tied, judge.best(tree_recipes(tied[1])), key=lambda entry: entry[0])
-            best = min(best, tied, key=lambda entry: entry[0])
+        found = []
+        # Free slopes need pairs to spare, or nothing can be left out; with plenty of pairs a
+        # prior on them only costs time.
+        for tied in [n < d + 3] if not d + 3 <= n < 2.5 * d + 4 else [False, True]:
+            base = judge.best(plain_recipes(d, tied=tied))
+            found += [base, judge.best(tree_recipes(base[1]))]
+        best = min(found, key=lambda entry: entry[0])
         _, recipe, signal = best
         return posterior(pairs, recipe.covariance(learned[-1]), signal, recipe.free(d))
 
@@ -179,5 +182,17 @@ def _slopes(pairs: Pairs) -> Floats:
     return np.asarray(slopes - along * (slopes.sum() - pairs.half_gain) / along.sum())
 
 
-def _nothing(d: int) -> Posterior:
-    return Posterior(np.zeros(d), np.zeros(d))
+def _as_posteriors(plain: Solution, scales: Floats) -> list[Posterior]:
+    """The plain regression's answer to each target, in units of the target's scale."""
+    d = plain.values.shape[1]
+    safe = np.where(scales > 0, scales, 1.0)[:, None]
+    values = np.swapaxes(plain.values, 1, 2).reshape(-1, d) / safe
+    errors = np.swapaxes(plain.standard_errors, 1, 2).reshape(-1, d) / safe
+    return [Posterior(v, e) for v, e in zip(values, errors, strict=True)]
+
+
+def _is_additive(pairs: Pairs, plain: Posterior) -> bool:
+    """True if the plain regression leaves nothing to explain, though it could have."""
+    n, d = pairs.shape
+    residual = pairs.odd - pairs.signs @ (plain.values / 2)
+    return n >= d and bool(np.abs(residual).max() <= 1e-10)

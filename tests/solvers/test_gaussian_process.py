@@ -1,0 +1,108 @@
+"""The Gaussian process behind OddProcess: fit, leave-one-out and interaction rates."""
+
+from __future__ import annotations
+
+from math import comb
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from perturbx.solvers._covariance import Covariance
+from perturbx.solvers._gaussian_process import Free, posterior
+from perturbx.solvers._interaction_rates import _Likelihood, learn_rates
+from perturbx.solvers._leave_one_out import SIGNALS, Decomposition
+from perturbx.solvers._odd_kernel import OddKernel
+from perturbx.solvers._pairs import Pairs
+from perturbx.solvers._parity import ParityTerms
+
+
+def make_pairs(n: int, d: int, seed: int = 0) -> Pairs:
+    """A line plus two interactions, one odd and one even, and noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.choice([-1.0, 1.0], (n, d))
+    odd = x @ rng.normal(size=d) + x[:, 0] * x[:, 1] * x[:, 2] + 0.1 * rng.normal(size=n)
+    even = x[:, 0] * x[:, 1] + 0.1 * rng.normal(size=n)
+    return Pairs(x, rng.uniform(0.5, 1.5, n), odd, even, 2.0, 1.0)
+
+
+def blend(d: int, linear: float = 0.0) -> Covariance:
+    members = np.zeros((2, d), np.float32)
+    members[0, :3] = members[1, 1:4] = 1
+    terms = ParityTerms(members, np.array([1.0, -0.5]))
+    return Covariance(OddKernel(np.full(d, 0.3)), terms, 0.4, 0.5, linear)
+
+
+@pytest.mark.parametrize("free", [Free.linear(5), Free.sum_only(5)])
+@pytest.mark.parametrize("linear", [0.0, 0.7])
+def test_values_are_the_shapley_values_of_the_posterior_mean(free: Free, linear: float) -> None:
+    """The posterior mean, written out as a universal kriging predictor, has these values."""
+    pairs, signal = make_pairs(20, 5), 3.0
+    covariance = blend(5, linear)
+    x, y, noise = pairs.with_end()
+    cube = np.where(np.arange(32)[:, None] >> np.arange(5) & 1, 1.0, -1.0)
+    whole = covariance.matrix(np.vstack([x, cube]))
+    a = signal * whole[:21, :21] + np.diag(noise)
+    basis = x @ free.directions
+    slope = np.linalg.lstsq(
+        basis.T @ np.linalg.solve(a, basis), basis.T @ np.linalg.solve(a, y), rcond=None
+    )[0]
+    rest = np.linalg.solve(a, y - basis @ slope)
+    mean = cube @ free.directions @ slope + signal * whole[21:, :21] @ rest
+    sizes = (cube > 0).sum(axis=1)
+    weight = np.array([1 / (5 * comb(4, s)) for s in range(5)])
+    expected = [
+        sum(weight[sizes[k]] * (mean[k + 2**i] - mean[k]) for k in range(32) if not k >> i & 1)
+        for i in range(5)
+    ]
+    assert_allclose(posterior(pairs, covariance, signal, free).values, expected, atol=1e-5)
+
+
+def test_blended_parts_have_variance_one() -> None:
+    """Whatever the shares, the prior variance at a point is 1."""
+    x = np.random.default_rng(0).choice([-1.0, 1.0], (4, 6))
+    for linear in (0.0, 0.5):
+        assert_allclose(np.diag(blend(6, linear).matrix(x)), 1.0)
+
+
+def test_leave_one_out_is_leaving_one_out() -> None:
+    """The closed form = fitting again without each judged pair and predicting it."""
+    pairs, covariance = make_pairs(18, 4), blend(4)
+    x, y, noise = pairs.with_end(1e4)
+    matrix = covariance.matrix(x)
+    judged = np.arange(19) < 9
+    scores = Decomposition.of(matrix, x, noise).scores(y, judged)
+    for signal, score in zip(SIGNALS[:5], scores, strict=False):
+        squares = []
+        for i in np.flatnonzero(judged):
+            keep = np.arange(19) != i
+            a = signal * matrix[np.ix_(keep, keep)] + np.diag(noise[keep])
+            h, target = x[keep], y[keep]
+            slope = np.linalg.solve(h.T @ np.linalg.solve(a, h), h.T @ np.linalg.solve(a, target))
+            rest = np.linalg.solve(a, target - h @ slope)
+            error = y[i] - x[i] @ slope - signal * matrix[i, keep] @ rest
+            squares.append(error**2 / noise[i])
+        expected = sum(squares) / (1 / noise[judged]).sum()
+        assert_allclose(score, expected, rtol=1e-5)
+
+
+def test_pairs_that_cannot_be_left_out_are_not_judged() -> None:
+    """Pairs that the free part alone pins down leave no residual: the score is infinite."""
+    x, y, noise = np.eye(6), np.arange(6.0), np.ones(6)
+    scores = Decomposition.of(np.zeros((6, 6)), x, noise).scores(y, np.arange(6) < 5)
+    assert np.isinf(scores).all()
+
+
+def test_gradient_of_the_likelihood() -> None:
+    """The analytic slope in each rate and signal = central differences."""
+    likelihood = _Likelihood.of(make_pairs(40, 6))
+    at = np.append(np.random.default_rng(1).uniform(-3, -1, 6), [1.0, 2.0])
+    _, gradient = likelihood(at)
+    step = 1e-5 * np.eye(8)
+    expected = [(likelihood(at + e)[0] - likelihood(at - e)[0]) / 2e-5 for e in step]
+    assert_allclose(gradient, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_rates_find_the_features_that_interact() -> None:
+    """Of ten features the three in the product get larger rates than all others."""
+    rates = learn_rates(make_pairs(80, 10))
+    assert rates[:2].min() > 2 * rates[3:].max()
