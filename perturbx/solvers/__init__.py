@@ -2,7 +2,10 @@
 
 from perturbx.solvers._base import Solution as Solution
 from perturbx.solvers._base import Solver as Solver
+from perturbx.solvers.banzhaf import BanzhafRegression as BanzhafRegression
 from perturbx.solvers.deltas import Deltas as Deltas
+from perturbx.solvers.interactions import Interactions as Interactions
+from perturbx.solvers.interactions import PairwiseInteractions as PairwiseInteractions
 from perturbx.solvers.kernel_shap import KernelShapRegression as KernelShapRegression
 from perturbx.solvers.marginal import MarginalContributions as MarginalContributions
 from perturbx.solvers.ridge import WeightedRidge as WeightedRidge

@@ -1,0 +1,109 @@
+"""Banzhaf values from the pairs of coalitions that Shapley values are computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln
+
+from perturbx._typing import Floats
+from perturbx.perturbations import Evaluations
+from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.solvers._corrected_fit import fits
+from perturbx.solvers._exact import _table
+from perturbx.solvers._strata import Strata, first_members
+
+
+@dataclass(frozen=True)
+class BanzhafRegression(Solver):
+    """What a feature adds to a coalition of the others, every coalition as likely: Banzhaf values.
+
+    Banzhaf (Rutgers Law Review 19, 1965): the mean of v(S with i) - v(S) over all 2^(d-1) S
+    without i; equally, twice the slopes in z of the least-squares fit to all coalitions (Hammer
+    & Holzman, Zeitschrift für Operations Research 36, 1992). They do not add up to v(all) -
+    v(none), but no other such mean changes less when the model's answers are noisy (Wang & Jia,
+    AISTATS 2023).
+
+    With z in {-1, 1} and g(z) = (v(S) - v(complement of S)) / 2 they are twice the mean of z g
+    over all pairs. Pairs were drawn for Shapley values, every size equally often, so a line in z
+    is fitted first (a ridge, of a strength that leave-one-out chooses for each output), and the
+    mean of what it leaves is estimated with each size weighted by how many coalitions have it.
+    That is right on average for any game, and exact for an additive one once pairs outnumber
+    features. A complete design gives the exact values.
+
+    Standard errors are the jackknife's, within strata of coalition size, corrected for sampling
+    without replacement. With fewer than d + 2 pairs they are NaN.
+
+    Raises
+    ------
+    RejectPerturbations
+        If the perturbations are not pairs of complementary coalitions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.samplers import ShapleyCoalitions
+    >>> from perturbx.solvers import BanzhafRegression
+    >>> design = ShapleyCoalitions().draw(3, 6, np.random.default_rng(0))
+    >>> majority = design.z.sum(axis=1) >= 2
+    >>> answers = Evaluations(
+    ...     design, 1.0 * majority.reshape(6, 1, 1), np.array([[1.0]]), np.array([[0.0]])
+    ... )
+    >>> BanzhafRegression().solve(answers).values.ravel()
+    array([0.5, 0.5, 0.5])
+    """
+
+    def solve(self, evaluations: Evaluations) -> Solution:
+        if evaluations.perturbations.complete:
+            return _exact(evaluations)
+        first = first_members(evaluations.perturbations, "BanzhafRegression")
+        n_pairs, d = first.shape
+        outputs = evaluations.outputs.reshape(2 * n_pairs, -1)
+        half_gain = (evaluations.full - evaluations.empty).ravel() / 2
+        odd = np.vstack([(outputs[0::2] - outputs[1::2]) / 2, half_gain])
+        # The pair of the full and the empty coalition is one of them all, with its own weight.
+        rows = np.where(np.vstack([first, np.ones((1, d), dtype=bool)]), 1.0, -1.0)
+        strata = Strata.of(rows > 0)
+        sampled = 2 * _share(strata)[:, None] * rows
+        values, variance = np.empty((2, d, odd.shape[1]))
+        for fit in fits(rows, np.ones(len(rows)), odd):
+            values[:, fit.targets] = fit.total(2.0, sampled)
+            variance[:, fit.targets] = np.nan
+            if fit.determined and n_pairs >= d + 2:
+                influence, r = fit.influence_on_total(2.0, sampled), fit.left_out
+                variance[:, fit.targets] = strata.covariance(influence, r, influence, r)
+        errors = np.sqrt(np.maximum(variance, 0.0))
+        shape = (d, *evaluations.full.shape)
+        return Solution(
+            values=np.moveaxis(values.reshape(shape), 0, 1),
+            standard_errors=np.maximum(
+                np.moveaxis(errors.reshape(shape), 0, 1), floor(evaluations)
+            ),
+            base=evaluations.empty,
+            degrees_of_freedom=float(max(n_pairs - d + 1, 1)),
+            estimator=f"Banzhaf regression on {n_pairs:,} pairs of coalitions",
+        )
+
+
+def _share(strata: Strata) -> Floats:
+    """(c,): the part of all pairs that each sampled pair stands for, by their size."""
+    d, size = strata.d, strata.size
+    # In logarithms, since binomials overflow past a thousand features.
+    of_all = gammaln(d + 1) - gammaln(size + 1) - gammaln(d - size + 1) - (d - 1) * np.log(2)
+    return np.asarray(strata.half * np.exp(of_all) / strata.drawn)
+
+
+def _exact(evaluations: Evaluations) -> Solution:
+    """The definition; differences before sums, so that what changes nothing scores 0."""
+    game, full = _table(evaluations), evaluations.full
+    d = evaluations.perturbations.n_features
+    values = np.empty((d, full.size))
+    for feature in range(d):
+        table = game.reshape(2**feature, 2, -1, full.size)
+        values[feature] = (table[:, 1] - table[:, 0]).mean(axis=(0, 1))
+    scores = np.moveaxis(values.reshape(d, *full.shape), 0, 1)
+    errors = np.broadcast_to(floor(evaluations), scores.shape).copy()
+    everything = f"exact, all {2**d:,} coalitions"
+    return Solution(scores, errors, evaluations.empty, estimator=everything)
