@@ -44,17 +44,20 @@ class Leaves:
 class _Level:
     """The nodes of one depth that may be split; side 0 is absent, side 1 present.
 
-    `gain`, `values` (2, nodes) of the leaves below, and `members` (2, nodes, m): the coalitions
-    in each node, and of those the ones on side 1.
+    `parent` and `side` are each node's place in the level above; `paths` and `turns` (nodes,
+    depth) the splits that lead to it and its own; `values` (2, nodes) those of the leaves below;
+    `members` and `inside` (nodes, m) the coalitions in it, and of those the ones on side 1.
     """
 
     target: Ints
     parent: Ints
     side: Ints
-    feature: Ints
     gain: NDArray[np.float32]
+    paths: Ints
+    turns: Ints
     values: NDArray[np.float32]
-    members: tuple[NDArray[np.float32], NDArray[np.float32]]
+    members: NDArray[np.float32]
+    inside: NDArray[np.float32]
 
 
 def boost(
@@ -79,14 +82,14 @@ def boost(
     members = np.ascontiguousarray(rows.T, dtype=np.float32)
     residual = np.ascontiguousarray((targets * rows).T, dtype=np.float32)
     min_leaf = np.clip(rows.sum(axis=0) // 30, 2, settings.min_leaf)
-    found: list[list[Leaves]] = [[] for _ in residual]
+    found: list[tuple[Ints, Leaves]] = []
     for _ in range(settings.n_trees):
         levels = _grow(design, columns, members, residual, min_leaf, settings)
         if not levels:
             break
-        for t in np.unique(levels[0].target).tolist():
-            found[t].append(_prune(levels, t, residual[t], settings))
-    return [_join(trees, settings.depth) for trees in found]
+        chosen = _choose(levels, settings.n_leaves - 1)
+        found += _harvest(levels, chosen, residual)
+    return [_of_target(found, t, settings.depth) for t in range(len(residual))]
 
 
 def _grow(
@@ -103,31 +106,36 @@ def _grow(
     """
     target = np.arange(len(residual))
     parent, side = np.full((2, len(residual)), -1)
+    paths, turns = np.full((2, len(residual), settings.depth), -1)
     weighted = residual
     counts, sums = members @ design, weighted @ design
     levels: list[_Level] = []
-    for _ in range(settings.depth):
+    for depth in range(settings.depth):
         gain, feature = _best_splits(counts, sums, min_leaf[target], settings.penalty)
         keep = _few(gain, target, settings.n_leaves - 1)
         n = len(keep)
         if n == 0:
             break
-        gain, feature, target = gain[keep], feature[keep], target[keep]
-        parent, side = parent[keep], side[keep]
+        target, parent, side, feature = target[keep], parent[keep], side[keep], feature[keep]
         members, weighted, counts, sums = members[keep], weighted[keep], counts[keep], sums[keep]
+        paths, turns = paths[keep], turns[keep]
+        paths[:, depth] = feature
         present = columns[feature]
         inside, weighted_in = members * present, weighted * present
         counts_in, sums_in = inside @ design, weighted_in @ design
         counts = np.concatenate([counts - counts_in, counts_in])
         sums = np.concatenate([sums - sums_in, sums_in])
         values = settings.learning_rate * sums[:, -1] / (counts[:, -1] + settings.penalty)
+        values = values.reshape(2, n)
         levels.append(
-            _Level(target, parent, side, feature, gain, values.reshape(2, n), (members, inside))
+            _Level(target, parent, side, gain[keep], paths, turns, values, members, inside)
         )
         members = np.concatenate([members - inside, inside])
         weighted = np.concatenate([weighted - weighted_in, weighted_in])
         target, parent = np.concatenate([target, target]), np.arange(2 * n) % n
         side = np.arange(2 * n) // n
+        paths, turns = np.concatenate([paths, paths]), np.concatenate([turns, turns])
+        turns[:, depth] = 2 * side - 1
     return levels
 
 
@@ -155,76 +163,60 @@ def _few(gain: NDArray[np.float32], target: Ints, most: int) -> Ints:
     return np.asarray(order[np.arange(len(order)) - first < most])
 
 
-def _prune(
-    levels: list[_Level], t: int, residual: NDArray[np.float32], settings: Boosting
-) -> Leaves:
-    """The tree of target t, best split first; what it predicts is taken off the residual."""
-    below = [
-        {pair: i for i, pair in enumerate(zip(lv.parent.tolist(), lv.side.tolist(), strict=True))}
-        for lv in levels[1:]
-    ]
-    below.append({})
+def _children(levels: list[_Level]) -> list[Ints]:
+    """(2, nodes) for each level: where each node's sides are in the next one, -1 for nowhere."""
+    places = [np.full(level.values.shape, -1) for level in levels]
+    for place, below in zip(places, levels[1:], strict=False):
+        place[below.side, below.parent] = np.arange(len(below.side))
+    return places
+
+
+def _choose(levels: list[_Level], most: int) -> list[NDArray[np.bool_]]:
+    """Which nodes are split: in each tree the best first, then the best of what that opens."""
+    children = [place.T.tolist() for place in _children(levels)]
     gains = [level.gain.tolist() for level in levels]
-    root = int(np.flatnonzero(levels[0].target == t)[0])
-    frontier = [(-gains[0][root], 0, root)]
-    chosen: list[tuple[int, int]] = []
-    while frontier and len(chosen) < settings.n_leaves - 1:
-        _, depth, node = heapq.heappop(frontier)
-        chosen.append((depth, node))
-        for side in (0, 1):
-            child = below[depth].get((node, side))
-            if child is not None:
-                heapq.heappush(frontier, (-gains[depth + 1][child], depth + 1, child))
-    split = set(chosen)
-    ends = [
-        (depth, node, side)
-        for depth, node in chosen
-        for side in (0, 1)
-        if (depth + 1, below[depth].get((node, side), -1)) not in split
-    ]
-    _predict(levels, ends, residual)
-    return _leaves(levels, ends, settings.depth)
+    chosen = [np.zeros(len(level.gain), dtype=bool) for level in levels]
+    for root in range(len(levels[0].gain)):
+        frontier = [(-gains[0][root], 0, root)]
+        for _ in range(most):
+            if not frontier:
+                break
+            _, depth, node = heapq.heappop(frontier)
+            chosen[depth][node] = True
+            for child in children[depth][node]:
+                if child >= 0:
+                    heapq.heappush(frontier, (-gains[depth + 1][child], depth + 1, child))
+    return chosen
 
 
-def _predict(
-    levels: list[_Level], ends: list[tuple[int, int, int]], residual: NDArray[np.float32]
-) -> None:
-    """Take the values of the leaves at (depth, node, side) off the residual, level by level."""
-    at = np.array(ends)
-    for depth, level in enumerate(levels):
-        here = at[at[:, 0] == depth]
-        if len(here):
-            values = np.zeros_like(level.values)
-            values[here[:, 2], here[:, 1]] = level.values[here[:, 2], here[:, 1]]
-            members, inside = level.members
-            residual -= values[0] @ members + (values[1] - values[0]) @ inside
+def _harvest(
+    levels: list[_Level], chosen: list[NDArray[np.bool_]], residual: NDArray[np.float32]
+) -> list[tuple[Ints, Leaves]]:
+    """The leaves below the chosen nodes, with their targets, taken off the residual."""
+    found = []
+    after = [*chosen[1:], np.zeros(0, dtype=bool)]
+    for level, here, below, place in zip(levels, chosen, after, _children(levels), strict=True):
+        # a side that is not in the next level has place -1, and finds the False at the end
+        ends = here & ~np.append(below, False)[place]
+        values = np.where(ends, level.values, np.float32(0))
+        mine = (level.target == np.arange(len(residual))[:, None]).astype(np.float32)
+        residual -= (mine * values[0]) @ level.members
+        residual -= (mine * (values[1] - values[0])) @ level.inside
+        side, node = np.nonzero(ends)
+        turns = level.turns[node].astype(float)
+        turns[np.arange(len(node)), (level.paths[node] >= 0).sum(axis=1) - 1] = 2 * side - 1
+        leaves = Leaves(level.paths[node], turns, level.values[side, node].astype(float))
+        found.append((level.target[node], leaves))
+    return found
 
 
-def _leaves(levels: list[_Level], ends: list[tuple[int, int, int]], most: int) -> Leaves:
-    """The paths and values of the leaves at (depth, node, side)."""
-    links = [
-        list(zip(lv.feature.tolist(), lv.parent.tolist(), lv.side.tolist(), strict=True))
-        for lv in levels
-    ]
-    features, signs, values = [], [], []
-    for depth, node, side in ends:
-        values.append(levels[depth].values[side, node])
-        path, turns = [-1] * most, [0] * most
-        for at in range(depth, -1, -1):
-            path[at], up, up_side = links[at][node]
-            turns[at] = 2 * side - 1
-            node, side = up, up_side
-        features.append(path)
-        signs.append(turns)
-    return Leaves(np.array(features), np.array(signs, float), np.array(values, float))
-
-
-def _join(trees: list[Leaves], depth: int) -> Leaves:
-    """One set of leaves out of many."""
-    if not trees:
+def _of_target(found: list[tuple[Ints, Leaves]], t: int, depth: int) -> Leaves:
+    """All leaves of one target."""
+    if not found:
         return Leaves(np.empty((0, depth), int), np.empty((0, depth)), np.empty(0))
+    mine = np.concatenate([target for target, _ in found]) == t
     return Leaves(
-        np.concatenate([tree.features for tree in trees]),
-        np.concatenate([tree.signs for tree in trees]),
-        np.concatenate([tree.values for tree in trees]),
+        np.concatenate([leaves.features for _, leaves in found])[mine],
+        np.concatenate([leaves.signs for _, leaves in found])[mine],
+        np.concatenate([leaves.values for _, leaves in found])[mine],
     )

@@ -97,11 +97,11 @@ def test_targets_do_not_know_of_one_another(games: SimpleNamespace) -> None:
 def test_the_same_answers_give_the_same_scores(games: SimpleNamespace) -> None:
     """To the last bit, and without touching numpy's global state."""
     evaluations = games.evaluate(games.smooth(9), games.draw(ShapleyCoalitions(), 9, 80))
-    before = np.random.get_state()[1].copy()
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
     first, second = SOLVER.solve(evaluations), SOLVER.solve(evaluations)
     assert_array_equal(first.values, second.values)
     assert_array_equal(first.standard_errors, second.standard_errors)
-    assert_array_equal(before, np.random.get_state()[1])
+    assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 
 def test_constant_outputs_score_zero(games: SimpleNamespace) -> None:

@@ -43,7 +43,8 @@ def test_without_linear_terms_the_rest_is_the_same() -> None:
     leaves, _ = fitted(6, 1)
     all_terms, higher = (odd_terms(leaves, 6, 1000, least) for least in (1, 3))
     kept = all_terms.members.sum(axis=1) >= 3
-    expected = {tuple(m): c for m, c in zip(all_terms.members[kept], all_terms.coefficients[kept])}
+    pairs = zip(all_terms.members[kept], all_terms.coefficients[kept], strict=True)
+    expected = {tuple(m): c for m, c in pairs}
     found = {tuple(m): c for m, c in zip(higher.members, higher.coefficients, strict=True)}
     assert expected.keys() == found.keys()
     assert_allclose([found[key] for key in expected], list(expected.values()), atol=1e-14)
