@@ -1,0 +1,53 @@
+# make demo, make test: each sets up what it needs in .venv first.
+# Another Python or folder: make test PYTHON=python3.13 VENV=.venv313
+
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= auto
+PYTEST ?= -n $(JOBS)
+BIN := $(VENV)/bin
+
+# The work is many small matrices: threads in each worker would only get in each other's way.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: help demo test lint bench install clean
+
+help:
+	@echo "make demo    train two models, explain what they say, draw a picture"
+	@echo "make test    run all tests"
+	@echo "make lint    check style and types"
+	@echo "make bench   run every benchmark, quickly"
+	@echo "make install set up $(VENV) for development"
+	@echo "make clean   remove $(VENV) and what the tools left behind"
+
+demo: $(VENV)/.plots
+	$(BIN)/perturbx demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test
+	@for script in benchmarks/[!_]*.py; do \
+		echo "== $$script"; $(BIN)/python $$script --quick || exit 1; \
+	done
+
+install: $(VENV)/.test
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \
+		"perturbx needs Python 3.10 or newer, this is " + sys.version.split()[0] + \
+		": make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.%: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,8 @@
+"""Settings that must hold before numpy is imported, in every worker of pytest."""
+
+import os
+
+# Tests are many small problems: threads in each worker would fight over the cores.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
