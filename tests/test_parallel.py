@@ -1,0 +1,112 @@
+"""Workers of any kind give the same numbers, and little travels to them."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from typing import Any
+
+import joblib
+import numpy as np
+import perturbx as px
+import pytest
+from perturbx import game as game_module
+
+METHODS = [px.KernelShap, px.PermutationShap, px.Lime]
+
+
+def _explainer(method: Any, boosted: Any, **settings: Any) -> Any:
+    model, rows = boosted
+    usual = {"random_state": 0, "budget": 2500}
+    return method(model.predict_proba, **{**usual, **settings}).fit(rows)
+
+
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", METHODS)
+def test_workers_change_nothing(method: Any, backend: str, boosted: Any) -> None:
+    """One worker or two, threads or processes: the same to the last bit, at the same cost."""
+    rows = boosted[1][:3]
+    alone = _explainer(method, boosted, n_jobs=1).explain(rows)
+    with joblib.parallel_config(backend):
+        together = _explainer(method, boosted, n_jobs=2).explain(rows)
+    with joblib.parallel_config(backend, n_jobs=2):
+        configured = _explainer(method, boosted).explain(rows)
+    for other in (together, configured):
+        assert np.array_equal(other.values, alone.values)
+        assert np.array_equal(other.standard_errors, alone.standard_errors, equal_nan=True)
+        assert other.n_rows == alone.n_rows
+
+
+def test_one_instance_is_shared_by_workers(boosted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The perturbations of a single instance are dealt to several tasks."""
+    tasks = []
+    answer = game_module._answer
+
+    def watched(*args: Any) -> Any:
+        tasks.append(args)
+        return answer(*args)
+
+    monkeypatch.setattr(game_module, "_answer", watched)
+    with joblib.parallel_config("threading", n_jobs=2):
+        _explainer(px.KernelShap, boosted).explain(boosted[1][0])
+    assert len(tasks) >= 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_little_travels(method: Any, boosted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task holds z, rows and state, whose size does not follow the model rows it makes."""
+    sizes, rows_made = [], []
+    answer = game_module._answer
+
+    def watched(predictor: Any, *rest: Any) -> Any:
+        sizes.append(len(pickle.dumps(rest)))
+        out = answer(predictor, *rest)
+        rows_made.append(out[1].n_rows)
+        return out
+
+    monkeypatch.setattr(game_module, "_answer", watched)
+    X = boosted[1]
+    with joblib.parallel_config("threading", n_jobs=2):
+        _explainer(method, boosted, budget=20_000 if method is px.Lime else 200_000).explain(X[:3])
+    z_and_background = 8 * X.shape[1] * (max(rows_made) // 100 + 2500 + 200)
+    bound = z_and_background if method is not px.Lime else 2 * 8 * X.shape[1] * max(rows_made)
+    assert max(sizes) < bound
+    if method is not px.Lime:
+        assert max(sizes) < 0.1 * 8 * X.shape[1] * max(rows_made)
+
+
+def test_errors_of_workers_arrive(boosted: Any) -> None:
+    """With their place."""
+    calls = []
+
+    def model(X: np.ndarray) -> np.ndarray:
+        calls.append(len(X))
+        return X.sum(axis=1) * (np.nan if len(calls) > 5 else 1)
+
+    explainer = px.KernelShap(model, random_state=0).fit(boosted[1])
+    with (
+        joblib.parallel_config("threading", n_jobs=2),
+        pytest.raises(px.errors.PredictFnError, match=r"NaN or infinite.*of instance"),
+    ):
+        explainer.explain(boosted[1][:4])
+
+
+@pytest.mark.slow
+def test_dask(boosted: Any) -> None:
+    """An unchanged explain on a cluster of two processes."""
+    distributed = pytest.importorskip("distributed")
+    explainer = _explainer(px.KernelShap, boosted)
+    rows = boosted[1][:3]
+    alone = explainer.explain(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with (
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            ) as cluster,
+            distributed.Client(cluster),
+            joblib.parallel_config("dask"),
+        ):
+            there = explainer.explain(rows)
+    assert np.array_equal(there.values, alone.values)
+    assert there.n_rows == alone.n_rows
