@@ -22,6 +22,8 @@ _TILE_BYTES = 2**20
 _MOST_ROWS = 4096
 _LARGE_TILE_BYTES = 2**24
 _FEW_ROWS = 16
+_ANSWERS = 2**16
+"""Answers that are averaged in one go."""
 _MANY_ROWS = 2**15
 _TASKS_PER_JOB = 4
 
@@ -226,27 +228,37 @@ def _averages(
     instance: int,
 ) -> tuple[Floats, Cost]:
     """(m, k, 1 + n_parts): the outputs of one instance, averaged over all model rows and parts."""
-    z, named = ask.z, ask.background_row
-    per = removal.rows_per_perturbation if named is None else 1
-    ends = np.linspace(0, per, max(ask.n_parts, 1) + 1).astype(int)
+    m, k = len(ask.z), len(columns)
+    per = removal.rows_per_perturbation if ask.background_row is None else 1
     most = batch_size or _rows_in_a_call(removal)
-    step, part = max(1, most // per), min(most, per)
-    scratch = removal.scratch(min(step, len(z)) * part)
-    averaged, n_calls = np.empty((len(z), len(columns), 1 + ask.n_parts)), 0
-    for start in range(0, len(z), step):
-        block = z[start : start + step]
-        pieces = []
-        for low in range(0, per, part):
-            part_of = slice(low, min(low + part, per))
-            rows = part_of if named is None else named[start : start + step]
-            n = len(block) * (part_of.stop - low)
-            place = f"perturbations {start} to {start + len(block) - 1} of instance {instance}"
-            pieces.append(predictor(removal.batch(block, rows, scratch), n, columns, place))
+    step = max(1, most // per)
+    scratch = removal.scratch(min(step, m) * min(most, per))
+    ends = np.linspace(0, per, max(ask.n_parts, 1) + 1).astype(int)
+    averaged, n_calls = np.empty((m, k, 1 + ask.n_parts)), 0
+    together = step * max(1, _ANSWERS // (step * per * k))
+    for first in range(0, m, together):
+        n = min(together, m - first)
+        answers = np.empty((n * per, k))
+        for tried, rows in _tiles(n, per, most):
+            block = slice(first + tried.start, first + tried.stop)
+            named = rows if ask.background_row is None else ask.background_row[block]
+            place = f"perturbations {block.start} to {block.stop - 1} of instance {instance}"
+            batch = removal.batch(ask.z[block], named, scratch)
+            start = tried.start * per + rows.start
+            stop = (tried.stop - 1) * per + rows.stop
+            answers[start:stop] = predictor(batch, stop - start, columns, place)
             n_calls += 1
-            progress(n)
-        answers = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-        averaged[start : start + step] = _average(answers, ends)
-    return averaged, Cost(len(z) * per, n_calls)
+            progress(stop - start)
+        averaged[first : first + n] = _average(answers, ends)
+    return averaged, Cost(m * per, n_calls)
+
+
+def _tiles(n: int, per: int, most: int) -> Iterator[tuple[slice, slice]]:
+    """Pieces of n perturbations with `per` model rows each, of at most `most` model rows."""
+    step, part = max(1, most // per), min(most, per)
+    for start in range(0, n, step):
+        for low in range(0, per, part):
+            yield slice(start, min(start + step, n)), slice(low, min(low + part, per))
 
 
 def _rows_in_a_call(removal: Removal) -> int:
@@ -290,5 +302,6 @@ def _linked_parts(averaged: Floats, name: LinkName) -> Floats:
     parts = averaged[:, :, 1:] - averaged[:, :, :1]
     if name == "logit" and parts.shape[2]:
         parts = parts / (averaged[:, :, :1] * (1 - averaged[:, :, :1]))
-    together = np.concatenate([whole[:, :, 0], (whole + parts).reshape(len(averaged), -1)], axis=1)
+    flat = (whole + parts).reshape(len(parts), parts.shape[1] * parts.shape[2])
+    together = np.concatenate([whole[:, :, 0], flat], axis=1)
     return np.asarray(together)

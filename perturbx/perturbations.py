@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
 
 
+DOUBLE, SINGLE = 1e-12, 5e-7
+"""Errors below these parts of the outputs are arithmetic: of float64, of float32 answers."""
+
+
 @dataclass(frozen=True, eq=False)
 class Perturbations:
     """A design: m perturbations of d features, shared by every instance with those features.
@@ -82,6 +86,8 @@ class Evaluations:
     empty_rows : (B, n, k) array, optional
         The output of each background row itself, whose mean is `empty`; given where the
         perturbations name their background rows.
+    resolution : float
+        The rounding of an output, as a part of its size.
     """
 
     perturbations: Perturbations
@@ -89,3 +95,4 @@ class Evaluations:
     full: Floats
     empty: Floats
     empty_rows: Floats | None = None
+    resolution: float = DOUBLE

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
 from perturbx._validation import invalid
 from perturbx.errors import InvalidParameterError, PredictFnError
+from perturbx.perturbations import DOUBLE, SINGLE
 
 _METHODS = ("predict_proba", "decision_function", "predict")
 
@@ -34,6 +35,8 @@ class Predictor:
         A name for each output.
     first_answers : (n, n_outputs) array
         To the rows of the probe: settings are tried on them before anything else is asked.
+    resolution : float
+        The rounding of an answer, as a part of its size: of float64, or of float32.
     """
 
     predict_fn: Callable[[Any], Any]
@@ -42,6 +45,7 @@ class Predictor:
     is_vector: bool
     output_names: tuple[str, ...]
     first_answers: Floats
+    resolution: float = DOUBLE
 
     def __call__(self, batch: Any, n_rows: int, columns: Ints | None, place: str) -> Floats:
         """Answers to a batch of `n_rows` rows, (n_rows, k): some columns, or all for None."""
@@ -139,7 +143,9 @@ def connect(
     n_outputs = 1 if answer.ndim == 1 else answer.shape[1]
     output_names = _output_names(function, raw, n_outputs, names)
     first = _finite(answer.reshape(n_rows, n_outputs).astype(np.float64), _PROBE)
-    return Predictor(function, name, n_outputs, answer.ndim == 1, output_names, first)
+    is_single = answer.dtype.kind == "f" and answer.dtype.itemsize < 8
+    resolution = SINGLE if is_single else DOUBLE
+    return Predictor(function, name, n_outputs, answer.ndim == 1, output_names, first, resolution)
 
 
 _PROBE = "the first rows"

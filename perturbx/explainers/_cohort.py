@@ -32,6 +32,8 @@ class Cohort:
         The outputs of the instances themselves.
     empty : (n, k * (1 + n_parts)) array
         The outputs with nothing present, over the background and over each part of it.
+    resolution : float
+        The rounding of the model's answers, as a part of their size.
     """
 
     removals: list[Removal]
@@ -40,6 +42,7 @@ class Cohort:
     places: Ints
     full: Floats
     empty: Floats
+    resolution: float
 
     @property
     def n_parts(self) -> int:
@@ -65,6 +68,7 @@ class Cohort:
             self.full[members],
             self.empty[members, :k],
             None if rows is None else rows[:, members],
+            self.resolution,
         )
 
     def parts(self, whole: Evaluations, outputs: Outputs, members: Ints) -> Evaluations | None:
@@ -85,7 +89,7 @@ class Cohort:
         full, empty = self.full[place : place + 1], self.empty[place : place + 1, :k]
         zeros = np.zeros((1, len(self.active), k))
         base = full if np.isnan(empty).any() else empty
-        return Solution(zeros, zeros + 1e-12 * np.abs(full)[:, None], base)
+        return Solution(zeros, zeros + self.resolution * np.abs(full)[:, None], base)
 
 
 def with_all_features(

@@ -79,7 +79,15 @@ def _solve_chunk(
     for active in np.unique(actives, axis=0):
         group = np.flatnonzero((actives == active).all(axis=1))
         members = [removals[i] for i in group]
-        cohort = Cohort(members, active, columns[group], group + first, full[group], empty[group])
+        cohort = Cohort(
+            members,
+            active,
+            columns[group],
+            group + first,
+            full[group],
+            empty[group],
+            game.predictor.resolution,
+        )
         if active.any():
             found, converged[group], price = _solve(game, plan, cohort)
             cost += price

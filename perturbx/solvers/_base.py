@@ -72,8 +72,9 @@ class Solver(ABC):
 
 
 def floor(evaluations: Evaluations) -> Floats:
-    """(n, 1, k): the standard error of exact arithmetic, 1e-12 of the largest output."""
+    """(n, 1, k): the standard error of exact arithmetic, a tiny part of the largest output."""
     largest = np.maximum(np.abs(evaluations.full), np.abs(np.nan_to_num(evaluations.empty)))
     if len(evaluations.outputs):
-        largest = np.maximum(largest, np.abs(evaluations.outputs).max(axis=0))
-    return np.asarray(1e-12 * largest[:, None, :])
+        highest, lowest = evaluations.outputs.max(axis=0), evaluations.outputs.min(axis=0)
+        largest = np.maximum(largest, np.maximum(highest, -lowest))
+    return np.asarray(evaluations.resolution * largest[:, None, :])
