@@ -1,0 +1,159 @@
+"""The one door to the model: what it takes, what it lets through, what it is called."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import perturbx as px
+import pytest
+from numpy.testing import assert_allclose
+from perturbx.predictor import Predictor, connect, resolve
+
+BATCH = np.arange(6.0).reshape(3, 2)
+
+
+def _connect(predict_fn: Any, names: Any = None) -> Predictor:
+    return connect(predict_fn, BATCH, 3, names)
+
+
+def _answers(predict_fn: Any, columns: Any = None) -> np.ndarray:
+    return _connect(predict_fn)(BATCH, 3, columns, "here")
+
+
+@pytest.mark.parametrize(
+    ("answer", "shape", "is_vector"),
+    [
+        (np.array([1, 2, 3]), (3, 1), True),
+        (np.array([[1], [2], [3]]), (3, 1), False),
+        ([1, 2, 3], (3, 1), True),
+        ([[1, 2], [3, 4], [5, 6]], (3, 2), False),
+        ((True, False, True), (3, 1), True),
+        (np.array([[1.5, 2], [3, 4], [5, 6]], dtype=np.float16), (3, 2), False),
+        (np.array([1, 2.5, 3], dtype=object), (3, 1), True),
+    ],
+)
+def test_arrays_and_lists_become_float64(answer: Any, shape: Any, is_vector: bool) -> None:
+    """(n,) and (n, k) of any numbers."""
+    predictor = _connect(lambda X: answer)
+    out = predictor(BATCH, 3, None, "here")
+    assert (out.shape, out.dtype) == (shape, np.float64)
+    assert predictor.is_vector is is_vector
+    assert_allclose(out, np.asarray(answer, dtype=float).reshape(shape))
+
+
+def test_tensors_become_float64() -> None:
+    """On the graph or off it, of any float type."""
+    torch = pytest.importorskip("torch")
+    for dtype in (torch.float32, torch.bfloat16, torch.int64):
+        out = _answers(lambda X, dtype=dtype: torch.tensor([[1, 2]] * 3).to(dtype))
+        assert_allclose(out, [[1, 2]] * 3)
+    weights = torch.ones(2, requires_grad=True)
+    assert_allclose(
+        _answers(lambda X: torch.tensor(X, dtype=torch.float32) @ weights)[:, 0], [1, 5, 9]
+    )
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_become_float64_with_names(library: str) -> None:
+    """Columns are names of outputs; a series is one output."""
+    frames = pytest.importorskip(library)
+    predictor = _connect(lambda X: frames.DataFrame({"no": X[:, 0], "yes": X[:, 1]}))
+    assert predictor.output_names == ("no", "yes")
+    assert_allclose(predictor(BATCH, 3, None, "here"), BATCH)
+    assert _connect(lambda X: frames.Series(X[:, 0])).is_vector
+
+
+def test_columns_are_chosen() -> None:
+    """Only what is explained is kept."""
+    assert_allclose(_answers(lambda X: X, np.array([1])), BATCH[:, [1]])
+
+
+def test_models_are_asked_for_the_most_they_know() -> None:
+    """predict_proba before decision_function before predict; a callable as it is."""
+    methods = {name: (lambda X, name=name: name) for name in ("decision_function", "predict")}
+    assert resolve(SimpleNamespace(**methods))[1] == "decision_function of SimpleNamespace"
+    methods["predict_proba"] = lambda X: "predict_proba"
+    function, said = resolve(SimpleNamespace(**methods))
+    assert (function(0), said) == ("predict_proba", "predict_proba of SimpleNamespace")
+    assert resolve(np.sum)[1] == "sum"
+
+    class Callable:
+        def __call__(self, X: Any) -> Any:
+            return X
+
+    assert resolve(Callable())[1] == "Callable"
+
+
+def test_classes_name_the_outputs(boosted: Any) -> None:
+    """Of a bound predict_proba, and of the model itself."""
+    model, rows = boosted
+    for predict_fn in (model, model.predict_proba):
+        predictor = connect(predict_fn, rows[:2], 2, None)
+        assert predictor.output_names == ("0", "1", "2")
+        assert predictor.name == "predict_proba of HistGradientBoostingClassifier"
+    assert connect(model, rows[:2], 2, ["a", "b", "c"]).output_names == ("a", "b", "c")
+    assert (
+        connect(lambda X: model.predict_proba(X), rows[:2], 2, None).output_names[2] == "output 2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("outputs", "names", "axis"),
+    [
+        (None, ("0", "1", "2"), True),
+        (1, ("1",), False),
+        (-1, ("2",), False),
+        (np.int64(1), ("1",), False),
+        ("2", ("2",), False),
+        ([2, "0"], ("2", "0"), True),
+        ((1,), ("1",), True),
+    ],
+)
+def test_outputs_are_chosen(outputs: Any, names: Any, axis: bool, boosted: Any) -> None:
+    """By nothing, position, name or a list; a single one has no axis."""
+    model, rows = boosted
+    settings: dict[str, Any] = {"random_state": 0, "budget": 3000}
+    everything = px.KernelShap(model, **settings).fit(rows).explain(rows[:2])
+    chosen = px.KernelShap(model, outputs=outputs, **settings).fit(rows).explain(rows[:2])
+    assert chosen.output_names == names
+    assert ("output" in chosen.axes) is axis
+    picked = everything[..., list(names)] if axis else everything[..., names[0]]
+    assert_allclose(chosen.values, picked.values, atol=1e-12)
+    assert_allclose(chosen.base_values, picked.base_values, atol=1e-12)
+
+
+def test_the_largest_outputs_of_each_instance(boosted: Any) -> None:
+    """top2: in order, each instance its own, with the scores of those outputs."""
+    model, rows = boosted
+    probabilities = model.predict_proba(rows)
+    X = np.stack([rows[probabilities.argmax(axis=1) == c][0] for c in (0, 1)])
+    settings: dict[str, Any] = {"random_state": 0, "budget": 3000}
+    everything = px.KernelShap(model, **settings).fit(rows).explain(X)
+    top = px.KernelShap(model, outputs="top2", **settings).fit(rows).explain(X)
+    order = np.argsort(-model.predict_proba(X), axis=1)[:, :2]
+    assert top.shape == (2, 6, 2)
+    for i in range(2):
+        assert top[i].output_names == tuple(map(str, order[i]))
+        assert_allclose(top[i].values, everything[i].values[:, order[i]], atol=1e-12)
+        assert_allclose(top[i].predictions, model.predict_proba(X[[i]])[0][order[i]])
+
+
+def test_an_output_may_be_called_top2(table: np.ndarray) -> None:
+    """A name wins over the word."""
+    explainer = px.KernelShap(
+        lambda X: X[:, :2], output_names=["top2", "b"], outputs="top2", random_state=0
+    )
+    assert explainer.fit(table).explain(table[0]).output_names == ("top2",)
+
+
+def test_the_model_is_named_in_the_result(boosted: Any) -> None:
+    """So that a reader knows what was explained."""
+    model, rows = boosted
+    explanation = px.Occlusion(model).fit(rows).explain(rows[0])
+    assert explanation.value_function == (
+        "predict_proba of HistGradientBoostingClassifier, absent features from the mean over "
+        "100 background rows"
+    )
+    assert explanation.notes[0] == "the background is a random sample of 100 of 400 rows"
