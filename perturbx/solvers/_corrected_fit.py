@@ -24,11 +24,27 @@ _PINNED = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
+class Total:
+    """p sums over all coalitions that are scale * b for a y that X b meets, and their sample."""
+
+    scale: float
+    sampled: Floats
+    """(c, p): what each row's y counts in the sums, over the row's chance of being sampled."""
+    rows: Floats
+    """(c, p): X."""
+
+    @cached_property
+    def missed(self) -> Floats:
+        """(p, p): the sums for y = X, less those of the sample. Zero on average."""
+        return np.asarray(self.scale * np.eye(self.rows.shape[1]) - self.rows.T @ self.sampled)
+
+
+@dataclass(frozen=True, eq=False)
 class Fit:
     """b that minimises sum of w (y - X b)^2 + strength b'b, for t targets of one strength.
 
-    Where ``determined`` is false there are too few rows for least squares: then sums over all
-    coalitions are those of the fit alone, since the residuals of so free a fit say nothing.
+    Where ``determined`` is false there are too few rows for least squares: then a total is that
+    of the fit alone, since the residuals of so free a fit say nothing.
     """
 
     targets: Ints
@@ -39,31 +55,20 @@ class Fit:
     """(c, t): y - X b."""
     left_out: Floats
     """(c, t): the residuals of the fits that were each made without the row."""
-    rows: Floats
-    """(c, p): X."""
     reader: tuple[Floats, Floats]
     """Two factors, (c, r) and (r, p), of the matrix whose transpose makes b of y."""
     determined: bool
 
-    @cached_property
-    def influence(self) -> Floats:
-        """(c, p): what each row's y adds to b."""
-        return np.asarray(self.reader[0] @ self.reader[1])
-
-    def total(self, scale: float, sampled: Floats) -> Floats:
-        """(p, t): the sum over all coalitions that is scale * b for a y that X b meets.
-
-        `sampled` (c, p) estimates it from the sample: its weights, of which sampled'X is scale
-        times the identity on average.
-        """
+    def estimate(self, total: Total) -> Floats:
+        """(p, t)."""
+        of_fit = total.scale * self.coefficients
         if not self.determined:
-            return scale * self.coefficients
-        return np.asarray(scale * self.coefficients + sampled.T @ self.residual)
+            return of_fit
+        return np.asarray(of_fit + total.sampled.T @ self.residual)
 
-    def influence_on_total(self, scale: float, sampled: Floats) -> Floats:
-        """(c, p): what each row's y adds to `total`, the fit's change included."""
-        change = scale * np.eye(self.rows.shape[1]) - self.rows.T @ sampled
-        return np.asarray(sampled + self.influence @ change)
+    def influence(self, total: Total) -> Floats:
+        """(c, p): what each row's y adds to the estimate, the fit's change included."""
+        return np.asarray(total.sampled + self.reader[0] @ (self.reader[1] @ total.missed))
 
 
 def fits(rows: Floats, weights: Floats, y: Floats) -> Iterator[Fit]:
@@ -91,7 +96,7 @@ def fits(rows: Floats, weights: Floats, y: Floats) -> Iterator[Fit]:
         residual = y[:, targets] - rows @ b
         free = np.where(spare[:, i, None] > _PINNED, spare[:, i, None], np.inf)
         reader = (root * spectrum.vectors * inverse, spectrum.back.T)
-        yield Fit(targets, b, residual, residual / free, rows, reader, spectrum.determined)
+        yield Fit(targets, b, residual, residual / free, reader, spectrum.determined)
 
 
 @dataclass(frozen=True, eq=False)

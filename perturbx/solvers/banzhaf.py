@@ -10,7 +10,7 @@ from scipy.special import gammaln
 from perturbx._typing import Floats
 from perturbx.perturbations import Evaluations
 from perturbx.solvers._base import Solution, Solver, floor
-from perturbx.solvers._corrected_fit import fits
+from perturbx.solvers._corrected_fit import Total, fits
 from perturbx.solvers._exact import _table
 from perturbx.solvers._strata import Strata, first_members
 
@@ -66,13 +66,13 @@ class BanzhafRegression(Solver):
         # The pair of the full and the empty coalition is one of them all, with its own weight.
         rows = np.where(np.vstack([first, np.ones((1, d), dtype=bool)]), 1.0, -1.0)
         strata = Strata.of(rows > 0)
-        sampled = 2 * _share(strata)[:, None] * rows
+        total = Total(2.0, 2 * _share(strata)[:, None] * rows, rows)
         values, variance = np.empty((2, d, odd.shape[1]))
         for fit in fits(rows, np.ones(len(rows)), odd):
-            values[:, fit.targets] = fit.total(2.0, sampled)
+            values[:, fit.targets] = fit.estimate(total)
             variance[:, fit.targets] = np.nan
             if fit.determined and n_pairs >= d + 2:
-                influence, r = fit.influence_on_total(2.0, sampled), fit.left_out
+                influence, r = fit.influence(total), fit.left_out
                 variance[:, fit.targets] = strata.covariance(influence, r, influence, r)
         errors = np.sqrt(np.maximum(variance, 0.0))
         shape = (d, *evaluations.full.shape)

@@ -10,7 +10,7 @@ import numpy as np
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.perturbations import Evaluations
 from perturbx.solvers._base import floor
-from perturbx.solvers._corrected_fit import Fit, fits
+from perturbx.solvers._corrected_fit import Fit, Total, fits
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._exact_interactions import exact_interactions
 from perturbx.solvers._strata import Strata, first_members
@@ -124,14 +124,14 @@ def _estimates(
     Each of the three is (2, pairs or d, t): estimates, then variances.
     """
     design = _Design.of(first)
-    signs, (i, j) = np.where(first, 1.0, -1.0), design.pairs
+    signs = np.where(first, 1.0, -1.0)
     weights = evaluations.perturbations.weights[0::2]
     outputs = evaluations.outputs.reshape(2 * len(first), -1)
     full, empty = evaluations.full.ravel(), evaluations.empty.ravel()
     odd = fit_odd_part(signs, weights, (outputs[0::2] - outputs[1::2]) / 2, full - empty)
     even = (outputs[0::2] + outputs[1::2]) / 2 - (full + empty) / 2
-    for fit in fits(signs[:, i] * signs[:, j] - 1, weights, even):
-        shapley, faith = fit.total(4.0, design.evenly), fit.total(4.0, design.faithfully)
+    for fit in fits(design.products, weights, even):
+        shapley, faith = fit.estimate(design.shapley), fit.estimate(design.faith)
         mains = odd.values[:, fit.targets] - design.members.T @ faith / 2
         spread = design.variances(fit, odd)
         both = np.stack([shapley, spread[0]]), np.stack([faith, spread[1]])
@@ -148,13 +148,12 @@ class _Design:
     """
 
     strata: Strata
-    pairs: tuple[Ints, Ints]
     members: Floats
     """(pairs, d): 1 for either feature of a pair."""
-    evenly: Floats
-    """(c, pairs): the weights of the Shapley index, over the chance of being sampled."""
-    faithfully: Floats
-    """(c, pairs): those of Faith-Shap."""
+    products: Floats
+    """(c, pairs): z_i z_j, less its value in the full coalition."""
+    shapley: Total
+    faith: Total
 
     @classmethod
     def of(cls, first: Coalitions) -> _Design:
@@ -171,7 +170,9 @@ class _Design:
         evenly *= (2 * strata.half / strata.drawn)[:, None]
         faithfully = evenly * (others + 1) * (d - others - 1) * (6 / (d * (d + 1)))
         members = (np.arange(d) == i[:, None]) | (np.arange(d) == j[:, None])
-        return cls(strata, (i, j), members.astype(float), evenly, faithfully)
+        products = np.where(alike, 0.0, -2.0)
+        shapley, faith = Total(4.0, evenly, products), Total(4.0, faithfully, products)
+        return cls(strata, members.astype(float), products, shapley, faith)
 
     def variances(self, fit: Fit, odd: OddFit) -> tuple[Floats, Floats, Floats]:
         """Of Shapley interactions, Faith-Shap's pairs and its main effects."""
@@ -180,9 +181,9 @@ class _Design:
             return nothing, nothing, np.full((self.members.shape[1], len(fit.targets)), np.nan)
         r, s = fit.left_out, odd.residual[:, fit.targets]
         covariance = self.strata.covariance
-        influence = fit.influence_on_total(4.0, self.evenly)
+        influence = fit.influence(self.shapley)
         shapley = covariance(influence, r, influence, r)
-        influence = fit.influence_on_total(4.0, self.faithfully)
+        influence = fit.influence(self.faith)
         faith = covariance(influence, r, influence, r)
         of_even, of_odd = influence @ self.members / 2, odd.influence
         mains = covariance(of_odd, s, of_odd, s) + covariance(of_even, r, of_even, r)
