@@ -1,0 +1,294 @@
+"""Pairwise interactions: brute force, axioms, exact recovery, convergence and coverage."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import factorial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.errors import RejectPerturbations
+from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.samplers import BernoulliMasks, GaussianNoise, OneAtATime, ShapleyCoalitions
+from perturbx.solvers import Interactions, KernelShapRegression, PairwiseInteractions
+from scipy.stats import t
+
+SOLVER = PairwiseInteractions()
+FIELDS = ("shapley", "faith_shap", "shapley_errors", "faith_shap_errors")
+
+
+def every_coalition(d: int) -> np.ndarray:
+    return (np.arange(2**d)[:, None] >> np.arange(d)) % 2 == 1
+
+
+def shapley_index(game: object, d: int) -> np.ndarray:
+    """Grabisch & Roubens' definition, one subset at a time: (d, d)."""
+    value = dict(zip(map(tuple, every_coalition(d)), game(every_coalition(d)).ravel(), strict=True))
+    index = np.zeros((d, d))
+    for i, j in combinations(range(d), 2):
+        for others in every_coalition(d - 2):
+            n = int(others.sum())
+            weight = factorial(n) * factorial(d - n - 2) / factorial(d - 1)
+            for with_i, with_j in [(0, 0), (0, 1), (1, 0), (1, 1)]:
+                z = np.insert(np.insert(others, i, bool(with_i)), j, bool(with_j))
+                index[i, j] += (-1) ** (with_i + with_j) * weight * value[tuple(z)]
+    return index + index.T
+
+
+def faith_shap(game: object, d: int) -> np.ndarray:
+    """Tsai, Yeh & Ravikumar's definition, a regression with two constraints: (d, d)."""
+    pairs = list(combinations(range(d), 2))
+    z = every_coalition(d)
+    size = z.sum(axis=1)
+    terms = np.column_stack([np.ones(len(z)), z, *(z[:, i] & z[:, j] for i, j in pairs)])
+    inner = (size > 0) & (size < d)
+    kernel = [
+        1 / (factorial(d) / factorial(d - s) / factorial(s) * s * (d - s)) for s in size[inner]
+    ]
+    y = game(z).ravel()
+    normal = terms[inner].T * kernel @ terms[inner]
+    ends = terms[~inner]
+    system = np.block([[normal, ends.T], [ends, np.zeros((2, 2))]])
+    right = np.concatenate([terms[inner].T * kernel @ y[inner], y[~inner]])
+    found = np.linalg.lstsq(system, right, rcond=None)[0]
+    square = np.diag(found[1 : d + 1])
+    for (i, j), term in zip(pairs, found[d + 1 :], strict=False):
+        square[i, j] = square[j, i] = term
+    return square
+
+
+def quadratic(d: int, seed: int = 0) -> tuple[np.ndarray, object]:
+    """Main effects on the diagonal, interactions off it, and the game that they make."""
+    rng = np.random.default_rng(seed)
+    terms = rng.normal(size=(d, d))
+    terms = np.where(np.eye(d), terms, np.triu(terms, 1) + np.triu(terms, 1).T)
+    upper = np.triu(terms)
+    return terms, lambda z: 5 + np.einsum("mi,ij,mj->m", z.astype(float), upper, z)
+
+
+def solve(games: SimpleNamespace, game: object, d: int, n: int, seed: int = 0) -> Interactions:
+    design = ShapleyCoalitions().draw(d, n, np.random.default_rng(seed))
+    return SOLVER.solve(games.evaluate(game, design))
+
+
+@pytest.mark.parametrize("d", [2, 3, 4, 6, 8])
+def test_brute_force_agrees(games: SimpleNamespace, d: int) -> None:
+    """On complete designs both indices are what their definitions say."""
+    game = games.random(d, seed=d)
+    found = solve(games, game, d, 2**d)
+    assert_allclose(found.shapley[0, :, :, 0], shapley_index(game, d), atol=1e-12)
+    assert_allclose(found.faith_shap[0, :, :, 0], faith_shap(game, d), atol=1e-10)
+    assert (found.shapley_errors < 1e-10).all()
+    assert found.degrees_of_freedom == np.inf
+
+
+def test_one_feature_has_only_a_main_effect(games: SimpleNamespace) -> None:
+    """Nothing to interact with."""
+    found = solve(games, lambda z: 3.0 * z[:, 0], 1, 2)
+    assert_array_equal(found.shapley, np.zeros((1, 1, 1, 1)))
+    assert_array_equal(found.faith_shap, np.full((1, 1, 1, 1), 3.0))
+
+
+@given(d=st.integers(3, 7), seed=st.integers(0, 999), complete=st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_axioms(games: SimpleNamespace, d: int, seed: int, complete: bool) -> None:
+    """Symmetry of the arrays, efficiency of Faith-Shap, and the order of features is no matter."""
+    n = 2**d if complete else d * (d - 1) + 4
+    game = games.random(d, seed)
+    found = solve(games, game, d, n, seed)
+    for name in FIELDS:
+        array = getattr(found, name)
+        assert_array_equal(array, array.swapaxes(1, 2))
+    assert_array_equal(np.einsum("niik->nik", found.shapley), 0.0)
+    ends = game(np.array([[False] * d, [True] * d]))[:, 0]
+    assert_allclose(np.triu(found.faith_shap[0, :, :, 0]).sum(), ends[1] - ends[0], atol=1e-12)
+    order = np.random.default_rng(seed).permutation(d)
+    design = ShapleyCoalitions().draw(d, n, np.random.default_rng(seed))
+    moved = Perturbations(design.z[:, order], design.weights, design.unit, design.complete)
+    there = SOLVER.solve(games.evaluate(lambda z: game(z[:, np.argsort(order)]), moved))
+    assert_allclose(there.faith_shap, found.faith_shap[:, order][:, :, order], atol=1e-9)
+
+
+def test_complete_designs_are_linear_and_give_dummies_nothing(games: SimpleNamespace) -> None:
+    """A sum of games has the sum of their interactions; what changes nothing has 0, to the bit."""
+    one, two = games.random(4, 0), games.random(6, 1)
+    d = 6
+    first = solve(games, lambda z: 1e6 + one(z[:, :4]), d, 64)
+    second = solve(games, two, d, 64)
+    both = solve(games, lambda z: one(z[:, :4]) - 2 * two(z), d, 64)
+    for name in ("shapley", "faith_shap"):
+        sums = getattr(first, name) - 2 * getattr(second, name)
+        assert_allclose(getattr(both, name), sums, atol=1e-8)
+        assert_array_equal(getattr(first, name)[:, 4:], 0.0)
+
+
+@given(d=st.integers(4, 9), seed=st.integers(0, 99), scale=st.sampled_from([1e-8, 1.0, 1e8]))
+@settings(deadline=None, max_examples=40)
+def test_games_of_pairs_are_exact(games: SimpleNamespace, d: int, seed: int, scale: float) -> None:
+    """With half as many pairs again as unknowns, a game without triples has no error at all."""
+    terms, game = quadratic(d, seed)
+    n = 3 * d * (d - 1) // 2 + 4
+    found = solve(games, lambda z: scale * game(z), d, n, seed)
+    assert_allclose(found.faith_shap[0, :, :, 0], scale * terms, atol=1e-8 * scale)
+    apart = np.where(np.eye(d), 0, terms)
+    assert_allclose(found.shapley[0, :, :, 0], scale * apart, atol=1e-8 * scale)
+
+
+@given(d=st.integers(4, 9), seed=st.integers(0, 99), scale=st.sampled_from([1e-8, 1.0, 1e8]))
+@settings(deadline=None, max_examples=30)
+def test_scale_and_shift(games: SimpleNamespace, d: int, seed: int, scale: float) -> None:
+    """Interactions follow the scale of the output and ignore what is added to it."""
+    game = games.smooth(d, seed)
+    plain = solve(games, game, d, 2 * d * d, seed)
+    there = solve(games, lambda z: scale * (game(z) - 3), d, 2 * d * d, seed)
+    for name in ("shapley", "faith_shap"):
+        assert_allclose(getattr(there, name), scale * getattr(plain, name), atol=1e-9 * scale)
+
+
+def test_targets_solved_together_are_those_solved_singly(games: SimpleNamespace) -> None:
+    """One factorisation serves all, each keeps its own ridge, and nothing leaks between them."""
+    d, n, k = 7, 2, 3
+    design = games.draw(ShapleyCoalitions(), d, 64)
+    rng = np.random.default_rng(0)
+    strength = np.array([0.0, 0.3, 30.0])
+    smooth = games.evaluate(games.smooth(d), design).outputs
+    outputs = smooth + strength * rng.normal(size=(64, n, k))
+    full, empty = rng.normal(size=(2, n, k))
+    together = SOLVER.solve(Evaluations(design, outputs, full, empty))
+    for i, j in np.ndindex(n, k):
+        at = (slice(i, i + 1), slice(j, j + 1))
+        alone = SOLVER.solve(Evaluations(design, outputs[(slice(None), *at)], full[at], empty[at]))
+        for name in FIELDS:
+            assert getattr(together, name).shape == (n, d, d, k)
+            expected = getattr(alone, name)[0, ..., 0]
+            assert_allclose(getattr(together, name)[i, ..., j], expected, rtol=1e-7, atol=1e-9)
+
+
+def test_estimates_converge(games: SimpleNamespace) -> None:
+    """Both indices, also of a game with interactions of every order; none is left at the end."""
+    d = 9
+    game = games.random(d, 3)
+    truth = solve(games, game, d, 2**d)
+
+    def errors(n: int) -> np.ndarray:
+        found = [solve(games, game, d, n, seed) for seed in range(10)]
+        return np.array(
+            [
+                np.sqrt(
+                    np.mean(
+                        [np.mean((getattr(f, name) - getattr(truth, name)) ** 2) for f in found]
+                    )
+                )
+                for name in ("shapley", "faith_shap")
+            ]
+        )
+
+    assert (errors(440) < errors(110) / 4).all()
+    assert (errors(508) < errors(110) / 10).all()
+
+
+@pytest.mark.parametrize(("n_pairs", "at_least"), [(54, 0.93), (108, 0.93), (216, 0.92)])
+def test_intervals_cover(games: SimpleNamespace, n_pairs: int, at_least: float) -> None:
+    """Nominal 95% intervals, from half as many pairs again as unknowns, over 60 designs."""
+    d = 9
+    game = games.smooth(d)
+    truth = solve(games, game, d, 2**d)
+    covered = []
+    for seed in range(60):
+        found = solve(games, game, d, 2 * n_pairs, seed)
+        width = t.ppf(0.975, found.degrees_of_freedom)
+        off = np.abs(found.shapley - truth.shapley)[:, ~np.eye(d, dtype=bool)]
+        pairs = off <= width * found.shapley_errors[:, ~np.eye(d, dtype=bool)]
+        faith = np.abs(found.faith_shap - truth.faith_shap) <= width * found.faith_shap_errors
+        covered.append([pairs.mean(), faith.mean()])
+    rates = np.mean(covered, axis=0)
+    assert (at_least <= rates).all()
+    assert (rates <= 0.995).all()
+
+
+def test_the_ridge_steadies_small_budgets(games: SimpleNamespace) -> None:
+    """With hardly more pairs than unknowns the error is well below that of least squares."""
+    d, n_pairs = 9, 40
+    rng = np.random.default_rng(0)
+    rules = rng.integers(0, d, size=(30, 4)), rng.random((30, 4)) < 0.5
+    heights = rng.normal(size=30)
+
+    def game(z: np.ndarray) -> np.ndarray:
+        return (z[:, rules[0]] == rules[1]).all(axis=2) @ heights
+
+    truth = solve(games, game, d, 2**d).faith_shap[0, :, :, 0]
+    i, j = np.triu_indices(d, 1)
+    ours, plain = [], []
+    for seed in range(20):
+        design = ShapleyCoalitions().draw(d, 2 * n_pairs, np.random.default_rng(seed))
+        answers = games.evaluate(game, design)
+        ours.append(SOLVER.solve(answers).faith_shap[0, :, :, 0][i, j] - truth[i, j])
+        signs, root = np.where(design.z[::2], 1.0, -1.0), np.sqrt(design.weights[::2])
+        even = (answers.outputs[::2] + answers.outputs[1::2])[:, 0, 0] / 2
+        even -= (answers.full + answers.empty)[0, 0] / 2
+        products = (signs[:, i] * signs[:, j] - 1) * root[:, None]
+        plain.append(4 * np.linalg.lstsq(products, even * root, rcond=None)[0] - truth[i, j])
+    assert np.sqrt(np.mean(np.square(ours))) < np.sqrt(np.mean(np.square(plain))) / 1.5
+
+
+@pytest.mark.parametrize("n_pairs", [1, 4, 20, 28, 30])
+def test_too_few_pairs_have_no_error(games: SimpleNamespace, n_pairs: int) -> None:
+    """Errors are NaN, never 0, estimates stay within bounds, and efficiency holds."""
+    d = 8
+    game = games.smooth(d)
+    found = solve(games, game, d, 2 * n_pairs)
+    apart = ~np.eye(d, dtype=bool)
+    assert np.isnan(found.shapley_errors[:, apart]).all()
+    assert np.isnan(found.faith_shap_errors).all()
+    assert np.abs(found.faith_shap).max() < 10
+    ends = game(np.array([[False] * d, [True] * d]))
+    assert_allclose(np.triu(found.faith_shap[0, :, :, 0]).sum(), ends[1] - ends[0], atol=1e-12)
+
+
+def test_faith_shap_and_shapley_values_agree(games: SimpleNamespace) -> None:
+    """A main effect and half of its interactions are the Shapley value, sampled or not."""
+    d = 7
+    for n in (60, 128):
+        answers = games.evaluate(games.smooth(d), games.draw(ShapleyCoalitions(), d, n))
+        faith = SOLVER.solve(answers).faith_shap[0, :, :, 0]
+        shares = (faith.sum(axis=1) + np.diag(faith)) / 2
+        expected = KernelShapRegression().solve(answers).values[0, :, 0]
+        assert_allclose(shares, expected, atol=1e-12)
+
+
+def test_a_constant_model_has_no_interactions(games: SimpleNamespace) -> None:
+    """Zero but for rounding, with the error of rounding."""
+    found = solve(games, lambda z: np.full(len(z), 7.0), 6, 50)
+    assert_allclose(found.faith_shap, 0, atol=1e-13)
+    assert_allclose(found.shapley_errors, 7e-12)
+
+
+@pytest.mark.slow
+def test_sixty_features(games: SimpleNamespace) -> None:
+    """1,770 pairs of features: exact for a game of pairs."""
+    terms, game = quadratic(60)
+    found = solve(games, game, 60, 4400)
+    assert_allclose(found.faith_shap[0, :, :, 0], terms, atol=1e-8)
+    assert np.isfinite(found.shapley_errors).all()
+
+
+@pytest.mark.parametrize(
+    "design",
+    [
+        BernoulliMasks().draw(6, 20, np.random.default_rng(0)),
+        GaussianNoise().draw(6, 20, np.random.default_rng(0)),
+        OneAtATime().draw(6, 6, np.random.default_rng(0)),
+        Perturbations(np.zeros((0, 6), dtype=bool), np.ones(0), np.arange(0)),
+        Perturbations(np.array([[True] * 3, [False] * 3]), np.ones(2), np.zeros(2, dtype=np.intp)),
+    ],
+    ids=["independent", "noise", "one at a time", "nothing", "the ends"],
+)
+def test_other_designs_are_refused(design: Perturbations) -> None:
+    """The refusal names the sampler to use."""
+    outputs = np.zeros((len(design), 1, 1))
+    with pytest.raises(RejectPerturbations, match="ShapleyCoalitions"):
+        SOLVER.solve(Evaluations(design, outputs, np.ones((1, 1)), np.zeros((1, 1))))
