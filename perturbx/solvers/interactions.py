@@ -55,11 +55,13 @@ class PairwiseInteractions:
     full coalition; its main effects follow from the Shapley values. A ridge, of a strength that
     leave-one-out chooses for each output, steadies the fit, and what it leaves out is estimated
     from its residuals, by coalition size, without bias. So a game with no interaction of more
-    than two features is recovered exactly once pairs of coalitions outnumber pairs of features,
-    and any other game in the limit. On a complete design everything is computed exactly.
+    than two features is recovered exactly once the pairs of coalitions determine it (somewhat
+    more than there are pairs of features; in all of our trials, half as many again), and any
+    other game in the limit. On a complete design everything is computed exactly.
 
-    With no more pairs of coalitions than the d (d - 1) / 2 pairs of features there is only the
-    ridge's guess, which shrinks towards 0: errors are then NaN.
+    Where the d (d - 1) / 2 pairs of features are not determined there is only the ridge's guess,
+    which shrinks towards 0: errors are then NaN. An interaction that no sampled coalition met is
+    not seen, nor in the errors.
 
     Standard errors are the jackknife's, within strata of coalition size, corrected for sampling
     without replacement. Memory: some ten arrays of pairs of coalitions times pairs of features.
