@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
 from perturbx.errors import RejectPerturbations
@@ -118,9 +119,19 @@ class Chains:
             evaluations.full.ravel() - empty_rows.reshape(-1, targets),
         )
 
+    @property
+    def contributions(self) -> Floats:
+        """(c, d, t): what each feature adds, a mean over the two readings."""
+        return (self.forwards + self.backwards) / 2
+
+    @property
+    def moves(self) -> NDArray[np.bool_]:
+        """(d, t): which features changed the output in any chain."""
+        return np.asarray(((self.forwards != 0) | (self.backwards != 0)).any(axis=0))
+
     def estimate(self) -> tuple[Floats, Spread]:
         """Scores (d, t), which add up to the mean total, and what their errors are made of."""
-        contributions = (self.forwards + self.backwards) / 2
+        contributions = self.contributions
         times = np.bincount(self.row, minlength=len(self.totals))
         noise = ((self.forwards - self.backwards) ** 2).mean(axis=0) / 4
         if times.min() > 0:
