@@ -102,6 +102,8 @@ def test_data_by_position(table: np.ndarray) -> None:
         ({"tol": 1.0}, "tol must be"),
         ({"tol": "small"}, "tol must be"),
         ({"tol": float("nan")}, "tol must be"),
+        ({"verbose": None}, "verbose must be an integer of at least 0"),
+        ({"verbose": "yes"}, "verbose must be an integer"),
         ({"link": "probit"}, "link must be one of 'identity', 'logit'; got 'probit'"),
         ({"random_state": "lucky"}, "random_state must be None, an integer"),
         ({"random_state": -1}, "random_state must be an integer of at least 0"),
@@ -208,6 +210,15 @@ def test_no_background(table: np.ndarray, counting_model: Any) -> None:
     with pytest.raises(InvalidInputError, match="at least 2 rows to learn the scale"):
         px.Lime(model).fit(table[:1])
     assert model.n_rows == 0
+
+
+def test_lists_take_the_type_of_fit(table: np.ndarray) -> None:
+    """A list has no type of its own: whole numbers are floats where fit saw floats."""
+    explainer = px.KernelShap(_sum).fit(table)
+    found = explainer.explain([[1, 2, 3, 4, 5]]).values
+    assert np.array_equal(found, explainer.explain(np.arange(1.0, 6.0)[None]).values)
+    with pytest.raises(InvalidInputError, match="hold values that X, of dtype int64, cannot have"):
+        px.KernelShap(_sum).fit(np.arange(10).reshape(2, 5)).explain([[0.5] * 5])
 
 
 # What the model answers

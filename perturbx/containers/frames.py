@@ -77,8 +77,14 @@ class FrameLayout(Layout):
         for name, got, expected in zip(columns, dtypes, self.dtypes, strict=True):
             if got != expected:
                 raise InvalidInputError(
-                    f"Column {name!r} of X is of dtype {got}, but fit saw {expected}: convert it, "
-                    f"as in X[{name!r}].astype({str(expected)!r})."
+                    f"Column {name!r} of X is of dtype {got}, but fit saw {expected}: convert it "
+                    "to the type that it had."
+                )
+            if _categories(got) != _categories(expected):
+                raise InvalidInputError(
+                    f"Column {name!r} of X has the categories {_categories(got)[:5]}, first ones "
+                    f"shown, but fit saw {_categories(expected)[:5]}: keep their order, since "
+                    "their codes follow from it."
                 )
 
     def encode(self, *parts: Any) -> tuple[Cells, ...]:
@@ -233,6 +239,12 @@ class PolarsLayout(FrameLayout):
 
     def _is_numeric(self) -> bool:
         return all(dtype.is_integer() or dtype.is_float() for dtype in self.dtypes)
+
+
+def _categories(dtype: Any) -> list[Any]:
+    """Categories in their order, which pandas ignores when it compares types."""
+    known = getattr(dtype, "categories", None)
+    return [] if known is None else list(known)
 
 
 def _other_columns(got: tuple[Any, ...], expected: tuple[Any, ...]) -> str:

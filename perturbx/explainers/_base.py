@@ -212,7 +212,8 @@ class BaseExplainer(BaseEstimator):
                 check_integer(name, getattr(self, name), minimum=1)
         if self.n_jobs is not None and (check_integer("n_jobs", self.n_jobs) == 0):
             raise invalid("n_jobs", "None or an integer other than 0, such as -1", self.n_jobs)
-        check_integer("verbose", int(self.verbose), minimum=0)
+        if not isinstance(self.verbose, (bool, np.bool_)):
+            check_integer("verbose", self.verbose, minimum=0)
         if self.groups is not None and not isinstance(self.groups, Mapping):
             raise invalid("groups", 'a dict, as in {"city": ["city_a", "city_b"]}', self.groups)
         if self.tol is not None and self.tol != 0:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Ints
 from perturbx.containers import Layout, rows_of
+from perturbx.containers.arrays import ArrayLayout
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._base import Features, FittedMasker
 
@@ -48,8 +49,12 @@ class Columns:
         for j in range(len(self.names)):
             members = np.flatnonzero(self.feature_of == j)
             for i, row in enumerate(values[:, members]):
-                out[i, j] = row[0] if len(members) == 1 else ", ".join(map(str, row))
+                out[i, j] = row[0] if len(members) == 1 else ", ".join(map(_short, row))
         return out
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def columns_of(layout: Layout, features: Features) -> Columns:
@@ -94,7 +99,10 @@ class FittedTable(FittedMasker):
     columns: Columns
 
     def check(self, X: Any) -> tuple[Any, bool]:
+        is_list = isinstance(X, (list, tuple))
         X, single = rows_of(X)
+        if is_list and type(self.layout) is ArrayLayout:  # a list has no type of its own
+            X = at_type_of(np.empty(0, self.layout.dtype), X, "Rows of X")
         self.layout.check(X)
         return X, single
 

@@ -112,7 +112,7 @@ def _two_integers(column: NDArray[Any]) -> bool:
 def _check_numbers(layout: Layout, tables: tuple[Any, ...], moving: NDArray[np.bool_]) -> None:
     """Refuse columns that should move but hold no plain numbers."""
     for j in np.flatnonzero(moving):
-        dtype = layout.number_type(j, tables)
+        dtype = layout.number_type(int(j), tables)
         if dtype is None or dtype.kind not in "iuf":
             raise InvalidParameterError(
                 f"Column {layout.names[j]!r} holds no plain numbers, so that noise cannot move "
