@@ -18,8 +18,8 @@ from perturbx.errors import PredictFnError
 from perturbx.maskers._base import FittedMasker, Removal
 from perturbx.predictor import Predictor
 
-_TILE_BYTES = 2**20
-_MOST_ROWS = 4096
+_TILE_BYTES = 2**22
+_MOST_ROWS = 8192
 _LARGE_TILE_BYTES = 2**24
 _FEW_ROWS = 16
 _ANSWERS = 2**16

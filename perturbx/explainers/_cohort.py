@@ -12,7 +12,6 @@ from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
 from perturbx.maskers._base import Removal
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers import Solution
-from perturbx.solvers._base import floor
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +92,16 @@ class Cohort:
 
 
 def with_all_features(
-    solution: Solution, place: int, active: NDArray[np.bool_], evaluations: Evaluations
+    solution: Solution, place: int, active: NDArray[np.bool_], least: Floats
 ) -> Solution:
-    """One instance's part of a solution, with 0 for the features that change nothing."""
+    """One instance's part of a solution, with 0 for the features that change nothing.
+
+    `least` (n, 1, k) are their standard errors.
+    """
     one = slice(place, place + 1)
     shape = (1, len(active), solution.values.shape[2])
     values, errors = np.zeros(shape), np.empty(shape)
-    errors[...] = floor(evaluations)[one]
+    errors[...] = least[one]
     values[:, active], errors[:, active] = solution.values[one], solution.standard_errors[one]
     background = None
     if solution.background_errors is not None:

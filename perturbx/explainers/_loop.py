@@ -21,7 +21,7 @@ from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers import Solution
 from perturbx.solvers._base import floor
 
-_OUTPUT_BYTES = 2**24
+_OUTPUT_BYTES = 2**23
 """The most memory that the answers of one chunk of instances may take."""
 
 _FIRST_ROUND = 16
@@ -117,12 +117,13 @@ def _solve(
             continue
         asked, price = _ask(game, cohort, undone, design, max(known, 0))
         cost += price
-        outputs = np.concatenate([outputs, asked])
+        outputs = np.concatenate([outputs, asked]) if len(outputs) else asked
         evaluations = cohort.evaluations(design, outputs, undone, rows)
+        least = floor(evaluations)
         solution = _solution(todo, evaluations, cohort.parts(evaluations, outputs, undone))
         for place, i in enumerate(undone):
-            solutions[i] = with_all_features(solution, place, cohort.active, evaluations)
-        done = _precise(solution, plan.tol, floor(evaluations)) | design.complete
+            solutions[i] = with_all_features(solution, place, cohort.active, least)
+        done = _precise(solution, plan.tol, least) | design.complete
         undone, outputs = undone[~done], outputs[:, ~done]
         if not len(undone):
             break

@@ -23,7 +23,7 @@ from perturbx.maskers._tabular import (
     sample_rows,
 )
 
-_LOOP = 256
+_LOOP = 512
 """Elements that one inner loop of the masking may cover."""
 
 
