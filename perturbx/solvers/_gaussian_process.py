@@ -62,14 +62,15 @@ def posterior(pairs: Pairs, covariance: Covariance, signal: float, free: Free) -
     kept = gram_inverse @ solved.T
     q_matrix = inverse - solved @ kept
     received = covariance.shapley(x)
-    influence = 2 * (free.directions @ kept).T + signal * (q_matrix @ received)
+    through = inverse @ received
+    influence = 2 * (free.directions @ kept).T + signal * (through - solved @ (kept @ received))
     values = influence.T @ y
     values += (2 * pairs.half_gain - values.sum()) / d
     influence -= influence.mean(axis=1, keepdims=True)
 
     slack = 2 * free.directions.T - signal * (solved.T @ received)
     prior = signal * covariance.shapley_variance()
-    explained = signal**2 * np.einsum("ni,ni->i", received, inverse @ received)
+    explained = signal**2 * np.einsum("ni,ni->i", received, through)
     variance = prior - explained + np.einsum("pi,pi->i", slack, gram_inverse @ slack)
     errors = _errors(influence[:n], np.maximum(variance, 0.0), q_matrix, y, noise, basis.shape[1])
     return Posterior(values, errors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ from perturbx.solvers._recipes import Judge, Learned, Recipe, plain_recipes, tre
 from perturbx.solvers.kernel_shap import KernelShapRegression
 
 _FEWEST_PAIRS = 6
+_MOST_CELLS = 500_000
+"""Pairs times features beyond which no trees are grown."""
+_SPARE = 3
+"""How many more pairs than features it takes to judge free slopes by leaving pairs out."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class OddProcess(Solver):
     game is recovered, and a complete design is read exactly.
 
     Standard errors blend the posterior's own with a jackknife, with n_pairs - d degrees of
-    freedom. What no estimator can do is see an interaction that no coalition has met.
+    freedom; with fewer pairs than features they are NaN. What no estimator can do is see an
+    interaction that no coalition has met.
 
     Parameters
     ----------
@@ -85,19 +90,25 @@ class OddProcess(Solver):
             return exact_shapley(evaluations)
         pairs, scales = read_pairs(evaluations, "OddProcess")
         n, d = pairs[0].shape
-        if d < 3 or n < _FEWEST_PAIRS or n > self.most_pairs:
+        most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
+        folds = _Folds.of(n, self.n_folds, most)
+        blind = n >= 1.3 * d + 4 and folds.n_rows < d + _SPARE
+        if d < 3 or n < _FEWEST_PAIRS or n > self.most_pairs or blind:
             return KernelShapRegression().solve(evaluations)
         plain = KernelShapRegression().solve(evaluations)
         starts = _as_posteriors(plain, scales)
-        folds = _Folds.of(n, self.n_folds, self.most_judged)
         cache: dict[tuple[Recipe, int], Decomposition] = {}
         found = [
-            start if _is_additive(target, start) else self._solve_target(target, folds, cache)
+            start
+            if _is_additive(target, start)
+            else self._solve_target(target, start, folds, cache)
             for target, start in zip(pairs, starts, strict=True)
         ]
         shape = (*evaluations.full.shape, d)
         values = np.stack([s * f.values for f, s in zip(found, scales, strict=True)])
         errors = np.stack([s * f.standard_errors for f, s in zip(found, scales, strict=True)])
+        if n < d:
+            errors[:] = np.nan
         gain = (evaluations.full - evaluations.empty).reshape(-1, 1)
         values += (gain - values.sum(axis=1, keepdims=True)) / d
         return Solution(
@@ -110,7 +121,11 @@ class OddProcess(Solver):
         )
 
     def _solve_target(
-        self, pairs: Pairs, folds: _Folds, cache: dict[tuple[Recipe, int], Decomposition]
+        self,
+        pairs: Pairs,
+        start: Posterior,
+        folds: _Folds,
+        cache: dict[tuple[Recipe, int], Decomposition],
     ) -> Posterior:
         n, d = pairs.shape
         learned = self._learn(pairs, [*folds.training, folds.order])
@@ -118,11 +133,17 @@ class OddProcess(Solver):
         found = []
         # Free slopes need pairs to spare, or nothing can be left out; with plenty of pairs a
         # prior on them only costs time.
-        for tied in [n < d + 3] if not d + 3 <= n < 2.5 * d + 4 else [False, True]:
+        can_be_free = folds.n_rows >= d + _SPARE
+        can_be_tied = n < 2.5 * d + 4
+        for tied in [False] * can_be_free + [True] * can_be_tied:
             base = judge.best(plain_recipes(d, tied=tied))
-            found += [base, judge.best(tree_recipes(base[1]))]
+            found.append(base)
+            if len(learned[-1].terms_with_linear):
+                found.append(judge.best(tree_recipes(base[1])))
         best = min(found, key=lambda entry: entry[0])
-        _, recipe, signal = best
+        score, recipe, signal = best
+        if not can_be_free and _plain_score(pairs) <= score:
+            return start
         return posterior(pairs, recipe.covariance(learned[-1]), signal, recipe.free(d))
 
     def _learn(self, pairs: Pairs, parts: list[Ints]) -> list[Learned]:
@@ -136,7 +157,8 @@ class OddProcess(Solver):
         targets = np.repeat(values[:, None], len(parts), axis=1)
         both = np.concatenate([rows, rows])
         targets = targets - (targets * both).sum(axis=0) / both.sum(axis=0)
-        forests = boost(z, targets, both, self.boosting)
+        settings = self.boosting if n * d <= _MOST_CELLS else replace(self.boosting, n_trees=0)
+        forests = boost(z, targets, both, settings)
         most = min(2 * n + 200, 4000)
         return [
             Learned(
@@ -157,6 +179,11 @@ class _Folds:
     training: list[Ints]
     rows: list[Ints]
     judged: list[NDArray[np.bool_]]
+
+    @property
+    def n_rows(self) -> int:
+        """How many pairs a candidate is fitted to when it is judged."""
+        return len(self.rows[0])
 
     @classmethod
     def of(cls, n: int, n_folds: int, most: int) -> _Folds:
@@ -180,6 +207,21 @@ def _slopes(pairs: Pairs) -> Floats:
     solved = np.linalg.solve(normal, np.column_stack([weighted.T @ pairs.odd, np.ones(d)]))
     slopes, along = solved.T
     return np.asarray(slopes - along * (slopes.sum() - pairs.half_gain) / along.sum())
+
+
+def _plain_score(pairs: Pairs) -> float:
+    """The leave-one-out score of the plain regression, infinite without pairs to spare."""
+    n, d = pairs.shape
+    if n < d + _SPARE:
+        return np.inf
+    x, y, noise = pairs.with_end(1e4)
+    weighted = x / noise[:, None]
+    normal = weighted.T @ x
+    normal.flat[:: d + 1] += 1e-12 * np.trace(normal) / d
+    inverse = np.linalg.inv(normal)
+    spare = 1 - ((weighted @ inverse) * x).sum(axis=1)[:n]
+    residual = (y - x @ (inverse @ (weighted.T @ y)))[:n] / np.maximum(spare, 1e-7)
+    return float(np.average(residual**2, weights=pairs.weights))
 
 
 def _as_posteriors(plain: Solution, scales: Floats) -> list[Posterior]:

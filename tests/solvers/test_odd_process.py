@@ -233,3 +233,13 @@ def test_other_designs_are_refused(games: SimpleNamespace, design: Perturbations
     """What is not pairs is refused, and the sampler that draws them is named."""
     with pytest.raises(RejectPerturbations, match=r"ShapleyCoalitions\(\)"):
         SOLVER.solve(games.evaluate(lambda z: z.sum(axis=1).astype(float), design))
+
+
+def test_fewer_pairs_than_features_have_no_error_bar(games: SimpleNamespace) -> None:
+    """Below d pairs the scores still add up, and their errors are NaN, never small."""
+    design = ShapleyCoalitions().draw(20, 30, np.random.default_rng(0))
+    evaluations = games.evaluate(Ands(20, 10, 0), design)
+    solution = QUICK.solve(evaluations)
+    assert np.isnan(solution.standard_errors).all()
+    gain = evaluations.full - evaluations.empty
+    assert_allclose(solution.values.sum(axis=1), gain, atol=1e-12)
