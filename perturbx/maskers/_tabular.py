@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -64,7 +64,7 @@ def columns_of(layout: Layout, features: Features) -> Columns:
         return Columns(layout.names, np.arange(n_columns))
     feature_of = np.full(n_columns, -1)
     for j, (name, members) in enumerate(features.groups.items()):
-        for member in [members] if isinstance(members, (str, int)) else members:
+        for member in _members(name, members):
             column = _position(member, layout.names)
             if feature_of[column] >= 0:
                 raise InvalidParameterError(
@@ -81,6 +81,14 @@ def columns_of(layout: Layout, features: Features) -> Columns:
             f"be in one group, alone if need be, as in {left_out[0]!r}: [{left_out[0]!r}]."
         )
     return Columns(tuple(map(str, features.groups)), feature_of)
+
+
+def _members(name: str, members: Any) -> Iterable[Any]:
+    if isinstance(members, (str, int, np.integer)):
+        return [members]
+    if isinstance(members, Iterable):
+        return members
+    raise InvalidParameterError(f"groups: {name!r} must be a list of columns; got {members!r}.")
 
 
 def _position(column: str | int, names: Sequence[str]) -> int:

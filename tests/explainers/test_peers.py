@@ -83,6 +83,14 @@ def test_limes_slopes_of_a_linear_model() -> None:
     assert (explanation.fidelity > 0.999999).all()
 
 
+def test_a_narrow_kernel_is_the_users_choice() -> None:
+    """With a thousand draws of one feature some are near enough: the slope is the derivative."""
+    X = np.linspace(-1, 1, 50)[:, None]
+    explainer = px.Lime(lambda X: X[:, 0] ** 3, kernel_width=0.03, budget=1000, random_state=0)
+    explanation = explainer.fit(X).explain(np.array([0.5]))
+    assert_allclose(explanation.values, 0.75 * X.std(), rtol=1e-2)
+
+
 def test_limes_slopes_of_a_network_are_its_smoothed_gradients() -> None:
     """Stein's identity: the mean gradient under the noise as the kernel weighs it."""
     torch = pytest.importorskip("torch")

@@ -162,6 +162,7 @@ def test_settings_that_cannot_be(masker: Any, said: str, table: np.ndarray) -> N
         ({"a": [0, 1, 2, 3, 4], "b": []}, "'b' holds no column"),
         ({"a": [0, 1, 2, 3, 7]}, "X has no column 7"),
         ({"a": ["age"]}, "X has no column 'age'"),
+        ({"a": 2.5}, "'a' must be a list of columns; got 2.5"),
     ],
 )
 def test_groups_that_cannot_be(groups: Any, said: str, table: np.ndarray) -> None:
