@@ -1,0 +1,29 @@
+import json
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+
+def code_of(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_cell_runs(path, tmp_path, monkeypatch):
+    """Run from top to bottom, no cell fails and no claim in it is false."""
+    pytest.importorskip("pandas")
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("Agg")
+    monkeypatch.setattr(plt, "show", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    cells = code_of(path)
+    assert len(cells) >= 3
+    names = {}
+    for cell in cells:
+        exec(compile(cell, path.name, "exec"), names)
+    plt.close("all")
+    assert list(tmp_path.iterdir()) == []
