@@ -18,10 +18,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from perturbx.errors import InvalidParameterError
+from perturbx.interactions import Interactions
 from perturbx.regions import LabelMap, WindowGrid
 
 _VERSION = 1
-_REGIONS = {"label_map": LabelMap, "window_grid": WindowGrid}
+_KNOWN: dict[str, type[Any]] = {
+    "label_map": LabelMap,
+    "window_grid": WindowGrid,
+    "interactions": Interactions,
+}
 _BROKEN = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, RecursionError),
     *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
@@ -95,13 +100,13 @@ def _encode(value: Any, arrays: _Arrays | None) -> Any:
         return {"tuple": [_encode(v, arrays) for v in value]}
     if isinstance(value, np.ndarray):
         return _encode_array(value, arrays)
-    for name, kind in _REGIONS.items():
+    for name, kind in _KNOWN.items():
         if isinstance(value, kind):
-            held = {f.name: getattr(value, f.name) for f in fields(value)}
-            return {"regions": name, "fields": _encode(held, arrays)}
+            held = {f.name: getattr(value, f.name) for f in fields(kind)}
+            return {"known": name, "fields": _encode(held, arrays)}
     raise InvalidParameterError(
         f"A {type(value).__name__} cannot be saved: an explanation holds numbers, text, arrays "
-        f"and the regions {' and '.join(kind.__name__ for kind in _REGIONS.values())}."
+        f"and {', '.join(kind.__name__ for kind in _KNOWN.values())}."
     )
 
 
@@ -139,8 +144,8 @@ def _decode(value: Any, arrays: _Arrays) -> Any:
         return tuple(_decode(v, arrays) for v in value["tuple"])
     if "array" in value:
         return arrays[value["array"]]
-    if "regions" in value:
-        return _REGIONS[value["regions"]](**_decode(value["fields"], arrays))
+    if "known" in value:
+        return _KNOWN[value["known"]](**_decode(value["fields"], arrays))
     return _decode_array(value)
 
 

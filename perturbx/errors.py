@@ -3,12 +3,12 @@
 ::
 
     PerturbxError
-    ├── InvalidParameterError (ValueError)     a parameter of ours has a value that it cannot have
+    ├── InvalidParameterError (ValueError)     a parameter of ours cannot have this value
     │   └── BudgetError                        the budget is below what the method needs
-    ├── UnknownParameterError (TypeError)      a keyword that does not exist, often another library's
-    ├── InvalidInputError (ValueError)         X, the background or an image is not what was expected
+    ├── UnknownParameterError (TypeError)      a keyword that is not ours, often a peer's
+    ├── InvalidInputError (ValueError)         X, background or image is not what was expected
     ├── NotFittedError (ValueError)            explain before fit, where fit learns something
-    ├── PredictFnError (RuntimeError)          predict_fn raised, or answered what cannot be explained
+    ├── PredictFnError (RuntimeError)          predict_fn failed, or its answer means nothing
     └── RejectPerturbations (TypeError)        a solver was given perturbations that it cannot read
 
     PerturbxWarning (UserWarning)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from perturbx._slicing import Key, cut, cut_output_names, locate
 from perturbx._summary import summary
 from perturbx._typing import Floats
 from perturbx.errors import InvalidParameterError
+from perturbx.interactions import Interactions
 from perturbx.regions import Regions
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ class Explanation:
     background_errors : array like values, or None
         The error of the background being a sample of rows: how far the scores would move with
         another sample. It is not part of `standard_errors`.
+    interactions : Interactions or None
+        Scores of pairs of features, where they were asked for; None once features are picked.
     regions : tuple of Regions, Regions or None
         Where each feature lies in the image, series or volume.
     notes : tuple of str
@@ -124,6 +128,7 @@ class Explanation:
     fidelity: Floats | None = None
     effective_samples: float | None = None
     background_errors: Floats | None = None
+    interactions: Interactions | None = None
     regions: Regions | tuple[Regions, ...] | None = None
     notes: tuple[str, ...] = field(default=())
 
@@ -162,6 +167,12 @@ class Explanation:
         for name in _WITHOUT_FEATURES:
             if getattr(self, name) is not None:
                 changed[name] = cut(getattr(self, name), without, picks)
+        if self.interactions is not None:
+            square = ["instance", "feature", "feature", "output"]
+            axes = [axis for axis in square if axis in self.axes]
+            cut_pairs = partial(cut, axes=axes, picks=picks)
+            whole = "feature" not in picks
+            changed["interactions"] = self.interactions.map(cut_pairs) if whole else None
         if self.regions is None:
             changed["data"] = cut(self.data, [a for a in self.axes if a != "output"], picks)
         elif "instance" in picks:

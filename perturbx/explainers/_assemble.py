@@ -14,6 +14,7 @@ from perturbx.explainers._notes import error_notes, fit_notes
 from perturbx.explainers._plan import Plan, Problem
 from perturbx.explanation import Explanation
 from perturbx.game import Cost
+from perturbx.interactions import Interactions
 from perturbx.maskers._base import Removal
 from perturbx.predictor import Predictor
 from perturbx.solvers import Solution
@@ -70,6 +71,7 @@ def assemble(
         effective_samples=_fewest([s.effective_samples for s in solutions]),
         regions=_regions(removals),
         background_errors=_background_errors(solutions),
+        interactions=_interactions(solutions),
         notes=notes,
     )
     explanation = explanation if keeps_outputs else explanation[:, :, 0]
@@ -92,6 +94,22 @@ def _background_errors(solutions: Sequence[Solution]) -> Floats | None:
         return None
     zeros = [np.zeros_like(s.values) for s in solutions]
     return _padded([z if e is None else e for e, z in zip(known, zeros, strict=True)])
+
+
+def _interactions(solutions: Sequence[Solution]) -> Interactions | None:
+    """Of every instance; 0 for one that equals its background."""
+    known = [s.interactions for s in solutions if s.interactions is not None]
+    if not known:
+        return None
+    nothing = known[0].map(np.zeros_like)
+    each = [nothing if s.interactions is None else s.interactions for s in solutions]
+    return Interactions(
+        np.concatenate([found.shapley for found in each]),
+        np.concatenate([found.faith_shap for found in each]),
+        np.concatenate([found.shapley_errors for found in each]),
+        np.concatenate([found.faith_shap_errors for found in each]),
+        min(found.degrees_of_freedom for found in each),
+    )
 
 
 def _value_function(problem: Problem) -> str:

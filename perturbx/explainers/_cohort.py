@@ -107,11 +107,22 @@ def with_all_features(
     if solution.background_errors is not None:
         background = np.zeros(shape)
         background[:, active] = solution.background_errors[one]
+    interactions = solution.interactions
+    if interactions is not None:
+        interactions = interactions.map(lambda array: _square(array[one], active))
     return replace(
         solution,
+        interactions=interactions,
         values=values,
         standard_errors=errors,
         base=solution.base[one],
         fidelity=None if solution.fidelity is None else solution.fidelity[one],
         background_errors=background,
     )
+
+
+def _square(array: Floats, active: NDArray[np.bool_]) -> Floats:
+    """(1, d, d, k) with 0 for the features that change nothing, and interact with nothing."""
+    out = np.zeros((1, len(active), len(active), array.shape[3]))
+    out[:, np.outer(active, active)] = array.reshape(1, -1, array.shape[3])
+    return out

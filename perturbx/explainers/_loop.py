@@ -38,8 +38,8 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     """Scores of every feature of every instance."""
     masker, X = problem.masker, problem.X
     n = masker.count(X)
-    check_plan(problem, plan)
     first = masker.bind(X, 0, 1)
+    check_plan(problem, plan, first[0])
     check_budget(masker, X, plan, first[0])
     price = task(plan, first[0])
     with _progress_bar(plan.verbose) as (expect, progress):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -48,6 +49,8 @@ class Setting:
     budget : int or None
         The most model rows that the instance may cost.
     link : "identity" or "logit"
+    is_image : bool
+        True where features are places in an image, series or volume.
     """
 
     reads: Kind
@@ -55,6 +58,7 @@ class Setting:
     n_rows: int
     budget: int | None
     link: LinkName
+    is_image: bool = False
 
     @property
     def n_fixed(self) -> int:
@@ -85,7 +89,7 @@ class Plan:
     seeds: np.random.SeedSequence
 
 
-def check_plan(problem: Problem, plan: Plan) -> None:
+def check_plan(problem: Problem, plan: Plan, removal: Removal) -> None:
     """Whatever can be known to fail, at once, so that nothing is computed in vain.
 
     Raises
@@ -101,7 +105,7 @@ def check_plan(problem: Problem, plan: Plan) -> None:
     first = problem.predictor.first_answers
     columns, _ = problem.predictor.select(problem.outputs, first)
     link(np.take_along_axis(first, columns, axis=1), problem.link)
-    _rehearse(plan, problem.masker)
+    _rehearse(plan, removal)
 
 
 def check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> None:
@@ -117,24 +121,30 @@ def check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> No
             task(plan, removal)
 
 
-def _rehearse(plan: Plan, masker: FittedMasker) -> None:
-    """Sampler and solver on an additive game."""
-    sampler, solver = plan.recipe(Setting(masker.reads, _REHEARSED, 1, None, plan.link))
+def _rehearse(plan: Plan, removal: Removal) -> None:
+    """Sampler and solver on an additive game, with as many background rows as the real one."""
+    n_rows = removal.rows_per_perturbation
+    sampler, solver = plan.recipe(Setting(removal.reads, _REHEARSED, n_rows, None, plan.link))
     rng = np.random.default_rng(0)
     design = sampler.draw(_REHEARSED, sampler.minimum(_REHEARSED), rng)
     drawn = "coalitions" if design.is_coalitions else "noise"
-    if drawn != masker.reads:
+    if drawn != removal.reads:
         raise InvalidParameterError(
-            f"{type(sampler).__name__} draws {drawn}, but the masker reads {masker.reads}: "
+            f"{type(sampler).__name__} draws {drawn}, but the masker reads {removal.reads}: "
             "pair noise with GaussianNoise, and coalitions with any other masker."
         )
-    solver.solve(_additive(design))
+    with suppress(
+        InvalidParameterError
+    ):  # a width too small for these draws may suit the real ones
+        solver.solve(_additive(design, n_rows))
 
 
-def _additive(design: Perturbations) -> Evaluations:
+def _additive(design: Perturbations, n_rows: int) -> Evaluations:
     outputs = design.z.sum(axis=1, dtype=np.float64)[:, None, None]
     full = np.array([[float(_REHEARSED) if design.is_coalitions else 0.0]])
-    return Evaluations(design, outputs, full, np.array([[0.0 if design.is_coalitions else np.nan]]))
+    empty = np.array([[0.0 if design.is_coalitions else np.nan]])
+    rows = None if design.background_row is None else np.zeros((n_rows, 1, 1))
+    return Evaluations(design, outputs, full, empty, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +167,9 @@ class Task:
 def task(plan: Plan, removal: Removal) -> Task:
     """The parts that the recipe picks for an instance, and what the budget pays for."""
     d = int(removal.active.sum())
-    setting = Setting(removal.reads, d, removal.rows_per_perturbation, plan.budget, plan.link)
+    is_image = removal.regions is not None
+    n_rows = removal.rows_per_perturbation
+    setting = Setting(removal.reads, d, n_rows, plan.budget, plan.link, is_image)
     sampler, solver = plan.recipe(setting)
     rows_each = 1 if sampler.names_rows else setting.n_rows
     minimum = sampler.minimum(d)

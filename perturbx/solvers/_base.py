@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._typing import Floats
+from perturbx.interactions import Interactions
 from perturbx.perturbations import Evaluations
 
 
@@ -35,6 +36,8 @@ class Solution:
     background_errors : (n, d, k) array or None
         The error that comes from the background being a sample of rows, where the solver sees
         single rows and can tell.
+    interactions : Interactions or None
+        Scores of pairs of features, where they were asked for.
     """
 
     values: Floats
@@ -45,6 +48,7 @@ class Solution:
     effective_samples: float | None = None
     estimator: str = ""
     background_errors: Floats | None = None
+    interactions: Interactions | None = None
 
 
 class Solver(ABC):

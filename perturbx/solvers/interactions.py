@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints
+from perturbx.interactions import Interactions
 from perturbx.perturbations import Evaluations
 from perturbx.solvers._base import floor
 from perturbx.solvers._corrected_fit import Fit, Total, fits
@@ -16,32 +17,6 @@ from perturbx.solvers._exact_interactions import exact_interactions
 from perturbx.solvers._strata import Strata, first_members
 from perturbx.solvers.kernel_shap import _Fit as OddFit
 from perturbx.solvers.kernel_shap import _fit as fit_odd_part
-
-
-@dataclass(frozen=True, eq=False)
-class Interactions:
-    """Pairwise interactions of n instances, d features and k outputs, in units of the output.
-
-    Parameters
-    ----------
-    shapley : (n, d, d, k) array
-        The Shapley interaction index of each pair: what two features add together beyond what
-        each adds alone, averaged like Shapley values. Symmetric, its diagonal 0.
-    faith_shap : (n, d, d, k) array
-        Order-2 Faith-Shap: the model with main effects (on the diagonal) and pairwise terms that
-        is nearest to the game. Symmetric; the diagonal and the terms of i < j add up to the full
-        output less the empty one.
-    shapley_errors, faith_shap_errors : (n, d, d, k) array
-        Standard errors from having tried only some coalitions; NaN where too few were tried.
-    degrees_of_freedom : float
-        Of the t distribution behind the errors; inf for the normal.
-    """
-
-    shapley: Floats
-    faith_shap: Floats
-    shapley_errors: Floats
-    faith_shap_errors: Floats
-    degrees_of_freedom: float = np.inf
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,9 @@ class OddProcess(Solver):
 
     additive = True
 
+    def linear(self) -> Solver:
+        return KernelShapRegression()
+
     def solve(self, evaluations: Evaluations) -> Solution:
         design = evaluations.perturbations
         if design.complete:
@@ -118,6 +121,7 @@ class OddProcess(Solver):
             ),
             base=evaluations.empty,
             degrees_of_freedom=float(max(n - d, 2)),
+            estimator=f"Gaussian process on {n:,} pairs of coalitions",
         )
 
     def _solve_target(

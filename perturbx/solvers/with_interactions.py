@@ -1,0 +1,44 @@
+"""Scores of features, and of pairs of features, from the same answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from perturbx.perturbations import Evaluations
+from perturbx.solvers._base import Solution, Solver
+from perturbx.solvers.interactions import PairwiseInteractions
+
+
+@dataclass(frozen=True)
+class WithInteractions(Solver):
+    """A solver's scores, and pairwise interactions from the same pairs of coalitions.
+
+    Parameters
+    ----------
+    solver : Solver
+        Reads the same designs as `PairwiseInteractions`: those of ShapleyCoalitions.
+
+    Raises
+    ------
+    RejectPerturbations
+        If the perturbations are not pairs of complementary coalitions.
+
+    Examples
+    --------
+    >>> from perturbx.solvers import KernelShapRegression, WithInteractions
+    >>> WithInteractions(KernelShapRegression()).additive
+    True
+    """
+
+    solver: Solver
+
+    @property
+    def additive(self) -> bool:  # type: ignore[override]
+        return self.solver.additive
+
+    def linear(self) -> Solver:
+        return self.solver.linear()
+
+    def solve(self, evaluations: Evaluations) -> Solution:
+        found = PairwiseInteractions().solve(evaluations)
+        return replace(self.solver.solve(evaluations), interactions=found)
