@@ -13,7 +13,7 @@ ROOT = Path(perturbx.__file__).parent
 
 LAYERS: list[set[str]] = [
     {"errors", "_typing"},
-    {"_validation", "perturbations", "regions", "containers"},
+    {"_validation", "perturbations", "regions", "interactions", "containers"},
     {"explanation"},
     {"predictor", "maskers", "samplers", "solvers"},
     {"game"},
