@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= auto
-PYTEST ?= -n $(JOBS)
+PYTEST ?= -n $(JOBS) --dist worksteal
 BIN := $(VENV)/bin
 
 # The work is many small matrices: threads in each worker would only get in each other's way.
