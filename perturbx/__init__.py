@@ -5,6 +5,7 @@ per-feature scores with error bars.
 """
 
 from perturbx import plots as plots
+from perturbx.explainers import Banzhaf as Banzhaf
 from perturbx.explainers import Explainer as Explainer
 from perturbx.explainers import KernelShap as KernelShap
 from perturbx.explainers import Lime as Lime
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Background",
+    "Banzhaf",
     "Baseline",
     "Explainer",
     "Explanation",

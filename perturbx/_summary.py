@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _ROWS, _OUTPUTS, _WIDTH = 10, 3, 36
 
+_ARITHMETIC = 1e-9
+"""Standard errors below this part of the largest score are rounding, not doubt."""
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -53,6 +56,9 @@ class Table:
         spec = f"{sign}.{decimals}f" if plain else f"{sign}.3e"
         cells = []
         for v, e in zip(self.scores[:, column], self.errors[:, column], strict=True):
+            if e <= _ARITHMETIC * largest:
+                cells.append(f"{v:{spec}}, exact")
+                continue
             error = f"{e:.{decimals}f}" if plain and e >= 0.5 * 0.1**decimals else f"{e:.1g}"
             cells.append(f"{v:{spec}} ± {'?' if np.isnan(e) else error}")
         return cells

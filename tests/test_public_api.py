@@ -8,7 +8,7 @@ import inspect
 import perturbx as px
 import pytest
 
-METHODS = {"Explainer", "KernelShap", "Lime", "Occlusion", "PermutationShap"}
+METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "PermutationShap"}
 MASKERS = {"Background", "Baseline", "GaussianNoise", "Superpixels", "Windows"}
 
 NAMES = {

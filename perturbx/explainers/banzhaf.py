@@ -1,4 +1,4 @@
-"""Shapley values by regression over coalitions."""
+"""Banzhaf values from the coalitions that Shapley values are computed from."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ class Banzhaf(BaseExplainer):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from perturbx.explainers.banzhaf import Banzhaf
+    >>> import numpy as np, perturbx as px
     >>> X = np.random.default_rng(0).normal(size=(50, 3))
-    >>> explainer = Banzhaf(lambda X: 2 * X[:, 0] - X[:, 1], random_state=0).fit(X)
+    >>> explainer = px.Banzhaf(lambda X: 2 * X[:, 0] - X[:, 1], random_state=0).fit(X)
     >>> explanation = explainer.explain(X[:1])
     >>> np.allclose(explanation.values, [2, -1, 0] * (X[:1] - X.mean(axis=0)))
     True
