@@ -65,9 +65,20 @@ class Setting:
         """Rows that are asked whatever is tried: the instance, and the empty state."""
         return 1 + self.n_rows * (self.reads == "coalitions")
 
-    def affordable(self, rows_each: int) -> int | None:
-        """How many perturbations the budget pays for; None without a budget."""
-        return None if self.budget is None else (self.budget - self.n_fixed) // rows_each
+    @property
+    def n_coalitions(self) -> int:
+        """How many coalitions there are besides the empty and the full one."""
+        return int(2**self.n_features - 2)
+
+    @property
+    def knows_rows(self) -> bool:
+        """True where single background rows can stand behind a perturbation."""
+        return self.reads == "coalitions" and self.n_rows > 1 and self.link == "identity"
+
+    def affordable(self, rows_each: int, default: int) -> int:
+        """How many perturbations the budget pays for, or `default` rows if there is no budget."""
+        rows = default if self.budget is None else self.budget - self.n_fixed
+        return rows // rows_each
 
 
 Recipe: TypeAlias = Callable[[Setting], tuple[Sampler, Solver]]
@@ -174,9 +185,7 @@ def task(plan: Plan, removal: Removal) -> Task:
     rows_each = 1 if sampler.names_rows else setting.n_rows
     minimum = sampler.minimum(d)
     n_least = minimum * rows_each + setting.n_fixed
-    affordable = setting.affordable(rows_each)
-    if affordable is None:
-        affordable = max(minimum, sampler.default(d))
+    affordable = setting.affordable(rows_each, max(minimum, sampler.default(d)) * rows_each)
     if affordable < minimum:
         n_empty = setting.n_fixed - 1
         also = " + 1 for the instance" + f" + {n_empty} for the empty state" * bool(n_empty)

@@ -33,9 +33,8 @@ class PermutationShap(BaseExplainer):
     """
 
     def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
-        whole = setting.affordable(setting.n_rows)
-        everything = 2 ** min(setting.n_features, 60) - 2
-        is_exact = whole is not None and whole >= everything
-        if setting.n_rows == 1 or setting.link != "identity" or is_exact:
-            return Permutations(), MarginalContributions()
-        return RowPermutations(setting.n_rows), RowContributions()
+        rows = RowPermutations(setting.n_rows)
+        whole = setting.affordable(setting.n_rows, rows.default(setting.n_features))
+        if setting.knows_rows and whole < setting.n_coalitions:
+            return rows, RowContributions()
+        return Permutations(), MarginalContributions()

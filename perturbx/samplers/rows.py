@@ -14,7 +14,7 @@ from perturbx.samplers._base import Sampler
 from perturbx.samplers.permutations import _chains
 from perturbx.samplers.shapley import ShapleyCoalitions, _n_pairs, _smaller, _weights
 
-_DEFAULT_UNITS = 4
+_DEFAULT_UNITS = 10
 """How many chains a background row gets when the user sets no budget."""
 
 
@@ -57,7 +57,7 @@ class RowPermutations(Sampler):
         return 2 * (n_features - 1)
 
     def default(self, n_features: int) -> int:
-        """Each row four times, and at least 2 * d + 2048 perturbations, in whole units."""
+        """Each row ten times, and at least 2 * d + 2048 perturbations, in whole units."""
         unit = 2 * (n_features - 1)
         if n_features <= 2:
             return unit * self.n_rows

@@ -30,11 +30,6 @@ class ShapleyCoalitions(Sampler):
     all 2**d - 2 coalitions, the design is complete. One feature has no coalition but the empty
     and the full one: its design is empty, and complete.
 
-    Parameters
-    ----------
-    pairs : int, optional
-        How many pairs are tried where the user sets no budget; by default d + 1024.
-
     Examples
     --------
     >>> import numpy as np
@@ -46,15 +41,12 @@ class ShapleyCoalitions(Sampler):
     True
     """
 
-    pairs: int | None = None
-
     def minimum(self, n_features: int) -> int:
         """As many pairs as features: with fewer, the regression is not determined."""
         return 2 * min(n_features, _n_pairs(n_features))
 
     def default(self, n_features: int) -> int:
-        enough = n_features + 1024 if self.pairs is None else self.pairs
-        return 2 * min(max(enough, n_features), _n_pairs(n_features))
+        return 2 * min(n_features + 1024, _n_pairs(n_features))
 
     def draw(
         self,
