@@ -268,6 +268,12 @@ def _rows_in_a_call(removal: Removal) -> int:
     return max(1, worth_it, min(_MOST_ROWS, _TILE_BYTES // removal.row_bytes))
 
 
+def averages(answers: Floats, n_parts: int) -> Floats:
+    """(B, k) answers to the background rows as (k * (1 + n_parts),) averages of all and of parts."""
+    ends = np.linspace(0, len(answers), max(n_parts, 1) + 1).astype(int)
+    return np.asarray(_linked_parts(_average(answers, ends), "identity")[0])
+
+
 def _average(answers: Floats, ends: Ints) -> Floats:
     """Means over the rows behind each perturbation: (c * per, k) to (c, k, parts).
 

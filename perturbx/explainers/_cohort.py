@@ -31,6 +31,8 @@ class Cohort:
         The outputs of the instances themselves.
     empty : (n, k * (1 + n_parts)) array
         The outputs with nothing present, over the background and over each part of it.
+    rows : (B, n, k) array or None
+        The outputs of each background row, where they are told apart.
     resolution : float
         The rounding of the model's answers, as a part of their size.
     """
@@ -41,6 +43,7 @@ class Cohort:
     places: Ints
     full: Floats
     empty: Floats
+    rows: Floats | None
     resolution: float
 
     @property
@@ -55,9 +58,7 @@ class Cohort:
         out[:, self.active] = z
         return np.asarray(out)
 
-    def evaluations(
-        self, design: Perturbations, outputs: Outputs, members: Ints, rows: Floats | None
-    ) -> Evaluations:
+    def evaluations(self, design: Perturbations, outputs: Outputs, members: Ints) -> Evaluations:
         """What a solver reads of some members."""
         z = self.removals[0].interpretable(self.full_z(design.z))[:, self.active]
         k = self.full.shape[1]
@@ -66,7 +67,7 @@ class Cohort:
             outputs[:, :, :k],
             self.full[members],
             self.empty[members, :k],
-            None if rows is None else rows[:, members],
+            None if self.rows is None else self.rows[:, members],
             self.resolution,
         )
 

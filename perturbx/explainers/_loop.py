@@ -15,7 +15,7 @@ from perturbx.explainers._assemble import Scored, assemble
 from perturbx.explainers._cohort import Cohort, with_all_features
 from perturbx.explainers._plan import Plan, Problem, Task, check_budget, check_plan, task
 from perturbx.explanation import Explanation
-from perturbx.game import Cost, Game
+from perturbx.game import Cost, Game, averages
 from perturbx.maskers._base import FittedMasker, Removal
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers import Solution
@@ -71,8 +71,7 @@ def _solve_chunk(
     game: Game, plan: Plan, removals: list[Removal], columns: Ints, full: Floats, first: int
 ) -> Scored:
     """Instances with the same active features share a design: one factorisation serves them."""
-    n_parts = _n_parts(removals[0])
-    empty, cost = game.empty(removals, columns, first, n_parts)
+    rows, empty, cost = _empty(game, removals, columns, first)
     solutions: list[Any] = [None] * len(removals)
     converged = np.ones(len(removals), dtype=bool)
     actives = np.array([removal.active for removal in removals])
@@ -86,6 +85,7 @@ def _solve_chunk(
             group + first,
             full[group],
             empty[group],
+            None if rows is None else rows[:, group],
             game.predictor.resolution,
         )
         if active.any():
@@ -106,7 +106,7 @@ def _solve(
     rng = np.random.default_rng(np.random.SeedSequence(plan.seeds.entropy, spawn_key=(1,)))
     undone = np.arange(len(cohort.removals))
     solutions: list[Any] = [None] * len(undone)
-    rows, cost = _empty_rows(game, cohort, todo)
+    cost = Cost()
     design: Perturbations | None = None
     n_outputs = cohort.full.shape[1] if todo.sampler.names_rows else cohort.empty.shape[1]
     outputs = np.empty((0, len(undone), n_outputs))
@@ -118,7 +118,7 @@ def _solve(
         asked, price = _ask(game, cohort, undone, design, max(known, 0))
         cost += price
         outputs = np.concatenate([outputs, asked]) if len(outputs) else asked
-        evaluations = cohort.evaluations(design, outputs, undone, rows)
+        evaluations = cohort.evaluations(design, outputs, undone)
         least = floor(evaluations)
         solution = _solution(todo, evaluations, cohort.parts(evaluations, outputs, undone))
         for place, i in enumerate(undone):
@@ -146,11 +146,16 @@ def _ask(
     )
 
 
-def _empty_rows(game: Game, cohort: Cohort, todo: Task) -> tuple[Floats | None, Cost]:
-    """Where perturbations name their rows, the outputs of the rows themselves."""
-    if not todo.sampler.names_rows:
-        return None, Cost()
-    return game.empty_rows(cohort.removals, cohort.columns, int(cohort.places[0]))
+def _empty(
+    game: Game, removals: list[Removal], columns: Ints, first: int
+) -> tuple[Floats | None, Floats, Cost]:
+    """The outputs of the background rows, where they are told apart, and of their averages."""
+    n_rows = removals[0].rows_per_perturbation
+    n_parts = min(_PARTS, n_rows) if n_rows >= _FEWEST_ROWS else 0
+    if n_rows == 1 or game.link != "identity":
+        return None, *game.empty(removals, columns, first, n_parts)
+    rows, cost = game.empty_rows(removals, columns, first)
+    return rows, np.stack([averages(of_one, n_parts) for of_one in rows.swapaxes(0, 1)]), cost
 
 
 def _solution(todo: Task, whole: Evaluations, parts: Evaluations | None) -> Solution:
@@ -164,15 +169,10 @@ def _solution(todo: Task, whole: Evaluations, parts: Evaluations | None) -> Solu
     return replace(solution, background_errors=spread / np.sqrt(n_parts))
 
 
-def _n_parts(removal: Removal) -> int:
-    n_rows = removal.rows_per_perturbation
-    return min(_PARTS, n_rows) if n_rows >= _FEWEST_ROWS else 0
-
-
 def _totals(plan: Plan, todo: Task) -> Iterator[int]:
     """How many perturbations there are after each round."""
     m, total = todo.n_perturbations, todo.n_perturbations
-    everything = todo.n_features < 30 and m >= 2**todo.n_features - 2
+    everything = not todo.sampler.names_rows and m >= 2 ** min(todo.n_features, 60) - 2
     if plan.tol is not None and not everything:
         total = max(todo.sampler.minimum(todo.n_features), m // _FIRST_ROUND)
     while total < m:
