@@ -269,7 +269,7 @@ def _rows_in_a_call(removal: Removal) -> int:
 
 
 def averages(answers: Floats, n_parts: int) -> Floats:
-    """(B, k) answers to the background rows as (k * (1 + n_parts),) averages of all and of parts."""
+    """(B, k) answers to background rows: averages of all and of parts, (k * (1 + n_parts),)."""
     ends = np.linspace(0, len(answers), max(n_parts, 1) + 1).astype(int)
     return np.asarray(_linked_parts(_average(answers, ends), "identity")[0])
 
