@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import binom
@@ -29,6 +30,11 @@ class KernelShapRegression(Solver):
     correction for a finite population, since pairs are drawn without replacement. With fewer than
     d + 2 pairs they are NaN. They cannot tell of an interaction that no sampled coalition met.
 
+    Parameters
+    ----------
+    errors : bool
+        False leaves the standard errors NaN: scores alone take a fraction of the time.
+
     Raises
     ------
     RejectPerturbations
@@ -54,6 +60,11 @@ class KernelShapRegression(Solver):
 
     additive = True
 
+    errors: bool = True
+
+    def linear(self) -> Solver:
+        return KernelShapRegression(errors=False)
+
     def solve(self, evaluations: Evaluations) -> Solution:
         design = evaluations.perturbations
         if design.complete:
@@ -66,7 +77,8 @@ class KernelShapRegression(Solver):
         fit = _fit(signs, design.weights[0::2], (outputs[0::2] - outputs[1::2]) / 2, gain)
         size = np.minimum((signs > 0).sum(axis=1), (signs < 0).sum(axis=1))
         degrees = n_pairs - d + 1
-        errors = np.sqrt(fit.variance(size)) if degrees >= 3 else np.full_like(fit.values, np.nan)
+        known = self.errors and degrees >= 3
+        errors = np.sqrt(fit.variance(size)) if known else np.full_like(fit.values, np.nan)
         shape = (d, *evaluations.full.shape)
         return Solution(
             values=np.moveaxis(fit.values.reshape(shape), 0, 1),
@@ -97,8 +109,19 @@ class _Fit:
     """(d, t): the scores."""
     influence: Floats
     """(c, d): what each pair's g adds to each score."""
-    residual: Floats
-    """(c, t): g - z'b, divided by the root of one minus its leverage."""
+    signs: Floats
+    """(c, d): z in {-1, 1}."""
+    odd: Floats
+    """(c, t): g."""
+
+    @cached_property
+    def residual(self) -> Floats:
+        """(c, t): g - z'b, divided by the root of one minus its leverage."""
+        across = self.signs - self.signs.mean(axis=1, keepdims=True)
+        leverage = np.einsum("ij,ij->i", self.influence, across) / 2
+        spare = 1 - np.minimum(leverage, 1.0)
+        spare_root = np.sqrt(np.where(spare > 1e-9, spare, np.inf))
+        return np.asarray((self.odd - self.signs @ (self.values / 2)) / spare_root[:, None])
 
     def variance(self, size: Ints) -> Floats:
         """(d, t): the variance of stratified sampling without replacement."""
@@ -135,8 +158,4 @@ def _fit(signs: Floats, weights: Floats, odd: Floats, gain: Floats) -> _Fit:
     even_share = signs.mean(axis=1)[:, None] * (gain / 2)
     values = influence.T @ (odd - even_share) + gain / d
     values += (gain - values.sum(axis=0)) / d
-    leverage = np.einsum("ij,ij->i", influence, across) / 2
-    spare = 1 - np.minimum(leverage, 1.0)
-    spare_root = np.sqrt(np.where(spare > 1e-9, spare, np.inf))
-    residual = (odd - signs @ (values / 2)) / spare_root[:, None]
-    return _Fit(values, influence, residual)
+    return _Fit(values, influence, signs, odd)
