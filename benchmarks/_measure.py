@@ -20,18 +20,11 @@ from typing import Any
 
 import numpy as np
 
-_ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "POLARS_MAX_THREADS",
-        "NUMBA_NUM_THREADS",
-    )
-}
+_LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
+_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _LIBRARIES}
 _RESAMPLES = 2000
+_HEAVY, _EVERY = 2.5, 3
+"""Who takes this many times as long as the first contender joins every third round only."""
 
 
 # ---------------------------------------------------------------- in a contender's process
@@ -86,10 +79,10 @@ def _peak() -> float:
 
 @dataclass
 class Result:
-    """What a contender took: CPU seconds of each turn, rows a turn, peak memory over import."""
+    """What a contender took: CPU seconds by round, rows a turn, peak memory over import."""
 
     name: str
-    cpu: list[float] = field(default_factory=list)
+    cpu: dict[int, float] = field(default_factory=dict)
     rows: int = 0
     megabytes: float = 0.0
     version: str = ""
@@ -98,7 +91,7 @@ class Result:
     @property
     def nanoseconds(self) -> float:
         """CPU time a model row, in the best turn."""
-        return 1e9 * min(self.cpu) / self.rows
+        return 1e9 * min(self.cpu.values()) / self.rows
 
 
 class _Process:
@@ -114,18 +107,18 @@ class _Process:
             text=True,
             env={**os.environ, **_ONE_THREAD},
         )
-        self._read()
+        self._read(0)
 
-    def take_turn(self) -> None:
+    def take_turn(self, turn: int) -> None:
         if not self.result.skipped:
             assert self._process.stdin is not None
             print("turn", file=self._process.stdin, flush=True)
-            self._read()
+            self._read(turn)
 
     def stop(self) -> None:
         self._process.communicate()
 
-    def _read(self) -> None:
+    def _read(self, turn: int) -> None:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -135,23 +128,27 @@ class _Process:
         self.result.version = answer.get("version", self.result.version)
         self.result.skipped = answer.get("skipped", "")
         if "cpu" in answer:
-            self.result.cpu.append(answer["cpu"])
+            self.result.cpu[turn] = answer["cpu"]
             self.result.rows = answer["rows"]
             self.result.megabytes = answer["megabytes"]
 
 
 def race(commands: dict[str, Sequence[str]], repeats: int) -> dict[str, Result]:
-    """Let contenders, given as the commands of their processes, take turns; each starts last once."""
+    """Let contenders, given as the commands of their processes, take turns."""
     processes = [_Process(name, command) for name, command in commands.items()]
     try:
         for turn in range(repeats):
-            shift = turn * len(processes) // repeats
-            for process in processes[shift:] + processes[:shift]:
-                process.take_turn()
+            for process in processes:
+                if turn % _EVERY == 0 or not _is_heavy(process.result, processes[0].result):
+                    process.take_turn(turn)
     finally:
         for process in processes:
             process.stop()
     return {process.result.name: process.result for process in processes}
+
+
+def _is_heavy(result: Result, first: Result) -> bool:
+    return bool(result.cpu) and result.cpu[0] > _HEAVY * first.cpu[0]
 
 
 @dataclass(frozen=True)
@@ -167,9 +164,10 @@ class Ratio:
 
 
 def ratio(result: Result, reference: Result) -> Ratio:
-    """The smallest CPU time a row of one contender over that of another."""
-    mine = np.array(result.cpu) / result.rows
-    other = np.array(reference.cpu) / reference.rows
+    """The smallest CPU time a row of one contender over that of another, in common rounds."""
+    rounds = sorted(result.cpu.keys() & reference.cpu.keys())
+    mine = np.array([result.cpu[r] for r in rounds]) / result.rows
+    other = np.array([reference.cpu[r] for r in rounds]) / reference.rows
     turns = np.random.default_rng(0).integers(0, len(mine), (_RESAMPLES, len(mine)))
     drawn = mine[turns].min(axis=1) / other[turns].min(axis=1)
     low, high = np.quantile(drawn, [0.025, 0.975])
@@ -178,8 +176,8 @@ def ratio(result: Result, reference: Result) -> Ratio:
 
 def table(results: Sequence[Result], reference: Result) -> str:
     """A Markdown table of results beside their reference."""
-    head = ("contender", "CPU s: best", "median", f"× {reference.name}", "ns / row", "MB over import")
-    lines = [head, ("---", *["---:"] * 5)]
+    costs = ("CPU s: best", "median", f"× {reference.name}", "ns / row", "MB over import")
+    lines = [("contender", *costs), ("---", *["---:"] * len(costs))]
     for result in results:
         name = f"{result.name} ({result.version})" if result.version else result.name
         if result.skipped:
@@ -188,8 +186,8 @@ def table(results: Sequence[Result], reference: Result) -> str:
         lines.append(
             (
                 name,
-                f"{min(result.cpu):.2f}",
-                f"{float(np.median(result.cpu)):.2f}",
+                f"{min(result.cpu.values()):.2f}",
+                f"{np.median(list(result.cpu.values())):.2f}",
                 str(ratio(result, reference)),
                 f"{result.nanoseconds:.1f}",
                 f"{result.megabytes:.0f}",
