@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
 
-
 DOUBLE, SINGLE = 1e-12, 5e-7
 """Errors below these parts of the outputs are arithmetic: of float64, of float32 answers."""
 

@@ -122,9 +122,11 @@ def check_plan(problem: Problem, plan: Plan, removal: Removal) -> None:
 def check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> None:
     """Instances differ in how many features can change, and so in what they need.
 
-    They are all looked at only where the budget is near what the first one needs.
+    They are all looked at only where the budget would not pay for twice as many features as the
+    first one has.
     """
-    if plan.budget is None or plan.budget > 2 * task(plan, first).n_least:
+    most = 2 * first.n_features
+    if plan.budget is None or plan.budget >= _least_rows(plan, first, most):
         return
     n, step = masker.count(X), masker.chunk
     for start in range(0, n, step):
@@ -167,7 +169,6 @@ class Task:
     n_features: int
     n_perturbations: int
     rows_each: int
-    n_least: int
 
     @property
     def n_rows(self) -> int:
@@ -175,16 +176,27 @@ class Task:
         return self.n_perturbations * self.rows_each
 
 
+def _setting(plan: Plan, removal: Removal, n_features: int) -> Setting:
+    is_image, n_rows = removal.regions is not None, removal.rows_per_perturbation
+    return Setting(removal.reads, n_features, n_rows, plan.budget, plan.link, is_image)
+
+
+def _least_rows(plan: Plan, removal: Removal, n_features: int) -> int:
+    """The smallest budget for so many features."""
+    setting = _setting(plan, removal, n_features)
+    sampler, _ = plan.recipe(setting)
+    rows_each = 1 if sampler.names_rows else setting.n_rows
+    return sampler.minimum(n_features) * rows_each + setting.n_fixed
+
+
 def task(plan: Plan, removal: Removal) -> Task:
     """The parts that the recipe picks for an instance, and what the budget pays for."""
     d = int(removal.active.sum())
-    is_image = removal.regions is not None
-    n_rows = removal.rows_per_perturbation
-    setting = Setting(removal.reads, d, n_rows, plan.budget, plan.link, is_image)
+    setting = _setting(plan, removal, d)
     sampler, solver = plan.recipe(setting)
     rows_each = 1 if sampler.names_rows else setting.n_rows
     minimum = sampler.minimum(d)
-    n_least = minimum * rows_each + setting.n_fixed
+    n_least = _least_rows(plan, removal, d)
     affordable = setting.affordable(rows_each, max(minimum, sampler.default(d)) * rows_each)
     if affordable < minimum:
         n_empty = setting.n_fixed - 1
@@ -195,4 +207,4 @@ def task(plan: Plan, removal: Removal) -> Task:
             f"for {d} features ({minimum} perturbations of {rows_each} rows{also}). "
             f"Raise budget{cure}."
         )
-    return Task(sampler, solver, d, int(affordable), rows_each, n_least)
+    return Task(sampler, solver, d, int(affordable), rows_each)

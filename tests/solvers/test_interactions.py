@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from perturbx.errors import RejectPerturbations
+from perturbx.interactions import Interactions
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import BernoulliMasks, GaussianNoise, OneAtATime, ShapleyCoalitions
-from perturbx.solvers import Interactions, KernelShapRegression, PairwiseInteractions
+from perturbx.solvers import KernelShapRegression, PairwiseInteractions
 from scipy.stats import t
 
 SOLVER = PairwiseInteractions()

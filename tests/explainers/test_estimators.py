@@ -1,0 +1,155 @@
+"""Which estimator KernelShap takes, what each promises, and what comes back besides the scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import perturbx as px
+import pytest
+from numpy.testing import assert_allclose
+from perturbx.errors import BudgetError, InvalidParameterError, UnknownParameterError
+
+ESTIMATORS = ["auto", "regression", "process", "rows"]
+
+
+@pytest.fixture
+def rows() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(60, 12))
+
+
+def curved(X: np.ndarray) -> np.ndarray:
+    """Eight features that matter, three of them together; four that do not."""
+    return np.asarray(np.tanh(X[:, :8].sum(axis=1)) + X[:, 0] * X[:, 1] * X[:, 2])
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_linear_model_is_explained_exactly(estimator: Any, rows: np.ndarray) -> None:
+    """Every estimator, at a budget that is far from everything."""
+    slopes = np.arange(12.0)
+    explainer = px.KernelShap(
+        lambda X: X @ slopes, estimator=estimator, budget=4_000, random_state=0
+    ).fit(rows)
+    explanation = explainer.explain(rows[:3])
+    expected = slopes * (rows[:3] - rows.mean(axis=0))
+    if estimator in ("regression", "process"):
+        assert_allclose(explanation.values, expected, atol=1e-9)
+    else:  # single rows: the spread of the background is still there
+        assert np.abs(explanation.values - expected).max() < 0.15 * np.abs(expected).max()
+    assert np.abs(explanation.residual).max() < 1e-10 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("estimator", ["regression", "process"])
+def test_every_coalition_makes_every_estimator_exact(estimator: Any, rows: np.ndarray) -> None:
+    """With six features in five groups, and budget for all 32 coalitions of the 60 rows."""
+    explainer = px.KernelShap(curved, estimator=estimator, budget=32 * 60 + 1, random_state=0)
+    groups = {"a": ["x0"], "b": ["x1", "x2"], "c": ["x3"], "d": ["x4", "x5"]}
+    groups["rest"] = [f"x{j}" for j in range(6, 12)]
+    explainer.set_params(groups=groups).fit(rows)
+    explanation = explainer.explain(rows[0])
+    assert "exact, all 32 coalitions" in explanation.method
+    permuted = px.PermutationShap(curved, budget=32 * 60 + 1, groups=groups).fit(rows)
+    assert_allclose(explanation.values, permuted.explain(rows[0]).values, atol=1e-13)
+
+
+def test_auto_goes_by_budget(rows: np.ndarray) -> None:
+    """Single rows first, then the process, then everything."""
+    said = []
+    for budget in (None, 60 * 80, 60 * 400, 60 * 2**12 + 1):
+        explainer = px.KernelShap(curved, budget=budget, random_state=0).fit(rows)
+        said.append(explainer.explain(rows[0]).method)
+    for method, words in zip(
+        said,
+        ["one background row each", "one background row each", "Gaussian process", "exact, all"],
+        strict=True,
+    ):
+        assert words in method
+
+
+def test_rows_work_where_a_regression_cannot(rows: np.ndarray) -> None:
+    """Fifty rows a feature: fewer than the regression's least budget."""
+    with pytest.raises(BudgetError, match=r"needs at least 1501 model rows"):
+        px.KernelShap(curved, estimator="regression", budget=600).fit(rows).explain(rows[0])
+    explanation = px.KernelShap(curved, budget=600, random_state=0).fit(rows).explain(rows[0])
+    truth = px.KernelShap(curved, budget=60 * 2**12 + 1).fit(rows).explain(rows[0])
+    assert explanation.n_rows <= 600
+    assert np.corrcoef(explanation.values, truth.values)[0, 1] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"estimator": "rows", "interactions": True}, "interactions=True"),
+        ({"estimator": "rows", "link": "logit"}, 'link="logit"'),
+        ({"estimator": "rows", "masker": px.Baseline("mean")}, "one row behind"),
+        ({"estimator": "leverage"}, "estimator must be one of 'auto'"),
+    ],
+)
+def test_estimators_that_cannot_serve_are_refused(
+    settings: dict[str, Any], words: str, rows: np.ndarray
+) -> None:
+    """By name, and before anything is computed."""
+    explainer = px.KernelShap(lambda X: 1 / (1 + np.exp(-X[:, 0])), **settings)
+    with pytest.raises(InvalidParameterError, match=words):
+        explainer.fit(rows).explain(rows[0])
+
+
+@pytest.mark.parametrize("method", [px.PermutationShap, px.Lime, px.Occlusion, px.Banzhaf])
+def test_interactions_are_refused_by_other_methods(method: Any) -> None:
+    with pytest.raises(UnknownParameterError, match="interactions"):
+        method(curved, interactions=True)
+
+
+def test_interactions_come_with_the_scores(rows: np.ndarray, tmp_path: Any) -> None:
+    """A product of two features is their interaction alone; slices and files keep it."""
+    explainer = px.KernelShap(
+        lambda X: np.stack([X[:, 0] * X[:, 1], X[:, 2]], axis=1),
+        interactions=True,
+        budget=60 * 400,
+        random_state=0,
+    ).fit(rows)
+    explanation = explainer.explain(rows[:2])
+    of_product = explanation[0, :, 0].interactions
+    spread = (rows[0, 0] - rows[:, 0]) * (rows[0, 1] - rows[:, 1])
+    assert of_product.shapley.shape == (12, 12)
+    assert of_product.shapley[0, 1] == pytest.approx(spread.mean(), abs=1e-8)
+    assert np.abs(np.delete(of_product.shapley[0], 1)).max() < 1e-8
+    faith = np.triu(of_product.faith_shap).sum()
+    assert faith == pytest.approx(explanation[0, :, 0].values.sum(), abs=1e-9)
+    assert explanation[:, "x0"].interactions is None
+    explanation.save(tmp_path / "both.npz")
+    again = px.load(tmp_path / "both.npz")
+    assert_allclose(again.interactions.faith_shap, explanation.interactions.faith_shap)
+
+
+def test_background_errors_tell_of_the_choice_of_rows() -> None:
+    """A linear model's scores move with the background's mean: sd / sqrt(B), times the slope."""
+    rng = np.random.default_rng(1)
+    x, slopes = np.zeros(5), np.array([3.0, 2.0, 1.0, 0.5, 0.0])
+    found = []
+    for seed in range(40):
+        background = rng.normal(size=(50, 5))
+        explainer = px.KernelShap(
+            lambda X: X @ slopes, masker=px.Background(background), budget=1600, random_state=seed
+        )
+        found.append(explainer.explain(x).background_errors)
+    assert_allclose(np.mean(found, axis=0), slopes / np.sqrt(50), rtol=0.15, atol=1e-12)
+
+
+def test_large_errors_are_said(rows: np.ndarray) -> None:
+    """With how many more rows it would take; and not where they are small."""
+    wide = px.KernelShap(curved, budget=600, random_state=0).fit(rows).explain(rows[:2])
+    assert any("more model rows an instance would do" in note for note in wide.notes)
+    fine = px.KernelShap(curved, budget=60 * 2**12 + 1).fit(rows).explain(rows[0])
+    assert fine.notes == ()
+
+
+def test_tol_stops_rows_and_process(rows: np.ndarray) -> None:
+    """Both stop before the budget is spent, and say so."""
+    for budget in (40_000, 60_000):
+        explainer = px.KernelShap(curved, budget=budget, tol=0.05, random_state=0).fit(rows)
+        explanation = explainer.explain(rows[0])
+        assert explanation.converged
+        assert explanation.n_rows < budget / 2
+        reach = np.ptp(explanation.values)
+        assert explanation.standard_errors.max() <= 0.05 * reach
