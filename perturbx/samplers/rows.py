@@ -1,4 +1,4 @@
-"""Designs that spend one background row on each perturbation."""
+"""Permutations that each run along one background row."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from perturbx._typing import Coalitions, Ints
+from perturbx._typing import Ints
 from perturbx._validation import check_integer
 from perturbx.perturbations import Perturbations
 from perturbx.samplers._base import Sampler
 from perturbx.samplers.permutations import _chains
-from perturbx.samplers.shapley import ShapleyCoalitions, _n_pairs, _smaller, _weights
 
 _DEFAULT_UNITS = 10
 """How many chains a background row gets when the user sets no budget."""
@@ -81,75 +80,6 @@ class RowPermutations(Sampler):
         z = z if drawn is None else np.concatenate([drawn.coalitions, z])
         unit_of = np.repeat(np.arange(n_units), unit)
         return Perturbations(z, np.ones(len(z)), unit_of, d == 1, np.repeat(rows, unit))
-
-
-@dataclass(frozen=True)
-class RowCoalitions(Sampler):
-    """Pairs {S, complement of S} as `ShapleyCoalitions` draws them, each on one background row.
-
-    Both members of a pair have the same ``background_row``. Rows are dealt in random order, all of
-    them before any is dealt again. When ``n`` asks for more pairs than there are, the set of all
-    pairs is drawn again, for other rows, up to ``n_rows`` times.
-
-    Parameters
-    ----------
-    n_rows : int
-        How many background rows there are.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from perturbx.samplers.rows import RowCoalitions
-    >>> design = RowCoalitions(n_rows=3).draw(6, 12, np.random.default_rng(0))
-    >>> bool((design.z[0::2] == ~design.z[1::2]).all())
-    True
-    >>> bool((design.background_row[0::2] == design.background_row[1::2]).all())
-    True
-    """
-
-    n_rows: int
-
-    names_rows: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check_integer("n_rows", self.n_rows, minimum=1)
-
-    def minimum(self, n_features: int) -> int:
-        return ShapleyCoalitions().minimum(n_features)
-
-    def default(self, n_features: int) -> int:
-        return 2 * min(n_features + 1024, self.n_rows * _n_pairs(n_features))
-
-    def draw(
-        self,
-        n_features: int,
-        n: int,
-        rng: np.random.Generator,
-        drawn: Perturbations | None = None,
-    ) -> Perturbations:
-        known = 0 if drawn is None else len(drawn)
-        n = max(min(n // 2, self.n_rows * _n_pairs(n_features)) * 2, known)
-        z = _pairs(n_features, n, rng, drawn)
-        rows = _dealt(self.n_rows, _rows(drawn, 2), n // 2, rng)
-        weights = np.repeat(_weights(_smaller(z[0::2])), 2)
-        unit = np.repeat(np.arange(n // 2), 2)
-        return Perturbations(z, weights, unit, n_features == 1, np.repeat(rows, 2))
-
-
-def _pairs(d: int, n: int, rng: np.random.Generator, drawn: Perturbations | None) -> Coalitions:
-    """(n, d): what was drawn first; a set of all pairs is completed before the next begins."""
-    every = 2 * _n_pairs(d)
-    before = np.zeros((0, d), dtype=bool) if drawn is None else drawn.coalitions
-    if not every:
-        return before
-    whole = len(before) // every * every
-    parts, begun = [before[:whole]], before[whole:]
-    while whole < n:
-        size = min(every, n - whole)
-        plain = Perturbations(begun, np.ones(len(begun)), np.arange(len(begun)) // 2)
-        parts.append(ShapleyCoalitions().draw(d, size, rng, plain).coalitions)
-        whole, begun = whole + size, begun[:0]
-    return np.concatenate(parts)
 
 
 def _rows(drawn: Perturbations | None, unit: int) -> Ints:

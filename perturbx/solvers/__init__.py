@@ -8,7 +8,6 @@ from perturbx.solvers.interactions import PairwiseInteractions as PairwiseIntera
 from perturbx.solvers.kernel_shap import KernelShapRegression as KernelShapRegression
 from perturbx.solvers.marginal import MarginalContributions as MarginalContributions
 from perturbx.solvers.odd_process import OddProcess as OddProcess
-from perturbx.solvers.pooled_process import PooledProcess as PooledProcess
 from perturbx.solvers.ridge import WeightedRidge as WeightedRidge
 from perturbx.solvers.row_contributions import RowContributions as RowContributions
 from perturbx.solvers.with_interactions import WithInteractions as WithInteractions

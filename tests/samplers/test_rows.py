@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 from perturbx.errors import InvalidParameterError
 from perturbx.perturbations import Perturbations
 from perturbx.samplers import Permutations, ShapleyCoalitions
-from perturbx.samplers.rows import RowCoalitions, RowPermutations
-
-KINDS = [RowPermutations, RowCoalitions]
+from perturbx.samplers.rows import RowPermutations
 
 
 def rows_of_units(design: Perturbations) -> np.ndarray:
@@ -44,14 +42,13 @@ def test_chains_are_those_of_permutations(d: int, n_units: int, extra: int, n_ro
     assert_array_equal(design.unit, np.arange(len(design)) // unit)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @given(d=st.integers(4, 12), n_rows=st.integers(1, 9), steps=st.lists(st.integers(1, 60)))
 @settings(deadline=None, max_examples=40)
 def test_rows_are_dealt_evenly_however_often_a_design_is_continued(
-    kind: type[RowPermutations] | type[RowCoalitions], d: int, n_rows: int, steps: list[int]
+    d: int, n_rows: int, steps: list[int]
 ) -> None:
     """After every unit, no row was used twice more than another; what was drawn stays in front."""
-    sampler, rng, n = kind(n_rows), np.random.default_rng(d), 2 * (d - 1)
+    sampler, rng, n = RowPermutations(n_rows), np.random.default_rng(d), 2 * (d - 1)
     design = sampler.draw(d, n, rng)
     for step in steps:
         n += step
@@ -66,13 +63,10 @@ def test_rows_are_dealt_evenly_however_often_a_design_is_continued(
     assert (np.ptp(used, axis=1) <= 1).all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_row_is_as_likely_in_a_round_that_is_not_finished(
-    kind: type[RowPermutations] | type[RowCoalitions],
-) -> None:
+def test_every_row_is_as_likely_in_a_round_that_is_not_finished() -> None:
     """The first of five rows is each of them equally often over 2000 designs."""
     rng = np.random.default_rng(0)
-    first = [rows_of_units(kind(5).draw(4, 6, rng))[0] for _ in range(2000)]
+    first = [rows_of_units(RowPermutations(5).draw(4, 6, rng))[0] for _ in range(2000)]
     count = np.bincount(first, minlength=5)
     assert ((count - 400) ** 2 / 400).sum() < 18.5  # chi-square 4, 0.999
 
@@ -83,11 +77,10 @@ def test_two_features_have_one_order_a_row() -> None:
     design = RowPermutations(6).draw(2, 1000, rng)
     assert_array_equal(np.sort(rows_of_units(design)), np.arange(6))
     assert len(RowPermutations(6).draw(2, 1000, rng, design)) == 12
-    for kind in KINDS:
-        alone = kind(6).draw(1, 1000, rng)
-        assert len(alone) == 0
-        assert alone.complete
-        assert alone.background_row is not None
+    alone = RowPermutations(6).draw(1, 1000, rng)
+    assert len(alone) == 0
+    assert alone.complete
+    assert alone.background_row is not None
 
 
 def test_more_rows_give_more_chains_and_no_enumeration() -> None:
@@ -97,46 +90,10 @@ def test_more_rows_give_more_chains_and_no_enumeration() -> None:
     assert not design.complete
 
 
-@given(d=st.integers(4, 12), n_pairs=st.integers(1, 60), n_rows=st.integers(1, 9))
-@settings(deadline=None, max_examples=40)
-def test_pairs_are_complements_without_replacement_until_none_is_left(
-    d: int, n_pairs: int, n_rows: int
-) -> None:
-    """Each set of all pairs is finished before one of them comes again."""
-    every = 2 ** (d - 1) - 1
-    design = RowCoalitions(n_rows).draw(d, 2 * n_pairs, np.random.default_rng(d))
-    assert len(design) == 2 * min(n_pairs, n_rows * every)
-    assert_array_equal(design.z[1::2], ~design.coalitions[0::2])
-    keys = [min(a.tobytes(), b.tobytes()) for a, b in design.z.reshape(-1, 2, d)]
-    counts = np.array([keys.count(key) for key in set(keys)])
-    most = -(-len(keys) // every)
-    assert counts.max() == most
-    assert (len(counts) == every) == (len(keys) >= every)
-
-
-def test_first_set_is_weighted_as_shapley_coalitions() -> None:
-    """Before pairs repeat, weights are those of the same pairs without rows."""
-    design = RowCoalitions(4).draw(7, 40, np.random.default_rng(3))
-    plain = ShapleyCoalitions().draw(7, 40, np.random.default_rng(3))
-    assert_array_equal(np.sort(design.z, axis=0), np.sort(plain.z, axis=0))
-    assert_allclose(design.weights, plain.weights)
-
-
-def test_repeated_sets_weigh_each_size_by_the_shapley_kernel() -> None:
-    """Over two and a half sets the mass of each size is that of the kernel."""
-    d = 5
-    design = RowCoalitions(4).draw(d, 75, np.random.default_rng(0))
-    size = design.z.sum(axis=1)
-    mass = np.array([design.weights[size == s].sum() for s in range(1, d)])
-    kernel = 1 / (np.arange(1, d) * (d - np.arange(1, d)))
-    assert_allclose(mass / mass.sum(), kernel / kernel.sum())
-
-
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("d", [1, 2, 3, 5, 11, 30, 1200])
-def test_defaults_can_be_spent(kind: type[RowPermutations] | type[RowCoalitions], d: int) -> None:
+def test_defaults_can_be_spent(d: int) -> None:
     """The default is at least the minimum and is spent to the last perturbation."""
-    sampler = kind(3)
+    sampler = RowPermutations(3)
     assert sampler.names_rows
     assert sampler.minimum(d) <= sampler.default(d)
     if d <= 30:
@@ -144,16 +101,13 @@ def test_defaults_can_be_spent(kind: type[RowPermutations] | type[RowCoalitions]
         assert len(sampler.draw(d, default, np.random.default_rng(0))) == default
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_background_without_rows_is_refused(
-    kind: type[RowPermutations] | type[RowCoalitions],
-) -> None:
+def test_a_background_without_rows_is_refused() -> None:
     """The message names the parameter."""
     with pytest.raises(InvalidParameterError, match="n_rows"):
-        kind(0)
+        RowPermutations(0)
 
 
 def test_plain_samplers_name_no_rows() -> None:
-    """Only the samplers of this file ask for single rows."""
+    """Only the sampler of this file asks for single rows."""
     assert not Permutations.names_rows
     assert not ShapleyCoalitions.names_rows

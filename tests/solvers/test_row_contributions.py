@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from perturbx.errors import RejectPerturbations
 from perturbx.perturbations import Evaluations, Perturbations
-from perturbx.samplers import Permutations
-from perturbx.samplers.rows import RowCoalitions, RowPermutations
+from perturbx.samplers import Permutations, ShapleyCoalitions
+from perturbx.samplers.rows import RowPermutations
 from perturbx.solvers.row_contributions import RowContributions
 from scipy.stats import t
 
@@ -259,7 +259,7 @@ def two_rows_in_a_chain() -> Perturbations:
 @pytest.mark.parametrize(
     "design",
     [
-        RowCoalitions(4).draw(6, 20, np.random.default_rng(0)),
+        ShapleyCoalitions().draw(6, 20, np.random.default_rng(0)),
         Permutations().draw(6, 20, np.random.default_rng(0)),
         two_rows_in_a_chain(),
     ],
