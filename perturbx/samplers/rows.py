@@ -56,12 +56,13 @@ class RowPermutations(Sampler):
         return 2 * (n_features - 1)
 
     def default(self, n_features: int) -> int:
-        """Each row ten times, and at least 2 * d + 2048 perturbations, in whole units."""
+        """Ten chains a row, or 2 * d + 2048 perturbations a row if that is less."""
         unit = 2 * (n_features - 1)
         if n_features <= 2:
             return unit * self.n_rows
-        n_units = max(_DEFAULT_UNITS * self.n_rows, -(-(2 * n_features + 2048) // unit))
-        return unit * n_units
+        usual = 2 * n_features + 2048
+        n_units = min(_DEFAULT_UNITS * self.n_rows, usual * self.n_rows // unit)
+        return unit * max(n_units, -(-usual // unit))
 
     def draw(
         self,
