@@ -107,12 +107,19 @@ class _Fit:
 
     values: Floats
     """(d, t): the scores."""
-    influence: Floats
-    """(c, d): what each pair's g adds to each score."""
+    weighted: Floats
+    """(c, d): signs without their mean, times the weights."""
+    inverse: Floats
+    """(d, d): of the normal matrix, for scores that add up to nothing."""
     signs: Floats
     """(c, d): z in {-1, 1}."""
     odd: Floats
     """(c, t): g."""
+
+    @cached_property
+    def influence(self) -> Floats:
+        """(c, d): what each pair's g adds to each score."""
+        return np.asarray(2 * self.weighted @ self.inverse)
 
     @cached_property
     def residual(self) -> Floats:
@@ -147,15 +154,15 @@ def _fit(signs: Floats, weights: Floats, odd: Floats, gain: Floats) -> _Fit:
     n_pairs, d = signs.shape
     # What the constraint leaves free lies across the diagonal: there, signs lose their mean.
     across = signs - signs.mean(axis=1, keepdims=True)
-    weighted = weights[:, None] * across
-    normal = across.T @ weighted
+    rooted = np.sqrt(weights)[:, None] * across
+    normal = rooted.T @ rooted
     scale = np.trace(normal) / d
     # Fewer pairs than features leave directions open; the stronger ridge keeps those at zero.
     normal.flat[:: d + 1] += scale * (1e-12 if n_pairs >= d else 1e-6)
     inverse = np.linalg.inv(normal + scale / d)
     inverse -= inverse.mean(axis=0)
-    influence = 2 * weighted @ inverse
+    weighted = weights[:, None] * across
     even_share = signs.mean(axis=1)[:, None] * (gain / 2)
-    values = influence.T @ (odd - even_share) + gain / d
+    values = 2 * inverse.T @ (weighted.T @ (odd - even_share)) + gain / d
     values += (gain - values.sum(axis=0)) / d
-    return _Fit(values, influence, signs, odd)
+    return _Fit(values, weighted, inverse, signs, odd)
