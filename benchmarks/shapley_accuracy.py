@@ -1,0 +1,257 @@
+"""How near to the true Shapley values does each library come for the same number of evaluations?
+
+    python benchmarks/shapley_accuracy.py [--quick] [--check] [--rows] [--games PATTERN]
+        [--seeds 20] [--data FOLDER] [--out FOLDER]
+
+The error is ||estimate - truth||^2 / ||truth||^2; the budget m counts coalitions, the empty and
+the full one among them. Every estimator gets the same game, and none can ask for more than m.
+``--rows`` compares at equal model rows instead, and checks what ``tol`` promises. ``--out`` keeps
+each run in a file, the tables and the plot; what is there already is not run again, so another
+interpreter with other peers can add to it. ``--check`` exits with 1 where a reach is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from _games import PUBLISHED, Game, Values, games, published_games
+from _measure import Reach
+from _peers import KERNEL, LEVERAGE, OURS, Estimator, Oracle, estimators
+from _report import Cell, Run, Runs, game_table, geometric_mean, markdown, plot, quotient
+from _row_budget import race_rows, row_report
+
+BUDGETS = {"5d": 5, "8d": 8, "10d": 10, "20d": 20}
+QUICK = ("iris", "diabetes", "wine", "breast cancer", "SVR diabetes", "network wine", "unanimity24")
+QUICK_SEEDS, SEEDS = 2, 20
+ABOVE_PEERS = {"5d": 2.0, "10d": 5.0, "20d": 3.5}
+ABOVE_KERNEL = {"20d": 20.0}
+MOST_OF_LEVERAGE = 1.3
+MEANS = " (absent at the mean)"
+"""Marks the games of the Leverage SHAP paper, which are held against its table only."""
+
+Makers = dict[str, Callable[[int], Game]]
+
+
+# ---------------------------------------------------------------- runs
+
+
+def normalised(found: Values, truth: Values) -> float:
+    return float(((found - truth) ** 2).sum() / max((truth**2).sum(), 1e-300))
+
+
+def one_run(estimator: Estimator, game: Game, factor: int, seed: int) -> dict[str, float]:
+    """Error, seconds and coalitions asked for; an error of NaN where the estimator failed."""
+    oracle = Oracle(game, factor * game.d)
+    start = time.process_time()
+    try:
+        error = normalised(estimator(oracle, seed), game.phi)
+    except Exception as failure:  # a peer that breaks must not stop the others
+        if estimator.is_ours:
+            raise
+        print(f"{estimator.name}, m = {oracle.m}, seed {seed}: {failure!r}", file=sys.stderr)
+        error = np.nan
+    taken = time.process_time() - start
+    return {"error": error, "seconds": round(taken, 4), "m": oracle.asked, "d": game.d}
+
+
+def race(makers: Makers, contenders: Sequence[Estimator], seeds: int, runs: Runs) -> None:
+    """Seeds outermost: whenever it is stopped, every game has been run about as often."""
+    for seed in range(seeds):
+        for name, make in makers.items():
+            budgets = {"8d": 8} if name.endswith(MEANS) else BUDGETS
+            missing = [
+                (Cell(name, budget, e.name), e, factor)
+                for budget, factor in budgets.items()
+                for e in contenders
+                if (Cell(name, budget, e.name), seed) not in runs
+            ]
+            game = make(seed) if missing else None
+            for cell, estimator, factor in missing:
+                assert game is not None
+                runs.add(Run(cell, seed, one_run(estimator, game, factor, seed)))
+            print(f"seed {seed}: {name}", file=sys.stderr, flush=True)
+
+
+# ---------------------------------------------------------------- report
+
+
+def peers(runs: Runs) -> list[str]:
+    return [name for name in runs.estimators() if not name.startswith("perturbx")]
+
+
+def summary_lines(runs: Runs, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for name in names:
+        for budget in runs.budgets(list(BUDGETS)):
+            mine, floor = (runs.median(name, budget, e) for e in (OURS, LEVERAGE))
+            who, best = runs.best(name, budget, peers(runs))
+            kernel = runs.median(name, budget, KERNEL)
+            yield (
+                name,
+                budget,
+                *(f"{error:.1e}" for error in (mine, floor, kernel)),
+                f"{best:.1e} ({who})",
+                *(f"{quotient(other, mine):.2f}" for other in (best, kernel)),
+                f"{quotient(mine, floor):.2f}",
+            )
+
+
+def means_by_estimator(runs: Runs, names: Sequence[str]) -> str:
+    """Geometric means over games of (error of each estimator) / (ours)."""
+    budgets = runs.budgets(list(BUDGETS))
+    lines = []
+    for estimator in runs.estimators():
+        ratios = [
+            geometric_mean(
+                quotient(runs.median(n, b, estimator), runs.median(n, b, OURS)) for n in names
+            )
+            for b in budgets
+        ]
+        seconds = np.concatenate(
+            [runs.select("seconds", n, b, estimator) for n in names for b in budgets]
+        )
+        taken = f"{seconds.mean():.2f}" if len(seconds) else ""
+        lines.append((estimator, *(f"{r:.2f}" for r in ratios), taken))
+    return markdown(("error / ours, geometric mean", *budgets, "CPU s a run"), lines)
+
+
+def reaches(runs: Runs, names: Sequence[str]) -> list[Reach]:
+    """What must hold; games in which all budgets are exact for everyone say nothing."""
+    found = []
+    for budget in runs.budgets(list(BUDGETS)):
+        mine = {n: runs.median(n, budget, OURS) for n in names}
+        kernel = geometric_mean(quotient(runs.median(n, budget, KERNEL), mine[n]) for n in names)
+        best = geometric_mean(
+            quotient(runs.best(n, budget, peers(runs))[1], mine[n]) for n in names
+        )
+        if budget in ABOVE_PEERS and np.isfinite(best):
+            claim = f"m = {budget}: best peer of each game / ours, geometric mean"
+            found.append(Reach(claim, best, least=ABOVE_PEERS[budget]))
+        if budget in ABOVE_KERNEL and np.isfinite(kernel):
+            claim = f"m = {budget}: shap Kernel / ours, geometric mean"
+            found.append(Reach(claim, kernel, least=ABOVE_KERNEL[budget]))
+    worst = [
+        (quotient(runs.median(n, b, OURS), runs.median(n, b, LEVERAGE)), n, b)
+        for n in names
+        for b in runs.budgets(list(BUDGETS))
+    ]
+    if worst:
+        ratio, name, budget = max(worst)
+        claim = f"ours / paired leverage, worst cell ({name}, {budget})"
+        found.append(Reach(claim, ratio, most=MOST_OF_LEVERAGE))
+    return found
+
+
+def published(runs: Runs) -> tuple[str, list[Reach]]:
+    """Medians at m = 8 d beside those of Leverage SHAP's table."""
+    lines, found = [], []
+    for name, theirs in PUBLISHED.items():
+        own, floor = (runs.median(name + MEANS, "8d", e) for e in (OURS, LEVERAGE))
+        if np.isfinite(own):
+            lines.append((name, f"{theirs:.2e}", f"{floor:.2e}", f"{own:.2e}"))
+            claim = f"m = 8d, {name}: ours / Leverage SHAP's published median"
+            found.append(Reach(claim, quotient(own, theirs), most=1.0))
+    head = ("game", "published, Leverage SHAP", LEVERAGE, OURS)
+    return markdown(head, lines), found
+
+
+def is_telling(runs: Runs, name: str) -> bool:
+    """False for games that the best peer solves exactly at every budget, as we do."""
+    errors = [
+        error
+        for budget in runs.budgets(list(BUDGETS))
+        for error in (runs.median(name, budget, OURS), runs.best(name, budget, peers(runs))[1])
+    ]
+    return any(quotient(error, 0.0) > 1 for error in errors)
+
+
+def coalition_report(runs: Runs, versions: Sequence[str]) -> tuple[str, list[Reach]]:
+    """The whole Markdown, and what is reached."""
+    names = [name for name in runs.games() if not name.endswith(MEANS)]
+    telling = [name for name in names if is_telling(runs, name)]
+    exact = [name for name in names if name not in telling]
+    table, beaten = published(runs)
+    found = reaches(runs, telling) + beaten
+    head = (
+        "game",
+        "m",
+        "ours",
+        "paired leverage",
+        "shap Kernel",
+        "best peer",
+        "best peer / ours",
+        "shap Kernel / ours",
+        "ours / leverage",
+    )
+    parts = [
+        "# Error against budget",
+        "\n".join(f"- {line}" for line in versions),
+        "Median over seeds of ||estimate - truth||² / ||truth||². Ours is " + OURS + ".",
+        markdown(head, summary_lines(runs, names)),
+        f"Means leave out what all solve exactly: {', '.join(exact)}." if exact else "",
+        means_by_estimator(runs, telling),
+        "## Leverage SHAP's own games, m = 8d" if beaten else "",
+        table if beaten else "",
+        "## Reaches",
+        "\n".join(f"- {reach}" for reach in found),
+        "## Median [quartiles] by game",
+        "\n\n".join(game_table(runs, name, runs.budgets(list(BUDGETS))) for name in names),
+    ]
+    return "\n\n".join(part for part in parts if part), found
+
+
+# ---------------------------------------------------------------- the command
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a few games and seeds, two minutes")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a reach is missed")
+    parser.add_argument("--rows", action="store_true", help="equal model rows, and tol, instead")
+    parser.add_argument("--games", default="", help="only games whose name matches this pattern")
+    parser.add_argument("--seeds", type=int, help=f"{SEEDS} by default, {QUICK_SEEDS} if quick")
+    parser.add_argument("--data", type=Path, help="folder of the files that README.md names")
+    parser.add_argument("--out", type=Path, help="folder that keeps runs, tables and the plot")
+    return parser.parse_args()
+
+
+def chosen_games(chosen: argparse.Namespace) -> Makers:
+    makers: Makers = dict(games(chosen.data))
+    if not chosen.rows:
+        makers |= {name + MEANS: make for name, make in published_games(chosen.data).items()}
+    if chosen.quick:
+        makers = {n: make for n, make in makers.items() if n.removesuffix(MEANS) in QUICK}
+    return {n: make for n, make in makers.items() if re.search(chosen.games, n)}
+
+
+def main() -> int:
+    chosen = arguments()
+    makers, seeds = chosen_games(chosen), chosen.seeds or (QUICK_SEEDS if chosen.quick else SEEDS)
+    if chosen.out:
+        chosen.out.mkdir(parents=True, exist_ok=True)
+    stem = "rows" if chosen.rows else "coalitions"
+    runs = Runs(chosen.out / f"{stem}.csv" if chosen.out else None)
+    contenders, versions = estimators()
+    if chosen.rows:
+        race_rows(makers, seeds, runs)
+        report, found = row_report(runs, versions)
+    else:
+        race(makers, contenders, seeds, runs)
+        report, found = coalition_report(runs, versions)
+    print(report)
+    if chosen.out:
+        (chosen.out / f"{stem}.md").write_text(report + "\n")
+        if not chosen.rows:
+            names = [name for name in runs.games() if not name.endswith(MEANS)]
+            plot(runs, names, dict(BUDGETS), chosen.out / f"{stem}.png")
+    return int(chosen.check and not all(reach.holds for reach in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
