@@ -192,7 +192,7 @@ def product_shapley(present: Values, absent: Values, weights: Values) -> Values:
     return phi
 
 
-def svr_game(name: str, seed: int) -> Game:
+def svr_game(name: str, seed: int, n_background: int = 20) -> Game:
     """An RBF support vector machine: a sum of products over features, so truth is closed."""
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVR
@@ -203,7 +203,7 @@ def svr_game(name: str, seed: int) -> Game:
     gamma = 1 / X.shape[1]
     model = SVR(C=1.0, gamma=gamma).fit(X, y)
     x, background = instance(X, seed)
-    background = background[:20]
+    background = background[:n_background]
     S, a = model.support_vectors_, model.dual_coef_[0]
     present = np.exp(-gamma * (x - S) ** 2)
     phi = np.mean(
@@ -288,11 +288,11 @@ def permutation_shapley(
     return phi / (2 * chains)
 
 
-def network_game(name: str, seed: int, folder: Path | None = None) -> Game:
+def network_game(name: str, seed: int, n_background: int = 10) -> Game:
     """A tanh network: enumerated up to 13 features, else 1e6 evaluations (error about 1e-5)."""
     model = network(name)
     x, background = instance(data(name)[0], seed)
-    background = background[:10]
+    background = background[:n_background]
     game = model_game(model.predict, x, background, np.zeros(len(x)))
     if game.d <= 13:
         phi = exact_shapley(game.v, game.d)
@@ -328,6 +328,17 @@ def games(folder: Path | None = None) -> dict[str, Callable[[int], Game]]:
     if folder is not None:
         found |= {name: partial(tree_game, name, folder=folder) for name in FILES}
     return found
+
+
+def row_games(folder: Path | None = None) -> dict[str, Callable[[int], Game]]:
+    """The games of a model and `BACKGROUND_ROWS` background rows, for comparisons by row."""
+    every = BACKGROUND_ROWS
+    trees = {n: make for n, make in games(folder).items() if getattr(make, "func", 0) is tree_game}
+    return trees | {
+        "SVR diabetes": partial(svr_game, "diabetes", n_background=every),
+        "SVR breast cancer": partial(svr_game, "breast_cancer", n_background=every),
+        "network wine": partial(network_game, "wine", n_background=every),
+    }
 
 
 PUBLISHED = {

@@ -52,7 +52,7 @@ class Oracle:
         values = np.where(size == 0, self.empty, self.full)
         if inner.any():
             values[inner] = self._v(Z[inner])
-        return values
+        return np.asarray(values)
 
 
 Run = Callable[[Oracle, int], Values]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from _games import PUBLISHED, Game, Values, games, published_games
+from _games import PUBLISHED, Game, Values, games, published_games, row_games
 from _measure import Reach
 from _peers import KERNEL, LEVERAGE, OURS, Estimator, Oracle, estimators
 from _report import Cell, Run, Runs, game_table, geometric_mean, markdown, plot, quotient
@@ -114,10 +114,11 @@ def means_by_estimator(runs: Runs, names: Sequence[str]) -> str:
             for b in budgets
         ]
         seconds = np.concatenate(
-            [runs.select("seconds", n, b, estimator) for n in names for b in budgets]
+            [np.zeros(0)]
+            + [runs.select("seconds", n, b, estimator) for n in names for b in budgets]
         )
-        taken = f"{seconds.mean():.2f}" if len(seconds) else ""
-        lines.append((estimator, *(f"{r:.2f}" for r in ratios), taken))
+        cost = f"{seconds.mean():.2f}" if len(seconds) else ""
+        lines.append((estimator, *(f"{r:.2f}" for r in ratios), cost))
     return markdown(("error / ours, geometric mean", *budgets, "CPU s a run"), lines)
 
 
@@ -222,7 +223,7 @@ def arguments() -> argparse.Namespace:
 
 
 def chosen_games(chosen: argparse.Namespace) -> Makers:
-    makers: Makers = dict(games(chosen.data))
+    makers: Makers = row_games(chosen.data) if chosen.rows else games(chosen.data)
     if not chosen.rows:
         makers |= {name + MEANS: make for name, make in published_games(chosen.data).items()}
     if chosen.quick:
