@@ -53,6 +53,8 @@ class Cohort:
 
     def full_z(self, z: Coalitions | Noise) -> Coalitions | Noise:
         """Perturbations of the active features as perturbations of all; the rest stay."""
+        if self.active.all():
+            return z
         stays = np.ones if z.dtype == np.bool_ else np.zeros
         out: Any = stays((len(z), len(self.active)), dtype=z.dtype)
         out[:, self.active] = z
@@ -60,7 +62,8 @@ class Cohort:
 
     def evaluations(self, design: Perturbations, outputs: Outputs, members: Ints) -> Evaluations:
         """What a solver reads of some members."""
-        z = self.removals[0].interpretable(self.full_z(design.z))[:, self.active]
+        z = self.removals[0].interpretable(self.full_z(design.z))
+        z = z if self.active.all() else z[:, self.active]
         k = self.full.shape[1]
         return Evaluations(
             replace(design, z=z),

@@ -49,7 +49,8 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
         scored = []
-        step = _chunk(masker, price.n_perturbations, columns.shape[1] * (1 + _PARTS))
+        kept = 1 if price.sampler.names_rows else 1 + _PARTS
+        step = _chunk(masker, price.n_perturbations, columns.shape[1] * kept)
         for start in range(0, n, step):
             part = slice(start, min(start + step, n))
             alone = part == slice(0, 1)

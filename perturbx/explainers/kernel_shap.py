@@ -24,6 +24,10 @@ _SECONDS_A_ROW, _SECONDS_AN_IMAGE = 5e-5, 2e-3
 """What a model may be expected to take; the process is worth its time where it takes less."""
 
 
+_MOST_BYTES = 2**26
+"""The most memory that a design of chains, a byte a feature and row, is worth."""
+
+
 @dataclass(eq=False, repr=False)
 class KernelShap(BaseExplainer):
     """Shapley values from coalitions of features.
@@ -74,10 +78,10 @@ class KernelShap(BaseExplainer):
         if estimator == "rows":
             self._check_rows(setting)
         rows = RowPermutations(setting.n_rows)
-        if setting.knows_rows and not self.interactions:
-            whole = setting.affordable(setting.n_rows, rows.default(setting.n_features))
-            if estimator == "rows" or (estimator == "auto" and whole < _crossover(setting)):
-                return rows, RowContributions()
+        serves = setting.knows_rows and not self.interactions
+        wanted = estimator == "rows" or (estimator == "auto" and _rows_are_better(setting, rows))
+        if serves and wanted:
+            return rows, RowContributions()
         pairs = setting.affordable(setting.n_rows, _default(setting)) // 2
         is_slow = estimator == "auto" and not _worth_it(setting, pairs)
         solver = KernelShapRegression() if estimator == "regression" or is_slow else OddProcess()
@@ -95,6 +99,16 @@ class KernelShap(BaseExplainer):
                     f'estimator="rows" spends single background rows, and cannot serve {what}: '
                     'pass estimator="auto".'
                 )
+
+
+def _rows_are_better(setting: Setting, rows: RowPermutations) -> bool:
+    """Before the crossover, unless a design of chains would not fit into little memory."""
+    default, d = rows.default(setting.n_features), setting.n_features
+    whole = setting.affordable(setting.n_rows, default)
+    is_large = setting.affordable(1, default) * d > _MOST_BYTES
+    if is_large and setting.affordable(setting.n_rows, _default(setting)) >= 2 * d:
+        return False
+    return whole < _crossover(setting)
 
 
 def _crossover(setting: Setting) -> float:

@@ -16,6 +16,9 @@ from perturbx.samplers.permutations import _chains
 _DEFAULT_UNITS = 10
 """How many chains a background row gets when the user sets no budget."""
 
+_DEFAULT_BYTES = 2**27
+"""The most memory that a design may then take."""
+
 
 @dataclass(frozen=True)
 class RowPermutations(Sampler):
@@ -56,12 +59,13 @@ class RowPermutations(Sampler):
         return 2 * (n_features - 1)
 
     def default(self, n_features: int) -> int:
-        """Ten chains a row, or 2 * d + 2048 perturbations a row if that is less."""
+        """Ten chains a row; fewer where a row would cost beyond 2 * d + 2048, or much memory."""
         unit = 2 * (n_features - 1)
         if n_features <= 2:
             return unit * self.n_rows
         usual = 2 * n_features + 2048
         n_units = min(_DEFAULT_UNITS * self.n_rows, usual * self.n_rows // unit)
+        n_units = min(n_units, _DEFAULT_BYTES // (unit * n_features))
         return unit * max(n_units, -(-usual // unit))
 
     def draw(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perturbx._typing import Floats, Ints
+from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.errors import RejectPerturbations
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers._base import Solution, Solver, floor
@@ -75,18 +75,22 @@ def _places(design: Perturbations) -> Ints:
     unit = 2 * (d - 1)
     if design.is_coalitions and len(design) and unit and len(design) % unit == 0:
         chains = design.coalitions.reshape(-1, 2, d - 1, d)
-        place = (~chains[:, 0]).sum(axis=1)
-        both = np.stack([place, d - 1 - place], axis=1)
-        if (
-            np.array_equal(chains, both[:, :, None, :] <= np.arange(d - 1)[:, None])
-            and (np.sort(place, axis=1) == np.arange(d)).all()
-        ):
+        place = np.array([d - 1 - forwards.sum(axis=0) for forwards, _ in chains])
+        is_order = (np.sort(place, axis=1) == np.arange(d)).all()
+        if is_order and all(map(_is_chain, chains, place)):
             return np.asarray(place)
     raise RejectPerturbations(
         f"MarginalContributions reads chains of {max(unit, 0)} coalitions, in which {d} features "
         f"join one by one, forwards and backwards: got {len(design)} perturbations that are not "
         "such chains. Draw them with the sampler Permutations()."
     )
+
+
+def _is_chain(chain: Coalitions, place: Ints) -> bool:
+    """Whether features join at their places, and in the second half the other way round."""
+    time = np.arange(len(place) - 1)[:, None]
+    back = len(place) - 1 - place
+    return np.array_equal(chain[0], place <= time) and np.array_equal(chain[1], back <= time)
 
 
 def _estimates(evaluations: Evaluations, place: Ints) -> Floats:
