@@ -75,11 +75,12 @@ class LabelRemoval(ImageRemoval):
 
     def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: NDArray[Any]) -> Image:
         element = np.dtype(f"u{self.image.itemsize}")
+        ones, none = element.type(np.iinfo(element).max), element.type(0)
         image, fill = (a.reshape(-1).view(self._word_type) for a in (self.image, self.fill))
         toggle = image ^ fill
         out = scratch[: len(z)]
         for row, coalition in zip(out, z, strict=True):
-            bits = np.where(coalition, np.iinfo(element).max, 0).astype(element)
+            bits = np.where(coalition, ones, none)
             present = bits[self.kinds].view(self._word_type)[:, 0]
             # "clip" lets take write straight into the row; "raise" would go through a copy
             np.take(present, self.words, out=row, mode="clip")
