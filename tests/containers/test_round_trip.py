@@ -96,8 +96,11 @@ def test_polars_columns_survive() -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32])
 def test_sparse_survives(make: Any, dtype: Any) -> None:
     """Format, type and class: matrix stays matrix, array stays array."""
-    X = make(np.array([[0, 1, 0], [2, 0, 3]], dtype=dtype))
+    X = make(np.array([[0, 1, 0], [0, 0, 0], [2, 0, 3]], dtype=dtype))
     back = _round_trip(X)
+    assert back.has_canonical_format
+    assert back.nnz == X.nnz
+    assert back.indices.dtype == X.indices.dtype
     assert (type(back), back.format, back.dtype) == (type(X), X.format, X.dtype)
     assert np.array_equal(back.toarray(), X.toarray())
 
