@@ -75,16 +75,16 @@ class FrameLayout(Layout):
         if columns != self.columns:
             raise InvalidInputError(_other_columns(columns, self.columns))
         for name, got, expected in zip(columns, dtypes, self.dtypes, strict=True):
-            if got != expected:
+            if str(got) != str(expected):
                 raise InvalidInputError(
                     f"Column {name!r} of X is of dtype {got}, but fit saw {expected}: convert it "
                     "to the type that it had."
                 )
-            if _categories(got) != _categories(expected):
+            if got != expected or _categories(got) != _categories(expected):
                 raise InvalidInputError(
                     f"Column {name!r} of X has the categories {_categories(got)[:5]}, first ones "
-                    f"shown, but fit saw {_categories(expected)[:5]}: keep their order, since "
-                    "their codes follow from it."
+                    f"shown, but fit saw {_categories(expected)[:5]}: give it those, in their "
+                    "order, since their codes follow from it."
                 )
 
     def encode(self, *parts: Any) -> tuple[Cells, ...]:

@@ -95,7 +95,7 @@ def test_later_rows_must_be_of_the_same_layout(mixed_frame: Any) -> None:
         "'half' of X is of dtype float64, but fit saw float32": mixed_frame.astype(
             {"half": "float64"}
         ),
-        "'kind' of X": mixed_frame.assign(kind=kind.cat.add_categories("new")),
+        "'kind' of X has the categories": mixed_frame.assign(kind=kind.cat.add_categories("new")),
         "categories": mixed_frame.assign(kind=kind.cat.reorder_categories(list("abcz"))),
         "is a ndarray, but fit saw a pandas DataFrame": mixed_frame.to_numpy(),
     }
