@@ -196,7 +196,8 @@ def _unwrapped(answer: Any) -> Any:
     module = type(answer).__module__.partition(".")[0]
     if module == "torch":
         answer = answer.detach().cpu()
-        return (answer.double() if answer.is_floating_point() else answer).numpy()
+        is_known = not answer.is_floating_point() or answer.element_size() > 2
+        return (answer if is_known else answer.float()).numpy()  # NumPy has no bfloat16
     return answer.to_numpy() if module in ("pandas", "polars") else answer
 
 

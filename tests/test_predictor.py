@@ -55,6 +55,15 @@ def test_tensors_become_float64() -> None:
     )
 
 
+def test_single_precision_is_known() -> None:
+    """Answers of 32 bits, in an array or a tensor, are no more exact than 32 bits are."""
+    torch = pytest.importorskip("torch")
+    numpy_single = _connect(lambda X: X[:, 0].astype(np.float32))
+    torch_single = _connect(lambda X: torch.tensor(X[:, 0], dtype=torch.float32))
+    torch_double = _connect(lambda X: torch.tensor(X[:, 0]))
+    assert torch_single.resolution == numpy_single.resolution > torch_double.resolution
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_frames_become_float64_with_names(library: str) -> None:
     """Columns are names of outputs; a series is one output."""
