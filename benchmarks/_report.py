@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,8 @@ class Runs:
 
 def quotient(other: float, ours: float) -> float:
     """other / ours; 1 where both are exact, NaN where one is not known."""
+    if np.isnan(other + ours):
+        return np.nan
     if max(other, ours) <= EXACT:
         return 1.0
     return max(other, EXACT) / max(ours, EXACT)
@@ -136,7 +138,7 @@ def game_table(runs: Runs, game: str, budgets: Sequence[str]) -> str:
 # ---------------------------------------------------------------- picture
 
 
-def plot(runs: Runs, games: Sequence[str], budgets: dict[str, float], path: Path) -> None:
+def plot(runs: Runs, games: Sequence[str], budgets: Mapping[str, float], path: Path) -> None:
     """Error against budget, a panel a game; ours in front of the peers."""
     import matplotlib
 
@@ -154,6 +156,7 @@ def plot(runs: Runs, games: Sequence[str], budgets: dict[str, float], path: Path
         axis.set(title=game, xscale="log", yscale="log")
         axis.set_xticks(list(budgets.values()), list(budgets), minor=False)
         axis.minorticks_off()
+        axis.tick_params(labelbottom=True)
         axis.grid(alpha=0.25)
     for axis in list(axes.flat)[len(games) :]:
         axis.remove()
@@ -170,7 +173,7 @@ def plot(runs: Runs, games: Sequence[str], budgets: dict[str, float], path: Path
 
 
 def _line(
-    axis: Any, runs: Runs, game: str, budgets: dict[str, float], name: str, style: dict[str, Any]
+    axis: Any, runs: Runs, game: str, budgets: Mapping[str, float], name: str, style: dict[str, Any]
 ) -> None:
     values = [runs.select("error", game, b, name) for b in budgets]
     at = [i for i, v in enumerate(values) if len(v) and np.isfinite(v).all()]
@@ -187,12 +190,19 @@ def _line(
 def _styles(names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Ours thick and in strong colours, peers thin; libraries told apart by their colour."""
     strong = iter(("#c1272d", "#1f4e9c", "#e08e0b"))
-    colours = {"shap": "#222222", "LightSHAP": "#8c6bb1", "shapiq": "#2a9d6f", "captum": "#999999"}
-    dashes: dict[str, Iterator[str]] = defaultdict(lambda: iter(["-", "--", ":", "-."] * 9))
+    shades = {
+        "shap": ("#222222",),
+        "LightSHAP": ("#8c6bb1",),
+        "shapiq": ("#1b7a53", "#7ac36a"),
+        "captum": ("#999999",),
+    }
+    seen: dict[str, int] = defaultdict(int)
     for name in names:
         library = name.split()[0]
         if library == "perturbx":
             yield {"color": next(strong, "#c1272d"), "lw": 2.2, "marker": "o", "ms": 4, "zorder": 3}
-        else:
-            colour = colours.get(library, "#555555")
-            yield {"color": colour, "lw": 1.1, "ls": next(dashes[library])}
+            continue
+        colours, k = shades.get(library, ("#555555",)), seen[library]
+        seen[library] += 1
+        dash = ("-", "--", ":", "-.")[k // len(colours) % 4]
+        yield {"color": colours[k % len(colours)], "lw": 1.2, "ls": dash}

@@ -172,10 +172,17 @@ def is_telling(runs: Runs, name: str) -> bool:
     return any(quotient(error, 0.0) > 1 for error in errors)
 
 
+def telling_games(runs: Runs) -> list[str]:
+    return [name for name in judged_games(runs) if is_telling(runs, name)]
+
+
+def judged_games(runs: Runs) -> list[str]:
+    return [name for name in runs.games() if not name.endswith(MEANS)]
+
+
 def coalition_report(runs: Runs, versions: Sequence[str]) -> tuple[str, list[Reach]]:
     """The whole Markdown, and what is reached."""
-    names = [name for name in runs.games() if not name.endswith(MEANS)]
-    telling = [name for name in names if is_telling(runs, name)]
+    names, telling = judged_games(runs), telling_games(runs)
     exact = [name for name in names if name not in telling]
     table, beaten = published(runs)
     found = reaches(runs, telling) + beaten
@@ -231,6 +238,14 @@ def chosen_games(chosen: argparse.Namespace) -> Makers:
     return {n: make for n, make in makers.items() if re.search(chosen.games, n)}
 
 
+def remembered(versions: Sequence[str], path: Path) -> list[str]:
+    """What this interpreter has, and what others had that added to the same folder."""
+    known = path.read_text().splitlines() if path.exists() else []
+    added = [line for line in versions if "not installed" not in line and "missing" not in line]
+    path.write_text("\n".join(lines := list(dict.fromkeys([*known, *added]))) + "\n")
+    return lines
+
+
 def main() -> int:
     chosen = arguments()
     makers, seeds = chosen_games(chosen), chosen.seeds or (QUICK_SEEDS if chosen.quick else SEEDS)
@@ -239,6 +254,8 @@ def main() -> int:
     stem = "rows" if chosen.rows else "coalitions"
     runs = Runs(chosen.out / f"{stem}.csv" if chosen.out else None)
     contenders, versions = estimators()
+    if chosen.out:
+        versions = remembered(versions, chosen.out / "versions.txt")
     if chosen.rows:
         race_rows(makers, seeds, runs)
         report, found = row_report(runs, versions)
@@ -249,8 +266,7 @@ def main() -> int:
     if chosen.out:
         (chosen.out / f"{stem}.md").write_text(report + "\n")
         if not chosen.rows:
-            names = [name for name in runs.games() if not name.endswith(MEANS)]
-            plot(runs, names, dict(BUDGETS), chosen.out / f"{stem}.png")
+            plot(runs, telling_games(runs) or runs.games(), BUDGETS, chosen.out / f"{stem}.png")
     return int(chosen.check and not all(reach.holds for reach in found))
 
 
