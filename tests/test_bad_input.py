@@ -195,6 +195,12 @@ def test_other_frames_than_at_fit(
     assert model.n_rows == probe_rows
 
 
+def test_a_lone_grey_image_names_its_masker() -> None:
+    """Two axes are taken for a table, so who meant an image is told what to pass."""
+    with pytest.raises(NotFittedError, match=r"masker=px.Windows\("):
+        px.Occlusion(lambda X: X.mean(axis=(1, 2))).explain(np.ones((8, 8)))
+
+
 def test_no_background(table: np.ndarray, counting_model: Any) -> None:
     """Empty, missing, or too little of it."""
     model = counting_model(_sum)

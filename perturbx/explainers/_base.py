@@ -198,8 +198,11 @@ class BaseExplainer(BaseEstimator):
             return self.masker_, self.predictor_
         masker = self._masker_for(X)
         if masker.needs_fit:
+            cure = ""
+            if self.masker is None and isinstance(X, np.ndarray) and X.ndim == 2:
+                cure = f" For one grey image pass masker=px.{self.image_masker.__name__}(...)."
             raise NotFittedError(
-                f"{type(masker).__name__} learns from data: call fit(X_train) before explain."
+                f"{type(masker).__name__} learns from data: call fit(X_train) before explain.{cure}"
             )
         return self._learn(X, X)
 
