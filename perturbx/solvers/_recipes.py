@@ -23,6 +23,9 @@ from perturbx.solvers._odd_kernel import OddKernel, bounded
 from perturbx.solvers._pairs import Pairs
 from perturbx.solvers._parity import ParityTerms
 
+_MOST_OPTIMISM = 4.0
+"""Beyond that, half of the pairs fell short of a structure that all of them have found."""
+
 
 @dataclass(frozen=True, eq=False)
 class Learned:
@@ -137,6 +140,18 @@ class Judge:
                 decomposition = make()
             total += decomposition.scores(y, np.append(judged, False)) * judged.sum()
         return np.asarray(total / sum(judged.sum() for judged in self.judged))
+
+    def optimism(self, recipe: Recipe, signal: float, learned: Learned) -> float:
+        """How many times larger squared residuals are where the prior did not learn from the pair.
+
+        Of the same pairs, by leave-one-out both; from 1 to `_MOST_OPTIMISM`.
+        """
+        if recipe.is_shared:
+            return 1.0
+        seen = replace(self, learned=[learned] * len(self.learned))
+        at = int(np.flatnonzero(signal == SIGNALS)[0])
+        honest, in_sample = (judge.scores(recipe)[at] for judge in (self, seen))
+        return float(np.clip(honest / max(in_sample, 1e-300), 1.0, _MOST_OPTIMISM))
 
     @staticmethod
     def _maker(recipe: Recipe, part: Pairs, learned: Learned) -> Callable[[], Decomposition]:

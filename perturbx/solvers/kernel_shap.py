@@ -26,9 +26,10 @@ class KernelShapRegression(Solver):
     design the exact Shapley values are computed instead.
 
     Standard errors: the residuals of the fit, scaled up by their leverage as in HC2 (MacKinnon &
-    White, Journal of Econometrics 29, 1985), added up over strata of coalition size with the
-    correction for a finite population, since pairs are drawn without replacement. With fewer than
-    d + 2 pairs they are NaN. They cannot tell of an interaction that no sampled coalition met.
+    White, Journal of Econometrics 29, 1985), half each pair's own and half the mean of all, added
+    up over strata of coalition size with the correction for a finite population, since pairs are
+    drawn without replacement. With fewer than d + 2 pairs they are NaN. They cannot tell of an
+    interaction that no sampled coalition met.
 
     Parameters
     ----------
@@ -131,22 +132,32 @@ class _Fit:
         return np.asarray((self.odd - self.signs @ (self.values / 2)) / spare_root[:, None])
 
     def variance(self, size: Ints) -> Floats:
-        """(d, t): the variance of stratified sampling without replacement."""
-        d = self.influence.shape[1]
-        total = np.zeros_like(self.values)
-        for s in np.unique(size):
+        """(d, t): the variance of stratified sampling without replacement.
+
+        Half of it takes each pair's own residual, half the mean of all: few residuals say little
+        of their own spread, and with hardly more pairs than features intervals would be short.
+        """
+        own, reach = np.zeros_like(self.values), np.zeros((len(self.values), 1))
+        unseen = _unseen(size, len(self.values))
+        for s in np.unique(size[unseen > 0]):
             members = size == s
             n_drawn = int(members.sum())
-            unseen = 1 - n_drawn / (binom(d, s) / (2 if 2 * s == d else 1))
-            if unseen <= 0:
-                continue
             influence, residual = self.influence[members], self.residual[members]
             squares = (influence**2).T @ residual**2
             if n_drawn >= 3:  # the mean of fewer is too uncertain to take off
                 squares -= (influence.T @ residual) ** 2 / n_drawn
                 squares *= n_drawn / (n_drawn - 1)
-            total += unseen * squares
-        return np.maximum(total, 0.0)
+            own += unseen[members][0] * squares
+            reach[:, 0] += unseen[members][0] * (influence**2).sum(axis=0)
+        open_ = unseen > 0
+        common = (self.residual[open_] ** 2).sum(axis=0) / max(open_.sum(), 1)
+        return np.asarray(np.maximum((own + reach * common) / 2, 0.0))
+
+
+def _unseen(size: Ints, d: int) -> Floats:
+    """(c,): the share of all pairs of each pair's size that was not drawn."""
+    every = binom(d, size) / np.where(2 * size == d, 2, 1)
+    return np.asarray(np.maximum(1 - np.bincount(size)[size] / every, 0.0))
 
 
 def _fit(signs: Floats, weights: Floats, odd: Floats, gain: Floats) -> _Fit:

@@ -41,7 +41,8 @@ class OddProcess(Solver):
     game is recovered, and a complete design is read exactly.
 
     Standard errors blend the posterior's own with a jackknife, with n_pairs - d degrees of
-    freedom; with fewer pairs than features they are NaN. What no estimator can do is see an
+    freedom, and grow with how much larger residuals are in pairs that the prior did not learn
+    from; with fewer pairs than features they are NaN. What no estimator can do is see an
     interaction that no coalition has met.
 
     Parameters
@@ -148,7 +149,11 @@ class OddProcess(Solver):
         score, recipe, signal = best
         if not can_be_free and _plain_score(pairs) <= score:
             return start
-        return posterior(pairs, recipe.covariance(learned[-1]), signal, recipe.free(d))
+        fit = posterior(pairs, recipe.covariance(learned[-1]), signal, recipe.free(d))
+        # Residuals of pairs that taught the prior are too small; those of pairs that half of the
+        # others taught too large, for all of them teach more. Between the two lies the root.
+        optimism = judge.optimism(recipe, signal, learned[-1])
+        return replace(fit, standard_errors=fit.standard_errors * optimism**0.25)
 
     def _learn(self, pairs: Pairs, parts: list[Ints]) -> list[Learned]:
         """What each part of the pairs teaches by itself."""
