@@ -57,7 +57,7 @@ class Table:
         cells = []
         for v, e in zip(self.scores[:, column], self.errors[:, column], strict=True):
             if e <= _ARITHMETIC * largest:
-                cells.append(f"{v:{spec}}, exact")
+                cells.append(f"{v if abs(v) > e else 0.0:{spec}}, exact")
                 continue
             error = f"{e:.{decimals}f}" if plain and e >= 0.5 * 0.1**decimals else f"{e:.1g}"
             cells.append(f"{v:{spec}} ± {'?' if np.isnan(e) else error}")

@@ -143,12 +143,21 @@ def connect(
     n_outputs = 1 if answer.ndim == 1 else answer.shape[1]
     output_names = _output_names(function, raw, n_outputs, names)
     first = _finite(answer.reshape(n_rows, n_outputs).astype(np.float64), _PROBE)
-    is_single = answer.dtype.kind == "f" and answer.dtype.itemsize < 8
-    resolution = SINGLE if is_single else DOUBLE
+    resolution = _resolution(raw, answer)
     return Predictor(function, name, n_outputs, answer.ndim == 1, output_names, first, resolution)
 
 
 _PROBE = "the first rows"
+
+
+def _resolution(raw: Any, answer: NDArray[Any]) -> float:
+    """The rounding of answers of this type; a half-precision tensor was widened to be read."""
+    eps = float(np.finfo(answer.dtype).eps) if answer.dtype.kind == "f" else 0.0
+    if type(raw).__module__.partition(".")[0] == "torch" and raw.is_floating_point():
+        import torch
+
+        eps = float(torch.finfo(raw.dtype).eps)
+    return DOUBLE if eps < 1e-10 else SINGLE if eps < 1e-6 else 4 * eps
 
 
 def _ask(function: Callable[[Any], Any], batch: Any, n_rows: int, place: str) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -161,13 +162,22 @@ def _empty(
 
 def _solution(todo: Task, whole: Evaluations, parts: Evaluations | None) -> Solution:
     """The solver's answer, with the part of the error that comes from the background."""
-    solution = todo.solver.solve(whole)
-    if parts is None:
-        return solution
-    values = todo.solver.linear().solve(parts).values
+    with _threads().limit(limits=1, user_api="blas"):
+        solution = todo.solver.solve(whole)
+        if parts is None:
+            return solution
+        values = todo.solver.linear().solve(parts).values
     n_parts = values.shape[2] // solution.values.shape[2]
     spread = values.reshape(*solution.values.shape, n_parts).std(axis=3, ddof=1)
     return replace(solution, background_errors=spread / np.sqrt(n_parts))
+
+
+@cache
+def _threads() -> Any:
+    """Matrices are small: threads would wait for each other, and round differently."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _totals(plan: Plan, todo: Task) -> Iterator[int]:

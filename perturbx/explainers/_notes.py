@@ -18,9 +18,10 @@ def fit_notes(fidelity: Floats | None) -> tuple[str, ...]:
     """Where a local fit does not describe the model."""
     if fidelity is None or not np.nanmin(fidelity, initial=1.0) < _LOW_FIDELITY:
         return ()
+    low = np.asarray(np.nan_to_num(fidelity, nan=1.0).min(axis=1) < _LOW_FIDELITY)
     return (
-        f"low fidelity: the local fit explains only R2 = {np.nanmin(fidelity):.2f} of what the "
-        "model does around an instance",
+        f"low fidelity: {_some(low)} local fits that explain as little as R2 = "
+        f"{np.nanmin(fidelity):.2f} of what the model does around",
     )
 
 

@@ -75,6 +75,11 @@ class Setting:
         """True where single background rows can stand behind a perturbation."""
         return self.reads == "coalitions" and self.n_rows > 1 and self.link == "identity"
 
+    def pays_for_all(self, default: int) -> bool:
+        """Whether every coalition can be asked; without a budget, for half as much again."""
+        rows = 1.5 * default if self.budget is None else self.budget - self.n_fixed
+        return rows >= self.n_coalitions * self.n_rows
+
     def affordable(self, rows_each: int, default: int) -> int:
         """How many perturbations the budget pays for, or `default` rows if there is no budget."""
         rows = default if self.budget is None else self.budget - self.n_fixed

@@ -34,7 +34,6 @@ class PermutationShap(BaseExplainer):
 
     def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
         rows = RowPermutations(setting.n_rows)
-        whole = setting.affordable(setting.n_rows, rows.default(setting.n_features))
-        if setting.knows_rows and whole < setting.n_coalitions:
+        if setting.knows_rows and not setting.pays_for_all(rows.default(setting.n_features)):
             return rows, RowContributions()
         return Permutations(), MarginalContributions()
