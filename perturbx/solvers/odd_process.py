@@ -41,9 +41,9 @@ class OddProcess(Solver):
     game is recovered, and a complete design is read exactly.
 
     Standard errors blend the posterior's own with a jackknife, with n_pairs - d degrees of
-    freedom, and grow with how much larger residuals are in pairs that the prior did not learn
-    from; with fewer pairs than features they are NaN. What no estimator can do is see an
-    interaction that no coalition has met.
+    freedom. They grow with how much larger residuals are in pairs that the prior did not learn
+    from, and shrink with the share of all pairs that was seen; with fewer pairs than features
+    they are NaN. What no estimator can do is see an interaction that no coalition has met.
 
     Parameters
     ----------
@@ -153,7 +153,8 @@ class OddProcess(Solver):
         # Residuals of pairs that taught the prior are too small; those of pairs that half of the
         # others taught too large, for all of them teach more. Between the two lies the root.
         optimism = judge.optimism(recipe, signal, learned[-1])
-        return replace(fit, standard_errors=fit.standard_errors * optimism**0.25)
+        unseen = 1 - n / (2.0 ** min(d - 1, 60) - 1)
+        return replace(fit, standard_errors=fit.standard_errors * np.sqrt(unseen * optimism**0.5))
 
     def _learn(self, pairs: Pairs, parts: list[Ints]) -> list[Learned]:
         """What each part of the pairs teaches by itself."""
