@@ -153,7 +153,8 @@ class PandasLayout(FrameLayout):
     def frame_type(self) -> type:
         import pandas as pd
 
-        return pd.DataFrame
+        frame: type = pd.DataFrame
+        return frame
 
     def described(self, X: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         return tuple(X.columns), tuple(X.dtypes)
@@ -207,7 +208,8 @@ class PolarsLayout(FrameLayout):
     def frame_type(self) -> type:
         import polars as pl
 
-        return pl.DataFrame
+        frame: type = pl.DataFrame
+        return frame
 
     def described(self, X: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         return tuple(X.columns), tuple(X.dtypes)
