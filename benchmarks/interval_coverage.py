@@ -229,7 +229,8 @@ class Cell:
         found = ["error"] if not self.mean_ratio <= 2 else []
         for level, (least, most) in BOUNDS.items():
             hits = self.hits(level)
-            spare = slack * hits.std() / np.sqrt(len(hits))
+            by_chance = np.sqrt(level * (1 - level) / self.miss.shape[1])
+            spare = slack * max(hits.std(), by_chance) / np.sqrt(len(hits))
             if not least - spare <= hits.mean() <= most + spare:
                 found.append(f"{level:.0%}")
         return found
