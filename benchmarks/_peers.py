@@ -100,13 +100,13 @@ def through(sampler: Any, solver: Any, v: Oracle, seed: int) -> Values:
 
 
 def ours() -> list[Estimator]:
-    from perturbx.samplers import Permutations, ShapleyCoalitions
+    from perturbx.samplers import OptimalPairs, Permutations, ShapleyCoalitions
     from perturbx.solvers import KernelShapRegression, MarginalContributions, OddProcess
 
     pairs = partial(through, ShapleyCoalitions())
     chains = partial(through, Permutations(), MarginalContributions())
     return [
-        Estimator(OURS, "perturbx", partial(pairs, OddProcess())),
+        Estimator(OURS, "perturbx", partial(through, OptimalPairs(), OddProcess())),
         Estimator(LEVERAGE, "perturbx", partial(pairs, KernelShapRegression())),
         Estimator("perturbx permutations", "perturbx", chains),
     ]

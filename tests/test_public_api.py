@@ -18,6 +18,7 @@ NAMES = {
         "BernoulliMasks",
         "GaussianNoise",
         "OneAtATime",
+        "OptimalPairs",
         "Permutations",
         "RowPermutations",
         "Sampler",

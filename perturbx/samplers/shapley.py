@@ -67,7 +67,7 @@ class ShapleyCoalitions(Sampler):
         first = np.concatenate([before[0::2], fresh])
         return Perturbations(
             z=np.stack([first, ~first], axis=1).reshape(-1, n_features),
-            weights=np.repeat(_weights(members), 2),
+            weights=np.repeat(weights_by_size(members), 2),
             unit=np.repeat(np.arange(len(first)), 2),
             complete=len(first) == _n_pairs(n_features),
         )
@@ -184,7 +184,7 @@ def _keys(z: Coalitions) -> Iterator[bytes]:
     return (row.tobytes() for row in np.packbits(z, axis=1))
 
 
-def _weights(members: Coalitions) -> Floats:
+def weights_by_size(members: Coalitions) -> Floats:
     """The Shapley kernel's mass of each size, shared by the pairs drawn of it; mean 1."""
     if not len(members):
         return np.ones(0)

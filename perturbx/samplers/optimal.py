@@ -1,0 +1,183 @@
+"""Pairs of coalitions chosen by what they would tell, not by lot alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Coalitions, Floats, Ints
+from perturbx.perturbations import Perturbations
+from perturbx.samplers._base import Sampler
+from perturbx.samplers.shapley import ShapleyCoalitions, weights_by_size
+
+_CANDIDATES = 4
+_SPARE_CANDIDATES = 200
+_MOST_WORK = 2.5e9
+"""Pairs squared times candidates: a few seconds. Beyond, the lot is as good as our time."""
+_FEWEST_CANDIDATES = 1.5
+"""A choice among hardly more candidates than pairs is none."""
+
+_LINEAR = 100.0
+"""Prior variance of the linear part, over that of the interactions: nearly free."""
+_NOISE = 1e-3
+"""Variance of what no interaction of three explains, for a pair of mean weight."""
+
+
+@dataclass(frozen=True)
+class OptimalPairs(Sampler):
+    """Pairs {S, complement of S} that leave least room for the Shapley values to differ.
+
+    Pairs drawn by lot confound the scores with interactions: what d pairs say of the linear part
+    depends on how the parities of three features happen to fall on them, and those are what a
+    game has next. Here candidates are drawn as `ShapleyCoalitions` draws, several for each pair,
+    and picked one by one: each time the pair that most lowers the summed variance of the Shapley
+    values, under a prior in which all interactions of three features are as likely and the linear
+    part is nearly free. This is a greedy Bayesian A-optimal design (Chaloner & Verdinelli,
+    Statistical Science 10, 1995), known before any answer is. The same answers read by
+    `OddProcess` are two to three times nearer to the truth than at random pairs.
+
+    Weights, ``unit`` and ``complete`` are those of `ShapleyCoalitions`. Pairs are no random sample
+    any more, so a solver whose errors come from sampling does not suit them. Beyond about 1,100
+    pairs, where choosing would take long, they are drawn by lot.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.samplers import OptimalPairs
+    >>> design = OptimalPairs().draw(10, 40, np.random.default_rng(0))
+    >>> design.z.shape, bool((design.z[0::2] == ~design.z[1::2]).all())
+    ((40, 10), True)
+    >>> OptimalPairs().draw(3, 100, np.random.default_rng(0)).complete
+    True
+    """
+
+    def minimum(self, n_features: int) -> int:
+        return ShapleyCoalitions().minimum(n_features)
+
+    def default(self, n_features: int) -> int:
+        return ShapleyCoalitions().default(n_features)
+
+    def draw(
+        self,
+        n_features: int,
+        n: int,
+        rng: np.random.Generator,
+        drawn: Perturbations | None = None,
+    ) -> Perturbations:
+        by_lot = ShapleyCoalitions()
+        n_known = 0 if drawn is None else len(drawn) // 2
+        n_wanted = max(n // 2, n_known)
+        n_pool = int(
+            min(_CANDIDATES * n_wanted + _SPARE_CANDIDATES, _MOST_WORK / max(n_wanted, 1) ** 2)
+        )
+        n_every = 2 ** (min(n_features, 60) - 1) - 1
+        if n_wanted >= n_every or n_features < 3 or n_pool < _FEWEST_CANDIDATES * n_wanted:
+            return by_lot.draw(n_features, n, rng, drawn)
+        pool = by_lot.draw(n_features, 2 * (n_known + n_pool), rng, drawn)
+        members = pool.coalitions[0::2]
+        candidates = np.arange(len(members)) >= n_known
+        choice = _Choice.among(members, pool.weights[0::2])
+        for place in range(n_known):
+            choice.ask(place)
+        chosen = [choice.ask_best(candidates) for _ in range(n_wanted - n_known)]
+        first = members[[*range(n_known), *chosen]]
+        return Perturbations(
+            z=np.stack([first, ~first], axis=1).reshape(-1, n_features),
+            weights=np.repeat(weights_by_size(first), 2),
+            unit=np.repeat(np.arange(len(first)), 2),
+        )
+
+
+@dataclass(eq=False)
+class _Choice:
+    """What the pairs asked so far leave unknown, of all pairs and of the Shapley values.
+
+    A Gaussian process with prior covariance k(x, y) = linear x'y / d + e_3(x y) / C(d, 3), of which
+    e_3, the sum over all products of three entries, is a polynomial in the inner product alone.
+
+    Parameters
+    ----------
+    signs : (p, d) array
+        The candidates, in {-1, 1}.
+    noise : (p,) array
+        The variance with which each would be answered.
+    variance : (p,) array
+        Of each pair's answer, given those asked.
+    received : (p, d) array
+        The covariance of each answer with the Shapley values, given those asked.
+    factor : (asked, p) list of arrays
+        Rows of the pivoted Cholesky factor: the prior covariance less what was asked.
+    """
+
+    signs: NDArray[np.float32]
+    noise: Floats
+    variance: Floats
+    received: NDArray[np.float32]
+    factor: NDArray[np.float32]
+    n_asked: int = 0
+
+    @classmethod
+    def among(cls, members: Coalitions, weights: Floats) -> _Choice:
+        """Nothing asked yet but the pair of the full and the empty coalition."""
+        p, d = members.shape
+        signs = np.where(members, np.float32(1), np.float32(-1))
+        prior = _LINEAR + 1.0
+        own = cls(
+            signs=signs,
+            noise=_NOISE / (weights / weights.mean()),
+            variance=np.full(p, prior),
+            received=_received(signs),
+            factor=np.empty((0, p), np.float32),
+        )
+        ones = np.ones((1, d), np.float32)
+        own._condition(_covariance(signs @ ones[0], d), _received(ones)[0], prior)
+        return own
+
+    def ask_best(self, candidates: NDArray[np.bool_]) -> int:
+        """Ask the candidate that lowers the variance of the Shapley values most; which it was."""
+        told = np.einsum("pd,pd->p", self.received, self.received)
+        best = int(np.argmax(np.where(candidates, told / (self.variance + self.noise), -np.inf)))
+        candidates[best] = False
+        self.ask(best)
+        return best
+
+    def ask(self, place: int) -> None:
+        """Condition everything on the answer to one pair."""
+        prior = _covariance(self.signs @ self.signs[place], self.signs.shape[1])
+        known = self.factor[: self.n_asked]
+        rest = prior - known[:, place] @ known
+        total = float(self.variance[place] + self.noise[place])
+        self._condition(rest, self.received[place].copy(), total)
+
+    def _condition(self, column: Floats, received: NDArray[np.float32], total: float) -> None:
+        step = (column / np.sqrt(total)).astype(np.float32)
+        if self.n_asked == len(self.factor):
+            grown = np.empty((max(64, 2 * self.n_asked), len(self.signs)), np.float32)
+            grown[: self.n_asked] = self.factor
+            self.factor = grown
+        self.factor[self.n_asked] = step
+        self.n_asked += 1
+        self.received -= np.outer(step, received / np.float32(np.sqrt(total)))
+        self.variance -= step.astype(np.float64) ** 2
+
+
+def _covariance(inner: Floats | NDArray[np.float32], d: int) -> Floats:
+    """k of two pairs by their inner product: e_3 by Newton's identities, the squares being 1."""
+    s = np.asarray(inner, dtype=np.float64)
+    triples = d * (d - 1) * (d - 2) / 6
+    return np.asarray(_LINEAR * s / d + (s**3 - 3 * s * d + 2 * s) / 6 / triples)
+
+
+def _received(signs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(p, d): the Shapley values of the function k(., x), for each row x of `signs`.
+
+    A parity of three features gives each of them 2 / 3 of its coefficient, a linear term 2.
+    """
+    d = signs.shape[1]
+    triples = d * (d - 1) * (d - 2) / 6
+    others = signs.sum(axis=1, keepdims=True) - signs
+    with_two_others = signs * (others**2 - (d - 1)) / 2
+    both = 2 * _LINEAR / d * signs + 2 / 3 / triples * with_two_others
+    return np.asarray(both, dtype=np.float32)

@@ -1,0 +1,138 @@
+"""Pairs that are chosen by what they would tell."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.samplers import OptimalPairs, ShapleyCoalitions
+from perturbx.samplers.optimal import _LINEAR, _NOISE, _Choice, _covariance, _received
+from perturbx.samplers.shapley import weights_by_size
+from perturbx.solvers import OddProcess
+
+SAMPLER = OptimalPairs()
+
+
+def draw(d: int, n: int, seed: int = 0, drawn: Perturbations | None = None) -> Perturbations:
+    return SAMPLER.draw(d, n, np.random.default_rng(seed), drawn)
+
+
+def triples(d: int) -> np.ndarray:
+    """(T, 3): every three features."""
+    return np.array(list(combinations(range(d), 3)))
+
+
+def loadings(signs: np.ndarray) -> np.ndarray:
+    """(n, d + T): linear terms and parities of three, each times its prior standard deviation."""
+    d = signs.shape[1]
+    parities = signs[:, triples(d)].prod(axis=2)
+    return np.hstack(
+        [signs * np.sqrt(_LINEAR / d), parities / np.sqrt(len(triples(d)))],
+    )
+
+
+def shapley_loadings(d: int) -> np.ndarray:
+    """(d, d + T): what a coefficient gives to each feature, 2 / |T| to the members of T."""
+    of_triples = np.zeros((d, len(triples(d))))
+    for column, members in enumerate(triples(d)):
+        of_triples[members, column] = 2 / 3
+    return np.hstack(
+        [2 * np.eye(d) * np.sqrt(_LINEAR / d), of_triples / np.sqrt(len(triples(d)))],
+    )
+
+
+def room_left(members: np.ndarray, noise: np.ndarray) -> float:
+    """The summed variance of the Shapley values once the pairs are answered, by definition."""
+    d = members.shape[1]
+    signs = np.vstack([np.where(members, 1.0, -1.0), np.ones(d)])
+    a, phi = loadings(signs), shapley_loadings(d)
+    known = np.linalg.solve(a @ a.T + np.diag(np.append(noise, 0.0)), a @ phi.T)
+    return float(np.trace(phi @ phi.T - (a @ phi.T).T @ known))
+
+
+@pytest.mark.parametrize("d", [3, 5, 8])
+def test_the_prior_is_all_triples_alike(d: int) -> None:
+    """The polynomial in the inner product is the sum over all parities of three features."""
+    signs = np.where(np.random.default_rng(d).random((20, d)) < 0.5, 1.0, -1.0)
+    assert_allclose(_covariance(signs @ signs.T, d), loadings(signs) @ loadings(signs).T, atol=1e-9)
+    received = _received(signs.astype(np.float32))
+    assert_allclose(received, loadings(signs) @ shapley_loadings(d).T, rtol=2e-5, atol=1e-5)
+
+
+def test_each_pair_is_the_best_of_the_candidates() -> None:
+    """Picked one by one, each leaves the least variance that any candidate would: brute force."""
+    d, n_pairs = 7, 9
+    members = ShapleyCoalitions().draw(d, 60, np.random.default_rng(0)).coalitions[0::2]
+    weights = weights_by_size(members)
+    noise = _NOISE / (weights / weights.mean())
+    choice, candidates = _Choice.among(members, weights), np.ones(len(members), dtype=bool)
+    asked: list[int] = []
+    for _ in range(n_pairs):
+        left = [
+            np.inf if i in asked else room_left(members[[*asked, i]], noise[[*asked, i]])
+            for i in range(len(members))
+        ]
+        best = choice.ask_best(candidates)
+        assert left[best] <= min(left) * (1 + 1e-3)
+        asked.append(best)
+
+
+@given(d=st.integers(2, 14), n=st.integers(0, 300), seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=40)
+def test_every_design_is_distinct_pairs(d: int, n: int, seed: int) -> None:
+    """Never more than n rows, only complementary neighbours, none twice, none empty or full."""
+    n = max(n, SAMPLER.minimum(d))
+    design = draw(d, n, seed)
+    assert len(design) == min(n // 2 * 2, 2**d - 2)
+    assert_array_equal(design.z[1::2], ~design.z[0::2])
+    assert len(np.unique(design.z, axis=0)) == len(design)
+    assert design.z.any(axis=1).all()
+    assert not design.z.all(axis=1).any()
+    assert design.complete == (len(design) == 2**d - 2)
+
+
+@pytest.mark.parametrize("d", [6, 12, 40])
+def test_less_room_is_left_than_by_lot(d: int) -> None:
+    """At 5 d evaluations, in every one of five draws; continued designs too."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        n = min(5 * d, 2**d // 3)
+        by_lot = ShapleyCoalitions().draw(d, n, rng)
+        continued = draw(d, n, seed, draw(d, n // 2 + 2, seed))
+        room = [
+            room_left(design.coalitions[0::2], _NOISE / design.weights[0::2])
+            for design in (draw(d, n, seed), continued, by_lot)
+        ]
+        assert max(room[:2]) < room[2]
+
+
+def test_the_process_comes_nearer() -> None:
+    """A game of cubic interactions, 8 d evaluations: half the error of pairs drawn by lot."""
+    d, samplers = 12, {"optimal": SAMPLER, "by lot": ShapleyCoalitions()}
+    errors: dict[str, list[float]] = {name: [] for name in samplers}
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        slopes, cubic = rng.normal(size=d), rng.normal(size=len(triples(d))) / 8
+        phi = 2 * slopes
+        for coefficient, members in zip(cubic, triples(d), strict=True):
+            phi[members] += 2 / 3 * coefficient
+        for name, sampler in samplers.items():
+            design = sampler.draw(d, 8 * d, np.random.default_rng(seed))
+            ends = np.vstack([design.z, np.ones((1, d), bool), np.zeros((1, d), bool)])
+            signs = np.where(ends, 1.0, -1.0)
+            v = signs @ slopes + signs[:, triples(d)].prod(axis=2) @ cubic
+            answers = Evaluations(design, v[:-2].reshape(-1, 1, 1), v[[[-2]]], v[[[-1]]])
+            found = OddProcess().solve(answers).values.ravel()
+            errors[name].append(((found - phi) ** 2).sum() / (phi**2).sum())
+    assert np.median(errors["optimal"]) < 0.5 * np.median(errors["by lot"])
+
+
+def test_many_pairs_are_drawn_by_lot() -> None:
+    """Where choosing would take long, the design is that of ShapleyCoalitions."""
+    by_lot = ShapleyCoalitions().draw(300, 3000, np.random.default_rng(1))
+    assert_array_equal(draw(300, 3000, 1).z, by_lot.z)
