@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Floats, Ints
+from perturbx._typing import Coalitions, Floats
 from perturbx.perturbations import Perturbations
 from perturbx.samplers._base import Sampler
 from perturbx.samplers.shapley import ShapleyCoalitions, weights_by_size
@@ -164,7 +164,7 @@ class _Choice:
 
 
 def _covariance(inner: Floats | NDArray[np.float32], d: int) -> Floats:
-    """k of two pairs by their inner product: e_3 by Newton's identities, the squares being 1."""
+    """Of two pairs, by their inner product: e_3 by Newton's identities, the squares being 1."""
     s = np.asarray(inner, dtype=np.float64)
     triples = d * (d - 1) * (d - 2) / 6
     return np.asarray(_LINEAR * s / d + (s**3 - 3 * s * d + 2 * s) / 6 / triples)
