@@ -106,7 +106,7 @@ def ours() -> list[Estimator]:
     pairs = partial(through, ShapleyCoalitions())
     chains = partial(through, Permutations(), MarginalContributions())
     return [
-        Estimator(OURS, "perturbx", partial(through, OptimalPairs(), OddProcess())),
+        Estimator(OURS, "perturbx", partial(through, OptimalPairs(), OddProcess(by_lot=False))),
         Estimator(LEVERAGE, "perturbx", partial(pairs, KernelShapRegression())),
         Estimator("perturbx permutations", "perturbx", chains),
     ]

@@ -19,6 +19,9 @@ from perturbx.solvers._pairs import Pairs
 _POOLED = 0.1
 """The share of the variance that is averaged over the features."""
 
+_JACKKNIFE, _JACKKNIFE_BY_LOT = 0.2, 1 / 3
+"""The jackknife's share in the blend of standard errors."""
+
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
@@ -44,12 +47,17 @@ class Free:
         return cls(np.full((d, 1), 1 / d))
 
 
-def posterior(pairs: Pairs, covariance: Covariance, signal: float, free: Free) -> Posterior:
+def posterior(
+    pairs: Pairs, covariance: Covariance, signal: float, free: Free, *, by_lot: bool = True
+) -> Posterior:
     """Shapley values of the posterior mean, from one factorisation.
 
-    Standard errors are the cube root of three that err in different directions: the posterior's
-    own, with its variance from leave-one-out residuals; the same with the variance of restricted
-    maximum likelihood; and the jackknife. A tenth of the variance is pooled over the features.
+    Standard errors are the posterior's own, the one unknown variance being the mean square of
+    leave-one-out residuals, each over its own predicted variance (Dubrule, Mathematical Geology
+    15, 1983): a prior that does not fit shows there. They are blended, on the scale of logarithms,
+    with the jackknife, which asks no prior, but counts on residuals that do not cancel: they do
+    where pairs are chosen, less so where they are drawn `by_lot`. A tenth of the variance is
+    pooled over the features.
     """
     x, y, noise = pairs.with_end()
     n, d = pairs.shape
@@ -66,13 +74,14 @@ def posterior(pairs: Pairs, covariance: Covariance, signal: float, free: Free) -
     influence = 2 * (free.directions @ kept).T + signal * (through - solved @ (kept @ received))
     values = influence.T @ y
     values += (2 * pairs.half_gain - values.sum()) / d
-    influence -= influence.mean(axis=1, keepdims=True)
 
     slack = 2 * free.directions.T - signal * (solved.T @ received)
     prior = signal * covariance.shapley_variance()
     explained = signal**2 * np.einsum("ni,ni->i", received, through)
     variance = prior - explained + np.einsum("pi,pi->i", slack, gram_inverse @ slack)
-    errors = _errors(influence[:n], np.maximum(variance, 0.0), q_matrix, y, noise, basis.shape[1])
+    influence -= influence.mean(axis=1, keepdims=True)
+    share = _JACKKNIFE_BY_LOT if by_lot else _JACKKNIFE
+    errors = _errors(influence[:n], np.maximum(variance, 0.0), q_matrix, y, noise, share)
     return Posterior(values, errors)
 
 
@@ -91,7 +100,7 @@ def _inverse(matrix: Floats, noise: Floats) -> Floats:
 
 
 def _errors(
-    influence: Floats, variance: Floats, q_matrix: Floats, y: Floats, noise: Floats, n_free: int
+    influence: Floats, variance: Floats, q_matrix: Floats, y: Floats, noise: Floats, share: float
 ) -> Floats:
     """(d,): see `posterior`. The last pair, the exact one, has no leave-one-out residual."""
     n = len(influence)
@@ -101,9 +110,6 @@ def _errors(
         return np.full(influence.shape[1], np.nan)
     safe = np.where(seen, diagonal, 1.0)
     left_out = np.where(seen, projected / safe, 0.0)
-    loo_variance = float((projected[seen] ** 2 / safe[seen]).mean())
-    reml_variance = float(y @ q_matrix @ y) / max(n + 1 - n_free, 1)
-    jackknife = np.sqrt((influence**2).T @ left_out**2)
-    product = variance * np.sqrt(loo_variance * max(reml_variance, 0.0)) * jackknife
-    squares = np.cbrt(product) ** 2
+    own = variance * float((projected[seen] ** 2 / safe[seen]).mean())
+    squares = own ** (1 - share) * ((influence**2).T @ left_out**2) ** share
     return np.asarray(np.sqrt((1 - _POOLED) * squares + _POOLED * squares.mean()))

@@ -40,10 +40,11 @@ class OddProcess(Solver):
     with plain regression at one end. They add up to v(all) - v(none) at any budget, an additive
     game is recovered, and a complete design is read exactly.
 
-    Standard errors blend the posterior's own with a jackknife, with n_pairs - d degrees of
-    freedom. They grow with how much larger residuals are in pairs that the prior did not learn
-    from, and shrink with the share of all pairs that was seen; with fewer pairs than features
-    they are NaN. What no estimator can do is see an interaction that no coalition has met.
+    Standard errors are the posterior's, scaled by leave-one-out residuals and blended with a
+    jackknife, with n_pairs - d degrees of freedom. At pairs drawn by lot they grow with how much
+    larger residuals are in pairs that the prior did not learn from, and shrink with the share of
+    all pairs that was seen. With fewer pairs than features they are NaN. What no estimator can
+    do is see an interaction that no coalition has met.
 
     Parameters
     ----------
@@ -55,6 +56,9 @@ class OddProcess(Solver):
         With more pairs than this, the plain regression answers: the cost is cubic.
     boosting : Boosting
         How the trees grow.
+    by_lot : bool
+        True if pairs were drawn by lot (`ShapleyCoalitions`), False if they were chosen to suit
+        the prior (`OptimalPairs`). Standard errors depend on it, scores do not.
 
     Raises
     ------
@@ -82,6 +86,7 @@ class OddProcess(Solver):
     most_judged: int = 300
     most_pairs: int = 2500
     boosting: Boosting = field(default_factory=Boosting)
+    by_lot: bool = True
 
     additive = True
 
@@ -149,7 +154,9 @@ class OddProcess(Solver):
         score, recipe, signal = best
         if not can_be_free and _plain_score(pairs) <= score:
             return start
-        fit = posterior(pairs, recipe.covariance(learned[-1]), signal, recipe.free(d))
+        fit = posterior(pairs, recipe.covariance(learned[-1]), signal, recipe.free(d), by_lot=self.by_lot)
+        if not self.by_lot:
+            return fit
         # Residuals of pairs that taught the prior are too small; those of pairs that half of the
         # others taught too large, for all of them teach more. Between the two lies the root.
         optimism = judge.optimism(recipe, signal, learned[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from perturbx.errors import RejectPerturbations
 from perturbx.perturbations import Evaluations, Perturbations
-from perturbx.samplers import BernoulliMasks, GaussianNoise, ShapleyCoalitions
+from perturbx.samplers import BernoulliMasks, GaussianNoise, OptimalPairs, Sampler, ShapleyCoalitions
 from perturbx.solvers import KernelShapRegression
 from perturbx.solvers._mask_trees import Boosting
 from perturbx.solvers.odd_process import OddProcess
@@ -190,20 +191,28 @@ def test_float32_answers(games: SimpleNamespace) -> None:
 
 
 @pytest.mark.slow
-def test_intervals_cover(games: SimpleNamespace) -> None:
-    """Nominal 95% intervals cover 91 to 99%, over designs of a game of ANDs and a smooth one."""
+@pytest.mark.parametrize("sampler", [ShapleyCoalitions(), OptimalPairs()])
+def test_intervals_cover(games: SimpleNamespace, sampler: Sampler) -> None:
+    """Nominal 95% intervals cover at least 91%, and are not twice as wide as they need be.
+
+    Over designs of a game of ANDs and a smooth one.
+    """
+    solver = replace(QUICK, by_lot=isinstance(sampler, ShapleyCoalitions))
     smooth, d = games.smooth(10, 3), 10
     cube = games.draw(ShapleyCoalitions(), d, 2**d)
     truth = PLAIN.solve(games.evaluate(smooth, cube)).values[0, :, 0]
     ands = Ands(d, 15, 3)
     for game, phi in ((ands, ands.phi), (smooth, truth)):
-        hits = []
+        misses, errors = [], []
         for seed in range(100):
-            design = games.draw(ShapleyCoalitions(), d, 120, seed)
-            solution = QUICK.solve(games.evaluate(game, design))
-            half_width = solution.standard_errors * t.ppf(0.975, solution.degrees_of_freedom)
-            hits.append(np.abs(solution.values - phi[None, :, None]) <= half_width)
-        assert 0.91 <= np.mean(hits) <= 0.995
+            design = games.draw(sampler, d, 120, seed)
+            solution = solver.solve(games.evaluate(game, design))
+            misses.append(solution.values[0, :, 0] - phi)
+            errors.append(solution.standard_errors[0, :, 0])
+        miss, error = np.array(misses), np.array(errors)
+        half_width = error * t.ppf(0.975, solution.degrees_of_freedom)
+        assert (np.abs(miss) <= half_width).mean() >= 0.91
+        assert np.sqrt((error**2).mean() / (miss**2).mean()) < 2
 
 
 @pytest.mark.slow
