@@ -154,7 +154,8 @@ class OddProcess(Solver):
         score, recipe, signal = best
         if not can_be_free and _plain_score(pairs) <= score:
             return start
-        fit = posterior(pairs, recipe.covariance(learned[-1]), signal, recipe.free(d), by_lot=self.by_lot)
+        covariance = recipe.covariance(learned[-1])
+        fit = posterior(pairs, covariance, signal, recipe.free(d), by_lot=self.by_lot)
         if not self.by_lot:
             return fit
         # Residuals of pairs that taught the prior are too small; those of pairs that half of the

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from perturbx.errors import RejectPerturbations
 from perturbx.perturbations import Evaluations, Perturbations
-from perturbx.samplers import BernoulliMasks, GaussianNoise, OptimalPairs, Sampler, ShapleyCoalitions
+from perturbx.samplers import (
+    BernoulliMasks,
+    GaussianNoise,
+    OptimalPairs,
+    Sampler,
+    ShapleyCoalitions,
+)
 from perturbx.solvers import KernelShapRegression
 from perturbx.solvers._mask_trees import Boosting
 from perturbx.solvers.odd_process import OddProcess
