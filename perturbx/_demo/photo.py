@@ -46,7 +46,8 @@ def read_photo(path: Path) -> Photo:
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
             return np.array(image.convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InvalidInputError(f"{str(path)!r} cannot be read as an image: {error}") from error
+        why = "its format is not known" if isinstance(error, UnidentifiedImageError) else error
+        raise InvalidInputError(f"{str(path)!r} cannot be read as an image: {why}.") from error
 
 
 def demo_photo(photo: Photo, out: Path, seed: int = 0) -> None:
