@@ -101,10 +101,10 @@ def check_keywords(kind: type, keywords: Mapping[str, Any]) -> None:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """What follows a name that is not there: the known ones that are alike, or hold it."""
     plain = {_plain(other): other for other in reversed(list(known))}
-    close = difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.75)
     words = f" {_plain(name)} "
-    close += [other for other in plain if words in f" {other} " and other not in close]
-    shown = [repr(plain[other]) for other in close[:3]]
+    found = [other for other in reversed(plain) if words in f" {other} "]
+    found += difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.75)
+    shown = [repr(plain[other]) for other in dict.fromkeys(found)][:3]
     return f": did you mean {' or '.join(shown)}?" if shown else ""
 
 

@@ -25,6 +25,15 @@ _LONGEST = 384
 _BUDGET, _SEGMENTS = 600, 50
 _WIDTH = 88
 
+_WORTH_A_LOOK = 0.02
+"""A second class of less is not explained: nobody asks why it is what it is not."""
+
+_PLACES = (
+    *("upper left", "upper middle", "upper right"),
+    *("left", "centre", "right"),
+    *("lower left", "lower middle", "lower right"),
+)
+
 
 def read_photo(path: Path) -> Photo:
     """A photo as the eye sees it: turned as its camera says, transparent parts white.
@@ -100,7 +109,7 @@ def photo_report(explanation: Explanation) -> str:
         f"EfficientNet-Lite0 takes this photo for {first} with {likely:.1%}, and for "
         f"{second} with {less:.1%}."
     )
-    lines = [_sentence(explanation[..., j]) for j in range(2)]
+    lines = [_sentence(explanation[..., j]) for j in range(_n_shown(explanation))]
     cost = (
         f"The scores are Shapley values of {explanation.values.shape[0]} regions, blurred where "
         f"absent; the network was asked about {explanation.n_rows} versions of the photo."
@@ -108,39 +117,49 @@ def photo_report(explanation: Explanation) -> str:
     return "\n\n".join(fill(text, _WIDTH) for text in (opening, *lines, cost))
 
 
+def _n_shown(explanation: Explanation) -> int:
+    """One class where the network all but rules out the second, else two."""
+    return 1 + int(np.asarray(explanation.predictions)[1] >= _WORTH_A_LOOK)
+
+
 def _sentence(one: Explanation) -> str:
-    """Which few regions carry a class, where they lie, and what speaks against it."""
-    name = str(one.output_names[0])
-    full, empty = float(one.predictions), float(one.base_values)
-    order = np.argsort(-one.values)
-    gains = one.values[order]
-    few = int(np.argmax(np.cumsum(gains) >= 0.8 * gains[gains > 0].sum())) + 1
-    against = int(order[-1])
-    regions = "region" if few == 1 else f"{few} regions"
+    """What a class owes to which part of the photo, and to which region most of all."""
+    totals = _by_place(one)
+    likely, *others = sorted(totals, key=lambda place: -totals[place])
+    top = int(np.argmax(one.values))
     text = (
-        f"Why {name}? With everything blurred it gets {empty:.1%}, with everything there "
-        f"{full:.1%}. The {regions} that speak{'s' * (few == 1)} most for it "
-        f"add{'s' * (few == 1)} {100 * gains[:few].sum():+.1f} points, most of all the "
-        f"{_place(one, int(order[0]))} ({100 * gains[0]:+.1f} ± "
-        f"{100 * float(one.standard_errors[order[0]]):.1f})"
+        f"Why {one.output_names[0]}? With everything blurred it gets "
+        f"{float(one.base_values):.1%}, with everything there {float(one.predictions):.1%}. What "
+        f"counts most is the {likely} of the photo ({_points(totals[likely])} points), then the "
+        f"{others[0]} ({_points(totals[others[0]])})"
     )
-    if one.values[against] < 0:
-        text += (
-            f"; the {_place(one, against)} speaks most against it "
-            f"({100 * one.values[against]:+.1f})"
-        )
-    return text + "."
+    if totals[others[-1]] < 0:
+        text += f"; the {others[-1]} speaks against it ({_points(totals[others[-1]])})"
+    return (
+        f"{text}. The region that speaks most for it lies in the {_place(one, top)} "
+        f"({_points(one.values[top])} ± {100 * float(one.standard_errors[top]):.1f})."
+    )
+
+
+def _by_place(one: Explanation) -> dict[str, float]:
+    """The sum of the scores in each ninth of the photo, by where the middle of a region lies."""
+    totals = dict.fromkeys(_PLACES, 0.0)
+    for feature, score in enumerate(one.values):
+        totals[_place(one, feature)] += float(score)
+    return totals
 
 
 def _place(one: Explanation, feature: int) -> str:
-    """Where a region lies, such as "upper left" or "centre"."""
+    """In which ninth of the photo the middle of a region lies."""
     regions: Any = one.regions
     rows, columns = np.nonzero(regions.cover(feature))
     height, width = regions.shape
-    vertical = ("upper", "", "lower")[min(2, int(3 * rows.mean() / height))]
-    horizontal = ("left", "", "right")[min(2, int(3 * columns.mean() / width))]
-    place = f"{vertical} {horizontal}".strip() or "centre"
-    return {"upper": "upper middle", "lower": "lower middle"}.get(place, place)
+    row, column = int(3 * rows.mean() / height), int(3 * columns.mean() / width)
+    return _PLACES[3 * row + column]
+
+
+def _points(score: float) -> str:
+    return f"{100 * score:+.1f}"
 
 
 def draw_photo(explanation: Explanation, out: Path) -> None:
@@ -151,15 +170,14 @@ def draw_photo(explanation: Explanation, out: Path) -> None:
     from perturbx import plots
 
     height, width = np.shape(explanation.data)[:2]
-    panel = 4.2 * max(width / height, 0.6)
-    figure: Any = Figure(
-        figsize=(3 * panel + 0.9, 4.9), dpi=110, layout="constrained", facecolor="white"
-    )
-    image, *maps = figure.subplots(1, 3)
+    panel, n_maps = 4.2 * max(width / height, 0.6), _n_shown(explanation)
+    size = ((n_maps + 1) * panel + 0.9, 4.9)
+    figure: Any = Figure(figsize=size, dpi=110, layout="constrained", facecolor="white")
+    image, *maps = figure.subplots(1, n_maps + 1)
     image.imshow(np.asarray(explanation.data))
     image.set_axis_off()
     image.set_title("the photo", fontsize=9.5, color="#262626", pad=5)
-    plots.overlay(explanation, ax=maps, show=False)
+    plots.overlay(explanation[..., :n_maps], ax=maps, show=False)
     first = explanation.output_names[0]
     title = f"Which parts make it {first}? Red speaks for the class above, blue against it"
     figure.suptitle(title.replace("$", r"\$"), fontsize=12, color="#262626")

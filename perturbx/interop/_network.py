@@ -57,7 +57,7 @@ class Network(ABC):
 
     def __call__(self, X: Any) -> Floats:
         """Scores of a batch, asked in parts of at most `batch_size` rows."""
-        n = _count(X)
+        n, X = _count(X), _sliceable(X)
         step = self.batch_size or self._worth_it(X)
         parts = []
         for start in range(0, n, step):
@@ -171,6 +171,13 @@ def _count(X: Any) -> int:
             "axis, as in image[None]."
         )
     return int(n)
+
+
+def _sliceable(X: Any) -> Any:
+    """The batch as what slices by position: a frame's index, or a sparse format, may not."""
+    return (
+        X.reset_index(drop=True) if hasattr(X, "iloc") else X.tocsr() if hasattr(X, "tocsr") else X
+    )
 
 
 def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -123,9 +123,9 @@ class TorchNetwork(Network):
     def forward(self, inputs: Any) -> NDArray[Any]:
         import torch
 
+        # copies, as layers may work in place, and the batch is the explainer's
         is_tensor = isinstance(inputs, torch.Tensor)
-        # a copy, as layers may work in place, and the batch is the explainer's
-        tensor = inputs.detach() if is_tensor else torch.from_numpy(np.array(inputs, order="C"))
+        tensor = inputs.clone() if is_tensor else torch.from_numpy(np.array(inputs, order="C"))
         as_floats = self.preprocess is None or tensor.is_floating_point()
         tensor = tensor.to(self._place(), self._dtype() if as_floats else tensor.dtype)
         # not inference_mode: a tensor that the module keeps would then be lost for its training

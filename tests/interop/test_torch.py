@@ -225,7 +225,8 @@ def test_layers_that_work_in_place_leave_the_batch_alone():
     kept = X.copy()
     module = nn.Sequential(nn.ReLU(inplace=True), linear())
     px.interop.from_torch(module)(X)
-    px.interop.from_torch(module.double(), preprocess=lambda x: x)(X)
+    for view in (lambda x: x, torch.from_numpy):
+        px.interop.from_torch(module.double(), preprocess=view)(X)
     np.testing.assert_array_equal(X, kept)
 
 
@@ -249,9 +250,11 @@ def test_containers():
     expected = predict(X)
     for batch in (
         pandas.DataFrame(X),
+        pandas.DataFrame(X, index=np.arange(7) / 2),
         polars.DataFrame(X),
         torch.from_numpy(X),
         sparse.csr_array(X),
+        sparse.coo_matrix(X),
         X.tolist(),
         X[::-1][::-1],
     ):
