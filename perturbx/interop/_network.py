@@ -10,7 +10,6 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Floats
 from perturbx._validation import check_choice, check_integer, invalid
 from perturbx.errors import InvalidInputError, PredictFnError
 
@@ -55,7 +54,7 @@ class Network(ABC):
     def forward(self, inputs: Any) -> NDArray[Any]:
         """What the network itself answers to what `preprocess` made of a part of a batch."""
 
-    def __call__(self, X: Any) -> Floats:
+    def __call__(self, X: Any) -> NDArray[Any]:
         """Scores of a batch, asked in parts of at most `batch_size` rows."""
         n, X = _count(X), _sliceable(X)
         step = self.batch_size or self._worth_it(X)
@@ -197,15 +196,14 @@ def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:
     return found
 
 
-def _scores(answer: NDArray[Any], output: Output) -> Floats:
-    """Probabilities in double precision, so that none is rounded to 0 or 1 on the way."""
-    kind = np.float64 if answer.dtype == np.float64 else np.float32
+def _scores(answer: NDArray[Any], output: Output) -> NDArray[Any]:
+    """Answers in their own precision; probabilities in double, or those near 1 would be 1."""
     if output in (None, "logits"):
-        return answer.astype(kind)
+        return answer.astype(np.float64 if answer.dtype == np.float64 else np.float32)
     logits = answer.astype(np.float64)
     if output == "softmax":
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray((shares / shares.sum(axis=1, keepdims=True)).astype(kind))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
     from scipy.special import expit
 
-    return np.asarray(expit(logits).astype(kind))
+    return np.asarray(expit(logits))

@@ -71,7 +71,8 @@ def from_onnx(
     Returns
     -------
     callable
-        `X` to (n,) or (n, k) float32, or float64 where the network answers so.
+        `X` to (n,) or (n, k): probabilities in float64, other answers in float32, or in float64
+        where the network answers so.
 
     Raises
     ------

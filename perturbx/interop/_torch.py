@@ -61,8 +61,8 @@ def from_torch(
     Returns
     -------
     callable
-        `X` to (n,) or (n, k) float32, or float64 for a module in double precision. It pickles if
-        module and preprocess do.
+        `X` to (n,) or (n, k): probabilities in float64, other answers in float32, or float64 of a
+        module in double precision. It pickles if module and preprocess do.
 
     Raises
     ------

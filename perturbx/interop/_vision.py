@@ -46,7 +46,7 @@ def efficientnet_lite0(
     Returns
     -------
     callable
-        `X` to (n, 1000) float32.
+        `X` to (n, 1000) probabilities, or logits.
 
     Raises
     ------

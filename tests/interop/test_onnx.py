@@ -66,7 +66,7 @@ def test_scores_are_those_of_the_formula(output, tmp_path):
     expected = X @ W if made is None else made(X @ W)
     for source in (path, str(path), model_bytes(), session):
         found = px.interop.from_onnx(source, output=output)(X)
-        assert found.dtype == np.float32
+        assert found.dtype == (np.float64 if made else np.float32)
         np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
 
 
