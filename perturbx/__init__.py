@@ -4,6 +4,8 @@ perturbx perturbs inputs, watches what ``predict_fn(batch) -> scores`` answers, 
 per-feature scores with error bars.
 """
 
+from typing import TYPE_CHECKING
+
 from perturbx import plots as plots
 from perturbx.explainers import Banzhaf as Banzhaf
 from perturbx.explainers import Explainer as Explainer
@@ -18,6 +20,21 @@ from perturbx.maskers import Baseline as Baseline
 from perturbx.maskers import GaussianNoise as GaussianNoise
 from perturbx.maskers import Superpixels as Superpixels
 from perturbx.maskers import Windows as Windows
+
+if TYPE_CHECKING:
+    from perturbx import interop as interop
+else:
+
+    def __getattr__(name: str) -> object:
+        """Rooms that few need are imported when they are asked for."""
+        if name not in _LATER:
+            raise AttributeError(f"module 'perturbx' has no attribute {name!r}")
+        from importlib import import_module
+
+        return import_module(f"perturbx.{name}")
+
+
+_LATER = ("interop",)
 
 __version__ = "0.1.0"
 
@@ -34,6 +51,7 @@ __all__ = [
     "PermutationShap",
     "Superpixels",
     "Windows",
+    "interop",
     "load",
     "plots",
 ]

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from perturbx._validation import did_you_mean
+
 Pick: TypeAlias = int | slice | list[int]
 """Positions along one axis; an int takes the axis away."""
 
@@ -85,7 +87,9 @@ def _position(key: Any, names: Any, axis: str, size: int) -> int:
             )
         if key not in names:
             shown = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
-            raise KeyError(f"No {axis} is named {key!r}; there are {shown or 'no names'}.")
+            meant = did_you_mean(key, map(str, names))
+            there = " There are" if meant else "; there are"
+            raise KeyError(f"No {axis} is named {key!r}{meant}{there} {shown or 'no names'}.")
         return int(names.index(key))
     if not isinstance(key, (int, np.integer)) or isinstance(key, bool):
         raise TypeError(

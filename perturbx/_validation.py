@@ -98,6 +98,21 @@ def check_keywords(kind: type, keywords: Mapping[str, Any]) -> None:
         )
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """What follows a name that is not there: the known ones that are alike, or hold it."""
+    plain = {_plain(other): other for other in reversed(list(known))}
+    words = f" {_plain(name)} "
+    found = [other for other in reversed(plain) if words in f" {other} "]
+    found += difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.75)
+    shown = [repr(plain[other]) for other in dict.fromkeys(found)][:3]
+    return f": did you mean {' or '.join(shown)}?" if shown else ""
+
+
+def _plain(name: str) -> str:
+    """A name without what is easily mistyped."""
+    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
+
+
 def check_random_state(random_state: RandomState) -> np.random.SeedSequence:
     """The root of every draw; a generator gives a fresh one at each call."""
     if random_state is None:

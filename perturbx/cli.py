@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import perturbx
+from perturbx.errors import InvalidInputError
 
 _FORMATS = (".png", ".pdf", ".svg")
 
@@ -24,9 +26,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command is None:
         parser.print_help()
         return 0
+    if chosen.image is not None:
+        return _demo_photo(parser, chosen)
     from perturbx._demo import demo
 
     demo(out=chosen.out, seed=chosen.seed)
+    return 0
+
+
+def _demo_photo(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
+    """The demo on a photo of the user's: 1 without the network, 2 if it is no photo."""
+    from perturbx._demo.photo import demo_photo, read_photo
+
+    try:
+        demo_photo(read_photo(chosen.image), out=chosen.out, seed=chosen.seed)
+    except ImportError as error:
+        print(f"perturbx demo --image: {error}", file=sys.stderr)
+        return 1
+    except InvalidInputError as error:
+        parser.error(f"argument --image: {error}")
     return 0
 
 
@@ -48,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
         help="where the picture goes: .png, .pdf or .svg (default: %(default)s)",
     )
     demo.add_argument(
+        "--image",
+        type=_photo_path,
+        metavar="PHOTO",
+        help="explain what a real network sees in a photo of yours instead "
+        '(needs pip install "perturbx[vision]")',
+    )
+    demo.add_argument(
         "--seed",
         type=_seed,
         default=0,
@@ -64,6 +89,14 @@ def _picture_path(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"must end in {', '.join(_FORMATS)}: got {text!r}")
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}: make it first")
+    return path
+
+
+def _photo_path(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        what = "a folder, not a photo" if path.is_dir() else "no such file"
+        raise argparse.ArgumentTypeError(f"{what}: {text!r}")
     return path
 
 

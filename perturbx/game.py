@@ -195,8 +195,9 @@ def link(values: Floats, name: LinkName) -> Floats:
     if not ((values > 0) & (values < 1)).all():
         raise PredictFnError(
             'link="logit" needs outputs strictly between 0 and 1: got values from '
-            f'{values.min():.6g} to {values.max():.6g}. Use link="identity", or let predict_fn '
-            "return the scores before the logistic function."
+            f'{values.min():.6g} to {values.max():.6g}. Of logits: use link="identity", which '
+            "explains them as they are, or let predict_fn return probabilities, as "
+            'px.interop.from_torch(module, output="softmax") does.'
         )
     return np.asarray(np.log(values) - np.log1p(-values))
 

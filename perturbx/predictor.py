@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
-from perturbx._validation import invalid
-from perturbx.errors import InvalidParameterError, PredictFnError
+from perturbx._validation import did_you_mean, invalid
+from perturbx.errors import InvalidParameterError, PerturbxError, PredictFnError
 from perturbx.perturbations import DOUBLE, SINGLE
 
 _METHODS = ("predict_proba", "decision_function", "predict")
@@ -100,9 +100,13 @@ class Predictor:
         if isinstance(output, str):
             if output in self.output_names:
                 return self.output_names.index(output)
+            meant = did_you_mean(output, self.output_names)
             shown = ", ".join(map(repr, self.output_names[:20]))
             more = f" and {self.n_outputs - 20} more" if self.n_outputs > 20 else ""
-            raise InvalidParameterError(f"No output is named {output!r}: there are {shown}{more}.")
+            there = " There are" if meant else ": there are"
+            raise InvalidParameterError(
+                f"No output is named {output!r}{meant}{there} {shown}{more}."
+            )
         if not isinstance(output, (int, np.integer)) or isinstance(output, bool):
             raise invalid("outputs", "an index or a name", output)
         if not -self.n_outputs <= output < self.n_outputs:
@@ -130,6 +134,7 @@ def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:
         "predict_fn",
         f"a callable, or an object with {', '.join(_METHODS[:2])} or predict",
         predict_fn,
+        _BRIDGES.get(_framework(predict_fn), ""),
     )
 
 
@@ -143,16 +148,34 @@ def connect(
     n_outputs = 1 if answer.ndim == 1 else answer.shape[1]
     output_names = _output_names(function, raw, n_outputs, names)
     first = _finite(answer.reshape(n_rows, n_outputs).astype(np.float64), _PROBE)
-    resolution = _resolution(raw, answer)
+    resolution = _resolution(function, raw, answer)
     return Predictor(function, name, n_outputs, answer.ndim == 1, output_names, first, resolution)
 
 
 _PROBE = "the first rows"
 
+_BRIDGES = {
+    "torch": "A torch module becomes a predict_fn by px.interop.from_torch(module).",
+    "onnxruntime": "A session becomes a predict_fn by px.interop.from_onnx(session).",
+}
 
-def _resolution(raw: Any, answer: NDArray[Any]) -> float:
-    """The rounding of answers of this type; a half-precision tensor was widened to be read."""
+
+def _framework(predict_fn: Any) -> str:
+    """Whose module or session this is, or "" for functions, also those of tensors."""
+    kinds = {f"{kind.__module__}.{kind.__name__}" for kind in type(predict_fn).__mro__}
+    if "torch.nn.modules.module.Module" in kinds:
+        return "torch"
+    return "onnxruntime" if any(kind.startswith("onnxruntime.") for kind in kinds) else ""
+
+
+def _resolution(function: Callable[[Any], Any], raw: Any, answer: NDArray[Any]) -> float:
+    """The rounding of answers of this type; a half-precision tensor was widened to be read.
+
+    A predict_fn that computes in less than it answers with says so by its own `resolution`.
+    """
     eps = float(np.finfo(answer.dtype).eps) if answer.dtype.kind == "f" else 0.0
+    own = getattr(function, "resolution", None)
+    eps = max(eps, own) if isinstance(own, float) else eps
     if type(raw).__module__.partition(".")[0] == "torch" and raw.is_floating_point():
         import torch
 
@@ -168,10 +191,22 @@ def _call(function: Callable[[Any], Any], batch: Any, place: str) -> Any:
     try:
         return function(batch)
     except Exception as error:
+        given = f"a {type(batch).__name__} of shape {np.shape(batch)}"
+        cure = _cure(function, batch, error)
         raise PredictFnError(
-            f"predict_fn raised {type(error).__name__} for {place} "
-            f"(a {type(batch).__name__} of shape {np.shape(batch)}): {error}"
+            f"predict_fn raised {type(error).__name__} for {place} ({given}): {error}{cure}"
         ) from error
+
+
+def _cure(function: Callable[[Any], Any], batch: Any, error: Exception) -> str:
+    """What often ails a model that raises for images, or that wants another container."""
+    framework = _framework(function)
+    if framework and type(batch).__module__.partition(".")[0] != framework:
+        return f" {_BRIDGES[framework]}"
+    shape = np.shape(batch)
+    if len(shape) == 4 and shape[-1] == 4 and not isinstance(error, PerturbxError):
+        return " If the model takes three channels, without transparency: pass image[..., :3]."
+    return ""
 
 
 def _as_array(answer: Any, n_rows: int, place: str) -> NDArray[Any]:
@@ -231,6 +266,9 @@ def _output_names(
     classes = getattr(getattr(function, "__self__", None), "classes_", None)
     if isinstance(classes, np.ndarray) and len(classes) == n_outputs:
         return tuple(map(str, classes.tolist()))
+    own = getattr(function, "output_names", None)
+    if isinstance(own, (list, tuple)) and len(own) == n_outputs == len(set(own)):
+        return tuple(map(str, own))
     if type(answer).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(
         answer, "columns"
     ):

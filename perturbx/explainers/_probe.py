@@ -47,13 +47,13 @@ def probe(
             "predict_fn=lambda X: model(X.copy())."
         )
     again = predictor(masker.take(X, 0, 1), 1, None, "the first row, asked twice")
-    _warn_if_unstable(predictor.first_answers[0], again[0])
+    _warn_if_unstable(predictor.first_answers[0], again[0], max(_SAME, predictor.resolution))
     return predictor
 
 
-def _warn_if_unstable(first: Floats, second: Floats) -> None:
+def _warn_if_unstable(first: Floats, second: Floats, same: float) -> None:
     difference = float(np.abs(first - second).max())
-    if difference > _SAME * max(float(np.abs(first).max()), 1e-300):
+    if difference > same * max(float(np.abs(first).max()), 1e-300):
         warnings.warn(
             f"predict_fn answered differently for the same row, by {difference:.3g} "
             f"(its answer is {float(np.abs(first).max()):.3g}): standard errors do not "

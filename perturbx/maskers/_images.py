@@ -109,7 +109,7 @@ def check_channel_axis(channel_axis: Any) -> None:
         "channel_axis",
         "'auto', -1 (channels last) or None (no channels)",
         channel_axis,
-        "Channels elsewhere: pass np.moveaxis(x, channel_axis, -1), and move them back inside "
+        "Channels elsewhere: pass np.moveaxis(image, channel_axis, -1), and move them back inside "
         "predict_fn.",
     )
 
@@ -163,7 +163,8 @@ def _axes(shape: tuple[int, ...], channel_axis: ChannelAxis, n_axes: int) -> tup
         if extra == 1 and shape[-1] > MOST_COLOURS:
             raise InvalidInputError(
                 f"an array of shape {shape} may be one image with {shape[-1]} channels or a batch "
-                f"of {shape[0]} without: pass channel_axis=-1 (channels) or None (a batch)."
+                f"of {shape[0]} without: pass channel_axis=-1 (channels) or None (a batch). If "
+                "channels come first, pass np.moveaxis(image, 0, -1) and channel_axis=-1."
             )
         if extra in (1, 2):
             return True, extra == 1
@@ -196,10 +197,12 @@ def _agreed_channels(images: Sequence[Image], channel_axis: ChannelAxis, n_axes:
 def _refuse_channels_first(shape: tuple[int, ...], image_shape: tuple[int, ...]) -> None:
     if image_shape[0] in (1, 3, 4) and image_shape[-1] > MOST_COLOURS:
         axis = len(shape) - len(image_shape)
-        batch = f" For a batch of {shape[0]} images without channels pass channel_axis=None."
+        plural = "s" * (shape[0] > 1)
+        batch = f" For a batch of {shape[0]} image{plural} without channels pass channel_axis=None."
         raise InvalidInputError(
             f"an array of shape {shape} looks like channels first: channels must come last. Pass "
-            f"np.moveaxis(x, {axis}, -1), and move them back inside predict_fn."
+            f"np.moveaxis({'images' if axis else 'image'}, {axis}, -1), and move them back inside "
+            "predict_fn."
             f"{batch * (axis == 0)}"
         )
 

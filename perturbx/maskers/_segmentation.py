@@ -49,14 +49,23 @@ def check_labels(labels: Any, shape: Sequence[int], name: str = "segments") -> N
     """Refuse a label map that does not part an image of this shape into regions."""
     labels = np.asarray(labels)
     if labels.dtype.kind not in "bui":
+        n_missing = int(np.isnan(labels).sum()) if labels.dtype.kind == "f" else 0
+        cure = "Convert it, as in label_map.astype(int)."
+        if n_missing:
+            cure = f"{n_missing} of its pixels are NaN: give them a label of their own."
         raise InvalidInputError(
-            f"{name} must hold integer labels; got dtype {labels.dtype}. Convert it, as in "
-            "label_map.astype(int)."
+            f"{name} must hold integer labels; got dtype {labels.dtype}. {cure}"
         )
     if labels.shape != tuple(shape):
         raise InvalidInputError(
             f"{name} must have the height and width of its image, {tuple(shape)}; got shape "
             f"{labels.shape}."
+        )
+    if labels.min() < 0:
+        raise InvalidInputError(
+            f"{name} must not be negative: {int((labels < 0).sum())} pixels have labels down to "
+            f"{labels.min()}. If they belong to no region, give them a label of their own, as in "
+            "np.where(label_map < 0, label_map.max() + 1, label_map)."
         )
     if labels.min() == labels.max():
         raise InvalidInputError(

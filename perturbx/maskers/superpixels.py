@@ -68,8 +68,8 @@ class Superpixels(Masker):
         number, or one a channel), or an image of the same shape. It is rounded to the dtype of
         the image.
     segments : (H, W) int array, or a list of one for each image, or None
-        Your own label map in place of `method`. Any integers; they become 0..K-1 in the order of
-        their values, and each of them is a region.
+        Your own label map in place of `method`. Any integers from 0, with gaps or without; they
+        become 0..K-1 in the order of their values, and each of them is a region.
     channel_axis : "auto", -1 or None
         -1 if the last axis holds channels, None if there are none. "auto": two dimensions are
         one grey image, three with a last axis of at most 4 one colour image, four a batch of
@@ -153,10 +153,12 @@ class FittedSuperpixels(FittedImages):
             X.arrays[index], X.channels, masker.method, masker.n_segments, masker.compactness
         )
         if labels.max() == 0:
+            cure = f"raise n_segments (now {masker.n_segments}), choose " + 'method="grid", or pass'
             raise InvalidInputError(
                 f"{masker.method} found a single region in an image of shape "
-                f"{X.arrays[index].shape}: raise n_segments (now {masker.n_segments}), choose "
-                'method="grid", or pass segments=label_map.'
+                f"{X.arrays[index].shape}: {cure} segments=label_map."
+                if labels.size > 1
+                else "an image of a single pixel has no regions to tell apart."
             )
         return labels
 

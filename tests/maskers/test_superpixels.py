@@ -58,8 +58,8 @@ def cases(draw):
         image = rng.random(shape) < 0.5
     if dtype.kind == "f":
         image = np.where(np.isfinite(image), image, dtype.type(-0.0)).astype(dtype)
-    segments = rng.integers(-3, draw(st.sampled_from([2, 5, 400])), (height, width))
-    segments[0, :2] = -4, 500
+    segments = rng.integers(1, 1 + draw(st.sampled_from([2, 5, 400])), (height, width))
+    segments[0, :2] = 0, 500
     return image, segments, rng, None if channels is None else -1
 
 
@@ -172,8 +172,8 @@ def test_alpha_is_left_out_of_the_segmentation():
 
 
 def test_labels_are_numbered_in_the_order_of_their_values():
-    """Gaps, negative labels and maps that start at 1 become 0..K-1."""
-    segments = np.array([[7, 7, -1], [300, 7, -1]])
+    """Gaps and maps that start at 1 become 0..K-1."""
+    segments = np.array([[7, 7, 1], [300, 7, 1]])
     (removal,) = removals(np.zeros((2, 3)), segments=segments)
     np.testing.assert_array_equal(removal.regions.segments, [[1, 1, 0], [2, 1, 0]])
     assert removal.feature_names == ("region 0", "region 1", "region 2")
@@ -304,8 +304,8 @@ def test_label_maps_for_each_image_or_one_for_all():
         (np.zeros((4, 4)), {"channel_axis": -1}, r"must have 3 dimensions .*batch of them 4"),
         (np.zeros((2, 4, 4, 3)), {"channel_axis": None}, r"must have 2 dimensions"),
         ([np.zeros((2, 4, 4, 3))], {}, r"must have 2 or 3 dimensions; got shape"),
-        (np.zeros((3, 24, 24)), {}, r"channels first.*np.moveaxis\(x, 0, -1\)"),
-        (np.zeros((9, 3, 24, 24)), {}, r"channels first.*np.moveaxis\(x, 1, -1\)"),
+        (np.zeros((3, 24, 24)), {}, r"channels first.*np.moveaxis\(image, 0, -1\)"),
+        (np.zeros((9, 3, 24, 24)), {}, r"channels first.*np.moveaxis\(images, 1, -1\)"),
         ([np.zeros((3, 24, 24))], {}, "channels first"),
         (np.zeros((9, 24, 24)), {}, r"channel_axis=-1 \(channels\) or None \(a batch\)"),
         ([np.zeros((4, 4)), np.zeros((4, 4, 3))], {}, "same channels and dtype"),
@@ -316,6 +316,12 @@ def test_label_maps_for_each_image_or_one_for_all():
         (np.zeros((4, 4)), {"segments": np.zeros((4, 5), int)}, r"width of its image, \(4, 4\)"),
         (np.zeros((4, 4)), {"segments": np.ones((4, 4), int)}, "has the label 1"),
         (np.zeros((4, 4)), {"segments": np.eye(4)}, "integer labels; got dtype float64"),
+        (
+            np.zeros((2, 2)),
+            {"segments": np.array([[0, 1], [np.nan, 2]])},
+            "1 of its pixels are NaN",
+        ),
+        (np.zeros((2, 2)), {"segments": np.array([[0, 1], [-1, 2]])}, r"negative: 1 pixels.*to -1"),
         (np.zeros((4, 4)), {"segments": [np.eye(4, dtype=int)] * 2}, "got 2 for 1"),
     ],
 )
@@ -333,8 +339,10 @@ def test_a_frame_is_no_image():
 
 
 def test_a_single_region_is_refused():
-    """One pixel cannot be parted; the message says what to do."""
-    with pytest.raises(InvalidInputError, match="raise n_segments"):
+    """What is found to be one region is said, with what to do; a pixel cannot be parted at all."""
+    with pytest.raises(InvalidInputError, match=r"raise n_segments \(now 50\), choose method"):
+        removals(np.zeros((9, 9)), method="felzenszwalb")
+    with pytest.raises(InvalidInputError, match="a single pixel has no regions"):
         removals(np.zeros((1, 1)))
 
 
@@ -361,7 +369,7 @@ def test_every_method_reads_thin_images(method, shape):
         ({"n_segments": 1}, "n_segments must be an integer of at least 2"),
         ({"compactness": 0}, "compactness must be a number above 0"),
         ({"fill": "grey"}, "fill must be one of"),
-        ({"channel_axis": 0}, r"np.moveaxis\(x, channel_axis, -1\)"),
+        ({"channel_axis": 0}, r"np.moveaxis\(image, channel_axis, -1\)"),
         ({"channel_axis": "last"}, "channel_axis must be 'auto', -1"),
         ({"segments": "slic"}, "segments must be an array of labels"),
     ],

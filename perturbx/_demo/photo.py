@@ -1,0 +1,191 @@
+"""A photo of the user's, what a real network sees in it, and which parts decided that."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx import interop
+from perturbx.errors import InvalidInputError
+from perturbx.explainers import KernelShap
+from perturbx.explanation import Explanation
+from perturbx.maskers import Superpixels
+
+Photo = NDArray[np.uint8]
+"""(H, W, 3): red, green and blue, channels last."""
+
+_LONGEST = 384
+"""A network that sees 224 pixels a side loses nothing by this; masking costs by the pixel."""
+
+_BUDGET, _SEGMENTS = 600, 50
+_WIDTH = 88
+
+_WORTH_A_LOOK = 0.02
+"""A second class of less is not explained: nobody asks why it is what it is not."""
+
+_PLACES = (
+    *("upper left", "upper middle", "upper right"),
+    *("left", "centre", "right"),
+    *("lower left", "lower middle", "lower right"),
+)
+
+
+def read_photo(path: Path) -> Photo:
+    """A photo as the eye sees it: turned as its camera says, transparent parts white.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no image.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as file:
+            image: Any = ImageOps.exif_transpose(file)
+            if image.mode.startswith(("I", "F")):
+                image = Image.fromarray(_eight_bits(np.asarray(image)))
+            image = image.convert("RGBA")
+            image.thumbnail((_LONGEST, _LONGEST))
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            return np.array(image.convert("RGB"))
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        why = "its format is not known" if isinstance(error, UnidentifiedImageError) else error
+        raise InvalidInputError(f"{str(path)!r} cannot be read as an image: {why}.") from error
+
+
+def demo_photo(photo: Photo, out: Path, seed: int = 0) -> None:
+    """Explain the two classes that a real network finds likeliest, and draw it if possible.
+
+    Parameters
+    ----------
+    photo : (H, W, 3) uint8 array
+    out : Path
+        Where the picture goes; its suffix says in which format.
+    seed : int
+        Fixes every number.
+
+    Raises
+    ------
+    ImportError
+        Without the extra ``vision``; nothing has been computed then.
+    """
+    start = time.perf_counter()
+    network = interop.efficientnet_lite0()
+    explanation = explain_photo(network, photo, seed)
+    print(photo_report(explanation), flush=True)
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        closing = 'For the picture as well: pip install "perturbx[plots]"'
+    else:
+        draw_photo(explanation, out)
+        closing = f"The same as a picture: {out}"
+    print(f"\n{closing}\n({time.perf_counter() - start:.0f} seconds)")
+
+
+def explain_photo(network: Any, photo: Photo, seed: int) -> Explanation:
+    """Shapley values of superpixels, blurred where absent, for the two likeliest classes."""
+    explainer = KernelShap(
+        network,
+        masker=Superpixels(n_segments=_SEGMENTS, fill="blur"),
+        outputs="top2",
+        budget=_BUDGET,
+        random_state=seed,
+    )
+    return explainer.explain(photo)
+
+
+def photo_report(explanation: Explanation) -> str:
+    """What the network says, and where that comes from."""
+    first, second = (str(name) for name in explanation.output_names)
+    likely, less = np.asarray(explanation.predictions)
+    opening = (
+        f"EfficientNet-Lite0 takes this photo for {first} with {likely:.1%}, and for "
+        f"{second} with {less:.1%}."
+    )
+    lines = [_sentence(explanation[..., j]) for j in range(_n_shown(explanation))]
+    cost = (
+        f"The scores are Shapley values of {explanation.values.shape[0]} regions, blurred where "
+        f"absent; the network was asked about {explanation.n_rows} versions of the photo."
+    )
+    return "\n\n".join(fill(text, _WIDTH) for text in (opening, *lines, cost))
+
+
+def _n_shown(explanation: Explanation) -> int:
+    """One class where the network all but rules out the second, else two."""
+    return 1 + int(np.asarray(explanation.predictions)[1] >= _WORTH_A_LOOK)
+
+
+def _sentence(one: Explanation) -> str:
+    """What a class owes to which part of the photo, and to which region most of all."""
+    totals = _by_place(one)
+    likely, *others = sorted(totals, key=lambda place: -totals[place])
+    top = int(np.argmax(one.values))
+    text = (
+        f"Why {one.output_names[0]}? With everything blurred it gets "
+        f"{float(one.base_values):.1%}, with everything there {float(one.predictions):.1%}. What "
+        f"counts most is the {likely} of the photo ({_points(totals[likely])} points), then the "
+        f"{others[0]} ({_points(totals[others[0]])})"
+    )
+    if totals[others[-1]] < 0:
+        text += f"; the {others[-1]} speaks against it ({_points(totals[others[-1]])})"
+    return (
+        f"{text}. The region that speaks most for it lies in the {_place(one, top)} "
+        f"({_points(one.values[top])} ± {100 * float(one.standard_errors[top]):.1f})."
+    )
+
+
+def _by_place(one: Explanation) -> dict[str, float]:
+    """The sum of the scores in each ninth of the photo, by where the middle of a region lies."""
+    totals = dict.fromkeys(_PLACES, 0.0)
+    for feature, score in enumerate(one.values):
+        totals[_place(one, feature)] += float(score)
+    return totals
+
+
+def _place(one: Explanation, feature: int) -> str:
+    """In which ninth of the photo the middle of a region lies."""
+    regions: Any = one.regions
+    rows, columns = np.nonzero(regions.cover(feature))
+    height, width = regions.shape
+    row, column = int(3 * rows.mean() / height), int(3 * columns.mean() / width)
+    return _PLACES[3 * row + column]
+
+
+def _points(score: float) -> str:
+    return f"{100 * score:+.1f}"
+
+
+def draw_photo(explanation: Explanation, out: Path) -> None:
+    """The photo, and beside it what speaks for and against each class."""
+    # A Figure of its own needs no screen, and leaves the user's pyplot alone.
+    from matplotlib.figure import Figure
+
+    from perturbx import plots
+
+    height, width = np.shape(explanation.data)[:2]
+    panel, n_maps = 4.2 * max(width / height, 0.6), _n_shown(explanation)
+    size = ((n_maps + 1) * panel + 0.9, 4.9)
+    figure: Any = Figure(figsize=size, dpi=110, layout="constrained", facecolor="white")
+    image, *maps = figure.subplots(1, n_maps + 1)
+    image.imshow(np.asarray(explanation.data))
+    image.set_axis_off()
+    image.set_title("the photo", fontsize=9.5, color="#262626", pad=5)
+    plots.overlay(explanation[..., :n_maps], ax=maps, show=False)
+    first = explanation.output_names[0]
+    title = f"Which parts make it {first}? Red speaks for the class above, blue against it"
+    figure.suptitle(title.replace("$", r"\$"), fontsize=12, color="#262626")
+    figure.savefig(out)
+
+
+def _eight_bits(values: NDArray[Any]) -> Photo:
+    """Greys of 16 or more bits, or floats, as 0..255: their own darkest to their brightest."""
+    values = np.nan_to_num(values.astype(np.float64))
+    low, high = values.min(), values.max()
+    return np.asarray(255 * (values - low) / ((high - low) or 1), dtype=np.uint8)

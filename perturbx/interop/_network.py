@@ -1,0 +1,209 @@
+"""What networks of every framework share as a predict_fn: batches, and how answers are read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._validation import check_choice, check_integer, invalid
+from perturbx.errors import InvalidInputError, PredictFnError
+
+Preprocess: TypeAlias = Callable[[Any], Any]
+"""A part of the user's batch to what the network takes, one entry a row."""
+
+Output: TypeAlias = Literal["softmax", "sigmoid", "logits"] | None
+"""What is made of a network's answers; None: nothing, and nothing is known of them."""
+
+OUTPUTS = ("softmax", "sigmoid", "logits")
+
+_CACHE, _ACCELERATOR = 2**20, 2**26
+"""Bytes of rows in one call: on a processor what its cache holds, elsewhere what keeps it busy."""
+
+_FEWEST_ROWS = 4
+"""Of rows that are larger than that, some are still faster together."""
+
+_NO_ACCIDENT = 4
+"""Numbers less rows: fewer logits than that may sum to 1 by chance."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Network(ABC):
+    """A network as a predict_fn: (n,) or (n, k) scores of a batch as the user holds it."""
+
+    preprocess: Preprocess | None = None
+    output: Output = "softmax"
+    output_names: tuple[str, ...] | None = None
+    batch_size: int | None = None
+
+    @property
+    @abstractmethod
+    def resolution(self) -> float:
+        """The rounding of an answer, as a part of its size."""
+
+    @property
+    @abstractmethod
+    def on_accelerator(self) -> bool:
+        """True if large batches are worth it."""
+
+    @abstractmethod
+    def forward(self, inputs: Any) -> NDArray[Any]:
+        """What the network itself answers to what `preprocess` made of a part of a batch."""
+
+    def __call__(self, X: Any) -> NDArray[Any]:
+        """Scores of a batch, asked in parts of at most `batch_size` rows."""
+        n, X = _count(X), _sliceable(X)
+        step = self.batch_size or self._worth_it(X)
+        parts = []
+        for start in range(0, n, step):
+            rows = min(step, n - start)
+            answer = self.forward(self._inputs(X[start : start + rows], rows))
+            self._check(answer, rows)
+            parts.append(_scores(answer, self.output))
+        return np.concatenate(parts)
+
+    def _inputs(self, part: Any, n: int) -> Any:
+        inputs = plain(part) if self.preprocess is None else self.preprocess(part)
+        if np.ndim(inputs) == 0 or len(inputs) != n:
+            was = getattr(inputs, "shape", type(inputs).__name__)
+            raise InvalidInputError(
+                f"preprocess must return one entry for each of the {n} rows that it is given; "
+                f"got {was}."
+            )
+        return inputs
+
+    def _worth_it(self, X: Any) -> int:
+        most = _ACCELERATOR if self.on_accelerator else _CACHE
+        row = X[:1]
+        row = row[0] if isinstance(row, (list, tuple)) else row
+        nbytes = getattr(row, "nbytes", None) or 8 * int(np.prod(np.shape(row)))
+        return max(_FEWEST_ROWS, most // max(int(nbytes), 1))
+
+    def _check(self, answer: NDArray[Any], n: int) -> None:
+        """Refuse answers that are no scores, or not what `output` takes them for."""
+        if answer.ndim not in (1, 2) or len(answer) != n or 0 in answer.shape:
+            raise PredictFnError(
+                f"the network must answer with scores of shape (n,) or (n, k); got {answer.shape} "
+                f"for {n} rows. Let its last layer pool or pick what is to be explained."
+            )
+        k = 1 if answer.ndim == 1 else answer.shape[1]
+        if self.output_names is not None and len(self.output_names) != k:
+            raise PredictFnError(
+                f"output_names holds {len(self.output_names)} names, but the network has {k} "
+                "outputs: pass one name for each."
+            )
+        if self.output == "softmax" and k == 1:
+            raise PredictFnError(
+                'output="softmax" of a single output is always 1: pass output="sigmoid" for a '
+                "yes-or-no logit, or output=None to explain the answers as they are."
+            )
+        if self.output is not None and looks_like_probabilities(answer, self.resolution):
+            raise PredictFnError(
+                f"the network's answers already are probabilities (in 0..1, and each row sums to "
+                f'1), so output="{self.output}" would be wrong: pass output=None to explain them '
+                "as they are, or a network without its last softmax."
+            )
+
+
+def check_settings(
+    preprocess: Any, output: Any, output_names: Any, batch_size: Any
+) -> tuple[Preprocess | None, Output, tuple[str, ...] | None, int | None]:
+    """The settings that all networks share, or an error that names one."""
+    if preprocess is not None and (isinstance(preprocess, type) or not callable(preprocess)):
+        raise invalid(
+            "preprocess",
+            "a callable from a batch to the network's input, or None",
+            preprocess,
+            "For photos: preprocess=px.interop.ImagePreprocess(size=224).",
+        )
+    if output is not None:
+        check_choice("output", output, OUTPUTS)
+    if batch_size is not None:
+        check_integer("batch_size", batch_size, minimum=1)
+    return preprocess, output, _names(output_names), batch_size
+
+
+def plain(X: Any) -> NDArray[Any]:
+    """Rows of any container as one array of numbers."""
+    module = type(X).__module__.partition(".")[0]
+    if module == "torch":
+        X = X.detach().cpu()
+        X = (X.float() if X.is_floating_point() and X.element_size() < 4 else X).numpy()
+    elif module in ("pandas", "polars"):
+        X = X.to_numpy()
+    elif hasattr(X, "toarray"):
+        X = X.toarray()
+    try:
+        array = np.asarray(X)
+    except ValueError:  # images of different sizes
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in "buif":
+        raise InvalidInputError(
+            "the batch is no array of numbers (text, categories, or images of different sizes): "
+            "pass preprocess=, which turns a batch into the network's input. For photos: "
+            "preprocess=px.interop.ImagePreprocess(size=224)."
+        )
+    return array
+
+
+def looks_like_probabilities(answer: NDArray[Any], resolution: float) -> bool:
+    """True if every row is a distribution, in enough numbers that it is no accident."""
+    if answer.ndim == 1 or len(answer) * (answer.shape[1] - 1) < _NO_ACCIDENT:
+        return False
+    sums = answer.sum(axis=1, dtype=np.float64)
+    return bool((answer >= 0).all() and (np.abs(sums - 1) <= max(1e-5, 4 * resolution)).all())
+
+
+def _count(X: Any) -> int:
+    try:
+        n = X.shape[0] if hasattr(X, "shape") else len(X)
+    except (TypeError, IndexError):
+        n = 0
+    if n == 0:
+        raise InvalidInputError(
+            f"a network answers to batches, with one row or image for each entry; got "
+            f"{type(X).__name__} of shape {np.shape(X)}. For a single one pass it with a leading "
+            "axis, as in image[None]."
+        )
+    return int(n)
+
+
+def _sliceable(X: Any) -> Any:
+    """The batch as what slices by position: a frame's index, or a sparse format, may not."""
+    return (
+        X.reset_index(drop=True) if hasattr(X, "iloc") else X.tocsr() if hasattr(X, "tocsr") else X
+    )
+
+
+def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    if isinstance(names, str) or not isinstance(names, (Sequence, np.ndarray)):
+        raise invalid("output_names", "a sequence of distinct names, or None", names)
+    found = tuple(map(str, names))
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice or not found:
+        raise invalid(
+            "output_names",
+            "a sequence of distinct names, or None",
+            names,
+            f"Twice there: {', '.join(map(repr, twice[:5]))}." if twice else "",
+        )
+    return found
+
+
+def _scores(answer: NDArray[Any], output: Output) -> NDArray[Any]:
+    """Answers in their own precision; probabilities in double, or those near 1 would be 1."""
+    if output in (None, "logits"):
+        return answer.astype(np.float64 if answer.dtype == np.float64 else np.float32)
+    logits = answer.astype(np.float64)
+    if output == "softmax":
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+    from scipy.special import expit
+
+    return np.asarray(expit(logits))

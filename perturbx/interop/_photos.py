@@ -1,0 +1,222 @@
+"""Photos as what a vision network takes: resized, scaled, normalised, channels first."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._validation import check_choice, check_integer, check_number, invalid
+from perturbx.errors import InvalidInputError
+from perturbx.interop._resample import FILTERS, Box, Filter, resample
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+_WHITE = {"b": {1: 1.0}, "u": {1: 255.0, 2: 65535.0}, "f": {2: 1.0, 4: 1.0, 8: 1.0}}
+"""By kind and width of the dtype: what full brightness is."""
+
+_SLACK = 1e-3
+"""How far floats may leave 0..1, as a part of it: a filter or a mean may round over the edge."""
+
+
+@dataclass(frozen=True)
+class ImagePreprocess:
+    """Photos of any size, channels last, to (n, C, height, width) float32 for a network.
+
+    It takes a batch (n, H, W, C), or (n, H, W) of grey ones, or a list of images that may differ
+    in size. Brightness is read by dtype: 0..255 for uint8, 0..65535 for uint16, 0..1 for floats
+    and bool. Grey photos are repeated for networks that take three channels.
+
+    Parameters
+    ----------
+    size : int, (height, width) or None
+        The size that the network takes; None keeps that of the images.
+    crop : float or None
+        None squashes the whole image to `size`. A number in (0, 1] keeps the central box of the
+        shape of `size`, as large a part of the largest such box as it says; torchvision's
+        Resize(256), CenterCrop(224) is 0.875. What is cut off cannot matter, and scores 0.
+    mean, std : float, or one for each channel
+        Subtracted from brightness in 0..1, and what the rest is divided by; by default those of
+        most networks trained on ImageNet.
+    channels : int
+        How many the network takes.
+    filter : "bilinear" or "bicubic"
+        How images are resized; both smooth what they shrink.
+    white : float or None
+        What full brightness is, where the dtype does not tell: 4095 for 12 bits, 255 for floats
+        up to 255. Values are then taken as they are.
+
+    Examples
+    --------
+    >>> import numpy as np, perturbx as px
+    >>> preprocess = px.interop.ImagePreprocess(size=4, mean=0.5, std=0.5)
+    >>> pixels = preprocess(np.full((2, 9, 12, 3), 255, dtype=np.uint8))
+    >>> pixels.shape, float(pixels.min()), float(pixels.max())
+    ((2, 3, 4, 4), 1.0, 1.0)
+    """
+
+    size: int | tuple[int, int] | None = 224
+    crop: float | None = None
+    mean: float | Sequence[float] = IMAGENET_MEAN
+    std: float | Sequence[float] = IMAGENET_STD
+    channels: int = 3
+    filter: Filter = "bilinear"
+    white: float | None = None
+
+    def __post_init__(self) -> None:
+        sides = self.size if isinstance(self.size, (tuple, list)) else (self.size,) * 2
+        if self.size is not None:
+            if len(sides) != 2:
+                raise invalid("size", "None, an integer, or (height, width)", self.size)
+            for side in sides:
+                check_integer("size", side, minimum=1)
+        if self.crop is not None and self.crop != 1:
+            check_number("crop", self.crop, above=0, below=1)
+        if self.crop is not None and self.size is None:
+            raise invalid("crop", "None where size is None", self.crop)
+        check_integer("channels", self.channels, minimum=1)
+        check_choice("filter", self.filter, FILTERS)
+        if self.white is not None:
+            check_number("white", self.white, above=0)
+        for name in ("mean", "std"):
+            _check_numbers(name, getattr(self, name), self.channels, positive=name == "std")
+
+    def __call__(self, images: Any) -> NDArray[np.float32]:
+        """Images to the network's input.
+
+        Raises
+        ------
+        InvalidInputError
+            If they are no batch of photos, have other channels than the network takes, or a
+            brightness that cannot be read.
+        """
+        batch = [self._three_axes(image) for image in _images(images)]
+        out: NDArray[np.float32] | None = None
+        for index, image in enumerate(batch):
+            pixels = self._brightness(image)
+            if out is None:
+                out = np.empty((len(batch), *pixels.shape), dtype=np.float32)
+            elif pixels.shape[1:] != out.shape[2:]:
+                raise InvalidInputError(
+                    "images of different sizes cannot share a batch where size=None: pass a size."
+                )
+            out[index] = pixels
+        assert out is not None
+        if out.shape[1] < self.channels:
+            out = np.repeat(out, self.channels, axis=1)
+        mean, std = (np.asarray(v, np.float32).reshape(-1, 1, 1) for v in (self.mean, self.std))
+        out -= mean
+        out /= std
+        return out
+
+    def _brightness(self, image: NDArray[Any]) -> Any:
+        """(C, h, w) float32, at the network's size, 0..1."""
+        if self.white is not None:
+            return self._resized(image) / np.float32(self.white)
+        white = np.float32(_white(image))
+        return np.clip(self._resized(image) / white, 0, 1)  # cubics overshoot at edges
+
+    def _resized(self, image: NDArray[Any]) -> Any:
+        """(C, h, w) float32, as bright as the image."""
+        height, width, _ = image.shape
+        if self.size is None:
+            return np.asarray(image, dtype=np.float32).transpose(2, 0, 1)
+        sides = (self.size, self.size) if isinstance(self.size, numbers.Integral) else self.size
+        tall, wide = int(sides[0]), int(sides[1])  # type: ignore[index]
+        box: Box = (0, 0, height, width)
+        if self.crop is not None:
+            factor = self.crop * min(height / tall, width / wide)
+            h, w = factor * tall, factor * wide
+            box = ((height - h) / 2, (width - w) / 2, h, w)
+        return resample(image, (tall, wide), box, self.filter)
+
+    def _three_axes(self, image: NDArray[Any]) -> NDArray[Any]:
+        """One image as (H, W, C), with one channel or as many as the network takes."""
+        if image.ndim == 2:
+            image = image[..., None]
+        got = image.shape[-1] if image.ndim == 3 else 0
+        if got in (1, self.channels):
+            return image
+        shape = image.shape
+        if image.ndim == 3 and shape[0] in (1, self.channels):
+            cure = "channels come last here: pass np.moveaxis(image, 0, -1), of a batch (1, -1)"
+        elif got == self.channels + 1 and got in (2, 4):
+            cure = f"the last is transparency: pass image[..., :{self.channels}]"
+        elif got == 3 and self.channels == 1:
+            cure = "make it grey, as in image.mean(axis=-1)"
+        else:
+            cure = "pass channels= as the network has them"
+        raise InvalidInputError(
+            f"the network takes {self.channels} channels; got an image of shape {shape}: {cure}."
+        )
+
+
+def _images(images: Any) -> Sequence[NDArray[Any]]:
+    """The images of a batch as arrays of two or three axes."""
+    if type(images).__module__.partition(".")[0] == "torch":
+        images = images.detach().cpu().numpy()
+    if isinstance(images, (list, tuple)):
+        found = [np.asarray(image) for image in images]
+    elif isinstance(images, np.ndarray):
+        if images.ndim == 2 or (images.ndim == 3 and images.shape[-1] in (1, 3, 4)):
+            raise InvalidInputError(
+                f"photos come in batches; an array of shape {images.shape} looks like a single "
+                "one: pass image[None]."
+            )
+        found = list(images)
+    else:
+        raise InvalidInputError(
+            f"photos must be a NumPy array (n, H, W, C) or a list of arrays; got "
+            f"{type(images).__name__}."
+        )
+    for image in found:
+        if image.ndim not in (2, 3) or image.size == 0 or image.dtype.kind not in "buif":
+            raise InvalidInputError(
+                "a photo must be an array of numbers, (H, W) or (H, W, C), and not empty; got "
+                f"shape {image.shape} of {image.dtype}."
+            )
+    return found
+
+
+def _white(image: NDArray[Any]) -> float:
+    """What full brightness is for this dtype, or an error if values say otherwise."""
+    white = _WHITE.get(image.dtype.kind, {}).get(image.dtype.itemsize)
+    if white is None:
+        raise InvalidInputError(
+            f"the brightness of a photo of {image.dtype} cannot be told: convert it, as in "
+            "image.astype(np.uint8), or say what full brightness is, as in "
+            "ImagePreprocess(white=255)."
+        )
+    if image.dtype.kind != "f":
+        return white
+    low, high = float(image.min()), float(image.max())
+    if low >= -_SLACK and high <= 1 + _SLACK:
+        return white
+    if np.isnan(low) or np.isnan(high):
+        cure = "Replace what is missing, as in np.nan_to_num(image)"
+    elif low < -_SLACK:
+        cure = (
+            "Negative ones look normalised: pass the photo as it was before, since this "
+            "preprocess normalises itself; or pass white= to take them as they are"
+        )
+    else:
+        cure = "Pass image.astype(np.uint8), image / 255, or ImagePreprocess(white=255)"
+    raise InvalidInputError(
+        f"photos of floats are read as 0..1; got values from {low:.4g} to {high:.4g}. {cure}."
+    )
+
+
+def _check_numbers(name: str, value: Any, channels: int, *, positive: bool) -> None:
+    try:
+        values = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.full(1, np.nan)
+    fits = values.shape in ((), (channels,)) and bool(np.isfinite(values).all())
+    if not fits or (positive and (values <= 0).any()):
+        kind = "a positive number" if positive else "a number"
+        cure = "Pass mean and std of 0..1, one for each channel." if channels != 3 else ""
+        raise invalid(name, f"{kind}, or {channels} of them, one a channel", value, cure)

@@ -1,0 +1,220 @@
+import pickle
+
+import numpy as np
+import perturbx as px
+import pytest
+from perturbx.errors import InvalidInputError, InvalidParameterError, PredictFnError
+from perturbx.predictor import connect
+
+onnxruntime = pytest.importorskip("onnxruntime")
+onnx = pytest.importorskip("onnx")
+X = np.random.default_rng(0).normal(size=(7, 4))
+W = np.random.default_rng(1).normal(size=(4, 3))
+
+
+def model_bytes(
+    kind="FLOAT", shape=("n", 4), *, ends_with=None, inputs=("x",), extra=(), cast=None
+):
+    """x @ W, in an ONNX graph of as few nodes as that takes."""
+    helper, types = onnx.helper, onnx.TensorProto
+    computed = getattr(types, cast or kind)
+    dtype = helper.tensor_dtype_to_np_dtype(computed)
+    weights = onnx.numpy_helper.from_array(W.astype(dtype), "W")
+    nodes = [helper.make_node("Cast", ["x"], ["input"], to=computed)]
+    nodes.append(helper.make_node("MatMul", ["input", "W"], ["scores"]))
+    last = "scores"
+    if ends_with:
+        nodes.append(helper.make_node(ends_with, ["scores"], ["answer"]))
+        last = "answer"
+    outputs = [helper.make_tensor_value_info(last, computed, None)]
+    for name in extra:
+        to = types.INT64 if name == "label" else types.FLOAT
+        nodes.append(helper.make_node("Cast", [last], [name], to=to))
+        outputs.insert(0, helper.make_tensor_value_info(name, to, None))
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info(name, getattr(types, kind), shape) for name in inputs],
+        outputs,
+        [weights],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+
+
+def softmax(t):
+    e = np.exp(t - t.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def batch_sizes(predict, monkeypatch):
+    """The sizes of the batches that a session is given from now on."""
+    sizes = []
+    run = type(predict)._run
+    spy = lambda self, name, array: sizes.append(len(array)) or run(self, name, array)  # noqa: E731
+    monkeypatch.setattr(type(predict), "_run", spy)
+    return sizes
+
+
+@pytest.mark.parametrize("output", ["softmax", "sigmoid", "logits", None])
+def test_scores_are_those_of_the_formula(output, tmp_path):
+    """From a path, from bytes and from a session: x @ W, and what output makes of it."""
+    path = tmp_path / "network.onnx"
+    path.write_bytes(model_bytes())
+    session = onnxruntime.InferenceSession(model_bytes(), providers=["CPUExecutionProvider"])
+    made = {"softmax": softmax, "sigmoid": lambda t: 1 / (1 + np.exp(-t))}.get(output)
+    expected = X @ W if made is None else made(X @ W)
+    for source in (path, str(path), model_bytes(), session):
+        found = px.interop.from_onnx(source, output=output)(X)
+        assert found.dtype == (np.float64 if made else np.float32)
+        np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("batch_size", "sizes"), [(None, [7]), (3, [3, 3, 1]), (7, [7])])
+def test_batches_are_split_and_joined_in_order(batch_size, sizes, monkeypatch):
+    """At most batch_size rows a call."""
+    predict = px.interop.from_onnx(model_bytes(), output=None, batch_size=batch_size)
+    seen = batch_sizes(predict, monkeypatch)
+    np.testing.assert_allclose(predict(X), X @ W, rtol=2e-6, atol=1e-6)
+    assert seen == sizes
+
+
+@pytest.mark.parametrize(("fixed", "sizes"), [(1, [1] * 7), (2, [2] * 4), (9, [9])])
+def test_networks_of_one_batch_size_get_that(fixed, sizes, monkeypatch):
+    """Short batches are filled up, and the surplus answers dropped."""
+    predict = px.interop.from_onnx(model_bytes(shape=(fixed, 4)), output=None)
+    seen = batch_sizes(predict, monkeypatch)
+    np.testing.assert_allclose(predict(X), X @ W, rtol=2e-6, atol=1e-6)
+    assert seen == sizes
+
+
+def test_precision_of_the_network_is_known():
+    """Half, single and double: answered as near, and known to be no more exact."""
+    exact = connect(lambda x: x[:, 0], X, 7, None).resolution
+    single = connect(lambda x: x[:, 0].astype("f4"), X, 7, None).resolution
+    for kind, dtype, resolution, rtol in (
+        ("FLOAT16", np.float32, 4 * 2.0**-10, 2e-2),
+        ("FLOAT", np.float32, single, 1e-5),
+        ("DOUBLE", np.float64, exact, 1e-12),
+    ):
+        predict = px.interop.from_onnx(model_bytes(kind), output=None)
+        found = predict(X)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, X @ W, rtol=rtol, atol=rtol)
+        assert connect(predict, X, 7, None).resolution == resolution
+
+
+def test_numbers_take_the_type_of_the_input():
+    """Bytes go into a network of bytes; floats would be cut there, and are refused."""
+    predict = px.interop.from_onnx(model_bytes("UINT8", cast="FLOAT"), output=None)
+    rows = np.arange(8, dtype=np.uint8).reshape(2, 4)
+    np.testing.assert_allclose(predict(rows), rows @ W, rtol=1e-5)
+    with pytest.raises(InvalidInputError, match="'x' takes uint8, and would cut floats"):
+        predict(X)
+
+
+def test_it_pickles_unless_it_is_a_session(tmp_path):
+    """Workers open the file, or the bytes, anew; a session cannot travel, and says what can."""
+    path = tmp_path / "network.onnx"
+    path.write_bytes(model_bytes())
+    for source in (path, model_bytes()):
+        predict = px.interop.from_onnx(source, threads=1, output_names=["a", "b", "c"])
+        again = pickle.loads(pickle.dumps(predict))
+        np.testing.assert_array_equal(again(X), predict(X))
+        assert again.output_names == ("a", "b", "c")
+        assert again.session.get_session_options().intra_op_num_threads == 1
+    session = onnxruntime.InferenceSession(model_bytes(), providers=["CPUExecutionProvider"])
+    with pytest.raises(TypeError, match="pass the path of its file"):
+        pickle.dumps(px.interop.from_onnx(session))
+
+
+def test_explainers_take_names_from_it():
+    """Names are found, and the scores of a linear network are its own."""
+    predict = px.interop.from_onnx(model_bytes(), output="logits", output_names=["a", "b", "c"])
+    found = px.KernelShap(predict, outputs="c", random_state=0).fit(X).explain(X[:2])
+    np.testing.assert_allclose(found.values, (X[:2] - X.mean(axis=0)) * W[:, 2], atol=1e-5)
+
+
+def test_the_scores_among_several_outputs():
+    """The only floats are taken, as beside a label; of two kinds of scores one must be named."""
+    np.testing.assert_allclose(
+        px.interop.from_onnx(model_bytes(extra=["label"]), output=None)(X), X @ W, rtol=1e-5
+    )
+    with pytest.raises(InvalidParameterError, match=r"several outputs.*'twin' \(tensor\(float\)\)"):
+        px.interop.from_onnx(model_bytes(extra=["twin"]))
+    named = px.interop.from_onnx(model_bytes(extra=["twin"]), answer="twin", output=None)
+    np.testing.assert_allclose(named(X), X @ W, rtol=1e-5)
+    with pytest.raises(InvalidParameterError, match=r"answer must be the name.*'scores'"):
+        px.interop.from_onnx(model_bytes(), answer="score")
+
+
+def test_probabilities_are_not_made_twice():
+    """A network that ends with its softmax is refused, or explained as it is."""
+    with pytest.raises(PredictFnError, match=r"already are probabilities.*output=None"):
+        px.interop.from_onnx(model_bytes(ends_with="Softmax"))(X)
+    found = px.interop.from_onnx(model_bytes(ends_with="Softmax"), output=None)(X)
+    np.testing.assert_allclose(found, softmax(X @ W), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("batch", "said"),
+    [
+        (X[:, :3], r"input 'x' takes \(n, 4\); got \(7, 3\)"),
+        (X[0], r"takes \(n, 4\); got \(4,\)"),
+        (np.zeros((2, 8, 8, 3)), r"takes \(n, 4\); got \(2, 8, 8, 3\)"),
+    ],
+)
+def test_shapes_that_do_not_fit(batch, said):
+    """Said with what the network declares."""
+    with pytest.raises(InvalidInputError, match=said):
+        px.interop.from_onnx(model_bytes())(batch)
+
+
+def test_photos_without_preprocess_are_told_of_it():
+    """Channels last for a network that takes them first: the cure is named."""
+    with pytest.raises(InvalidInputError, match=r"takes \(n, 3, 8, 4\).*ImagePreprocess"):
+        px.interop.from_onnx(model_bytes(shape=("n", 3, 8, 4)))(np.zeros((2, 8, 4, 3)))
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "said"),
+    [
+        ("no/such.onnx", {}, "there is no file 'no/such.onnx'"),
+        (b"not a network", {}, "onnxruntime cannot open 13 bytes"),
+        (3, {}, r"model must be the path of an .onnx file, its bytes, or an onnxruntime.Inf"),
+        (model_bytes(inputs=("x", "y")), {}, r"one input of numbers; this one has x .*, y "),
+        (model_bytes(), {"threads": 0}, "threads must be an integer of at least 1"),
+        (model_bytes(), {"output": "prob"}, "output must be one of"),
+        (onnx.load_from_string(model_bytes()), {}, r"model.SerializeToString\(\)"),
+    ],
+)
+def test_settings_that_cannot_be(model, settings, said):
+    """Refused when the predict_fn is made, by their name."""
+    with pytest.raises(InvalidParameterError, match=said):
+        px.interop.from_onnx(model, **settings)
+
+
+def test_a_session_has_its_own_settings():
+    """threads and providers are refused beside it; alone it is no predict_fn, and says so."""
+    session = onnxruntime.InferenceSession(model_bytes(), providers=["CPUExecutionProvider"])
+    with pytest.raises(InvalidParameterError, match="threads must be None where a session"):
+        px.interop.from_onnx(session, threads=2)
+    with pytest.raises(InvalidParameterError, match="providers must be None where a session"):
+        px.interop.from_onnx(session, providers=["CPUExecutionProvider"])
+    with pytest.raises(InvalidParameterError, match=r"px.interop.from_onnx\(session\)"):
+        px.KernelShap(session).fit(X)
+
+
+def test_its_name_says_what_it_is(tmp_path):
+    """For whoever prints it."""
+    path = tmp_path / "network.onnx"
+    path.write_bytes(model_bytes())
+    shown = repr(px.interop.from_onnx(path, output=None))
+    assert shown == "<predict_fn: network.onnx (onnx), answers as they are>"
+
+
+def test_without_onnxruntime_the_extra_is_named(monkeypatch):
+    """An ImportError in one line, before anything else is looked at."""
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    with pytest.raises(ImportError, match=r'pip install "perturbx\[onnx\]"'):
+        px.interop.from_onnx("no/such.onnx")
