@@ -37,7 +37,7 @@ NAMES = {
         "WithInteractions",
     },
     "perturbx.explainers": METHODS | {"BaseExplainer"},
-    "perturbx.plots": {"bar", "overlay", "waterfall"},
+    "perturbx.plots": {"bar", "curves", "overlay", "waterfall"},
     "perturbx.interop": {"to_frame", "to_shap"},
     "perturbx.testing": {"check_explainer", "check_masker", "check_sampler", "check_solver"},
     "perturbx.errors": {
