@@ -40,9 +40,9 @@ def under_colour(pixels: Floats, saturation: float) -> RGB:
     return _lightened(pixels, saturation, _LIFT)
 
 
-def cut_out(pixels: Floats, kept: NDArray[np.bool_]) -> RGB:
+def cut_out(pixels: Floats, kept: NDArray[np.bool_], fade: float = _FADE) -> RGB:
     """The photo as it is where it is kept, and hardly there elsewhere."""
-    return np.where(kept[..., None], _lightened(pixels, 1.0, 0.0), _lightened(pixels, 0.0, _FADE))
+    return np.where(kept[..., None], _lightened(pixels, 1.0, 0.0), _lightened(pixels, 0.0, fade))
 
 
 def _lightened(pixels: Floats, saturation: float, lift: float) -> RGB:

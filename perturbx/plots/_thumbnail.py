@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,8 +34,13 @@ def thumbnails(explanation: Explanation) -> list[Thumbnail]:
     """
     if "instance" in explanation.axes:
         first = 0 if "output" in explanation.axes else None
-        shown = [one_output(explanation[i], first) for i in range(min(len(explanation), _MOST))]
-        return [small for one in shown for small in _of_one([one])]
+        n = len(explanation)
+        shown = [one_output(explanation[i], first) for i in range(min(n, _MOST))]
+        found = [small for one in shown for small in _of_one([one])]
+        return [
+            replace(small, caption=f"image {i} of 0–{n - 1} {small.caption}".strip())
+            for i, small in enumerate(found)
+        ]
     if "output" not in explanation.axes:
         return _of_one([explanation])
     return _of_one([explanation[..., j] for j in range(min(explanation.shape[-1], _MOST))])

@@ -97,7 +97,7 @@ def _axes(n: int, ax: Any) -> list[Any]:
     axes = list(np.ravel(ax))
     if len(axes) != n:
         raise InvalidParameterError(
-            f"curves draws {n} metrics and got {len(axes)} axes: pass one for each metric."
+            f"curves draws one panel for each metric, here {n}, and got {len(axes)} axes: pass {n}."
         )
     return axes
 

@@ -124,14 +124,14 @@ def test_show_and_axes(found, shows):
 
 def test_what_cannot_be_drawn_is_refused(found, make):
     """The error says what to do, and no figure is left open."""
-    with pytest.raises(InvalidParameterError, match="results that have curves.*got one of 'infid"):
+    with pytest.raises(InvalidParameterError, match=r"that have curves.*got one of 'infid"):
         plots.curves(found("infidelity", curves=None), show=False)
-    with pytest.raises(InvalidParameterError, match="results that have curves.*got Explanation"):
+    with pytest.raises(InvalidParameterError, match=r"that have curves.*got Explanation"):
         plots.curves(make()[0], show=False)
     with pytest.raises(InvalidParameterError, match="pass at least one result"):
         plots.curves({}, show=False)
     with pytest.raises(InvalidParameterError, match="at most 6 methods in one picture, and got 7"):
         plots.curves({str(i): found() for i in range(7)}, show=False)
     assert not plt.get_fignums()
-    with pytest.raises(InvalidParameterError, match="draws 1 metrics and got 2 axes"):
+    with pytest.raises(InvalidParameterError, match="here 1, and got 2 axes: pass 1"):
         plots.curves(found(), ax=plt.subplots(1, 2)[1], show=False)
