@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,11 +68,12 @@ def check_top(top: int | float | None) -> None:
         raise invalid("top", expected, top)
 
 
-def highest(regions: Regions, scores: Floats, top: int | float) -> NDArray[np.bool_]:
+def highest(regions: Regions, scores: Floats, heat: Floats, top: int | float) -> Any:
     """The positions of the `top` highest scores, of those above 0.
 
-    An int counts regions. A float is a share of the positions: the highest ones, and those that
-    equal the last of them, so that no region is cut.
+    An int counts regions, as a bool array like `regions`. A float is a share of the positions of
+    the heat map, as a bool array like that: the highest ones, and those that equal the last of
+    them, so that no region is cut.
     """
     if isinstance(top, (int, np.integer)):
         order = np.argsort(-np.nan_to_num(scores), kind="stable")[:top]
@@ -79,18 +81,22 @@ def highest(regions: Regions, scores: Floats, top: int | float) -> NDArray[np.bo
         for feature in order[np.nan_to_num(scores)[order] > 0]:
             kept |= regions.cover(int(feature))
         return kept
-    heat = np.nan_to_num(regions.heatmap(scores))
+    heat = np.nan_to_num(heat)
     last = max(1, round(top * heat.size))
     threshold = np.partition(heat.ravel(), heat.size - last)[heat.size - last]
-    return np.asarray((heat >= threshold) & (heat > 0))
+    return (heat >= threshold) & (heat > 0)
 
 
-def borders(labels: NDArray[np.generic]) -> tuple[Floats, Floats]:
-    """A line along the edges of pixels where labels change, with NaN between its pieces."""
+def borders(labels: NDArray[np.generic], step: int = 1) -> tuple[Floats, Floats]:
+    """A line along the edges of pixels where labels change, with NaN between its pieces.
+
+    Each label stands for `step` pixels to the right and below.
+    """
     rows, columns = np.nonzero(labels[:, 1:] != labels[:, :-1])
     upright = np.stack([columns + 0.5, rows - 0.5, columns + 0.5, rows + 0.5], axis=1)
     rows, columns = np.nonzero(labels[1:] != labels[:-1])
     level = np.stack([columns - 0.5, rows + 0.5, columns + 0.5, rows + 0.5], axis=1)
     pieces = np.concatenate([upright, level]).reshape(-1, 2, 2)
     path = np.concatenate([pieces, np.full((len(pieces), 1, 2), np.nan)], axis=1).reshape(-1, 2)
+    path = (path + 0.5) * step - 0.5
     return path[:, 0], path[:, 1]

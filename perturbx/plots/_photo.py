@@ -17,17 +17,22 @@ _LIFT, _FADE = 0.5, 0.78
 """How far from black to white the darkest pixel is moved: under colour, and out of sight."""
 
 
-def photo(image: Any, shape: tuple[int, ...]) -> Floats:
+def step_of(shape: tuple[int, ...], side: int = 1200) -> int:
+    """Every which pixel is drawn, so that no side has more than so many: no screen shows more."""
+    return -(-max(shape[-2:]) // side) if len(shape) > 1 else 1
+
+
+def photo(image: Any, shape: tuple[int, ...], step: int = 1) -> Floats:
     """(H, W, 3) between 0 and 1, whatever the image's channels, type and range.
 
     Bytes keep their scale, and floats that lie between 0 and 1 theirs; anything else is stretched
     from its lowest to its highest value. A fourth channel is left out; two, or more than four, are
-    averaged.
+    averaged. Every `step`-th pixel is read.
     """
-    pixels = np.asarray(image, dtype=np.float64)
-    if pixels.shape[:2] != shape:
-        pixels = np.moveaxis(pixels, 0, -1)
-    low, high = _range(np.asarray(image))
+    image = np.asarray(image)
+    low, high = _range(image)
+    drawn = image if image.shape[:2] == shape else np.moveaxis(image, 0, -1)
+    pixels = np.asarray(drawn[::step, ::step], dtype=np.float64)
     pixels = np.nan_to_num((pixels - low) / ((high - low) or 1.0), posinf=1.0, neginf=0.0)
     if pixels.ndim == 3 and pixels.shape[-1] in (3, 4):
         return pixels[..., :3]

@@ -12,7 +12,7 @@ from perturbx._summary import shorten, show
 from perturbx._typing import Floats
 from perturbx.explanation import Explanation
 from perturbx.plots import _style
-from perturbx.plots._photo import RGB, cut_out, photo
+from perturbx.plots._photo import RGB, cut_out, photo, step_of
 from perturbx.plots._style import GREY, INK, SMALL, TEXT
 from perturbx.regions import Regions
 
@@ -47,8 +47,9 @@ def cells(one: Explanation, features: list[int]) -> list[Any] | None:
         return [_stretch(np.flatnonzero(one.regions.cover(i))) for i in features]
     if len(shape) > 2:
         return None
-    pixels = photo(one.data, shape)
-    return [_piece(pixels, one.regions.cover(i)) for i in features]
+    step = step_of(shape)
+    pixels = photo(one.data, shape, step)
+    return [_piece(pixels, one.regions.cover(i)[::step, ::step]) for i in features]
 
 
 def _stretch(positions: Any) -> str:

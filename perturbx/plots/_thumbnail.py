@@ -49,7 +49,7 @@ def thumbnails(explanation: Explanation) -> list[Thumbnail]:
 def _of_one(shown: list[Explanation]) -> list[Thumbnail]:
     if len(getattr(shown[0].regions, "shape", ())) not in (2, 3):
         return []
-    panels, largest, _ = views(shown)
+    panels, largest, _ = views(shown, side=_SIDE)
     coarse = max(panels[0].heat.shape) < _SIDE // 4
     return [
         Thumbnail(view.title, view.caption, _png(_blended(view, largest)), coarse)
@@ -59,9 +59,8 @@ def _of_one(shown: list[Explanation]) -> list[Thumbnail]:
 
 def _blended(view: View, largest: float, alpha: float = 0.85) -> RGB:
     """The colours of the scores on the grey image."""
-    step = -(-max(view.heat.shape) // _SIDE)
-    heat = np.nan_to_num(view.heat)[::step, ::step]
-    below = under_colour(photo(view.image, view.heat.shape)[::step, ::step], 0.0)
+    heat = np.nan_to_num(view.heat)
+    below = under_colour(photo(view.image, view.shape, view.step), 0.0)
     table = _heat.colours(alpha)
     half = len(table) // 2
     colours = table[np.rint(half * (1 + np.clip(heat / largest, -1, 1))).astype(np.intp)]

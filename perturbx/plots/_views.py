@@ -8,22 +8,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._summary import shorten
 from perturbx._typing import Floats
 from perturbx.errors import InvalidParameterError
 from perturbx.explanation import Explanation, one_output
 from perturbx.plots import _heat, _style
+from perturbx.plots._photo import step_of
 from perturbx.regions import LabelMap, Regions
 
 _MOST_PANELS = 12
+_TITLE = 32
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One panel: what it shows of one output, in two dimensions, or in one for a series."""
+    """One panel: what it shows of one output, in two dimensions, or in one for a series.
+
+    Of a large image every `step`-th row and column, but for `image`, which is whole.
+    """
 
     title: str
     caption: str
     image: Any
+    shape: tuple[int, ...]
+    step: int
     heat: Floats
     labels: NDArray[np.generic] | None
     kept: NDArray[np.bool_] | None
@@ -62,27 +70,50 @@ def outputs(explanation: Explanation, output: int | str | None) -> list[Explanat
 
 
 def views(
-    shown: list[Explanation], top: int | float | None = None, level: float | None = None
+    shown: list[Explanation],
+    top: int | float | None = None,
+    level: float | None = None,
+    side: int = 1200,
 ) -> tuple[list[View], float, str]:
     """What each panel shows, the end of the scale, and the ends that scores go beyond."""
-    scores = [one.values if level is None else _heat.known_signs(one, level) for one in shown]
     regions: Any = shown[0].regions
-    heats = [regions.heatmap(s) for s in scores]
+    step = step_of(regions.shape, side)
+    thin: Any = (..., *[slice(None, None, step)] * min(2, len(regions.shape)))
+    scores = [one.values if level is None else _heat.known_signs(one, level) for one in shown]
+    # Copies, so that the full maps of a large photo are not kept.
+    heats = [regions.heatmap(s)[thin].copy() for s in scores]
     largest = _heat.scale(heats)
-    kept = [None if top is None else _heat.highest(regions, s, top) for s in scores]
-    predictions = _style.numbers([float(one.predictions) for one in shown], signed=False)
     at, where = _slice(heats, positive=top is not None)
-    labels = regions.segments[at] if isinstance(regions, LabelMap) else None
+    labels = regions.segments[thin][at] if isinstance(regions, LabelMap) else None
+    predictions = _style.numbers([float(one.predictions) for one in shown], signed=False)
     found = []
-    for one, s, heat, part, prediction in zip(shown, scores, heats, kept, predictions, strict=True):
-        named = len(one.output_names) == 1
-        name = _style.output_label(str(one.output_names[0])) if named else ""
+    for one, s, heat, prediction in zip(shown, scores, heats, predictions, strict=True):
+        kept = None
+        if top is not None:
+            kept = _heat.highest(regions, s, heat, top)
+            kept = (kept if kept.shape == heat.shape else kept[thin])[at]
         lines = [*([] if top is None else [_cut_out_in_words(top, s)]), *where]
-        image, part = np.asarray(one.data)[at], None if part is None else part[at]
+        image = one.data[at] if isinstance(at, int) else one.data
         found.append(
-            View(f"{name}  {prediction}".strip(), ", ".join(lines), image, heat[at], labels, part)
+            View(
+                title=_title(one, prediction),
+                caption=", ".join(lines),
+                image=np.asarray(image),
+                shape=regions.shape[-2:],
+                step=step,
+                heat=heat[at],
+                labels=labels,
+                kept=kept,
+            )
         )
     return found, largest, _beyond(heats, largest)
+
+
+def _title(one: Explanation, prediction: str) -> str:
+    """The output and what the model says of it."""
+    named = len(one.output_names) == 1
+    name = shorten(_style.output_label(str(one.output_names[0])), _TITLE) if named else ""
+    return f"{name}  {prediction}".strip()
 
 
 def _beyond(heats: list[Floats], largest: float) -> str:

@@ -145,20 +145,22 @@ def _draw(
     colours: Any = {"cmap": ListedColormap(scores), "vmin": -largest, "vmax": largest}
     if view.heat.ndim == 1:
         return _draw_series(ax, view, colours)
-    pixels = photo(view.image, view.heat.shape)
+    pixels = photo(view.image, view.shape, view.step)
+    height, width = np.multiply(view.heat.shape, view.step) - 0.5
+    place: Any = {"extent": (-0.5, width, height, -0.5)}
     ax.set_axis_off()
     if view.kept is not None:
-        _line(ax, view.kept, color=_style.RED, linewidth=0.9)
-        return ax.imshow(cut_out(pixels, view.kept))
-    ax.imshow(under_colour(pixels, saturation))
-    drawn = ax.imshow(view.heat, interpolation="nearest", **colours)
+        _line(ax, view, view.kept, color=_style.RED, linewidth=0.9)
+        return ax.imshow(cut_out(pixels, view.kept), **place)
+    ax.imshow(under_colour(pixels, saturation), **place)
+    drawn = ax.imshow(view.heat, interpolation="nearest", **place, **colours)
     if view.labels is not None and borders:
-        _line(ax, view.labels, color="white", linewidth=0.5, alpha=0.6)
+        _line(ax, view, view.labels, color="white", linewidth=0.5, alpha=0.6)
     return drawn
 
 
-def _line(ax: Axes, labels: NDArray[np.generic], **style: Any) -> None:
-    ax.plot(*_heat.borders(labels), scalex=False, scaley=False, **style)
+def _line(ax: Axes, view: View, labels: NDArray[np.generic], **style: Any) -> None:
+    ax.plot(*_heat.borders(labels, view.step), scalex=False, scaley=False, **style)
 
 
 def _draw_series(ax: Axes, view: View, colours: Any) -> Any:

@@ -48,6 +48,15 @@ def test_outputs_stand_side_by_side(photo):
     np.testing.assert_array_equal(single.images[1].get_array(), one.heatmap(2))
 
 
+def test_titles_of_long_names(photo):
+    """A name that is too long for a panel loses its middle, and its dollars are no formula."""
+    name = "$1 a very long name of a class, the breed that was first bred to guard sheep"
+    title = plots.overlay(replace(photo(), output_names=(name,)), show=False).get_title()
+    assert title.startswith("\\$1 a very long")
+    assert "…" in title
+    assert len(title) < 50
+
+
 @pytest.mark.parametrize(
     "image",
     [
@@ -117,6 +126,24 @@ def test_a_speck_does_not_wash_out_the_map(photo):
         ax = plots.overlay(one, show=False)
         assert ax.images[1].get_clim() == (-end, end)
         assert ax.images[1].colorbar.extend == arrow
+
+
+def test_a_large_photo_is_thinned_in_place(photo):
+    """No more pixels than a screen shows, at the coordinates of the whole photo."""
+    segments = np.kron([[0, 1], [2, 3]], np.ones((600, 1250), dtype=int))
+    one = photo(image=np.zeros((1200, 2500, 3), dtype=np.uint8), regions=LabelMap(segments))
+    ax = plots.overlay(one, show=False)
+    for drawn in ax.images:
+        assert drawn.get_array().shape[:2] == (400, 834)
+        assert drawn.get_extent() == pytest.approx([-0.5, 2501.5, 1199.5, -0.5])
+    np.testing.assert_array_equal(ax.images[1].get_array(), one.heatmap()[::3, ::3])
+    x, y = ax.lines[0].get_data()
+    assert np.nanmax(np.abs(x[y < 500] - 1250)) < 3
+    for top in (1, 0.2):
+        kept = plots.overlay(one, top=top, show=False).images[0].get_array() == 0
+        np.testing.assert_array_equal(
+            kept[..., 0], (one.heatmap() == one.values.max())[::3, ::3], strict=True
+        )
 
 
 def test_a_small_map_keeps_every_score_on_its_scale(photo):
