@@ -57,6 +57,17 @@ def known_signs(one: Explanation, level: float) -> Floats:
     return np.where((lower > 0) | (upper < 0), one.values, 0.0)
 
 
+def unit(one: Explanation) -> str:
+    """What a value of the map is of, where it is not a region's score but a part of it."""
+    regions = one.regions
+    if not isinstance(regions, Regions):
+        return ""
+    ones = regions.heatmap(np.ones(len(regions)))
+    if np.allclose(ones[np.isfinite(ones)], 1.0):
+        return ""
+    return {1: " per step", 2: " per pixel"}.get(len(regions.shape), " per voxel")
+
+
 def check_top(top: int | float | None) -> None:
     """A number of regions or a share of the area."""
     if top is None:

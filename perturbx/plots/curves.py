@@ -20,6 +20,9 @@ _AREA = "area under the curve: "
 _WAYS = {"deletion": ("removed", _AREA), "insertion": ("inserted", _AREA)}
 _DASHES = ((0, (5, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)))
 _WIDTH = 68
+_CLEAR = 12.0
+"""A name that many points away from all lines is far enough."""
+
 _MOST = len(_style.OUTPUT_COLOURS)
 
 
@@ -76,6 +79,9 @@ def curves(
     axes = _axes(len(panels), ax)
     for one, panel in zip(axes, panels, strict=True):
         _draw(one, panel)
+    axes[0].figure.draw_without_rendering()  # from here on sizes are known
+    for one, panel in zip(axes, panels, strict=True):
+        _legend(one, panel.lines)
     return _style.finished(axes[0] if len(axes) == 1 else np.array(axes), show)
 
 
@@ -169,11 +175,38 @@ def _words(ax: Axes, panel: Panel) -> None:
         va="top",
         **style,
     )
-    # White under the names: the emptiest corner may still hold a line.
-    ax.legend(
-        fontsize=_style.SMALL + 0.5,
+
+
+def _legend(ax: Axes, lines: tuple[Line, ...]) -> None:
+    """Names and numbers where no line runs, or over as little of the lines as can be."""
+    size = _style.SMALL + 0.5
+    legend = ax.legend(
+        loc="lower left",
+        borderaxespad=0,
+        fontsize=size,
         labelcolor=_style.INK,
         facecolor="white",
         edgecolor="none",
         framealpha=0.8,
     )
+    points = np.array(ax.bbox.size) * 72 / ax.figure.dpi
+    box = np.array(legend.get_window_extent().size) * 72 / ax.figure.dpi
+    x, (low, high) = np.linspace(0, 1, 401), ax.get_ylim()
+    y = [(np.interp(x, line.shares, line.mean) - low) / (high - low) for line in lines]
+    path = np.stack([np.tile(x, len(lines)), np.concatenate(y)], axis=1) * points
+    legend.set_bbox_to_anchor(tuple(_clearest(path, box, points) / points), ax.transAxes)
+
+
+def _clearest(path: Floats, box: Floats, axes: Floats) -> Floats:
+    """The lower left corner of the box where it is clear of the path, all in points."""
+    best, corner = -np.inf, np.zeros(2)
+    for left in np.linspace(max(axes[0] - box[0] - 4, 0), 4, 24):
+        for low in np.linspace(max(axes[1] - box[1] - 4, 0), 4, 24):
+            start = np.array([left, low])
+            gaps = np.maximum(start - path, path - start - box)
+            inside = float((gaps < 0).all(axis=1).mean())
+            away = float(np.hypot(*np.maximum(gaps, 0).T).min())
+            score = -inside if inside else min(away, _CLEAR)
+            if score > best:
+                best, corner = score, start
+    return corner

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+_MOST_BORDERED = 200
+
+
 def overlay(
     explanation: Explanation,
     *,
@@ -27,7 +30,7 @@ def overlay(
     level: float | None = None,
     alpha: float = 0.85,
     saturation: float = 0.0,
-    borders: bool = True,
+    borders: bool | None = None,
     ax: Axes | Any = None,
     show: bool = True,
 ) -> Axes | Any:
@@ -57,8 +60,8 @@ def overlay(
     saturation : float
         The colour left to the image under the scores: from 0, grey, so that all colour is score,
         to 1, its own colours.
-    borders : bool
-        Draw thin lines between superpixels.
+    borders : bool or None
+        Draw thin lines between superpixels; None: if there are at most 200, as more hide the map.
     ax : matplotlib Axes, several of them, or None
         Where to draw, one for each output; None for a new figure.
     show : bool
@@ -87,12 +90,15 @@ def overlay(
     axes = _panels(panels, ax)
     # Behind the dark line of a series colours are weaker, so that it is seen.
     scores = _heat.colours(alpha if panels[0].heat.ndim == 2 else 0.75 * alpha)
+    if borders is None:
+        borders = len(shown[0].feature_names) <= _MOST_BORDERED
     for panel, view in zip(axes, panels, strict=True):
         drawn = _draw(panel, view, scores, largest, saturation, borders)
         _words(panel, view)
     if top is None:
         sure = "" if level is None else f",\nwhere its {percent(level)} interval excludes 0"
-        _colour_bar(drawn, axes, f"{shown[0].method_name} score{sure}", beyond)
+        unit = _heat.unit(shown[0])
+        _colour_bar(drawn, axes, f"{shown[0].method_name} score{unit}{sure}", beyond)
     return _style.finished(axes[0] if len(shown) == 1 else np.array(axes), show)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -102,6 +104,22 @@ def test_areas_are_read_from_zero(found):
         curves = found().curves + shift
         low, high = plots.curves(found(curves=curves), show=False).get_ylim()
         assert low <= min(0, curves.min()) <= max(0, curves.max()) <= high
+
+
+@pytest.mark.parametrize("curve", ["falling", "rising"])
+def test_names_keep_clear_of_the_lines(found, curve):
+    """Where there is room, no line runs through the names."""
+    shares = np.linspace(0, 1, 6)
+    one = found(shares=shares, curves=(1 - shares if curve == "falling" else shares) ** 2)
+    other = one.curves**0.5
+    one = replace(one, reference_curves={"random": other})
+    ax = plots.curves(one, show=False)
+    ax.figure.canvas.draw()
+    box = ax.get_legend().get_window_extent().transformed(ax.transData.inverted())
+    x = np.linspace(box.x0, box.x1, 50)
+    for line in ax.lines:
+        y = np.interp(x, *line.get_data())
+        assert ((y < box.y0) | (y > box.y1)).all()
 
 
 def test_results_without_references(found):

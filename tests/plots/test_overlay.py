@@ -102,8 +102,26 @@ def test_borders_run_where_labels_change(photo):
 
 
 def test_borders_can_be_left_out(photo):
-    """Hundreds of superpixels are mostly edges."""
+    """On request, and where superpixels are so many that little but edges would be seen."""
     assert not plots.overlay(photo(), borders=False, show=False).lines
+    many = photo(image=np.zeros((15, 15)), regions=LabelMap(np.arange(225).reshape(15, 15)))
+    assert not plots.overlay(many, show=False).lines
+    assert plots.overlay(many, borders=True, show=False).lines
+
+
+class Spread(LabelMap):
+    """A map that adds up to the scores."""
+
+    def heatmap(self, scores):
+        return super().heatmap(scores / np.bincount(self.segments.ravel()))
+
+
+def test_the_colour_bar_says_what_a_colour_is(photo):
+    """The score of a region, or where a map spreads it over its pixels, the score of a pixel."""
+    segments = photo().regions.segments
+    for regions, label in ((LabelMap(segments), "score"), (Spread(segments), "score per pixel")):
+        ax = plots.overlay(photo(regions=regions), show=False)
+        assert ax.figure.axes[-1].get_ylabel() == f"KernelShap {label}"
 
 
 def test_colour_is_left_to_the_photo_on_request(photo):
