@@ -17,7 +17,7 @@ from perturbx.plots._photo import step_of
 from perturbx.regions import LabelMap, Regions
 
 _MOST_PANELS = 12
-_TITLE = 32
+_TITLE = 28
 
 
 @dataclass(frozen=True, eq=False)

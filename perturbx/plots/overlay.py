@@ -51,8 +51,8 @@ def overlay(
         The output to draw; None for all of them, side by side, if they are at most twelve.
     top : int, float or None
         Instead of colours cut out what speaks most for the output, and fade the rest: an int is
-        a number of regions (or windows), a float between 0 and 1 a share of the area. Only scores
-        above 0 count.
+        a number of regions (or windows), a float between 0 and 1 a share of the area, which suits
+        smooth maps. Only scores above 0 count.
     level : float or None
         With a level such as 0.95, scores whose interval holds 0 count as 0.
     alpha : float
@@ -124,22 +124,28 @@ def _panels(panels: list[View], ax: Any) -> list[Any]:
                 f"overlay draws {k} outputs and got {len(axes)} axes: pass {k} axes, or output=."
             )
         return axes
-    shape = panels[0].heat.shape
-    columns = min(k, 4) if len(shape) == 2 else 1
-    width = (4.6, 3.5, 3.1, 2.8)[columns - 1] if len(shape) == 2 else 8.0
-    height = float(np.clip(width * shape[0] / shape[1], 1.2, 8)) if len(shape) == 2 else 2.0
-    rows = -(-k // columns)
+    flat = panels[0].heat.ndim == 2
+    rows = -(-k // 4) if flat else k
+    columns = -(-k // rows)
+    width, height = _size(panels[0], columns) if flat else (8.0, 2.0)
     figure, grid = _style.pyplot().subplots(
         rows,
         columns,
         figsize=(columns * width + 0.9, rows * (height + 0.4)),
-        layout="compressed" if len(shape) == 2 else "constrained",
+        layout="compressed" if flat else "constrained",
         squeeze=False,
     )
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     for spare in grid.ravel()[k:]:
         figure.delaxes(spare)
     return list(grid.ravel()[:k])
+
+
+def _size(view: View, columns: int) -> tuple[float, float]:
+    """Inches of a panel in the shape of the image, less wide beside others or if it is tall."""
+    ratio = float(np.clip(view.heat.shape[0] / view.heat.shape[1], 0.25, 2.5))
+    width = min((4.6, 3.5, 3.1, 2.8)[columns - 1], max(5.5 / ratio, 2.2))
+    return width, width * ratio
 
 
 def _draw(
@@ -207,7 +213,7 @@ def _words(ax: Axes, view: View) -> None:
 
 
 def _colour_bar(drawn: Any, axes: list[Any], label: str, beyond: str) -> None:
-    bar = axes[0].figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.02, aspect=28, extend=beyond)
+    bar = axes[0].figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.02, aspect=34, extend=beyond)
     bar.outline.set_visible(False)
     # Half-transparent patches with edges would overlap in stripes.
     bar.solids.set(edgecolor="none", antialiased=False)
