@@ -1,7 +1,8 @@
-"""The notebook view of an explanation: the table of `summary`, with bars."""
+"""The notebook view of an explanation: the table of `summary`, with bars, and its pictures."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from perturbx._summary import Table, head, tabulate
 if TYPE_CHECKING:
     from perturbx.explanation import Explanation
 
+_SIDE = 200
 _RED, _BLUE = "#ca3542", "#2f78b7"
 _CELL = "padding:2px 10px;text-align:left;white-space:nowrap;"
 _NUMBER = "font-variant-numeric:tabular-nums;"
@@ -30,10 +32,29 @@ def notebook(explanation: Explanation) -> str:
     return (
         f'<div style="font-size:13px;line-height:1.4"><b>{escape(first)}</b>'
         f'<div style="opacity:.7;margin:2px 0 6px">{notes}</div>'
+        f"{_pictures(explanation)}"
         f'<table style="border-collapse:collapse;margin:0"><thead><tr>{header}</tr></thead>'
         f"<tbody>{rows}</tbody></table>"
         f'<div style="opacity:.7;padding:2px 10px">{rest}</div></div>'
     )
+
+
+def _pictures(explanation: Explanation) -> str:
+    """Heat maps over their images, side by side; nothing where there is no image."""
+    if explanation.regions is None or "feature" not in explanation.axes:
+        return ""
+    from perturbx.plots._thumbnail import thumbnails
+
+    figures = [
+        f'<figure style="margin:0 10px 8px 0;width:{_SIDE}px">'
+        f'<img style="width:100%;image-rendering:{"pixelated" if small.coarse else "auto"}" '
+        f'alt="heat map of {escape(small.title)}" '
+        f'src="data:image/png;base64,{b64encode(small.png).decode()}">'
+        f"<figcaption>{escape(small.title)}"
+        f'<span style="opacity:.7"> {escape(small.caption)}</span></figcaption></figure>'
+        for small in thumbnails(explanation)
+    ]
+    return f'<div style="display:flex;flex-wrap:wrap">{"".join(figures)}</div>' * bool(figures)
 
 
 def _row(table: Table, i: int) -> str:

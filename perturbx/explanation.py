@@ -220,13 +220,21 @@ class Explanation:
         Parameters
         ----------
         output : int, str or None
-            Which output, where several were explained.
+            Which output, by name or position, where several were explained.
 
         Returns
         -------
         array of the image's height and width (the series' length, the volume's three sides)
             Positions under several windows have their mean, those under none NaN.
+
+        Raises
+        ------
+        InvalidParameterError
+            If there are several instances (``explanation[i].heatmap()`` is the map of one), if
+            the features are columns, or if `output` names none, or not which of several.
         """
+        if "instance" in self.axes and len(self) == 1:
+            return self[0].heatmap(output)
         if "instance" in self.axes:
             raise InvalidParameterError(
                 f"A heat map shows one instance, not {len(self)}: use explanation[i].heatmap()."
@@ -274,22 +282,35 @@ def load(path: str | os.PathLike[str]) -> Explanation:
 
 def one_output(explanation: Explanation, output: int | str | None) -> Explanation:
     """The explanation of one output: the one that is asked for, or the only one."""
+    has_axis = "output" in explanation.axes
+    k = explanation.shape[-1] if has_axis else 1
     names = explanation.output_names
-    if "output" not in explanation.axes:
-        own = () if np.ndim(names) == 2 else tuple(names)
-        if output is None or output in (0, -1) or output in own:
-            return explanation
-        raise InvalidParameterError(
-            f"output must be one that was explained, {', '.join(map(repr, own)) or 0}: "
-            f"got {output!r}."
+    own = () if np.ndim(names) == 2 else tuple(names)
+    if output is None and k == 1:
+        position = 0
+    elif isinstance(output, str) and output in own:
+        position = own.index(output)
+    elif (
+        isinstance(output, (int, np.integer)) and not isinstance(output, bool) and -k <= output < k
+    ):
+        position = int(output)
+    else:
+        raise _no_output(output, k, own)
+    return explanation[..., position] if has_axis else explanation
+
+
+def _no_output(output: Any, k: int, names: tuple[Any, ...]) -> InvalidParameterError:
+    """That an output must be named, or that there is none like it."""
+    shown = ", ".join(map(repr, names[:20])) + ", …" * (len(names) > 20)
+    choice = f"one of {shown}" if shown else "a position" if k == 1 else f"0 to {k - 1}"
+    if output is None:
+        return InvalidParameterError(
+            f"{k:,} outputs were explained: say which with output=, {choice}."
         )
-    if output is not None:
-        return explanation[..., output]
-    if explanation.shape[-1] == 1:
-        return explanation[..., 0]
-    shown = "a position" if np.ndim(names) == 2 else ", ".join(map(repr, names[:20]))
-    raise InvalidParameterError(
-        f"{explanation.shape[-1]} outputs were explained: say which with output=, one of {shown}."
+    several = "For several, draw or read one after the other. " * (np.ndim(output) > 0)
+    return InvalidParameterError(
+        f"output must be one that was explained, by name or position, {choice}: got {output!r}. "
+        f"{several}".rstrip()
     )
 
 

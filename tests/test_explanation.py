@@ -183,10 +183,24 @@ def test_heatmap_of_one_of_several_outputs():
         one.heatmap()
     with pytest.raises(InvalidParameterError, match=r"'dog'.*got 'cat'"):
         one[..., "dog"].heatmap("cat")
+    for wrong in ("horse", 3, -4, 1.5, True):
+        with pytest.raises(InvalidParameterError, match=rf"'cat', 'dog', .*: got {wrong!r}\.$"):
+            one.heatmap(wrong)
+    for several in (["cat"], [0, 1], slice(0, 1), np.array([0, 1])):
+        with pytest.raises(InvalidParameterError, match="output must be one that was explained"):
+            one.heatmap(several)
     with pytest.raises(InvalidParameterError, match=r"explanation\[i\].heatmap"):
         build(regions=(grid,) * N, data=np.zeros((N, 10))).heatmap()
     with pytest.raises(InvalidParameterError, match="features are columns"):
         build()[0].heatmap("cat")
+
+
+def test_a_batch_of_one_image_has_a_map():
+    """`explain([photo])` gives a map just as `explain(photo)` does."""
+    batch = photos()
+    np.testing.assert_array_equal(batch[[1]].heatmap(), batch[1].heatmap())
+    with pytest.raises(InvalidParameterError, match="one instance, not 2"):
+        batch.heatmap()
 
 
 def test_one_output_takes_the_only_one():

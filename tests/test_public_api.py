@@ -38,7 +38,7 @@ NAMES = {
         "WithInteractions",
     },
     "perturbx.explainers": METHODS | {"BaseExplainer"},
-    "perturbx.plots": {"bar", "overlay", "waterfall"},
+    "perturbx.plots": {"bar", "curves", "overlay", "waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",
         "efficientnet_lite0",

@@ -4,7 +4,8 @@ matplotlib is imported when the first picture is drawn, not before.
 """
 
 from perturbx.plots.bar import bar as bar
+from perturbx.plots.curves import curves as curves
 from perturbx.plots.overlay import overlay as overlay
 from perturbx.plots.waterfall import waterfall as waterfall
 
-__all__ = ["bar", "overlay", "waterfall"]
+__all__ = ["bar", "curves", "overlay", "waterfall"]

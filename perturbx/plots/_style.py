@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perturbx._summary import shorten, show
 from perturbx._typing import Floats
 from perturbx.errors import InvalidParameterError
 
@@ -23,14 +21,6 @@ NEUTRAL = "#5d6d7e"
 """For sizes, which have no sign."""
 
 TEXT, SMALL = 9.5, 8.5
-_LINE_WIDTH = 30
-
-
-class _NoValue:
-    """Stands where a row has no value; None is a value that is missing."""
-
-
-NO_VALUE = _NoValue()
 
 
 def pyplot() -> Any:
@@ -91,51 +81,12 @@ def numbers(values: Iterable[float], signed: bool = True) -> list[str]:
     ]
 
 
-def _folded(name: str) -> str:
-    """A name on at most two lines."""
-    return "\n".join(wrap(shorten(name, 2 * _LINE_WIDTH - 4), _LINE_WIDTH, max_lines=2))
-
-
 def width_of(texts: Sequence[str], size: float) -> float:
     """The width of the widest text, in points."""
     from matplotlib.textpath import TextPath
 
     extents = (TextPath((0, 0), safe(t), size=size).get_extents().width for t in texts if t)
     return float(max(extents, default=0.0))
-
-
-def label_rows(ax: Axes, names: Sequence[str], data: Sequence[Any] | None) -> None:
-    """Names beside the rows 0, 1, ... from the top; values of the data between name and axis."""
-    n = len(names)
-    ax.set_ylim(n - 0.4, -0.6)
-    values = [] if data is None else [_value(v) for v in data]
-    gap = width_of(values, SMALL)
-    labels = [safe(_folded(name)) for name in names]
-    ax.set_yticks(range(n), labels, fontsize=TEXT, color=INK, linespacing=0.95)
-    for label in ax.get_yticklabels():
-        if "\n" in label.get_text():
-            label.set_fontsize(SMALL)
-    ax.tick_params(axis="y", length=0, pad=6 + (gap + 9 if gap else 0))
-    for row, value in enumerate(values):
-        ax.annotate(
-            safe(value),
-            (0, row),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=(-6, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center_baseline",
-            fontsize=SMALL,
-            color=GREY,
-        )
-
-
-def _value(value: Any) -> str:
-    """A value of the data; "" where a row has none."""
-    if isinstance(value, _NoValue):
-        return ""
-    text = show(value)
-    return text.replace("-", "\N{MINUS SIGN}") if isinstance(value, (int, float)) else text
 
 
 def clean(ax: Axes, xlabel: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from perturbx._typing import Floats
 from perturbx.errors import InvalidParameterError
 from perturbx.explanation import Explanation, one_output
-from perturbx.plots import _style
+from perturbx.plots import _rows, _style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,8 @@ def bar(
     """Draw the largest scores of one instance, or the mean size of scores over several.
 
     Whiskers are 95% intervals: of the error of sampling perturbations for one instance, of the
-    mean over instances (t distribution) for several. Several outputs stand side by side.
+    mean over instances (t distribution) for several. Several outputs stand side by side. Beside
+    the names are values of the data, or the pieces of the image that the features are.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ def bar(
     max_display : int
         At most this many rows. Where there are more features the last row is the sum of the
         others; for one instance it has no interval, as the errors of its scores hang together.
+        It is left out for an image whose scores do not add up to anything.
     output : int, str or None
         The output to draw; None for all of them, if they are at most six.
     ax : matplotlib Axes or None
@@ -73,9 +75,9 @@ def bar(
     ax.axvline(0, color=_style.LINE, linewidth=1, zorder=0)
     for j in range(k):
         _draw(ax, bars, j, explanation)
-    _style.label_rows(ax, bars.names, bars.data)
+    _rows.label_rows(ax, bars.names, bars.data)
     _limits(ax, bars, signed=not several)
-    _style.clean(ax, _caption(explanation))
+    _style.clean(ax, _caption(explanation, max_display))
     if k > 1:
         ax.legend(frameon=False, fontsize=_style.SMALL, labelcolor=_style.INK)
     return _style.finished(ax, show)  # type: ignore[no-any-return]
@@ -107,11 +109,13 @@ def _scores(explanation: Explanation, max_display: int) -> _Bars:
         np.reshape(a, (d, -1)) for a in (explanation.values, *explanation.interval())
     )
     top, rest = _split(np.abs(scores), max_display)
+    if _sums_say_nothing(explanation):
+        top, rest = [*top, *rest][:max_display], []
     unknown = np.full((1, scores.shape[1]), np.nan)
     total = scores[rest].sum(axis=0, keepdims=True)
-    data = None
-    if explanation.regions is None and explanation.data is not None:
-        data = [explanation.data[i] for i in top] + [_style.NO_VALUE] * bool(len(rest))
+    data = _rows.cells(explanation, top)
+    if data is not None and rest:
+        data.append(_rows.NO_VALUE)
     return _Bars(
         _names(explanation, top, rest),
         data,
@@ -120,6 +124,11 @@ def _scores(explanation: Explanation, max_display: int) -> _Bars:
         np.concatenate([upper[top], unknown][: 1 + bool(len(rest))]),
         len(rest) > 0,
     )
+
+
+def _sums_say_nothing(explanation: Explanation) -> bool:
+    """Scores in an image that are no shares of a whole, as those of windows that overlap."""
+    return explanation.regions is not None and explanation.residual is None
 
 
 def _means(explanation: Explanation, max_display: int) -> _Bars:
@@ -199,10 +208,13 @@ def _limits(ax: Axes, bars: _Bars, signed: bool) -> None:
         )
 
 
-def _caption(explanation: Explanation) -> str:
+def _caption(explanation: Explanation, max_display: int) -> str:
     names = explanation.output_names
     known = "output" not in explanation.axes and np.ndim(names) == 1 and len(names) == 1
     output = f" for {_style.output_label(str(names[0]))}" if known else ""
     if "instance" in explanation.axes:
         return f"mean |{explanation.method_name} score|{output}, {len(explanation):,} instances"
-    return f"{explanation.method_name} score{output}"
+    d = len(explanation.feature_names)
+    some = _sums_say_nothing(explanation) and max_display < d
+    part = f", the {max_display} largest of {d:,}" * some
+    return f"{explanation.method_name} score{output}{part}"

@@ -1,43 +1,67 @@
-"""Where in a picture or a series the scores lie."""
+"""Where in a picture, a series or a volume the scores lie."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from perturbx._typing import Floats, Segments
+from perturbx._typing import Floats
+from perturbx._validation import check_number, invalid
 from perturbx.errors import InvalidParameterError
-from perturbx.explanation import Explanation, one_output
-from perturbx.plots import _style
-from perturbx.regions import LabelMap, Regions
+from perturbx.explanation import Explanation
+from perturbx.plots import _heat, _style
+from perturbx.plots._photo import cut_out, photo, under_colour
+from perturbx.plots._views import View, outputs, percent, picture, views
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+_MOST_BORDERED = 200
 
 
 def overlay(
     explanation: Explanation,
     *,
     output: int | str | None = None,
-    alpha: float = 0.75,
+    top: int | float | None = None,
+    level: float | None = None,
+    alpha: float = 0.85,
+    saturation: float = 0.0,
+    borders: bool | None = None,
     ax: Axes | Any = None,
     show: bool = True,
 ) -> Axes | Any:
     """Draw the heat map of one image over the image, or of one series behind its line.
 
-    Red speaks for the output, blue against it, and colour fades out towards zero; one symmetric
-    scale serves all outputs. The image below is grey, so that all colour is score. Thin lines
-    are the borders of superpixels.
+    Red speaks for the output, blue against it, and colour fades out towards zero. One symmetric
+    scale serves all outputs: it ends at the largest score, unless a speck (0.5% of the positions)
+    is more than twice as large as all the rest, which is then let off the scale; an arrow on the
+    colour bar says so. Of a volume the slice along its first axis that holds the largest score is
+    drawn, and the caption says which.
 
     Parameters
     ----------
     explanation : Explanation
-        One image or series (``explanation[0]``): grey or with channels, of any type and range.
+        One image, series or volume (``explanation[0]``): grey or with channels, of any type and
+        range.
     output : int, str or None
-        The output to draw; None for all of them, side by side.
+        The output to draw; None for all of them, side by side, if they are at most twelve.
+    top : int, float or None
+        Instead of colours cut out what speaks most for the output, and fade the rest: an int is
+        a number of regions (or windows), a float between 0 and 1 a share of the area, which suits
+        smooth maps. Only scores above 0 count.
+    level : float or None
+        With a level such as 0.95, scores whose interval holds 0 count as 0.
     alpha : float
         The opacity of the largest score.
+    saturation : float
+        The colour left to the image under the scores: from 0, grey, so that all colour is score,
+        to 1, its own colours.
+    borders : bool or None
+        Draw thin lines between superpixels; None: if there are at most 200, as more hide the map.
     ax : matplotlib Axes, several of them, or None
         Where to draw, one for each output; None for a new figure.
     show : bool
@@ -50,50 +74,49 @@ def overlay(
     Raises
     ------
     InvalidParameterError
-        If there is more than one instance, if the features are columns, if the instance is a
-        volume, or if there are fewer axes than outputs.
+        If there is more than one instance, if the features are columns, if there are more than
+        twelve outputs or another number of axes than of outputs, or if `level` is given and no
+        standard error is known.
+
+    Examples
+    --------
+    >>> import perturbx as px
+    >>> px.plots.overlay(explanation)  # doctest: +SKIP
+    >>> px.plots.overlay(explanation, output="Egyptian cat", top=5)  # doctest: +SKIP
     """
-    if not 0 < alpha <= 1:
-        raise InvalidParameterError(f"alpha must be above 0 and at most 1: got {alpha!r}.")
-    shown = _outputs(_picture(explanation), output)
-    heats = [one.heatmap() for one in shown]
-    axes = _panels(shown[0], len(shown), ax)
-    largest = max((float(np.nanmax(np.abs(h), initial=0.0)) for h in heats), default=0.0) or 1.0
-    for panel, one, heat in zip(axes, shown, heats, strict=True):
-        heat_colours = _draw(panel, one, heat, _colours(alpha), largest)
-        _title(panel, one)
-    _colour_bar(heat_colours, axes, f"{shown[0].method_name} score")
+    _check(alpha, saturation, top, level)
+    shown = outputs(picture(explanation), output)
+    panels, largest, beyond = views(shown, top, level)
+    axes = _panels(panels, ax)
+    # Behind the dark line of a series colours are weaker, so that it is seen.
+    scores = _heat.colours(alpha if panels[0].heat.ndim == 2 else 0.75 * alpha)
+    if borders is None:
+        borders = len(shown[0].feature_names) <= _MOST_BORDERED
+    for panel, view in zip(axes, panels, strict=True):
+        drawn = _draw(panel, view, scores, largest, saturation, borders)
+        _words(panel, view)
+    if top is None:
+        sure = "" if level is None else f",\nwhere its {percent(level)} interval excludes 0"
+        unit = _heat.unit(shown[0])
+        _colour_bar(drawn, axes, f"{shown[0].method_name} score{unit}{sure}", beyond)
     return _style.finished(axes[0] if len(shown) == 1 else np.array(axes), show)
 
 
-def _picture(explanation: Explanation) -> Explanation:
-    """A single image or series, or an error that says what to do."""
-    if "instance" in explanation.axes and len(explanation) == 1:
-        explanation = explanation[0]
-    if "instance" in explanation.axes:
-        raise InvalidParameterError(
-            f"overlay draws one instance, not {len(explanation)}: use overlay(explanation[i])."
-        )
-    if not isinstance(explanation.regions, Regions):
-        raise InvalidParameterError(
-            "overlay needs an image or a series: these features are columns. Use plots.bar."
-        )
-    if len(explanation.regions.shape) > 2:
-        raise InvalidParameterError(
-            f"overlay draws images and series, not volumes of shape {explanation.regions.shape}: "
-            "draw a slice of explanation.heatmap()."
-        )
-    return explanation
+def _check(alpha: float, saturation: float, top: int | float | None, level: float | None) -> None:
+    check_number("alpha", alpha)
+    if not 0 < alpha <= 1:
+        raise invalid("alpha", "above 0 and at most 1", alpha)
+    check_number("saturation", saturation)
+    if not 0 <= saturation <= 1:
+        raise invalid("saturation", "from 0 (grey) to 1 (the image's own colours)", saturation)
+    _heat.check_top(top)
+    if level is not None:
+        check_number("level", level, above=0, below=1)
 
 
-def _outputs(explanation: Explanation, output: int | str | None) -> list[Explanation]:
-    if output is not None or "output" not in explanation.axes:
-        return [one_output(explanation, output)]
-    return [explanation[..., j] for j in range(explanation.shape[-1])]
-
-
-def _panels(one: Explanation, k: int, ax: Any) -> list[Any]:
+def _panels(panels: list[View], ax: Any) -> list[Any]:
     """The caller's axes, or those of a new figure in the shape of the picture."""
+    k = len(panels)
     if ax is not None:
         axes = list(np.ravel(ax))
         if len(axes) != k:
@@ -101,101 +124,96 @@ def _panels(one: Explanation, k: int, ax: Any) -> list[Any]:
                 f"overlay draws {k} outputs and got {len(axes)} axes: pass {k} axes, or output=."
             )
         return axes
-    shape = one.regions.shape if isinstance(one.regions, Regions) else (1, 1)
-    columns = min(k, 4) if len(shape) == 2 else 1
-    width = (5.0, 3.4, 2.9, 2.6)[columns - 1] if len(shape) == 2 else 8.0
-    height = float(np.clip(width * shape[0] / shape[1], 1.5, 8)) if len(shape) == 2 else 2.2
-    rows = -(-k // columns)
+    flat = panels[0].heat.ndim == 2
+    rows = -(-k // 4) if flat else k
+    columns = -(-k // rows)
+    width, height = _size(panels[0], columns) if flat else (8.0, 2.0)
     figure, grid = _style.pyplot().subplots(
         rows,
         columns,
         figsize=(columns * width + 0.9, rows * (height + 0.4)),
-        layout="constrained",
+        layout="compressed" if flat else "constrained",
         squeeze=False,
     )
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     for spare in grid.ravel()[k:]:
         figure.delaxes(spare)
     return list(grid.ravel()[:k])
 
 
-def _colours(alpha: float) -> Any:
-    """Blue to red through nothing: the nearer to zero, the more of the picture is seen."""
-    from matplotlib.colors import LinearSegmentedColormap, to_rgb
-
-    steps = np.linspace(-1, 1, 257)
-    rgb = np.where(steps[:, None] < 0, to_rgb(_style.BLUE), to_rgb(_style.RED))
-    opacity = alpha * np.abs(steps)[:, None] ** 0.8
-    return LinearSegmentedColormap.from_list("scores", np.hstack([rgb, opacity]), N=257)
+def _size(view: View, columns: int) -> tuple[float, float]:
+    """Inches of a panel in the shape of the image, less wide beside others or if it is tall."""
+    ratio = float(np.clip(view.heat.shape[0] / view.heat.shape[1], 0.25, 2.5))
+    width = min((4.6, 3.5, 3.1, 2.8)[columns - 1], max(5.5 / ratio, 2.2))
+    return width, width * ratio
 
 
-def _draw(ax: Axes, one: Explanation, heat: Floats, colours: Any, largest: float) -> Any:
+def _draw(
+    ax: Axes, view: View, scores: Floats, largest: float, saturation: float, borders: bool
+) -> Any:
     """One panel; returns what the colour bar needs."""
-    if heat.ndim == 1:
-        return _draw_series(ax, one, heat, colours, largest)
-    # Lifted greys: on black no colour would be seen.
-    ax.imshow(_grey(np.asarray(one.data), heat.shape), cmap="gray", vmin=-0.6, vmax=1)
-    drawn = ax.imshow(heat, cmap=colours, vmin=-largest, vmax=largest, interpolation="nearest")
-    if isinstance(one.regions, LabelMap):
-        x, y = _borders(one.regions.segments)
-        ax.plot(x, y, color="white", linewidth=0.5, alpha=0.55, scalex=False, scaley=False)
+    from matplotlib.colors import ListedColormap
+
+    colours: Any = {"cmap": ListedColormap(scores), "vmin": -largest, "vmax": largest}
+    if view.heat.ndim == 1:
+        return _draw_series(ax, view, colours)
+    pixels = photo(view.image, view.shape, view.step)
+    height, width = np.multiply(view.heat.shape, view.step) - 0.5
+    place: Any = {"extent": (-0.5, width, height, -0.5)}
     ax.set_axis_off()
+    if view.kept is not None:
+        _line(ax, view, view.kept, color=_style.RED, linewidth=0.9)
+        return ax.imshow(cut_out(pixels, view.kept), **place)
+    ax.imshow(under_colour(pixels, saturation), **place)
+    drawn = ax.imshow(view.heat, interpolation="nearest", **place, **colours)
+    if view.labels is not None and borders:
+        _line(ax, view, view.labels, color="white", linewidth=0.5, alpha=0.6)
     return drawn
 
 
-def _draw_series(ax: Axes, one: Explanation, heat: Floats, colours: Any, largest: float) -> Any:
-    series = np.asarray(one.data, dtype=np.float64)
-    series = series.T if series.ndim == 2 and len(series) != len(heat) else series
+def _line(ax: Axes, view: View, labels: NDArray[np.generic], **style: Any) -> None:
+    ax.plot(*_heat.borders(labels, view.step), scalex=False, scaley=False, **style)
+
+
+def _draw_series(ax: Axes, view: View, colours: Any) -> Any:
+    n = len(view.heat)
+    series = np.asarray(view.image, dtype=np.float64)
+    series = series.T if series.ndim == 2 and len(series) != n else series
+    if view.kept is not None:
+        ax.plot(series, color=_style.LINE, linewidth=1.0)
+        series = np.where(view.kept.reshape(n, *[1] * (series.ndim - 1)), series, np.nan)
     ax.plot(series, color=_style.INK, linewidth=1.2)
-    ends = (-0.5, len(heat) - 0.5, *ax.get_ylim())
-    drawn = ax.imshow(
-        heat[None], cmap=colours, vmin=-largest, vmax=largest, extent=ends, aspect="auto", zorder=0
-    )
+    ax.set_xlim(-0.5, n - 0.5)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(_style.LINE)
     ax.tick_params(colors=_style.GREY, labelsize=_style.SMALL, color=_style.LINE)
-    return drawn
+    if view.kept is not None:
+        return None
+    ends = (-0.5, n - 0.5, *ax.get_ylim())
+    return ax.imshow(view.heat[None], extent=ends, aspect="auto", zorder=0, **colours)
 
 
-def _grey(image: Any, shape: tuple[int, ...]) -> Floats:
-    """The image in shades between 0 and 1, whatever its channels, type and range."""
-    pixels = np.asarray(image, dtype=np.float64)
-    if pixels.shape[:2] != shape:
-        pixels = np.moveaxis(pixels, 0, -1)
-    known = pixels[np.isfinite(pixels)]
-    low, high = float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
-    if image.dtype == np.uint8:
-        low, high = 0.0, 255.0
-    elif low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    pixels = (pixels - low) / ((high - low) or 1.0)
-    if pixels.ndim == 2:
-        return pixels
-    if pixels.shape[-1] in (3, 4):
-        return np.asarray(pixels[..., :3] @ np.array([0.299, 0.587, 0.114]))
-    return np.asarray(pixels.mean(axis=-1))
+def _words(ax: Axes, view: View) -> None:
+    """Above, the output and what the model says of it; below, what part of it all this is."""
+    ax.set_title(_style.safe(view.title), fontsize=_style.TEXT, color=_style.INK, pad=5)
+    if view.caption:
+        style: dict[str, Any] = {"fontsize": _style.SMALL, "color": _style.GREY}
+        ax.annotate(
+            view.caption,
+            (0.5, 0),
+            xytext=(0, -4 if view.heat.ndim == 2 else -22),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            **style,
+        )
 
 
-def _borders(segments: Segments) -> tuple[Floats, Floats]:
-    """A line along the edges of pixels where labels change, with NaN between its pieces."""
-    rows, columns = np.nonzero(segments[:, 1:] != segments[:, :-1])
-    upright = np.stack([columns + 0.5, rows - 0.5, columns + 0.5, rows + 0.5], axis=1)
-    rows, columns = np.nonzero(segments[1:] != segments[:-1])
-    level = np.stack([columns - 0.5, rows + 0.5, columns + 0.5, rows + 0.5], axis=1)
-    pieces = np.concatenate([upright, level]).reshape(-1, 2, 2)
-    path = np.concatenate([pieces, np.full((len(pieces), 1, 2), np.nan)], axis=1).reshape(-1, 2)
-    return path[:, 0], path[:, 1]
-
-
-def _title(ax: Axes, one: Explanation) -> None:
-    """The output and what the model says of it."""
-    name = _style.output_label(str(one.output_names[0])) if len(one.output_names) == 1 else ""
-    (prediction,) = _style.numbers([float(one.predictions)], signed=False)
-    title = _style.safe(f"{name}  {prediction}".strip())
-    ax.set_title(title, fontsize=_style.TEXT, color=_style.INK, pad=5)
-
-
-def _colour_bar(drawn: Any, axes: list[Any], label: str) -> None:
-    bar = axes[0].figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.02, aspect=28)
+def _colour_bar(drawn: Any, axes: list[Any], label: str, beyond: str) -> None:
+    bar = axes[0].figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.02, aspect=34, extend=beyond)
     bar.outline.set_visible(False)
     # Half-transparent patches with edges would overlap in stripes.
     bar.solids.set(edgecolor="none", antialiased=False)

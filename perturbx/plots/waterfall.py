@@ -9,7 +9,7 @@ import numpy as np
 from perturbx._typing import Floats
 from perturbx.errors import InvalidParameterError
 from perturbx.explanation import Explanation, one_output
-from perturbx.plots import _style
+from perturbx.plots import _rows, _style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +27,8 @@ def waterfall(
     """Draw how the scores of one instance lead from the base value to the prediction.
 
     Read it from the bottom up: each bar starts where the last one ended, red to the right, blue
-    to the left. A whisker at the end of a bar is the interval of that bar's score.
+    to the left. A whisker at the end of a bar is the interval of that bar's score. Beside the
+    names are values of the data, or the pieces of the image that the features are.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def waterfall(
         drawn[-1].set_alpha(0.45)
     _style.whiskers(ax, ends, np.arange(len(steps)), ends + low, ends + high)
     rows = [one.feature_names[i] for i in top] + [f"{len(rest):,} other features"] * bool(rest)
-    _style.label_rows(ax, rows, _data(one, top, len(steps)))
+    _rows.label_rows(ax, rows, _data(one, top, len(steps)))
     _guides(ax, base, ends, float(one.predictions))
     _annotate(ax, steps, ends, np.fmin(low, 0), np.fmax(high, 0))
     output_name = f" for {one.output_names[0]}" if len(one.output_names) == 1 else ""
@@ -105,9 +106,8 @@ def _additive(explanation: Explanation, output: int | str | None) -> Explanation
 
 
 def _data(one: Explanation, top: list[int], n_rows: int) -> list[Any] | None:
-    if one.regions is not None or one.data is None:
-        return None
-    return [*(one.data[i] for i in top), _style.NO_VALUE][:n_rows]
+    found = _rows.cells(one, top)
+    return None if found is None else [*found, _rows.NO_VALUE][:n_rows]
 
 
 def _guides(ax: Axes, base: float, ends: Floats, prediction: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import matplotlib
 import numpy as np
 import pytest
@@ -70,5 +72,46 @@ def photo(make):
         image = np.zeros((*regions.shape, 3)) if image is None else image
         d = len(regions)
         return make(1, d, k, data=np.asarray(image)[None], regions=(regions,))[0]
+
+    return build
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What `curves` asks of a result."""
+
+    metric: str
+    better: str
+    value_function: str
+    axes: tuple[str, ...]
+    output_names: object
+    values: np.ndarray
+    references: dict
+    shares: np.ndarray | None
+    curves: np.ndarray | None
+    reference_curves: dict
+
+
+@pytest.fixture
+def found():
+    """A deletion of n instances and k outputs (0: no such axis), with a random reference."""
+
+    def build(metric: str = "deletion", n: int = 0, k: int = 0, seed: int = 0, **changes) -> Found:
+        shape = tuple(size for size in (n, k) if size)
+        rng = np.random.default_rng(seed)
+        curves, others = rng.uniform(0.1, 0.9, (2, *shape, 6))
+        fields = {
+            "metric": metric,
+            "better": "lower" if metric == "deletion" else "higher",
+            "value_function": "absent positions show a blurred copy of the image",
+            "axes": ("instance",) * bool(n) + ("output",) * bool(k),
+            "output_names": tuple(f"class {j}" for j in range(k or 1)),
+            "values": curves.mean(axis=-1),
+            "references": {"random": others.mean(axis=-1)},
+            "shares": np.linspace(0, 1, 6),
+            "curves": curves,
+            "reference_curves": {"random": others},
+        }
+        return Found(**{**fields, **changes})
 
     return build

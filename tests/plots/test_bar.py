@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import same_color
+from matplotlib.offsetbox import AnnotationBbox
 from perturbx import plots
 from perturbx.errors import InvalidParameterError
 from perturbx.plots import _style
+from perturbx.regions import LabelMap, WindowGrid
 from scipy import stats
 
 
@@ -141,6 +145,47 @@ def test_data_stand_beside_the_names(make):
     one = make(n=1, d=3, values=np.array([[3.0, 2.0, 1.0]]), data=data)[0]
     texts = [text.get_text() for text in plots.bar(one, show=False).texts]
     assert texts[:3] == ["1.5", "missing", "red"]
+
+
+def pieces(ax):
+    """The small pictures beside the names, from the top."""
+    boxes = [child for child in ax.get_children() if isinstance(child, AnnotationBbox)]
+    return [box.offsetbox.get_data() for box in boxes]
+
+
+@pytest.mark.parametrize("draw", [plots.bar, plots.waterfall])
+def test_regions_of_an_image_are_shown(photo, draw):
+    """Each row has its own region as it is, in the middle of what surrounds it, which is faded."""
+    image = np.zeros((8, 12), dtype=np.uint8)
+    segments = np.kron([[0, 1], [2, 3]], np.ones((4, 6), dtype=int))
+    image[:] = 40 * segments
+    one = photo(image=image, regions=LabelMap(segments))
+    shown = pieces(draw(one, show=False))
+    order = np.argsort(-np.abs(one.values))
+    assert len(shown) == 4
+    for region, piece in zip(order, shown, strict=True):
+        inside = (piece == 40 * region).all(axis=-1)
+        assert inside.sum() == 24
+        assert (piece[~inside] > 150).all()
+
+
+def test_parts_of_a_series_are_named_by_their_steps(photo):
+    """The first and the last step stand beside the name."""
+    regions = LabelMap(np.repeat(np.arange(4), 5))
+    one = replace(photo(image=np.zeros(20), regions=regions), values=np.array([4.0, 3, 2, 1]))
+    texts = [text.get_text() for text in plots.bar(one, show=False).texts]
+    assert texts[:4] == ["0–4", "5–9", "10–14", "15–19"]
+
+
+def test_windows_of_an_image_have_no_sum(photo):
+    """Scores that do not add up are not added: the largest are drawn, and the axis says so."""
+    starts = np.stack(np.meshgrid(range(4), range(4)), axis=-1).reshape(-1, 2)
+    one = photo(image=np.zeros((6, 6)), regions=WindowGrid(starts, (3, 3), (6, 6)))
+    ax = plots.bar(replace(one, residual=None), max_display=5, show=False)
+    assert len(ax.patches) == len(pieces(ax)) == 5
+    assert ax.get_xlabel().endswith(", the 5 largest of 16")
+    ax = plots.bar(one, max_display=5, show=False)
+    assert ax.get_yticklabels()[-1].get_text() == "12 other features"
 
 
 def test_show_and_axes(make, shows):

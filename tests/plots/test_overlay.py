@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -46,6 +48,15 @@ def test_outputs_stand_side_by_side(photo):
     np.testing.assert_array_equal(single.images[1].get_array(), one.heatmap(2))
 
 
+def test_titles_of_long_names(photo):
+    """A name that is too long for a panel loses its middle, and its dollars are no formula."""
+    name = "$1 a very long name of a class, the breed that was first bred to guard sheep"
+    title = plots.overlay(replace(photo(), output_names=(name,)), show=False).get_title()
+    assert title.startswith("\\$1 a very long")
+    assert "…" in title
+    assert len(title) < 50
+
+
 @pytest.mark.parametrize(
     "image",
     [
@@ -61,15 +72,20 @@ def test_outputs_stand_side_by_side(photo):
 )
 def test_every_kind_of_image_has_its_grey(photo, image):
     """Half grey is half grey in every type, with any number of channels, first or last."""
-    below = plots.overlay(photo(image=image), show=False).images[0]
-    np.testing.assert_allclose(below.get_array(), np.full((4, 6), 128 / 255), rtol=1e-6)
+    one = photo(image=image)
+    kept = plots.overlay(one, top=4, show=False).images[0].get_array()
+    for region in np.flatnonzero(one.values > 0):
+        np.testing.assert_array_equal(kept[one.regions.cover(region)], 128)
+    below = plots.overlay(one, show=False).images[0].get_array()
+    np.testing.assert_array_equal(below, np.full((4, 6, 3), round(255 * (0.5 + 64 / 255))))
 
 
 def test_images_of_any_range_are_stretched(photo):
-    """Digits of 0 to 16 and standardised pixels use all greys; NaN does no harm."""
-    for image in (np.arange(24.0).reshape(4, 6), np.linspace(-2, 2, 24).reshape(4, 6)):
-        below = plots.overlay(photo(image=image), show=False).images[0].get_array()
-        assert (below.min(), below.max()) == (0, 1)
+    """Digits of 0 to 16, 16 bits and standardised pixels use all greys; NaN does no harm."""
+    image = np.linspace(-2, 2, 24).reshape(4, 6)
+    for stretched in (image, 4 * (image + 2), (image * 1e4 + 2e4).astype(np.uint16)):
+        below = plots.overlay(photo(image=stretched), show=False).images[0].get_array()
+        assert (below.min(), below.max()) == (128, 255)
     image[0, 0] = np.nan
     plots.overlay(photo(image=image), show=False).figure.canvas.draw()
 
@@ -85,6 +101,154 @@ def test_borders_run_where_labels_change(photo):
     assert not plots.overlay(photo(regions=grid), show=False).lines
 
 
+def test_borders_can_be_left_out(photo):
+    """On request, and where superpixels are so many that little but edges would be seen."""
+    assert not plots.overlay(photo(), borders=False, show=False).lines
+    many = photo(image=np.zeros((15, 15)), regions=LabelMap(np.arange(225).reshape(15, 15)))
+    assert not plots.overlay(many, show=False).lines
+    assert plots.overlay(many, borders=True, show=False).lines
+
+
+class Spread(LabelMap):
+    """A map that adds up to the scores."""
+
+    def heatmap(self, scores):
+        return super().heatmap(scores / np.bincount(self.segments.ravel()))
+
+
+def test_the_colour_bar_says_what_a_colour_is(photo):
+    """The score of a region, or where a map spreads it over its pixels, the score of a pixel."""
+    segments = photo().regions.segments
+    for regions, label in ((LabelMap(segments), "score"), (Spread(segments), "score per pixel")):
+        ax = plots.overlay(photo(regions=regions), show=False)
+        assert ax.figure.axes[-1].get_ylabel() == f"KernelShap {label}"
+
+
+def test_colour_is_left_to_the_photo_on_request(photo):
+    """By default all colour is score; a saturated photo keeps its hues, lightened."""
+    image = np.zeros((4, 6, 3), dtype=np.uint8)
+    image[..., 0] = 200
+    grey = plots.overlay(photo(image=image), show=False).images[0].get_array()
+    red = plots.overlay(photo(image=image), saturation=1, show=False).images[0].get_array()
+    assert (np.ptp(grey, axis=-1) == 0).all()
+    np.testing.assert_array_equal(red[0, 0], [round(255 * (0.5 + 100 / 255)), 128, 128])
+
+
+def test_a_speck_does_not_wash_out_the_map(photo):
+    """A score that is far larger, on 0.5% of the positions, is let off the scale, with an arrow."""
+    segments = np.kron(np.arange(4).reshape(2, 2), np.ones((20, 20), dtype=int))
+    segments[0, 0] = 4
+    for speck, end, arrow in ((50.0, 6.0, "max"), (-50.0, 6.0, "min"), (5.0, 5.0, "neither")):
+        one = photo(image=np.zeros((40, 40)), regions=LabelMap(segments))
+        one = replace(one, values=np.array([1.0, -2.0, 3.0, 0.0, speck]))
+        ax = plots.overlay(one, show=False)
+        assert ax.images[1].get_clim() == (-end, end)
+        assert ax.images[1].colorbar.extend == arrow
+
+
+def test_a_large_photo_is_thinned_in_place(photo):
+    """No more pixels than a screen shows, at the coordinates of the whole photo."""
+    segments = np.kron([[0, 1], [2, 3]], np.ones((600, 1250), dtype=int))
+    one = photo(image=np.zeros((1200, 2500, 3), dtype=np.uint8), regions=LabelMap(segments))
+    ax = plots.overlay(one, show=False)
+    for drawn in ax.images:
+        assert drawn.get_array().shape[:2] == (400, 834)
+        assert drawn.get_extent() == pytest.approx([-0.5, 2501.5, 1199.5, -0.5])
+    np.testing.assert_array_equal(ax.images[1].get_array(), one.heatmap()[::3, ::3])
+    x, y = ax.lines[0].get_data()
+    assert np.nanmax(np.abs(x[y < 500] - 1250)) < 3
+    for top in (1, 0.2):
+        kept = plots.overlay(one, top=top, show=False).images[0].get_array() == 0
+        np.testing.assert_array_equal(
+            kept[..., 0], (one.heatmap() == one.values.max())[::3, ::3], strict=True
+        )
+
+
+def test_a_small_map_keeps_every_score_on_its_scale(photo):
+    """One of 64 pixels is no speck."""
+    regions = LabelMap(np.arange(64).reshape(8, 8))
+    one = photo(image=np.zeros((8, 8)), regions=regions)
+    one = replace(one, values=np.where(np.arange(64) == 9, 100.0, 1.0))
+    assert plots.overlay(one, show=False).images[1].get_clim() == (-100, 100)
+
+
+def kept_positions(ax):
+    """Where a black photo is shown as it is: what is faded is light."""
+    return (ax.images[0].get_array() == 0).all(axis=-1)
+
+
+def test_the_highest_regions_are_cut_out(photo):
+    """An int keeps so many regions of the highest scores, and only of those above 0."""
+    one = replace(photo(), values=np.array([0.1, -9.0, 0.3, 0.2]))
+    for top, regions in ((1, [2]), (2, [2, 3]), (3, [0, 2, 3]), (4, [0, 2, 3])):
+        ax = plots.overlay(one, top=top, show=False)
+        np.testing.assert_array_equal(
+            kept_positions(ax), np.isin(one.regions.segments, regions), strict=True
+        )
+        assert [text.get_text() for text in ax.texts] == [
+            f"the {len(regions)} highest of 4 regions"
+        ]
+        assert len(ax.figure.axes) == 1, "no colour, no colour bar"
+
+
+def test_the_highest_share_of_the_area_is_cut_out(photo):
+    """A float keeps whole regions, the highest, until they reach that share."""
+    one = replace(photo(), values=np.array([0.1, -9.0, 0.3, 0.2]))
+    for top, regions in ((0.01, [2]), (0.25, [2]), (0.3, [2, 3]), (0.5, [2, 3]), (0.99, [0, 2, 3])):
+        ax = plots.overlay(one, top=top, show=False)
+        np.testing.assert_array_equal(
+            kept_positions(ax), np.isin(one.regions.segments, regions), strict=True
+        )
+        assert ax.texts[0].get_text() == f"the highest {100 * top:.3g}% of the area"
+
+
+def test_windows_are_cut_out_whole(photo):
+    """Of overlapping windows the union."""
+    grid = WindowGrid(np.array([[0, 0], [0, 1], [1, 3]]), (3, 3), (4, 6))
+    one = replace(photo(regions=grid), values=np.array([2.0, 1.0, 0.5]))
+    ax = plots.overlay(one, top=2, show=False)
+    np.testing.assert_array_equal(kept_positions(ax), grid.cover(0) | grid.cover(1), strict=True)
+
+
+def test_nothing_speaks_for_the_output(photo):
+    """Nothing is cut out, and the caption says so."""
+    ax = plots.overlay(replace(photo(), values=np.full(4, -1.0)), top=2, show=False)
+    assert not kept_positions(ax).any()
+    assert ax.texts[0].get_text() == "no region above 0"
+
+
+def test_doubtful_scores_have_no_colour(photo):
+    """With a level, scores whose interval holds 0 count as 0, and the colour bar says so."""
+    one = replace(
+        photo(),
+        values=np.array([1.0, -1.0, 1.0, -1.0]),
+        standard_errors=np.array([0.1, 0.1, 2.0, np.nan]),
+    )
+    ax = plots.overlay(one, level=0.9, show=False)
+    expected = one.regions.heatmap(np.array([1.0, -1.0, 0.0, 0.0]))
+    np.testing.assert_array_equal(ax.images[1].get_array(), expected)
+    assert "where its 90% interval excludes 0" in ax.figure.axes[-1].get_ylabel()
+    unknown = replace(one, standard_errors=np.full(4, np.nan))
+    with pytest.raises(InvalidParameterError, match="level needs standard errors"):
+        plots.overlay(unknown, level=0.9, show=False)
+
+
+def test_a_volume_shows_the_slice_that_counts_most(photo):
+    """The slice along the first axis with the largest score, the same for all, by its number."""
+    volume = np.random.default_rng(0).uniform(size=(3, 4, 6))
+    segments = np.repeat(np.arange(3), 24).reshape(3, 4, 6)
+    one = photo(2, image=volume, regions=LabelMap(segments))
+    one = replace(one, values=np.array([[0.5, 0.1], [1.0, 0.2], [0.3, -4.0]]))
+    for top, index in ((None, 2), (1, 1)):
+        axes = plots.overlay(one, top=top, show=False)
+        assert all(ax.texts[0].get_text().endswith(f"slice {index} of 0–2") for ax in axes)
+    axes = plots.overlay(one, show=False)
+    for j, ax in enumerate(axes):
+        np.testing.assert_array_equal(ax.images[1].get_array(), one.heatmap(j)[2])
+        expected = np.rint(255 * (0.5 + volume[2] / 2))
+        np.testing.assert_array_equal(ax.images[0].get_array()[..., 0], expected)
+
+
 def test_a_series_is_drawn_before_its_heat(photo):
     """The line is the series, and its background the heat map."""
     regions = LabelMap(np.repeat(np.arange(4), 5))
@@ -94,6 +258,16 @@ def test_a_series_is_drawn_before_its_heat(photo):
     np.testing.assert_array_equal(ax.images[0].get_array()[0], one.heatmap())
     channels = photo(image=np.zeros((2, 20)), regions=regions)
     assert len(plots.overlay(channels, show=False).lines) == 2
+
+
+def test_of_a_series_the_highest_part_is_dark(photo):
+    """The whole line is pale, and dark again where its regions are kept."""
+    regions = LabelMap(np.repeat(np.arange(4), 5))
+    one = photo(image=np.arange(20.0), regions=regions)
+    one = replace(one, values=np.array([0.0, 1.0, 3.0, -1.0]))
+    pale, dark = plots.overlay(one, top=1, show=False).lines
+    np.testing.assert_array_equal(pale.get_ydata(), one.data)
+    np.testing.assert_array_equal(np.flatnonzero(~np.isnan(dark.get_ydata())), range(10, 15))
 
 
 def test_scores_of_zero_have_a_scale(photo, make):
@@ -121,11 +295,25 @@ def test_what_cannot_be_drawn_is_refused(photo, make):
         plots.overlay(make()[0], show=False)
     with pytest.raises(InvalidParameterError, match=r"overlay\(explanation\[i\]\)"):
         plots.overlay(make(), show=False)
-    cube = LabelMap(np.arange(4).reshape(2, 2, 1))
-    with pytest.raises(InvalidParameterError, match="not volumes"):
-        plots.overlay(photo(image=np.zeros((2, 2, 1)), regions=cube), show=False)
-    with pytest.raises(InvalidParameterError, match="alpha must be above 0"):
-        plots.overlay(photo(), alpha=0, show=False)
+    film = LabelMap(np.arange(4).reshape(2, 2, 1, 1))
+    with pytest.raises(InvalidParameterError, match=r"a part of explanation\.heatmap"):
+        plots.overlay(photo(image=np.zeros((2, 2, 1, 1)), regions=film), show=False)
+    with pytest.raises(InvalidParameterError, match="at most 12 outputs, and 13 were explained"):
+        plots.overlay(photo(k=13), show=False)
+    for name, value, expected in [
+        ("alpha", 0, "above 0 and at most 1"),
+        ("alpha", "1", "a number"),
+        ("saturation", 1.5, "from 0 .grey. to 1"),
+        ("level", 95, "above 0 and below 1"),
+        ("top", 0, "a number of regions"),
+        ("top", 1.0, "a share of the area"),
+        ("top", True, "a number of regions"),
+        ("top", "5", "or None"),
+    ]:
+        with pytest.raises(
+            InvalidParameterError, match=f"{name} must be.*{expected}.*got {value!r}"
+        ):
+            plots.overlay(photo(), **{name: value}, show=False)
     assert not plt.get_fignums()
     with pytest.raises(InvalidParameterError, match="draws 3 outputs and got 1 axes"):
         plots.overlay(photo(k=3), ax=plt.subplots()[1], show=False)

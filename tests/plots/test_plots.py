@@ -25,19 +25,21 @@ def test_importing_is_light():
 
 
 @pytest.mark.parametrize("name", plots.__all__)
-def test_without_matplotlib_the_error_says_how_to_get_it(name, make, photo, monkeypatch):
+def test_without_matplotlib_the_error_says_how_to_get_it(name, make, photo, found, monkeypatch):
     """An ImportError with the command."""
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    one = photo() if name == "overlay" else make()[0]
+    one = {"overlay": photo, "curves": found}.get(name, lambda: make()[0])()
     with pytest.raises(ImportError, match=r'pip install "perturbx\[plots\]"'):
         getattr(plots, name)(one, show=False)
 
 
-def test_settings_of_the_user_are_left_alone(make):
+def test_settings_of_the_user_are_left_alone(make, photo, found):
     """Drawing changes no rcParams."""
     import matplotlib as mpl
 
     before = dict(mpl.rcParams)
     plots.bar(make()[0], show=False)
     plots.waterfall(make()[0], show=False)
+    plots.overlay(photo(), show=False)
+    plots.curves(found(), show=False)
     assert dict(mpl.rcParams) == before
