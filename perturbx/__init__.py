@@ -4,6 +4,9 @@ perturbx perturbs inputs, watches what ``predict_fn(batch) -> scores`` answers, 
 per-feature scores with error bars.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from perturbx import plots as plots
 from perturbx.explainers import Banzhaf as Banzhaf
 from perturbx.explainers import Explainer as Explainer
@@ -18,6 +21,9 @@ from perturbx.maskers import Baseline as Baseline
 from perturbx.maskers import GaussianNoise as GaussianNoise
 from perturbx.maskers import Superpixels as Superpixels
 from perturbx.maskers import Windows as Windows
+
+if _TYPE_CHECKING:
+    from perturbx import metrics as metrics
 
 __version__ = "0.1.0"
 
@@ -35,5 +41,15 @@ __all__ = [
     "Superpixels",
     "Windows",
     "load",
+    "metrics",
     "plots",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    """Metrics are imported when they are first used."""
+    if name == "metrics":
+        import importlib
+
+        return importlib.import_module("perturbx.metrics")
+    raise AttributeError(f"module 'perturbx' has no attribute {name!r}")
