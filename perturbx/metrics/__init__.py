@@ -6,8 +6,17 @@ against. `stability`, `max_sensitivity` and `randomisation` take the explainer i
 """
 
 from perturbx.metrics._measure import Measure as Measure
+from perturbx.metrics.completeness import completeness as completeness
 from perturbx.metrics.comprehensiveness import comprehensiveness as comprehensiveness
 from perturbx.metrics.deletion import deletion as deletion
+from perturbx.metrics.faithfulness_correlation import (
+    faithfulness_correlation as faithfulness_correlation,
+)
+from perturbx.metrics.infidelity import infidelity as infidelity
 from perturbx.metrics.insertion import insertion as insertion
 from perturbx.metrics.insertion_deletion import insertion_deletion as insertion_deletion
+from perturbx.metrics.max_sensitivity import max_sensitivity as max_sensitivity
+from perturbx.metrics.randomisation import randomisation as randomisation
+from perturbx.metrics.sensitivity_n import sensitivity_n as sensitivity_n
+from perturbx.metrics.stability import stability as stability
 from perturbx.metrics.sufficiency import sufficiency as sufficiency

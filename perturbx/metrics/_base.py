@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
@@ -66,7 +67,9 @@ _COMMON = """predict_fn : callable or fitted model
 
 def documented(function: AnyFunction) -> AnyFunction:
     """Spell out the parameters that all metrics share."""
-    function.__doc__ = (function.__doc__ or "").replace("{common}", _COMMON)
+    has_references = "references" in inspect.signature(function).parameters
+    common = _COMMON if has_references else _COMMON.partition("\n    references")[0]
+    function.__doc__ = (function.__doc__ or "").replace("{common}", common)
     return function
 
 
@@ -239,10 +242,11 @@ def _given(
     if outputs is not None and not isinstance(outputs, (int, np.integer, str)):
         raise invalid("outputs", "the one output that the scores explain", outputs)
     is_image = fill is not None or isinstance(masker, (Superpixels, Windows))
-    return of_maps(explanation, X) if is_image or _looks_like_images(X) else of_table(explanation)
+    return of_maps(explanation, X) if is_image or looks_like_images(X) else of_table(explanation)
 
 
-def _looks_like_images(X: Any) -> bool:
+def looks_like_images(X: Any) -> bool:
+    """True for arrays with more than rows and columns, and for lists of such."""
     if isinstance(X, (list, tuple)) and len(X):
         return all(isinstance(x, np.ndarray) and x.ndim >= 2 for x in X)
     return isinstance(X, np.ndarray) and X.ndim > 2

@@ -77,13 +77,14 @@ def normalised(subject: Subject, area: Floats, by: Normalise, *, difference: boo
         return area
     check_choice("normalise", by, ("prediction", "range"))
     if by == "prediction":
-        return _ratio(area, np.abs(subject.full))
+        return ratio(area, np.abs(subject.full))
     if difference:
-        return _ratio(area, subject.size)
-    return _ratio((area - subject.empty) * np.sign(subject.full - subject.empty), subject.size)
+        return ratio(area, subject.size)
+    return ratio((area - subject.empty) * np.sign(subject.full - subject.empty), subject.size)
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
+def ratio(above: Floats, below: Floats) -> Floats:
+    """NaN where there is nothing to divide by."""
     unknown = np.full(above.shape, np.nan)
     return np.asarray(np.divide(above, below, out=unknown, where=below > 0))
 
