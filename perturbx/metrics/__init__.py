@@ -5,7 +5,9 @@ each instance and output, what it cost, how features were removed, and reference
 against. `stability`, `max_sensitivity` and `randomisation` take the explainer itself.
 """
 
+from perturbx.metrics._comparison import Comparison as Comparison
 from perturbx.metrics._measure import Measure as Measure
+from perturbx.metrics.compare import compare as compare
 from perturbx.metrics.completeness import completeness as completeness
 from perturbx.metrics.comprehensiveness import comprehensiveness as comprehensiveness
 from perturbx.metrics.deletion import deletion as deletion

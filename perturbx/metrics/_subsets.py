@@ -60,7 +60,7 @@ def subset_measure(
     ]
     grids = {name: np.full((n, k, n_groups), np.nan) for name in names}
     cost = Cost()
-    for i, trial, asked in _trials(subject, design, budget, default):
+    for i, trial, asked in _trials(subject, design, budget, default, 2 * n_groups):
         cost += asked
         for j in range(k):
             for name in names:
@@ -107,11 +107,11 @@ def subsets(d: int, size: int, most: int, rng: np.random.Generator) -> Coalition
 
 
 def _trials(
-    subject: Subject, design: Design, budget: int | None, default: int
+    subject: Subject, design: Design, budget: int | None, default: int, least: int
 ) -> Iterator[tuple[int, Trial, Cost]]:
     """Each instance's perturbations, answered; instances of as many features share them."""
     for i, removal in subject.removals():
-        most = _affordable(removal, budget, default)
+        most = _affordable(removal, budget, default, least)
         z, group = design(removal.n_features, most, subject.rng(2))
         outputs, cost = subject.ask(removal, z, i)
         present = np.asarray(removal.interpretable(z), dtype=np.float64)
@@ -124,18 +124,18 @@ def _trials(
         yield i, Trial(removed, group, np.stack(scores, axis=1), falls, removal.regions), cost
 
 
-def _affordable(removal: Removal, budget: int | None, default: int) -> int:
+def _affordable(removal: Removal, budget: int | None, default: int, least: int) -> int:
     """How many perturbations of an instance the budget pays for, beside f(x) and f(empty)."""
     if budget is None:
         return default
     budget = check_integer("budget", budget, minimum=1)
     each = removal.rows_per_perturbation
     affordable = (budget - 1 - each) // each
-    if affordable < 2:
+    if affordable < least:
         raise BudgetError(
-            f"budget={budget} is too small: at least {1 + 3 * each} model rows an instance are "
-            f"needed (2 perturbations of {each} rows + 1 for the instance + {each} for the empty "
-            "state). Raise budget."
+            f"budget={budget} is too small: at least {1 + (least + 1) * each} model rows an "
+            f"instance are needed ({least} perturbations of {each} rows + 1 for the instance + "
+            f"{each} for the empty state). Raise budget."
         )
     return affordable
 
