@@ -12,7 +12,6 @@ from perturbx.metrics._base import Subject, refuse_noise
 from perturbx.metrics._curves import Normalise, Walk, Way, even_shares, normalised, walk
 from perturbx.metrics._measure import Measure
 from perturbx.metrics._references import references_of
-from perturbx.metrics._scores import Scores
 
 
 def area_measure(
@@ -21,22 +20,22 @@ def area_measure(
     """Deletion or insertion."""
     refuse_noise(subject, way)
     shares = even_shares(subject, steps)
-    found = walk(subject, subject.given.scores, shares, way)
-    others = {name: walks(subject, s, shares, way) for name, s in _wanted(subject, references)}
+    walked = walks(subject, way, shares, references)
+    found = walked.pop("")
 
     def number(walked: Walk) -> Floats:
         return normalised(subject, walked.area, normalise, difference=False)
 
     return subject.measure(
         way,
-        number(found),
+        mean_of(number, found),
         "lower" if way == "deletion" else "higher",
-        total([found], *others.values()),
-        references={name: mean_of(number, w) for name, w in others.items()},
+        total(found, *walked.values()),
+        references={name: mean_of(number, w) for name, w in walked.items()},
         shares=shares,
-        curves=subject.shaped(found.outputs),
+        curves=subject.shaped(found[0].outputs),
         reference_curves={
-            name: subject.shaped(mean_of(lambda w: w.outputs, w)) for name, w in others.items()
+            name: subject.shaped(mean_of(lambda w: w.outputs, w)) for name, w in walked.items()
         },
         notes=unit_note(normalise),
     )
@@ -48,41 +47,37 @@ def difference_measure(
     """Insertion minus deletion."""
     refuse_noise(subject, "insertion_deletion")
     shares = even_shares(subject, steps)
-    sources = [("", [subject.given.scores]), *_wanted(subject, references)]
-    ways: tuple[Way, Way] = ("deletion", "insertion")
-    pairs = {name: [walks(subject, s, shares, way) for way in ways] for name, s in sources}
+    deletion = walks(subject, "deletion", shares, references)
+    insertion = walks(subject, "insertion", shares, references)
 
     def number(deleted: Sequence[Walk], inserted: Sequence[Walk]) -> Floats:
         gap = mean_of(_area, inserted) - mean_of(_area, deleted)
         return normalised(subject, gap, normalise, difference=True)
 
-    numbers = {name: number(*pair) for name, pair in pairs.items()}
-    deleted, inserted = pairs.pop("")
+    numbers = {name: number(deletion[name], insertion[name]) for name in deletion}
     return subject.measure(
         "insertion_deletion",
         numbers.pop(""),
         "higher",
-        total(deleted, inserted, *(w for pair in pairs.values() for w in pair)),
+        total(*deletion.values(), *insertion.values()),
         references=numbers,
         shares=shares,
         details={
-            "deletion": subject.shaped(_single(deleted, normalise, subject)),
-            "insertion": subject.shaped(_single(inserted, normalise, subject)),
+            "deletion": subject.shaped(_single(deletion[""], normalise, subject)),
+            "insertion": subject.shaped(_single(insertion[""], normalise, subject)),
         },
         notes=unit_note(normalise),
     )
 
 
 def walks(
-    subject: Subject,
-    scores: Sequence[Scores],
-    shares: Floats,
-    way: Way,
-    *,
-    at_least: bool = False,
-) -> list[Walk]:
-    """One walk for each of several scores."""
-    return [walk(subject, one, shares, way, at_least=at_least) for one in scores]
+    subject: Subject, way: Way, shares: Floats, references: bool, *, at_least: bool = False
+) -> dict[str, list[Walk]]:
+    """Walks by the scores, under "", and by each reference that is wanted."""
+    sources = {"": [subject.given.scores], **(references_of(subject) if references else {})}
+    tasks = [(scores, way) for several in sources.values() for scores in several]
+    walked = iter(walk(subject, tasks, shares, at_least=at_least))
+    return {name: [next(walked) for _ in several] for name, several in sources.items()}
 
 
 def mean_of(number: Callable[[Walk], Floats], walked: Sequence[Walk]) -> Floats:
@@ -103,10 +98,6 @@ def unit_note(normalise: Normalise) -> tuple[str, ...]:
         "range": ("in units of |f(x) - f(empty)|",),
     }
     return units[normalise]
-
-
-def _wanted(subject: Subject, references: bool) -> list[tuple[str, list[Scores]]]:
-    return list(references_of(subject).items()) if references else []
 
 
 def _area(walked: Walk) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -12,7 +13,7 @@ from perturbx._validation import check_choice, check_integer
 from perturbx.game import Cost
 from perturbx.maskers import Removal
 from perturbx.metrics._base import Subject, is_ranked
-from perturbx.metrics._positions import FittedPositions
+from perturbx.metrics._positions import regrouped
 from perturbx.metrics._scores import Scores, in_regions
 
 Way: TypeAlias = Literal["deletion", "insertion"]
@@ -44,24 +45,29 @@ class Walk:
 
 
 def walk(
-    subject: Subject, scores: Scores, shares: Floats, way: Way, *, at_least: bool = False
-) -> Walk:
-    """Outputs where the features with the largest scores are absent (or alone are present).
+    subject: Subject,
+    tasks: Sequence[tuple[Scores, Way]],
+    shares: Floats,
+    *,
+    at_least: bool = False,
+) -> list[Walk]:
+    """One walk for each task: the features with the largest scores absent, or alone present.
 
     Ties go by position, first things first. `shares` become whole numbers of features: the
     nearest, or with `at_least` the next larger.
     """
-    n, k = subject.shape
-    points, outputs, cost = np.empty((n, k, len(shares))), np.empty((n, k, len(shares))), Cost()
+    shape = (len(tasks), *subject.shape, len(shares))
+    points, outputs, costs = np.empty(shape), np.empty(shape), [Cost()] * len(tasks)
     for i, removal in subject.removals():
-        for j in range(k):
-            ranked, rank, size = _ranked(subject, removal, scores, i, j)
-            exact = np.round(shares * size, 9)
-            counts = (np.ceil(exact) if at_least else np.rint(exact)).astype(np.intp)
-            points[i, j] = counts / size
-            outputs[i, j], asked = _outputs(subject, ranked, rank, size, counts, way, (i, j))
-            cost += asked
-    return Walk(points, outputs, cost)
+        for t, (scores, way) in enumerate(tasks):
+            for j in range(subject.given.k):
+                rank = _rank(subject, removal, scores.heat(i, j))
+                exact = np.round(shares * rank.size, 9)
+                counts = (np.ceil(exact) if at_least else np.rint(exact)).astype(np.intp)
+                points[t, i, j] = counts / rank.size
+                outputs[t, i, j], cost = _outputs(subject, removal, rank, counts, way, (i, j))
+                costs[t] += cost
+    return [Walk(*walked) for walked in zip(points, outputs, costs, strict=True)]
 
 
 def even_shares(subject: Subject, steps: int) -> Floats:
@@ -89,26 +95,19 @@ def ratio(above: Floats, below: Floats) -> Floats:
     return np.asarray(np.divide(above, below, out=unknown, where=below > 0))
 
 
-def _ranked(
-    subject: Subject, removal: Removal, scores: Scores, i: int, j: int
-) -> tuple[Removal | None, Ints, int]:
-    """The removal, the rank of each of its features (0 goes first), and their number.
-
-    None for pixels: those are grouped by rank once it is known where the curve is asked.
-    """
-    heat = np.asarray(scores.heat(i, j), dtype=np.float64)
+def _rank(subject: Subject, removal: Removal, heat: Floats) -> Ints:
+    """The rank of each feature, or of each pixel; 0 goes first."""
     pixels = is_ranked(subject)
-    heat = heat.ravel() if pixels else in_regions(removal.regions, heat, mean=True)
-    rank = np.empty(heat.size, dtype=np.intp)
-    rank[np.argsort(-heat, kind="stable")] = np.arange(heat.size)
-    return (None if pixels else removal), rank, heat.size
+    flat = np.ravel(heat) if pixels else in_regions(removal.regions, heat, mean=True)
+    rank = np.empty(flat.size, dtype=np.intp)
+    rank[np.argsort(-flat, kind="stable")] = np.arange(flat.size)
+    return rank
 
 
 def _outputs(
     subject: Subject,
-    removal: Removal | None,
+    removal: Removal,
     rank: Ints,
-    size: int,
     counts: Ints,
     way: Way,
     case: tuple[int, int],
@@ -116,25 +115,18 @@ def _outputs(
     """Outputs with the first `counts` features absent (deletion) or alone present."""
     i, j = case
     stops, back = np.unique(counts, return_inverse=True)
-    inner = stops[(stops > 0) & (stops < size)]
-    removal, place = (removal, rank) if removal is not None else _grouped(subject, i, rank, inner)
-    level = inner if place is rank else np.arange(1, len(inner) + 1)
-    gone = place[None, :] < level[:, None]
+    inner = stops[(stops > 0) & (stops < rank.size)]
     asked, cost = np.zeros(0), Cost()
     if len(inner):
+        if is_ranked(subject):  # one group of pixels a step: small masks, however large the image
+            groups = np.searchsorted(inner, rank, side="right")
+            removal = regrouped(removal, groups)
+            gone = np.arange(len(inner) + 1) <= np.arange(len(inner))[:, None]
+        else:
+            gone = rank < inner[:, None]
         answers, cost = subject.ask(removal, ~gone if way == "deletion" else gone, i, j)
         asked = answers[:, 0]
     first, last = subject.full[i, j], subject.empty[i, j]
     first, last = (first, last) if way == "deletion" else (last, first)
-    known = np.concatenate([[first] * int(0 in stops), asked, [last] * int(size in stops)])
+    known = np.concatenate([[first] * int(0 in stops), asked, [last] * int(rank.size in stops)])
     return known[back], cost
-
-
-def _grouped(subject: Subject, i: int, rank: Ints, inner: Ints) -> tuple[Removal, Ints]:
-    """Pixels in one group for each step of the curve: small masks, whatever the image's size."""
-    masker = subject.masker
-    if not isinstance(masker, FittedPositions):
-        raise TypeError("Only positions are grouped by rank.")
-    groups = np.searchsorted(inner, rank, side="right")
-    removal = masker.grouped(subject.X, i, groups.reshape(subject.given.spatial[i]))
-    return removal, np.arange(len(inner) + 1)

@@ -11,7 +11,7 @@ from perturbx._typing import Floats, Ints, Segments
 from perturbx.maskers._base import Removal
 from perturbx.maskers._fills import Fill, check_fill, describe_fill, draw_seed, render_fill
 from perturbx.maskers._images import ChannelAxis, FittedImages, ImageBatch, read_images
-from perturbx.maskers._removals import label_removal
+from perturbx.maskers._removals import ImageRemoval, label_removal
 from perturbx.regions import LabelMap
 
 BOXES = 14
@@ -46,13 +46,17 @@ class FittedPositions(FittedImages):
     def remove(self, X: ImageBatch, index: int) -> Removal:
         spatial = X.spatial(index)
         whole = np.zeros(spatial, dtype=np.intp)
-        return self.grouped(X, index, boxes(spatial) if self.in_boxes else whole)
+        labels = boxes(spatial) if self.in_boxes else whole
+        fill = render_fill(self.fill, X.arrays[index], X.channels, None, self.seed)
+        return label_removal(X.arrays[index], fill, LabelMap(labels), labels, "group")
 
-    def grouped(self, X: ImageBatch, index: int, labels: Segments) -> Removal:
-        """The removal whose features are the groups that `labels` (0..K-1) names."""
-        image = X.arrays[index]
-        fill = render_fill(self.fill, image, X.channels, None, self.seed)
-        return label_removal(image, fill, LabelMap(labels), labels, "group")
+
+def regrouped(removal: Removal, groups: Segments) -> Removal:
+    """The same image and fill, its positions in the groups 0..K-1."""
+    if not isinstance(removal, ImageRemoval):
+        raise TypeError("Only the positions of an image are grouped.")
+    labels = groups.reshape(removal.regions.shape)
+    return label_removal(removal.image, removal.fill, LabelMap(labels), labels, "group")
 
 
 def positions(

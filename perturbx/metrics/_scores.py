@@ -74,12 +74,18 @@ def of_explanation(explanation: Explanation, outputs: OutputSelection) -> Given:
             "explanation must hold all features: got one from which features were picked. Pass "
             "the whole explanation."
         )
-    chosen = _chosen(explanation, outputs)
+    top = _top(outputs)
+    chosen = explanation if top else _chosen(explanation, outputs)
     axes = tuple(a for a in chosen.axes if a != "feature")
     values = _cube(np.asarray(chosen.values), chosen.axes)
-    n, d, k = values.shape
-    predictions = np.reshape(chosen.predictions, (n, k))
+    predictions = np.reshape(chosen.predictions, (values.shape[0], values.shape[2]))
     names = np.asarray(chosen.output_names, dtype=object)
+    if top:
+        largest = np.argsort(-predictions, axis=1, kind="stable")[:, :top]
+        names = np.take_along_axis(np.broadcast_to(names, predictions.shape), largest, axis=1)
+        predictions = np.take_along_axis(predictions, largest, axis=1)
+        values = np.take_along_axis(values, largest[:, None, :], axis=2)
+    n, d, k = values.shape
     if chosen.regions is None:
         _check_known(values)
         given = Scores(lambda i, j: values[i, :, j], lambda i, j: values[i, :, j])
@@ -165,6 +171,12 @@ def _chosen(explanation: Explanation, outputs: OutputSelection) -> Explanation:
         f"{explanation.shape[-1]} outputs were explained: say which to judge with outputs=, one "
         f"or several of {shown}."
     )
+
+
+def _top(outputs: OutputSelection) -> int:
+    """The number in "top3"; 0 where it is none."""
+    is_top = isinstance(outputs, str) and outputs.startswith("top") and outputs[3:].isdecimal()
+    return int(outputs[3:]) if is_top and isinstance(outputs, str) else 0
 
 
 def _cube(values: Floats, axes: tuple[str, ...]) -> Floats:

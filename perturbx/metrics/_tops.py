@@ -13,7 +13,6 @@ from perturbx.metrics._areas import mean_of, total, walks
 from perturbx.metrics._base import Subject, refuse_noise
 from perturbx.metrics._curves import Walk, Way
 from perturbx.metrics._measure import Measure
-from perturbx.metrics._references import references_of
 
 TOPS = (0.01, 0.05, 0.1, 0.2, 0.5)
 """The shares of DeYoung et al. (ACL 2020)."""
@@ -30,9 +29,8 @@ def top_measure(
     refuse_noise(subject, metric)
     at = _check_shares(shares)
     way: Way = "deletion" if metric == "comprehensiveness" else "insertion"
-    sources = {"": [subject.given.scores], **(references_of(subject) if references else {})}
     # The next larger number of features, so that the top is never nothing.
-    found = {n: walks(subject, s, at, way, at_least=True) for n, s in sources.items()}
+    found = walks(subject, way, at, references, at_least=True)
 
     def fall(walked: Walk) -> Floats:
         return np.asarray(subject.full[:, :, None] - walked.outputs)

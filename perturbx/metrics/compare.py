@@ -192,8 +192,8 @@ def _measured(
     pinned = metric.keywords if isinstance(metric, functools.partial) else {}
     takes = inspect.signature(metric).parameters
     wanted = {**settings, "references": references}
-    if isinstance(answer, Explanation) and "output" not in answer.axes:
-        wanted["outputs"] = None
+    if isinstance(answer, Explanation) and ("output" not in answer.axes or answer.shape[-1] == 1):
+        wanted["outputs"] = None  # there is nothing to choose from
     known = {k: v for k, v in wanted.items() if k in takes and k not in pinned}
     if function in _OF_EXPLAINERS:
         return metric(explainer, X, **known)
