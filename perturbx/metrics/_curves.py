@@ -26,22 +26,16 @@ class Walk:
 
     Parameters
     ----------
-    points : (n, k, s) array
-        The share of features that have gone (deletion) or come (insertion), exactly.
     outputs : (n, k, s) array
+        At each share of features that have gone (deletion) or come (insertion).
+    area : (n, k) array
+        Under the curve through every point that was asked, by trapezoids.
     cost : Cost
     """
 
-    points: Floats
     outputs: Floats
+    area: Floats
     cost: Cost
-
-    @property
-    def area(self) -> Floats:
-        """(n, k): the area under the curve, by trapezoids."""
-        width = np.diff(self.points, axis=2)
-        height = (self.outputs[:, :, 1:] + self.outputs[:, :, :-1]) / 2
-        return np.asarray((width * height).sum(axis=2))
 
 
 def walk(
@@ -53,21 +47,24 @@ def walk(
 ) -> list[Walk]:
     """One walk for each task: the features with the largest scores absent, or alone present.
 
-    Ties go by position, first things first. `shares` become whole numbers of features: the
-    nearest, or with `at_least` the next larger.
+    Ties go by position, first things first. `shares` become whole numbers of features: with
+    `at_least` the next larger; else the nearest, between which the curve is straight.
     """
-    shape = (len(tasks), *subject.shape, len(shares))
-    points, outputs, costs = np.empty(shape), np.empty(shape), [Cost()] * len(tasks)
+    outputs = np.empty((len(tasks), *subject.shape, len(shares)))
+    areas, costs = np.empty(outputs.shape[:3]), [Cost()] * len(tasks)
     for i, removal in subject.removals():
         for t, (scores, way) in enumerate(tasks):
             for j in range(subject.given.k):
                 rank = _rank(subject, removal, scores.heat(i, j))
                 exact = np.round(shares * rank.size, 9)
                 counts = (np.ceil(exact) if at_least else np.rint(exact)).astype(np.intp)
-                points[t, i, j] = counts / rank.size
-                outputs[t, i, j], cost = _outputs(subject, removal, rank, counts, way, (i, j))
+                stops, back = np.unique(counts, return_inverse=True)
+                found, cost = _outputs(subject, removal, rank, stops, way, (i, j))
+                points = stops / rank.size
+                areas[t, i, j] = (np.diff(points) * (found[1:] + found[:-1]) / 2).sum()
+                outputs[t, i, j] = found[back] if at_least else np.interp(shares, points, found)
                 costs[t] += cost
-    return [Walk(*walked) for walked in zip(points, outputs, costs, strict=True)]
+    return [Walk(*walked) for walked in zip(outputs, areas, costs, strict=True)]
 
 
 def even_shares(subject: Subject, steps: int) -> Floats:
@@ -108,13 +105,12 @@ def _outputs(
     subject: Subject,
     removal: Removal,
     rank: Ints,
-    counts: Ints,
+    stops: Ints,
     way: Way,
     case: tuple[int, int],
 ) -> tuple[Floats, Cost]:
-    """Outputs with the first `counts` features absent (deletion) or alone present."""
+    """Outputs with the first `stops` features absent (deletion) or alone present."""
     i, j = case
-    stops, back = np.unique(counts, return_inverse=True)
     inner = stops[(stops > 0) & (stops < rank.size)]
     asked, cost = np.zeros(0), Cost()
     if len(inner):
@@ -128,5 +124,5 @@ def _outputs(
         asked = answers[:, 0]
     first, last = subject.full[i, j], subject.empty[i, j]
     first, last = (first, last) if way == "deletion" else (last, first)
-    known = np.concatenate([[first] * int(0 in stops), asked, [last] * int(rank.size in stops)])
-    return known[back], cost
+    ends = [first] * int(0 in stops), [last] * int(rank.size in stops)
+    return np.concatenate([ends[0], asked, ends[1]]), cost
