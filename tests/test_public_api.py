@@ -12,7 +12,7 @@ METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "Permutati
 MASKERS = {"Background", "Baseline", "GaussianNoise", "Superpixels", "Windows"}
 
 NAMES = {
-    "perturbx": METHODS | MASKERS | {"Explanation", "load", "plots"},
+    "perturbx": METHODS | MASKERS | {"Explanation", "load", "metrics", "plots"},
     "perturbx.maskers": MASKERS | {"Features", "FittedMasker", "Kind", "Masker", "Removal"},
     "perturbx.samplers": {
         "BernoulliMasks",
@@ -37,6 +37,23 @@ NAMES = {
         "WithInteractions",
     },
     "perturbx.explainers": METHODS | {"BaseExplainer"},
+    "perturbx.metrics": {
+        "Comparison",
+        "Measure",
+        "compare",
+        "completeness",
+        "comprehensiveness",
+        "deletion",
+        "faithfulness_correlation",
+        "infidelity",
+        "insertion",
+        "insertion_deletion",
+        "max_sensitivity",
+        "randomisation",
+        "sensitivity_n",
+        "stability",
+        "sufficiency",
+    },
     "perturbx.plots": {"bar", "overlay", "waterfall"},
     "perturbx.interop": {"to_frame", "to_shap"},
     "perturbx.testing": {"check_explainer", "check_masker", "check_sampler", "check_solver"},

@@ -62,7 +62,9 @@ def walk(
                 found, cost = _outputs(subject, removal, rank, stops, way, (i, j))
                 points = stops / rank.size
                 areas[t, i, j] = (np.diff(points) * (found[1:] + found[:-1]) / 2).sum()
-                outputs[t, i, j] = found[back] if at_least else np.interp(shares, points, found)
+                straight = np.interp(shares, points, found)
+                asked = (counts == exact) | at_least
+                outputs[t, i, j] = np.where(asked, found[back], straight)
                 costs[t] += cost
     return [Walk(*walked) for walked in zip(outputs, areas, costs, strict=True)]
 

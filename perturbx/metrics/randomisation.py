@@ -78,7 +78,7 @@ def randomisation(
     if isinstance(explainer, BaseExplainer) and randomised is None:
         tap = Tap(explainer.predict_fn)
         first = explain_with(_asking(explainer, tap, n_jobs=1), X, outputs, first_seed)
-        other: Explains = _asking(explainer, Shuffled(tap.kept(), shuffle))
+        other: Explains = _asking(explainer, Shuffled(tap, shuffle))
     else:
         first = explain_with(explainer, X, outputs, first_seed)
         other = _other(explainer, randomised)
@@ -125,8 +125,10 @@ class Tap:
 class Shuffled:
     """A model that gives every row the answer to some other one, always the same."""
 
-    def __init__(self, answers: Floats, seed: int) -> None:
-        self._answers, self._seed = answers, seed
+    def __init__(self, model: Tap, seed: int) -> None:
+        self._answers, self._seed = model.kept(), seed
+        if hasattr(model, "__self__"):
+            self.__self__ = model.__self__
 
     def __call__(self, batch: Any) -> Floats:
         keys = [zlib.crc32(row, self._seed) for row in _rows(batch)]
