@@ -8,10 +8,10 @@ import numpy as np
 
 from perturbx._typing import Floats
 from perturbx.game import Cost
-from perturbx.metrics._base import Subject, refuse_noise
 from perturbx.metrics._curves import Normalise, Walk, Way, even_shares, normalised, walk
 from perturbx.metrics._measure import Measure
 from perturbx.metrics._references import references_of
+from perturbx.metrics._subject import Subject, refuse_noise
 
 
 def area_measure(

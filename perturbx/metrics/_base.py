@@ -1,18 +1,18 @@
-"""What is judged: a model, instances, their scores, and how features are removed from them."""
+"""The door of every metric: model, instances, scores and masker are checked, then asked."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from perturbx._typing import Floats, Ints, LinkName, OutputSelection, PredictFn, RandomState
+from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
 from perturbx._validation import check_choice, check_integer, check_random_state, invalid
 from perturbx.containers import rows_of
 from perturbx.errors import InvalidParameterError
+from perturbx.explainers import BaseExplainer
 from perturbx.explainers._probe import probe
 from perturbx.explanation import Explanation
 from perturbx.game import Cost, Game
@@ -21,15 +21,14 @@ from perturbx.maskers import (
     Features,
     FittedMasker,
     Masker,
-    Removal,
     Superpixels,
     Windows,
 )
 from perturbx.maskers._fills import Fill
 from perturbx.metrics._match import check_counts, check_features, columns_of, names_of
-from perturbx.metrics._measure import Better, Measure
-from perturbx.metrics._positions import FittedPositions, positions
+from perturbx.metrics._positions import positions
 from perturbx.metrics._scores import Given, of_explanation, of_maps, of_table
+from perturbx.metrics._subject import Subject, with_empty
 
 Scored: TypeAlias = Any
 """An `Explanation`, or an array of scores: (n, d) for tables, (n, H, W) maps for images."""
@@ -73,95 +72,6 @@ def documented(function: AnyFunction) -> AnyFunction:
     return function
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """A checked explanation, with all that a metric needs to ask the model.
-
-    Parameters
-    ----------
-    game : Game
-    masker : FittedMasker
-    X : checked X
-    given : Given
-        The scores.
-    columns : (n, k) int array
-        The model output behind each instance and output.
-    full, empty : (n, k) array
-        The (linked) outputs with all and with no features.
-    seeds : SeedSequence
-        The root of every draw.
-    """
-
-    game: Game
-    masker: FittedMasker
-    X: Any
-    given: Given
-    columns: Ints
-    names: Any
-    full: Floats
-    empty: Floats
-    cost: Cost
-    seeds: np.random.SeedSequence
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Instances and outputs."""
-        return self.given.n, self.given.k
-
-    @property
-    def is_image(self) -> bool:
-        return self.given.n_features is None
-
-    @property
-    def size(self) -> Floats:
-        """(n, k): |f(x) - f(empty)|, 0 where it is rounding."""
-        rounding = self.game.predictor.resolution * np.maximum(abs(self.full), abs(self.empty))
-        size = np.abs(self.full - self.empty)
-        return np.asarray(np.where(size > 4 * rounding, size, 0.0))
-
-    def removals(self) -> Iterator[tuple[int, Removal]]:
-        """The removal of each instance in turn."""
-        for start in range(0, self.given.n, self.masker.chunk):
-            stop = min(start + self.masker.chunk, self.given.n)
-            yield from enumerate(self.masker.bind(self.X, start, stop), start)
-
-    def rng(self, *key: int) -> np.random.Generator:
-        """A generator of its own for each key."""
-        return np.random.default_rng(np.random.SeedSequence(self.seeds.entropy, spawn_key=key))
-
-    def ask(self, removal: Removal, z: Any, i: int, j: int | None = None) -> tuple[Floats, Cost]:
-        """(m, k) outputs of perturbations of one instance, or (m, 1) of its output j."""
-        columns = self.columns[i : i + 1]
-        columns = columns if j is None else columns[:, j : j + 1]
-        outputs, cost = self.game.evaluate([removal], columns, z, np.array([i]))
-        return outputs[:, 0], cost
-
-    def shaped(self, grid: Floats) -> Floats:
-        """(n, k, ...) without the axes that the explanation does not have."""
-        n, k = self.shape
-        shape = [size for axis, size in (("instance", n), ("output", k)) if axis in self.given.axes]
-        return np.reshape(grid, (*shape, *grid.shape[2:]))
-
-    def measure(
-        self, metric: str, grid: Floats, better: Better, cost: Cost, **others: Any
-    ) -> Measure:
-        """The result of a metric that found a (n, k) grid of numbers."""
-        references = others.pop("references", {})
-        return Measure(
-            metric=metric,
-            values=self.shaped(grid),
-            axes=self.given.axes,
-            output_names=self.names,
-            better=better,
-            value_function=self.masker.value_function,
-            n_rows=self.cost.n_rows + cost.n_rows,
-            n_calls=self.cost.n_calls + cost.n_calls,
-            references={name: self.shaped(found) for name, found in references.items()},
-            notes=(*self.masker.notes, *others.pop("notes", ())),
-            **others,
-        )
-
-
 def prepare(
     predict_fn: PredictFn | Any,
     X: Any,
@@ -191,8 +101,8 @@ def prepare(
     seeds = check_random_state(random_state)
     given = _given(explanation, X, masker, fill, outputs)
     fitted = _fitted(masker, fill, X, given, np.random.default_rng(seeds.spawn(1)[0]), in_boxes)
-    checked, is_single = fitted.check(X)
-    check_counts(given, fitted.count(checked), is_single)
+    checked, _ = fitted.check(X)
+    check_counts(given, fitted.count(checked))
     first = fitted.bind(checked, 0, 1)[0]
     check_features(given, first)
     predictor = probe(predict_fn, fitted, checked, None, batch_size)
@@ -212,25 +122,13 @@ def prepare(
         cost=cost + Cost(n_probe, 2),
         seeds=seeds,
     )
-    return _with_empty(subject)
-
-
-def _with_empty(subject: Subject) -> Subject:
-    """The subject with the outputs of the empty state."""
-    empty, cost = [], subject.cost
-    for start in range(0, subject.given.n, subject.masker.chunk):
-        stop = min(start + subject.masker.chunk, subject.given.n)
-        removals = subject.masker.bind(subject.X, start, stop)
-        found, asked = subject.game.empty(removals, subject.columns[start:stop], start)
-        empty.append(found)
-        cost += asked
-    return replace(subject, empty=np.concatenate(empty), cost=cost)
+    return with_empty(subject)
 
 
 def _given(
     explanation: Scored, X: Any, masker: Removing, fill: Fill | None, outputs: OutputSelection
 ) -> Given:
-    if isinstance(explanation, type) or callable(explanation) or hasattr(explanation, "explain"):
+    if callable(explanation) or isinstance(explanation, BaseExplainer):
         raise invalid(
             "explanation",
             "an Explanation or an array of scores",
@@ -302,17 +200,3 @@ def _has_channels(X: Any, given: Given) -> bool:
     several = "instance" in given.axes and not isinstance(X, (list, tuple))
     first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
     return bool(np.ndim(first) - several > len(given.spatial[0]))
-
-
-def refuse_noise(subject: Subject, metric: str) -> None:
-    """A metric that removes features cannot use a masker that moves them."""
-    if subject.masker.reads == "noise":
-        raise InvalidParameterError(
-            f"masker must remove features: {metric} knows no state without them under "
-            f"{subject.masker.value_function}. Pass masker=px.Background(X_train)."
-        )
-
-
-def is_ranked(subject: Subject) -> bool:
-    """Whether pixels themselves are put into an order."""
-    return isinstance(subject.masker, FittedPositions) and not subject.masker.in_boxes

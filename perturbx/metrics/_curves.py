@@ -12,9 +12,9 @@ from perturbx._typing import Floats, Ints
 from perturbx._validation import check_choice, check_integer
 from perturbx.game import Cost
 from perturbx.maskers import Removal
-from perturbx.metrics._base import Subject, is_ranked
 from perturbx.metrics._positions import regrouped
 from perturbx.metrics._scores import Scores, in_regions
+from perturbx.metrics._subject import Subject, is_ranked
 
 Way: TypeAlias = Literal["deletion", "insertion"]
 Normalise: TypeAlias = Literal["prediction", "range"] | None

@@ -19,8 +19,8 @@ _SAME = 1e-3
 """Predictions that differ by more than this part of their size are those of other rows."""
 
 
-def check_counts(given: Given, n: int, is_single: bool) -> None:
-    if given.n != n or (is_single and "instance" in given.axes and n > 1):
+def check_counts(given: Given, n: int) -> None:
+    if given.n != n:
         raise InvalidInputError(
             f"explanation and X do not match: the explanation is of {given.n} instances, and X "
             f"holds {n}."
@@ -81,20 +81,22 @@ def columns_of(
 
 
 def _matching(given: Given, predictor: Predictor, raw: Floats, said: Floats) -> Ints | None:
-    """Columns whose answers are the explanation's predictions, or None."""
+    """Columns whose answers are the explanation's predictions, or None.
+
+    A name decides; where the model does not know it, as after output_names=, the nearest answers.
+    """
     names = np.broadcast_to(np.asarray(given.names, dtype=object), said.shape)
     known = list(predictor.output_names)
-    near = np.abs(raw[:, None, :] - said[:, :, None]) <= _SAME * np.maximum(
-        np.abs(said).max(), 1e-12
-    )
+    distance = np.abs(raw[:, None, :] - said[:, :, None])
     if np.ndim(given.names) == 1:  # an output is the same one for every instance
-        near = np.broadcast_to(near.all(axis=0, keepdims=True), near.shape)
-    columns: Ints = np.argmax(near, axis=2)
+        distance = np.broadcast_to(distance.max(axis=0, keepdims=True), distance.shape)
+    near = distance <= _SAME * max(float(np.abs(said).max()), 1e-12)
+    columns: Ints = np.argmin(distance, axis=2)
     for i, j in np.ndindex(*said.shape):
         name = str(names[i, j])
         if name in known and near[i, j, known.index(name)]:
             columns[i, j] = known.index(name)
-        elif not near[i, j].any():
+        elif not near[i, j, columns[i, j]]:
             return None
     return columns
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from perturbx._typing import Floats
-from perturbx.metrics._base import Subject
 from perturbx.metrics._positions import boxes, centre_blob
 from perturbx.metrics._scores import Scores
+from perturbx.metrics._subject import Subject
 
 RANDOM_ORDERS = 3
 """Random orders behind one reference."""

@@ -15,11 +15,11 @@ from perturbx._validation import check_integer
 from perturbx.errors import BudgetError
 from perturbx.game import Cost
 from perturbx.maskers import Removal
-from perturbx.metrics._base import Subject
 from perturbx.metrics._measure import Better, Measure
 from perturbx.metrics._positions import centre_blob
 from perturbx.metrics._references import RANDOM_ORDERS
 from perturbx.metrics._scores import in_regions
+from perturbx.metrics._subject import Subject
 from perturbx.regions import Regions
 
 Design: TypeAlias = Callable[[int, int, np.random.Generator], tuple[Coalitions | Noise, Ints]]

@@ -10,9 +10,9 @@ import numpy as np
 from perturbx._typing import Floats
 from perturbx._validation import invalid
 from perturbx.metrics._areas import mean_of, total, walks
-from perturbx.metrics._base import Subject, refuse_noise
 from perturbx.metrics._curves import Walk, Way
 from perturbx.metrics._measure import Measure
+from perturbx.metrics._subject import Subject, refuse_noise
 
 TOPS = (0.01, 0.05, 0.1, 0.2, 0.5)
 """The shares of DeYoung et al. (ACL 2020)."""

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from perturbx._typing import Floats, LinkName, OutputSelection, PredictFn, RandomState
+from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
 from perturbx._validation import check_number, check_random_state, invalid
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer
@@ -21,7 +21,8 @@ from perturbx.maskers.gaussian import FittedNoise
 from perturbx.metrics._base import Removing
 from perturbx.metrics._comparison import Comparison
 from perturbx.metrics._explaining import Explains, check_explainer
-from perturbx.metrics._measure import Measure, known_mean
+from perturbx.metrics._measure import Measure
+from perturbx.metrics._paired import tabulate
 from perturbx.metrics.deletion import deletion
 from perturbx.metrics.insertion import insertion
 from perturbx.metrics.max_sensitivity import max_sensitivity
@@ -35,12 +36,6 @@ Metric: TypeAlias = Callable[..., Measure]
 _DEFAULT: tuple[Metric, ...] = (deletion, insertion, sensitivity_n)
 
 _OF_EXPLAINERS: tuple[Metric, ...] = (stability, max_sensitivity, randomisation)
-
-_EXPLAINER_METRICS = tuple(metric.__name__ for metric in _OF_EXPLAINERS)
-
-_REFERENCES = ("random", "centre blob")
-
-_RESAMPLES = 2000
 
 
 def compare(
@@ -91,6 +86,12 @@ def compare(
     -------
     Comparison
 
+    Notes
+    -----
+    Scores that are slopes, as those of `Lime` on tables, are no shares of the output, and most
+    metrics read scores as shares. Compare what they foretell: slope times (x - mean), in units
+    of the same deviation.
+
     Raises
     ------
     InvalidParameterError
@@ -131,7 +132,14 @@ def compare(
             label: _measured(metric, model, X, explainer, answer, settings, first)
             for label, metric in named.items()
         }
-    return _table(measures, explaining, against or next(iter(explainers)), level, seed)
+    return tabulate(
+        measures,
+        explaining,
+        removing=[label for label, metric in named.items() if not _explains(metric)],
+        against=against or next(iter(explainers)),
+        level=level,
+        seed=seed,
+    )
 
 
 def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, Metric]:
@@ -142,17 +150,25 @@ def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, Metr
         check_explainer(explainer)
     if against is not None and against not in explainers:
         raise invalid("against", f"one of {', '.join(map(repr, explainers))}", against)
-    named = metrics if isinstance(metrics, Mapping) else {_name(m): m for m in metrics}
+    named = metrics if isinstance(metrics, Mapping) else {_label(m): m for m in metrics}
     if not named or not all(callable(metric) for metric in named.values()):
         raise invalid("metrics", "functions such as px.metrics.deletion", metrics)
     return dict(named)
 
 
-def _name(metric: Any) -> str:
-    """A function's own name, also inside a partial."""
-    while isinstance(metric, functools.partial):
-        metric = metric.func
-    return str(getattr(metric, "__name__", metric))
+def _label(metric: Any) -> str:
+    """A function's own name."""
+    return str(getattr(_function(metric), "__name__", metric))
+
+
+def _function(metric: Any) -> Any:
+    """What is inside a partial."""
+    return _function(metric.func) if isinstance(metric, functools.partial) else metric
+
+
+def _explains(metric: Metric) -> bool:
+    """True for metrics that take the explainer."""
+    return _function(metric) in _OF_EXPLAINERS
 
 
 def _model(explainers: Mapping[str, Explains]) -> Any:
@@ -186,88 +202,12 @@ def _measured(
     references: bool,
 ) -> Measure:
     """One metric of one explainer, with the settings that it takes."""
-    function = metric
-    while isinstance(function, functools.partial):
-        function = function.func
     pinned = metric.keywords if isinstance(metric, functools.partial) else {}
     takes = inspect.signature(metric).parameters
     wanted = {**settings, "references": references}
     if isinstance(answer, Explanation) and ("output" not in answer.axes or answer.shape[-1] == 1):
         wanted["outputs"] = None  # there is nothing to choose from
     known = {k: v for k, v in wanted.items() if k in takes and k not in pinned}
-    if function in _OF_EXPLAINERS:
+    if _explains(metric):
         return metric(explainer, X, **known)
     return metric(model, X, answer, **known)
-
-
-def _table(
-    measures: dict[str, dict[str, Measure]],
-    explaining: list[float],
-    against: str,
-    level: float,
-    seed: int,
-) -> Comparison:
-    """Means, paired differences and their intervals."""
-    first = next(iter(measures.values()))
-    rows = [{label: found.values for label, found in of.items()} for of in measures.values()]
-    names, costs = list(measures), [sum(m.n_rows for m in of.values()) for of in measures.values()]
-    for reference in _REFERENCES:
-        values = {
-            label: found.references[reference]
-            for label, found in first.items()
-            if reference in found.references
-        }
-        if values:
-            rows.append(values)
-            names.append(f"({reference})")
-            costs.append(0)
-            explaining = [*explaining, 0]
-    labels = tuple(first)
-    shape = (len(rows), len(labels))
-    means, differences, lower, upper = (np.full(shape, np.nan) for _ in range(4))
-    reference_row = rows[names.index(against)]
-    for r, c in np.ndindex(*shape):
-        label = labels[c]
-        if label in rows[r]:
-            means[r, c] = known_mean(rows[r][label])
-            paired = _by_instance(first[label], rows[r][label] - reference_row[label])
-            differences[r, c], lower[r, c], upper[r, c] = _interval(paired, level, seed)
-    return Comparison(
-        names=tuple(names),
-        metrics=labels,
-        better=tuple(found.better for found in first.values()),
-        means=means,
-        differences=differences,
-        lower=lower,
-        upper=upper,
-        against=against,
-        level=level,
-        n_instances=len(_by_instance(first[labels[0]], first[labels[0]].values)),
-        explaining_rows=np.array(explaining, dtype=np.float64),
-        measuring_rows=np.array(costs, dtype=np.float64),
-        value_functions={
-            label: found.value_function
-            for label, found in first.items()
-            if found.metric not in _EXPLAINER_METRICS
-        },
-        measures=measures,
-    )
-
-
-def _by_instance(measure: Measure, values: Floats) -> Floats:
-    """(n,): the mean over outputs."""
-    n = len(values) if "instance" in measure.axes else 1
-    return np.array([known_mean(row) for row in np.reshape(values, (n, -1))])
-
-
-def _interval(paired: Floats, level: float, seed: int) -> tuple[float, float, float]:
-    """The mean of paired differences, and its percentile bootstrap interval over instances."""
-    known = paired[~np.isnan(paired)]
-    if not len(known):
-        return np.nan, np.nan, np.nan
-    if len(known) < 2:
-        return float(known.mean()), np.nan, np.nan
-    rng = np.random.default_rng(seed)
-    drawn = known[rng.integers(len(known), size=(_RESAMPLES, len(known)))].mean(axis=1)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return float(known.mean()), float(low), float(high)

@@ -9,9 +9,10 @@ import numpy as np
 from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
 from perturbx.game import Cost
 from perturbx.maskers._fills import Fill
-from perturbx.metrics._base import Removing, Scored, documented, prepare, refuse_noise
+from perturbx.metrics._base import Removing, Scored, documented, prepare
 from perturbx.metrics._curves import ratio
 from perturbx.metrics._measure import Measure
+from perturbx.metrics._subject import refuse_noise
 
 
 @documented

@@ -19,8 +19,9 @@ from perturbx._typing import (
 )
 from perturbx._validation import check_integer, invalid
 from perturbx.maskers._fills import Fill
-from perturbx.metrics._base import Removing, Scored, Subject, documented, prepare, refuse_noise
+from perturbx.metrics._base import Removing, Scored, documented, prepare
 from perturbx.metrics._measure import Measure
+from perturbx.metrics._subject import Subject, refuse_noise
 from perturbx.metrics._subsets import correlation, subset_measure, subsets
 
 _SETS = 100

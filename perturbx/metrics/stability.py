@@ -66,8 +66,8 @@ def stability(
     >>> import numpy as np, perturbx as px
     >>> explainer = px.Occlusion(lambda X: X @ [3.0, 2.0], masker=px.Baseline([0.0, 0.0]))
     >>> px.metrics.stability(explainer, np.array([1.0, 1.0]), seeds=2)
-    stability 1 (top 2 overlap 1; higher is better): 1 instance, 8 model rows; <lambda>, absent
-    features at a baseline
+    stability 1 (random 0; top 2 overlap 1; higher is better): 1 instance, 8 model rows; <lambda>,
+    absent features at a baseline
     """
     seeds = check_integer("seeds", seeds, minimum=2)
     root = check_random_state(random_state)
@@ -84,6 +84,7 @@ def stability(
         _over_pairs(runs, rank_correlation),
         "higher",
         sum((run.cost for run in runs), Cost()),
+        references={"random": np.zeros((runs[0].given.n, runs[0].given.k))},
         details={shown: _over_pairs(runs, overlap)},
     )
 

@@ -80,7 +80,7 @@ def test_max_sensitivity_is_captums(rows: np.ndarray) -> None:
     tried = seen[1:]
     for i in (0, 1):
         theirs = captum.sensitivity_max(
-            lambda t: (t[0] if isinstance(t, tuple) else t) ** 2,
+            lambda t: ((t[0] if isinstance(t, tuple) else t) ** 2,),
             torch.tensor(rows[i : i + 1]),
             lambda inputs, radius, i=i: torch.tensor(np.stack([t[i] for t in tried])),
             n_perturb_samples=6,
