@@ -13,6 +13,13 @@ from perturbx.metrics._measure import Measure
 from perturbx.metrics._references import references_of
 from perturbx.metrics._subject import Subject, refuse_noise
 
+_UNITS: dict[Normalise, tuple[str, ...]] = {
+    None: (),
+    "prediction": ("in units of |f(x)|",),
+    "range": ("in units of |f(x) - f(empty)|",),
+}
+"""What one unit of the number is."""
+
 
 def area_measure(
     subject: Subject, way: Way, *, steps: int, normalise: Normalise, references: bool
@@ -31,13 +38,14 @@ def area_measure(
         mean_of(number, found),
         "lower" if way == "deletion" else "higher",
         total(found, *walked.values()),
+        reference_rows=rows_of(walked),
         references={name: mean_of(number, w) for name, w in walked.items()},
         shares=shares,
         curves=subject.shaped(found[0].outputs),
         reference_curves={
             name: subject.shaped(mean_of(lambda w: w.outputs, w)) for name, w in walked.items()
         },
-        notes=unit_note(normalise),
+        notes=_UNITS[normalise],
     )
 
 
@@ -55,18 +63,20 @@ def difference_measure(
         return normalised(subject, gap, normalise, difference=True)
 
     numbers = {name: number(deletion[name], insertion[name]) for name in deletion}
+    own = numbers.pop("")
     return subject.measure(
         "insertion_deletion",
-        numbers.pop(""),
+        own,
         "higher",
         total(*deletion.values(), *insertion.values()),
+        reference_rows={name: total(deletion[name], insertion[name]).n_rows for name in numbers},
         references=numbers,
         shares=shares,
         details={
             "deletion": subject.shaped(_single(deletion[""], normalise, subject)),
             "insertion": subject.shaped(_single(insertion[""], normalise, subject)),
         },
-        notes=unit_note(normalise),
+        notes=_UNITS[normalise],
     )
 
 
@@ -90,14 +100,9 @@ def total(*walked: Sequence[Walk]) -> Cost:
     return sum((one.cost for several in walked for one in several), Cost())
 
 
-def unit_note(normalise: Normalise) -> tuple[str, ...]:
-    """What one unit of the number is."""
-    units: Mapping[Normalise, tuple[str, ...]] = {
-        None: (),
-        "prediction": ("in units of |f(x)|",),
-        "range": ("in units of |f(x) - f(empty)|",),
-    }
-    return units[normalise]
+def rows_of(walked: Mapping[str, Sequence[Walk]]) -> dict[str, int]:
+    """Model rows of each reference."""
+    return {name: total(several).n_rows for name, several in walked.items()}
 
 
 def _area(walked: Walk) -> Floats:

@@ -99,7 +99,18 @@ class Comparison:
         said = dict.fromkeys(self.value_functions.values())
         by = {words: [m for m, w in self.value_functions.items() if w == words] for words in said}
         ends = [f"{', '.join(metrics)}: {words}" for words, metrics in by.items()]
+        ends += [f"{', '.join(names)}: {note}" for note, names in self._notes().items()]
         return "\n".join([title, *(f"  {line}".rstrip() for line in [*rows, *ends])])
+
+    def _notes(self) -> dict[str, list[str]]:
+        """What a reader should know, and of which explainers."""
+        notes: dict[str, list[str]] = {}
+        for name, of in self.measures.items():
+            for note in dict.fromkeys(note for found in of.values() for note in found.notes):
+                notes.setdefault(note, []).append(name)
+        return {
+            n: names if len(names) < len(self.measures) else ["note"] for n, names in notes.items()
+        }
 
     def _cells(self, c: int) -> list[str]:
         """Means, differences and intervals of one metric, as exact as its typical mean needs."""

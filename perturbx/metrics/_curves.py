@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -69,9 +69,15 @@ def walk(
     return [Walk(*walked) for walked in zip(outputs, areas, costs, strict=True)]
 
 
+def check_curve(steps: Any, normalise: Any) -> None:
+    """Refuse settings of a curve that it cannot have."""
+    check_integer("steps", steps, minimum=1)
+    if normalise is not None:
+        check_choice("normalise", normalise, ("prediction", "range"))
+
+
 def even_shares(subject: Subject, steps: int) -> Floats:
     """0 to 1 in equal steps, no more of them than a table has features."""
-    steps = check_integer("steps", steps, minimum=1)
     d = subject.given.n_features
     return np.linspace(0, 1, (steps if d is None else min(steps, d)) + 1)
 
@@ -80,7 +86,6 @@ def normalised(subject: Subject, area: Floats, by: Normalise, *, difference: boo
     """An area in units of |f(x)|, or as a part of the way from f(empty) to f(x)."""
     if by is None:
         return area
-    check_choice("normalise", by, ("prediction", "range"))
     if by == "prediction":
         return ratio(area, np.abs(subject.full))
     if difference:

@@ -40,6 +40,8 @@ class Measure:
     references : mapping of str to array like values
         The same metric of scores that never saw the model: a random order, or for images also a
         blob in the centre.
+    reference_rows : mapping of str to int
+        How many of `n_rows` each reference cost.
     shares : (s,) array or None
         Shares of the features (or positions) at which `curves` are known.
     curves : array like values with an axis of s more, or None
@@ -69,6 +71,7 @@ class Measure:
     n_rows: int
     n_calls: int
     references: Mapping[str, Floats] = field(default_factory=dict)
+    reference_rows: Mapping[str, int] = field(default_factory=dict)
     shares: Floats | None = None
     curves: Floats | None = None
     reference_curves: Mapping[str, Floats] = field(default_factory=dict)

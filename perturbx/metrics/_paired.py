@@ -37,7 +37,7 @@ def tabulate(
     first = next(iter(measures.values()))
     rows = {name: {m: found.values for m, found in of.items()} for name, of in measures.items()}
     rows |= _references(first)
-    n_references, labels = len(rows) - len(measures), tuple(first)
+    labels = tuple(first)
     cells = np.full((4, len(rows), len(labels)), np.nan)
     for r, values in enumerate(rows.values()):
         for c, label in enumerate(labels):
@@ -46,7 +46,9 @@ def tabulate(
                 paired = _by_instance(first[label], gap)
                 cells[:, r, c] = known_mean(values[label]), *_interval(paired, level, seed)
     means, differences, lower, upper = cells
+    on_references = {name: _reference_cost(first, name) for name in rows if name not in measures}
     costs = [sum(found.n_rows for found in of.values()) for of in measures.values()]
+    costs[0] -= sum(on_references.values())
     return Comparison(
         names=tuple(rows),
         metrics=labels,
@@ -58,8 +60,8 @@ def tabulate(
         against=against,
         level=level,
         n_instances=len(_by_instance(first[labels[0]], first[labels[0]].values)),
-        explaining_rows=np.array([*explaining, *[0.0] * n_references]),
-        measuring_rows=np.array([*costs, *[0] * n_references], dtype=np.float64),
+        explaining_rows=np.array([*explaining, *[0.0] * len(on_references)]),
+        measuring_rows=np.array([*costs, *on_references.values()], dtype=np.float64),
         value_functions={m: first[m].value_function for m in labels if m in removing},
         measures=measures,
     )
@@ -72,6 +74,11 @@ def _references(first: Mapping[str, Measure]) -> dict[str, dict[str, Floats]]:
         for name in _REFERENCES
     }
     return {name: values for name, values in found.items() if values}
+
+
+def _reference_cost(first: Mapping[str, Measure], row: str) -> int:
+    """Model rows that one reference cost in all metrics."""
+    return sum(found.reference_rows.get(row.strip("()"), 0) for found in first.values())
 
 
 def _by_instance(measure: Measure, values: Floats) -> Floats:

@@ -12,6 +12,7 @@ from perturbx._typing import Floats, OutputSelection
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explanation import Explanation
 from perturbx.maskers._images import MOST_COLOURS
+from perturbx.maskers.gaussian import FittedNoise
 from perturbx.regions import LabelMap, Regions
 
 Lookup: TypeAlias = Callable[[int, int], Floats]
@@ -55,6 +56,8 @@ class Given:
         The shape of each image's map; empty for tables.
     names, predictions : array or None
         (k,) or (n, k) names and (n, k) predictions of the outputs, where they are known.
+    are_slopes : bool
+        True if features were moved, not removed: a score is then no share of the output.
     """
 
     scores: Scores
@@ -65,6 +68,7 @@ class Given:
     spatial: tuple[tuple[int, ...], ...] = ()
     names: Any = None
     predictions: Floats | None = None
+    are_slopes: bool = False
 
 
 def of_explanation(explanation: Explanation, outputs: OutputSelection) -> Given:
@@ -89,7 +93,8 @@ def of_explanation(explanation: Explanation, outputs: OutputSelection) -> Given:
     if chosen.regions is None:
         _check_known(values)
         given = Scores(lambda i, j: values[i, :, j], lambda i, j: values[i, :, j])
-        return Given(given, axes, n, k, d, (), names, predictions)
+        slopes = chosen.value_function.endswith(FittedNoise.value_function)
+        return Given(given, axes, n, k, d, (), names, predictions, slopes)
     regions = (chosen.regions,) if isinstance(chosen.regions, Regions) else chosen.regions
     for i, own in enumerate(regions):
         _check_known(values[i, : len(own)])

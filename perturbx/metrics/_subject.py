@@ -86,6 +86,12 @@ class Subject:
         shape = [size for axis, size in (("instance", n), ("output", k)) if axis in self.given.axes]
         return np.reshape(grid, (*shape, *grid.shape[2:]))
 
+    def _reading(self) -> tuple[str, ...]:
+        """How the scores are taken, where that is not how they were meant."""
+        if self.given.are_slopes and self.masker.reads != "noise":
+            return ("the scores are slopes, read here as shares of the output",)
+        return ()
+
     def measure(
         self, metric: str, grid: Floats, better: Better, cost: Cost, **others: Any
     ) -> Measure:
@@ -101,7 +107,7 @@ class Subject:
             n_rows=self.cost.n_rows + cost.n_rows,
             n_calls=self.cost.n_calls + cost.n_calls,
             references={name: self.shaped(found) for name, found in references.items()},
-            notes=(*self.masker.notes, *others.pop("notes", ())),
+            notes=(*self.masker.notes, *self._reading(), *others.pop("notes", ())),
             **others,
         )
 

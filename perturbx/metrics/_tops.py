@@ -9,7 +9,7 @@ import numpy as np
 
 from perturbx._typing import Floats
 from perturbx._validation import invalid
-from perturbx.metrics._areas import mean_of, total, walks
+from perturbx.metrics._areas import mean_of, rows_of, total, walks
 from perturbx.metrics._curves import Walk, Way
 from perturbx.metrics._measure import Measure
 from perturbx.metrics._subject import Subject, refuse_noise
@@ -27,7 +27,7 @@ def top_measure(
 ) -> Measure:
     """Comprehensiveness or sufficiency."""
     refuse_noise(subject, metric)
-    at = _check_shares(shares)
+    at = check_shares(shares)
     way: Way = "deletion" if metric == "comprehensiveness" else "insertion"
     # The next larger number of features, so that the top is never nothing.
     found = walks(subject, way, at, references, at_least=True)
@@ -42,6 +42,7 @@ def top_measure(
         own.mean(axis=2),
         "higher" if metric == "comprehensiveness" else "lower",
         total(*found.values()),
+        reference_rows=rows_of({name: found[name] for name in falls}),
         references={name: fell.mean(axis=2) for name, fell in falls.items()},
         shares=at,
         curves=subject.shaped(own),
@@ -49,7 +50,7 @@ def top_measure(
     )
 
 
-def _check_shares(shares: Sequence[float]) -> Floats:
+def check_shares(shares: Sequence[float]) -> Floats:
     """Increasing shares, each above 0 and at most 1."""
     try:
         at = np.asarray(shares, dtype=np.float64)

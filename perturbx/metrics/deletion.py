@@ -8,7 +8,7 @@ from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
 from perturbx.maskers._fills import Fill
 from perturbx.metrics._areas import area_measure
 from perturbx.metrics._base import Removing, Scored, documented, prepare
-from perturbx.metrics._curves import Normalise
+from perturbx.metrics._curves import Normalise, check_curve
 from perturbx.metrics._measure import Measure
 
 
@@ -57,6 +57,7 @@ def deletion(
     >>> px.metrics.deletion(model, x, x, masker=zero).values
     array(2.5)
     """
+    check_curve(steps, normalise)
     subject = prepare(
         predict_fn,
         X,

@@ -8,7 +8,7 @@ from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
 from perturbx.maskers._fills import Fill
 from perturbx.metrics._areas import difference_measure
 from perturbx.metrics._base import Removing, Scored, documented, prepare
-from perturbx.metrics._curves import Normalise
+from perturbx.metrics._curves import Normalise, check_curve
 from perturbx.metrics._measure import Measure
 
 
@@ -59,6 +59,7 @@ def insertion_deletion(
     >>> px.metrics.insertion_deletion(model, x, x, masker=zero).values
     array(1.)
     """
+    check_curve(steps, normalise)
     subject = prepare(
         predict_fn,
         X,

@@ -9,7 +9,7 @@ from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
 from perturbx.maskers._fills import Fill
 from perturbx.metrics._base import Removing, Scored, documented, prepare
 from perturbx.metrics._measure import Measure
-from perturbx.metrics._tops import TOPS, top_measure
+from perturbx.metrics._tops import TOPS, check_shares, top_measure
 
 
 @documented
@@ -52,6 +52,7 @@ def sufficiency(
     >>> px.metrics.sufficiency(model, x, x, masker=zero).values
     array(2.)
     """
+    check_shares(shares)
     subject = prepare(
         predict_fn,
         X,

@@ -66,7 +66,23 @@ def test_rows_are_told(table: metrics.Comparison) -> None:
     assert np.isnan(table.explaining_rows[2])
     assert table.explaining_rows[3] == 0
     total = sum(m.n_rows for m in table.measures["shap"].values())
-    assert table.measuring_rows[0] == total
+    assert table.measuring_rows[0] + table.measuring_rows[3] == total
+    alone = [metrics.deletion, metrics.insertion, metrics.sensitivity_n, metrics.completeness]
+    own = [table.measures["shap"][m.__name__].n_rows for m in alone]
+    noise = [table.measures["noise"][m.__name__].n_rows for m in alone]
+    assert sum(own) - table.measuring_rows[3] == sum(noise)
+
+
+def test_slopes_are_told(rows: np.ndarray) -> None:
+    """They are read as shares, which they are not; beside those that are."""
+    explainers = {
+        "lime": px.Lime(model, random_state=0).fit(rows),
+        "o": px.Occlusion(model).fit(rows),
+    }
+    found = metrics.compare(explainers, rows[:3], metrics=[metrics.insertion])
+    assert "  lime: the scores are slopes, read here as shares of the output" in repr(found)
+    local = metrics.infidelity(model, rows[:3], lime.explain(rows[:3]), masker=lime.masker_)
+    assert "slopes" not in repr(local)
 
 
 def test_the_background_is_the_first_explainers(table: metrics.Comparison) -> None:
