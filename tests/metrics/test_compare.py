@@ -75,10 +75,8 @@ def test_rows_are_told(table: metrics.Comparison) -> None:
 
 def test_slopes_are_told(rows: np.ndarray) -> None:
     """They are read as shares, which they are not; beside those that are."""
-    explainers = {
-        "lime": px.Lime(model, random_state=0).fit(rows),
-        "o": px.Occlusion(model).fit(rows),
-    }
+    lime, occlusion = px.Lime(model, random_state=0).fit(rows), px.Occlusion(model).fit(rows)
+    explainers = {"lime": lime, "occlusion": occlusion}
     found = metrics.compare(explainers, rows[:3], metrics=[metrics.insertion])
     assert "  lime: the scores are slopes, read here as shares of the output" in repr(found)
     local = metrics.infidelity(model, rows[:3], lime.explain(rows[:3]), masker=lime.masker_)
