@@ -116,7 +116,7 @@ def prepare(
         X=checked,
         given=given,
         columns=columns,
-        names=names_of(predictor, columns),
+        names=names_of(given, predictor, columns),
         full=game.linked(np.take_along_axis(raw, columns, axis=1)),
         empty=np.full(columns.shape, np.nan),
         cost=cost + Cost(n_probe, 2),

@@ -29,7 +29,7 @@ class Comparison:
         Over the instances; NaN where a metric does not apply.
     differences, lower, upper : (r, c) array
         Mean paired difference to the row `against`, with its bootstrap interval over instances;
-        NaN for a single instance.
+        the interval is NaN for fewer than 5 instances.
     against : str
     level : float
     n_instances : int

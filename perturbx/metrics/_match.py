@@ -101,6 +101,9 @@ def _matching(given: Given, predictor: Predictor, raw: Floats, said: Floats) -> 
     return columns
 
 
-def names_of(predictor: Predictor, columns: Ints) -> Any:
+def names_of(given: Given, predictor: Predictor, columns: Ints) -> Any:
+    """What the outputs are called: by the explanation, or else by the model."""
+    if given.names is not None:
+        return tuple(given.names) if np.ndim(given.names) == 1 else given.names
     names = np.asarray(predictor.output_names, dtype=object)[columns]
     return tuple(names[0]) if (columns == columns[:1]).all() else names

@@ -14,6 +14,9 @@ _REFERENCES = ("random", "centre blob")
 
 _RESAMPLES = 2000
 
+_FEWEST = 5
+"""Resamples of fewer instances than this are too alike to tell how far off a mean is."""
+
 
 def tabulate(
     measures: Mapping[str, Mapping[str, Measure]],
@@ -92,7 +95,7 @@ def _interval(paired: Floats, level: float, seed: int) -> tuple[float, float, fl
     known = paired[~np.isnan(paired)]
     if not len(known):
         return np.nan, np.nan, np.nan
-    if len(known) < 2:
+    if len(known) < _FEWEST:
         return float(known.mean()), np.nan, np.nan
     rng = np.random.default_rng(seed)
     drawn = known[rng.integers(len(known), size=(_RESAMPLES, len(known)))].mean(axis=1)

@@ -87,10 +87,12 @@ class Subject:
         return np.reshape(grid, (*shape, *grid.shape[2:]))
 
     def _reading(self) -> tuple[str, ...]:
-        """How the scores are taken, where that is not how they were meant."""
-        if self.given.are_slopes and self.masker.reads != "noise":
-            return ("the scores are slopes, read here as shares of the output",)
-        return ()
+        """The scale, and how scores are taken where that is not how they were meant."""
+        slopes = self.given.are_slopes and self.masker.reads != "noise"
+        return (
+            *[f"on the {self.game.link} scale"] * (self.game.link != "identity"),
+            *["the scores are slopes, read here as shares of the output"] * slopes,
+        )
 
     def measure(
         self, metric: str, grid: Floats, better: Better, cost: Cost, **others: Any

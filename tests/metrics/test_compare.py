@@ -135,13 +135,17 @@ def test_settings_are_pinned_by_partials(rows: np.ndarray) -> None:
     assert found.differences[1, 0] == 0
 
 
-def test_a_single_instance_has_no_interval(rows: np.ndarray) -> None:
+@pytest.mark.parametrize("n", [1, 4])
+def test_few_instances_have_no_interval(rows: np.ndarray, n: int) -> None:
     """The difference is there, and its interval is not known."""
-    explainers = {"a": px.Occlusion(model).fit(rows), "b": lambda X: np.arange(5.0)}
-    found = metrics.compare(explainers, rows[0], metrics=[metrics.deletion])
+    explainers = {
+        "a": px.Occlusion(model).fit(rows),
+        "b": lambda X: np.broadcast_to(np.arange(5.0), X.shape),
+    }
+    found = metrics.compare(explainers, rows[:n] if n > 1 else rows[0], metrics=[metrics.deletion])
     assert np.isfinite(found.differences).all()
     assert np.isnan(found.lower).all()
-    assert "on 1 instance:" in repr(found)
+    assert f"on {n} instance" in repr(found)
 
 
 def test_maps_of_others() -> None:

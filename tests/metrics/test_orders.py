@@ -255,3 +255,19 @@ def test_frames_stay_frames(mixed_frame: Any) -> None:
     found = px.metrics.deletion(model, frame, explanation)
     assert found.value_function == "absent features from the mean over 8 background rows"
     assert found.mean < found.references["random"].mean()
+
+
+def test_names_of_ones_own() -> None:
+    """Outputs that only the explainer has names for are found by what the model said."""
+    rows = np.random.default_rng(0).normal(size=(5, 4))
+
+    def model(X: np.ndarray) -> np.ndarray:
+        return np.stack([curved(X), curved(X) ** 2, -curved(X)], axis=1)
+
+    names = ["one", "two", "three"]
+    ask = partial(px.Occlusion, model, masker=ZERO)
+    named = ask(output_names=names, outputs=["three", "one"]).explain(rows)
+    found = px.metrics.deletion(model, rows, named, masker=ZERO, outputs=["three", "one"])
+    plain = px.metrics.deletion(model, rows, ask().explain(rows), masker=ZERO, outputs=[2, 0])
+    assert found.output_names == ("three", "one")
+    assert np.array_equal(found.values, plain.values)
