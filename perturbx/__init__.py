@@ -53,3 +53,7 @@ def __getattr__(name: str) -> _Any:
 
         return importlib.import_module("perturbx.metrics")
     raise AttributeError(f"module 'perturbx' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

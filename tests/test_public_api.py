@@ -107,6 +107,9 @@ def test_the_front_door_lists_what_it_has() -> None:
     """__all__ is sorted, and every name is there."""
     assert sorted(px.__all__) == px.__all__
     assert all(hasattr(px, name) for name in px.__all__)
+    assert set(px.__all__) <= set(dir(px))
+    with pytest.raises(AttributeError, match="'perturbx' has no attribute 'metric'"):
+        px.metric  # noqa: B018
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
