@@ -24,8 +24,8 @@ from perturbx.metrics._explaining import (
 from perturbx.metrics._measure import Measure
 from perturbx.predictor import resolve
 
-_MOST_ANSWERS = 2**14
-"""Answers that are kept to be dealt out to other rows."""
+_KEPT_BYTES = 2**24
+"""The most memory for answers that are kept to be dealt out to other rows."""
 
 _CHANCE = 20
 
@@ -103,7 +103,7 @@ class Tap:
     def __init__(self, predict_fn: Any) -> None:
         self._function, _ = resolve(predict_fn)
         self._kept: list[Any] = []
-        self._n = 0
+        self._bytes = 0
         owner = getattr(self._function, "__self__", None)
         if owner is not None:  # outputs are named by the model's classes
             self.__self__ = owner
@@ -111,10 +111,10 @@ class Tap:
 
     def __call__(self, batch: Any) -> Any:
         answer = self._function(batch)
-        if self._n < _MOST_ANSWERS:
+        if self._bytes < _KEPT_BYTES:
             kept = answer.detach().cpu().numpy() if hasattr(answer, "detach") else answer
-            self._kept.append(np.array(kept)[: _MOST_ANSWERS - self._n])
-            self._n += len(self._kept[-1])
+            self._kept.append(np.array(kept))
+            self._bytes += self._kept[-1].nbytes
         return answer
 
     def kept(self) -> Floats:
