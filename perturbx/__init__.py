@@ -4,7 +4,7 @@ perturbx perturbs inputs, watches what ``predict_fn(batch) -> scores`` answers, 
 per-feature scores with error bars.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from perturbx import plots as plots
 from perturbx.explainers import Banzhaf as Banzhaf
@@ -21,8 +21,9 @@ from perturbx.maskers import GaussianNoise as GaussianNoise
 from perturbx.maskers import Superpixels as Superpixels
 from perturbx.maskers import Windows as Windows
 
-if TYPE_CHECKING:
+if _TYPE_CHECKING:
     from perturbx import interop as interop
+    from perturbx import metrics as metrics
 else:
 
     def __getattr__(name: str) -> object:
@@ -34,7 +35,7 @@ else:
         return import_module(f"perturbx.{name}")
 
 
-_LATER = ("interop",)
+_LATER = ("interop", "metrics")
 
 __version__ = "0.1.0"
 
@@ -53,5 +54,10 @@ __all__ = [
     "Windows",
     "interop",
     "load",
+    "metrics",
     "plots",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,7 +12,7 @@ METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "Permutati
 MASKERS = {"Background", "Baseline", "GaussianNoise", "Superpixels", "Windows"}
 
 NAMES = {
-    "perturbx": METHODS | MASKERS | {"Explanation", "interop", "load", "plots"},
+    "perturbx": METHODS | MASKERS | {"Explanation", "interop", "load", "metrics", "plots"},
     "perturbx.maskers": MASKERS | {"Features", "FittedMasker", "Kind", "Masker", "Removal"},
     "perturbx.samplers": {
         "BernoulliMasks",
@@ -38,6 +38,23 @@ NAMES = {
         "WithInteractions",
     },
     "perturbx.explainers": METHODS | {"BaseExplainer"},
+    "perturbx.metrics": {
+        "Comparison",
+        "Measure",
+        "compare",
+        "completeness",
+        "comprehensiveness",
+        "deletion",
+        "faithfulness_correlation",
+        "infidelity",
+        "insertion",
+        "insertion_deletion",
+        "max_sensitivity",
+        "randomisation",
+        "sensitivity_n",
+        "stability",
+        "sufficiency",
+    },
     "perturbx.plots": {"bar", "curves", "overlay", "waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",
@@ -99,6 +116,9 @@ def test_the_front_door_lists_what_it_has() -> None:
     """__all__ is sorted, and every name is there."""
     assert sorted(px.__all__) == px.__all__
     assert all(hasattr(px, name) for name in px.__all__)
+    assert set(px.__all__) <= set(dir(px))
+    with pytest.raises(AttributeError, match="'perturbx' has no attribute 'metric'"):
+        px.metric  # noqa: B018
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

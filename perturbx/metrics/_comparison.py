@@ -1,0 +1,141 @@
+"""The table that `compare` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from perturbx._typing import Floats
+from perturbx.metrics._measure import Better, Measure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Explainers by metrics: means, and paired differences with intervals.
+
+    Parameters
+    ----------
+    names : tuple of r str
+        The explainers, and in brackets what never saw the model.
+    metrics : tuple of c str
+    better : tuple of c "higher" or "lower"
+    means : (r, c) array
+        Over the instances; NaN where a metric does not apply.
+    differences, lower, upper : (r, c) array
+        Mean paired difference to the row `against`, with its bootstrap interval over instances;
+        the interval is NaN for fewer than 5 instances.
+    against : str
+    level : float
+    n_instances : int
+    explaining_rows, measuring_rows : (r,) array
+        Model rows; NaN where an explainer does not tell, 0 for what never asked.
+    value_functions : mapping of str to str
+        How each metric removed features, in words.
+    measures : mapping of str to mapping of str to Measure
+        Every single result, by explainer and metric.
+    """
+
+    names: tuple[str, ...]
+    metrics: tuple[str, ...]
+    better: tuple[Better, ...]
+    means: Floats
+    differences: Floats
+    lower: Floats
+    upper: Floats
+    against: str
+    level: float
+    n_instances: int
+    explaining_rows: Floats
+    measuring_rows: Floats
+    value_functions: Mapping[str, str]
+    measures: Mapping[str, Mapping[str, Measure]]
+
+    def to_frame(self) -> pd.DataFrame:
+        """A tidy pandas DataFrame: a row for each explainer and metric.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("to_frame needs pandas: pip install pandas") from error
+        r, c = self.means.shape
+        return pd.DataFrame(
+            {
+                "explainer": np.repeat(np.array(self.names, dtype=object), c),
+                "metric": np.tile(np.array(self.metrics, dtype=object), r),
+                "better": np.tile(np.array(self.better, dtype=object), r),
+                "mean": self.means.ravel(),
+                "difference": self.differences.ravel(),
+                "lower": self.lower.ravel(),
+                "upper": self.upper.ravel(),
+                "explaining_rows": np.repeat(self.explaining_rows, c),
+                "measuring_rows": np.repeat(self.measuring_rows, c),
+            }
+        )
+
+    def __repr__(self) -> str:
+        n = self.n_instances
+        title = (
+            f"{len(self.measures)} explainers on {n} instance{'s'[: n != 1]}: mean, difference to "
+            f"{self.against!r} [{self.level:.0%} interval over instances]; ↑ higher is better"
+        )
+        columns = [["", *self.names]]
+        for c, (metric, better) in enumerate(zip(self.metrics, self.better, strict=True)):
+            columns.append([f"{metric} {'↑' if better == 'higher' else '↓'}", *self._cells(c)])
+        columns.append(["rows to explain", *map(_count, self.explaining_rows)])
+        columns.append(["to measure", *map(_count, self.measuring_rows)])
+        widths = [max(map(len, column)) for column in columns]
+        rows = ["  ".join(map(str.ljust, row, widths)) for row in zip(*columns, strict=True)]
+        said = dict.fromkeys(self.value_functions.values())
+        by = {words: [m for m, w in self.value_functions.items() if w == words] for words in said}
+        ends = [f"{', '.join(metrics)}: {words}" for words, metrics in by.items()]
+        ends += [f"{', '.join(names)}: {note}" for note, names in self._notes().items()]
+        return "\n".join([title, *(f"  {line}".rstrip() for line in [*rows, *ends])])
+
+    def _notes(self) -> dict[str, list[str]]:
+        """What a reader should know, and of which explainers."""
+        notes: dict[str, list[str]] = {}
+        for name, of in self.measures.items():
+            for note in dict.fromkeys(note for found in of.values() for note in found.notes):
+                notes.setdefault(note, []).append(name)
+        return {
+            n: names if len(names) < len(self.measures) else ["note"] for n, names in notes.items()
+        }
+
+    def _cells(self, c: int) -> list[str]:
+        """Means, differences and intervals of one metric, as exact as its typical mean needs."""
+        sizes = np.abs(self.means[np.isfinite(self.means[:, c]), c])
+        typical = float(np.median(sizes)) if len(sizes) else 0.0
+        decimals = min(9, max(0, 2 - int(np.floor(np.log10(typical or 1.0)))))
+
+        def show(value: float, sign: str = "") -> str:
+            return f"{value:{sign}.{decimals}f}" if abs(value) < 1e4 else f"{value:{sign}.2e}"
+
+        cells = []
+        for r, name in enumerate(self.names):
+            mean, difference = self.means[r, c], self.differences[r, c]
+            alone = name == self.against or np.isnan(difference)
+            low, high = self.lower[r, c], self.upper[r, c]
+            interval = "" if alone or np.isnan(low) else f"[{show(low, '+')}, {show(high, '+')}]"
+            shown = "-" if np.isnan(mean) else show(mean)
+            cells.append((shown, "" if alone else show(difference, "+"), interval))
+        return _aligned(cells)
+
+
+def _aligned(cells: list[tuple[str, str, str]]) -> list[str]:
+    widths = [max(len(cell[i]) for cell in cells) for i in range(3)]
+    return [" ".join(map(str.ljust, cell, widths)).rstrip() for cell in cells]
+
+
+def _count(rows: float) -> str:
+    return "?" if np.isnan(rows) else f"{int(rows):,}"

@@ -1,0 +1,96 @@
+"""Removal of an image's pixels (a series' steps, a volume's voxels) for a metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from perturbx._typing import Floats, Ints, Segments
+from perturbx.maskers._base import Removal
+from perturbx.maskers._fills import Fill, check_fill, describe_fill, draw_seed, render_fill
+from perturbx.maskers._images import ChannelAxis, FittedImages, ImageBatch, read_images
+from perturbx.maskers._removals import ImageRemoval, label_removal
+from perturbx.regions import LabelMap
+
+BOXES = 14
+"""Boxes along the longest side, where positions are removed in groups."""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPositions(FittedImages):
+    """Positions go in groups: all at once, in boxes, or as a metric ranks them.
+
+    Parameters
+    ----------
+    n_axes : int
+        How many spatial axes an instance has.
+    channel_axis : -1 or None
+    fill : Fill
+        What an absent position shows; "mean" is the mean colour of the whole image.
+    in_boxes : bool
+        Whether `remove` parts the image into boxes; else everything is one feature.
+    """
+
+    n_axes: int
+    channel_axis: ChannelAxis
+    fill: Fill
+    seed: int
+    in_boxes: bool
+    value_function: str
+
+    def read(self, X: object) -> ImageBatch:
+        return read_images(X, self.channel_axis, self.n_axes)
+
+    def remove(self, X: ImageBatch, index: int) -> Removal:
+        spatial = X.spatial(index)
+        whole = np.zeros(spatial, dtype=np.intp)
+        labels = boxes(spatial) if self.in_boxes else whole
+        fill = render_fill(self.fill, X.arrays[index], X.channels, None, self.seed)
+        return label_removal(X.arrays[index], fill, LabelMap(labels), labels, "group")
+
+
+def regrouped(removal: Removal, groups: Segments) -> Removal:
+    """The same image and fill, its positions in the groups 0..K-1."""
+    if not isinstance(removal, ImageRemoval):
+        raise TypeError("Only the positions of an image are grouped.")
+    labels = groups.reshape(removal.regions.shape)
+    return label_removal(removal.image, removal.fill, LabelMap(labels), labels, "group")
+
+
+def positions(
+    spatial: Sequence[int], channels: bool, fill: Fill, in_boxes: bool, rng: np.random.Generator
+) -> FittedPositions:
+    """The removal of positions of instances with as many spatial axes as `spatial` is long."""
+    check_fill(fill)
+    word = {1: "steps", 2: "pixels"}.get(len(spatial), "voxels")
+    shown = describe_fill(fill, "the image's mean colour")
+    return FittedPositions(
+        n_axes=len(spatial),
+        channel_axis=-1 if channels else None,
+        fill=fill,
+        seed=draw_seed(fill, rng),
+        in_boxes=in_boxes,
+        value_function=f"absent {word}{' (in boxes)' * in_boxes} filled with {shown}",
+    )
+
+
+def boxes(spatial: Sequence[int]) -> Segments:
+    """Nearly cubic boxes, `BOXES` along the longest side: labels 0..K-1."""
+    side = max(1.0, max(spatial) / BOXES)
+    labels: Ints = np.zeros(tuple(spatial), dtype=np.intp)
+    for axis, length in enumerate(spatial):
+        count = max(1, min(length, round(length / side)))
+        part = np.arange(length) * count // length
+        labels = labels * count + part.reshape([-1] + [1] * (len(spatial) - axis - 1))
+    return labels
+
+
+def centre_blob(spatial: Sequence[int]) -> Floats:
+    """exp(-2 r^2), r = 1 where the nearest edge's middle lies: what looks at no image at all."""
+    squared: Floats = np.zeros(tuple(spatial))
+    for axis, length in enumerate(spatial):
+        place = (np.arange(length) + 0.5) / length * 2 - 1
+        squared = squared + place.reshape([-1] + [1] * (len(spatial) - axis - 1)) ** 2
+    return np.asarray(np.exp(-2 * squared))

@@ -1,0 +1,213 @@
+"""Several explainers, several metrics, the same instances: one table."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
+from perturbx._validation import check_number, check_random_state, invalid
+from perturbx.errors import InvalidParameterError
+from perturbx.explainers import BaseExplainer
+from perturbx.explanation import Explanation
+from perturbx.maskers import Background
+from perturbx.maskers._fills import Fill
+from perturbx.maskers.background import FittedBackground
+from perturbx.maskers.gaussian import FittedNoise
+from perturbx.metrics._base import Removing
+from perturbx.metrics._comparison import Comparison
+from perturbx.metrics._explaining import Explains, check_explainer
+from perturbx.metrics._measure import Measure
+from perturbx.metrics._paired import tabulate
+from perturbx.metrics.deletion import deletion
+from perturbx.metrics.insertion import insertion
+from perturbx.metrics.max_sensitivity import max_sensitivity
+from perturbx.metrics.randomisation import randomisation
+from perturbx.metrics.sensitivity_n import sensitivity_n
+from perturbx.metrics.stability import stability
+
+Metric: TypeAlias = Callable[..., Measure]
+"""A metric, or a ``functools.partial`` of one, which pins its settings."""
+
+_DEFAULT: tuple[Metric, ...] = (deletion, insertion, sensitivity_n)
+
+_OF_EXPLAINERS: tuple[Metric, ...] = (stability, max_sensitivity, randomisation)
+
+
+def compare(
+    explainers: Mapping[str, Explains],
+    X: Any,
+    *,
+    metrics: Sequence[Metric] | Mapping[str, Metric] = _DEFAULT,
+    predict_fn: PredictFn | Any = None,
+    masker: Removing = None,
+    fill: Fill | None = None,
+    outputs: OutputSelection = None,
+    link: LinkName = "identity",
+    batch_size: int | None = None,
+    random_state: RandomState = 0,
+    references: bool = True,
+    against: str | None = None,
+    level: float = 0.95,
+) -> Comparison:
+    """Several explainers by several metrics, on the same instances, in one table.
+
+    Parameters
+    ----------
+    explainers : mapping of str to explainer or callable
+        px explainers (fitted, where they learn from data), or any callable from X to an
+        `Explanation` or an array of scores: (n, d) of a table, (n, H, W) maps of images. So the
+        maps of other libraries are judged too.
+    X : table of rows, or images
+        What is explained.
+    metrics : sequence of functions, or mapping of str to function
+        Of `perturbx.metrics`; settings are pinned by ``functools.partial``, as in
+        ``{"top 5%": partial(px.metrics.comprehensiveness, shares=[0.05])}``.
+    predict_fn : callable or fitted model, optional
+        The model; by default that of the first px explainer.
+    masker, fill, link, batch_size, random_state
+        As in every metric. By default tables are masked by the background rows of the first
+        fitted explainer that has any.
+    outputs : None, int, str or "top1"
+        Which output is judged, where several were explained, or where plain scores come of a
+        model with several.
+    references : bool
+        Whether scores that never saw the model are rows of the table.
+    against : str, optional
+        The explainer to which the others' differences are taken; by default the first.
+    level : float
+        Of the bootstrap intervals over instances.
+
+    Returns
+    -------
+    Comparison
+
+    Notes
+    -----
+    Scores that are slopes, as those of `Lime` on tables, are no shares of the output, and most
+    metrics read scores as shares. Compare what they foretell: slope times (x - mean), in units
+    of the same deviation.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is nothing to compare, or no model to ask.
+
+    Examples
+    --------
+    >>> import numpy as np, perturbx as px
+    >>> X = np.random.default_rng(0).normal(size=(20, 4))
+    >>> model = lambda X: X @ [3.0, 2.0, 1.0, 0.0] + X[:, 0] * X[:, 1]
+    >>> table = px.metrics.compare(
+    ...     {"shap": px.KernelShap(model).fit(X), "constant": lambda X: np.ones(X.shape)}, X
+    ... )
+    >>> table.names
+    ('shap', 'constant', '(random)')
+    >>> bool(table.means[0, 0] < table.means[1, 0])  # deletion: lower is better
+    True
+    """
+    named = _check(explainers, metrics, against)
+    check_number("level", level, above=0, below=1)
+    model = _model(explainers) if predict_fn is None else predict_fn
+    seed = int(check_random_state(random_state).generate_state(1)[0])
+    settings = {
+        "masker": _masker(explainers) if masker is None and fill is None else masker,
+        "fill": fill,
+        "outputs": outputs,
+        "link": link,
+        "batch_size": batch_size,
+        "random_state": seed,
+    }
+    measures: dict[str, dict[str, Measure]] = {}
+    explaining: list[float] = []
+    for name, explainer in explainers.items():
+        answer = explainer.explain(X) if isinstance(explainer, BaseExplainer) else explainer(X)
+        explaining.append(answer.n_rows if isinstance(answer, Explanation) else np.nan)
+        first = references and not measures
+        measures[name] = {
+            label: _measured(metric, model, X, explainer, answer, settings, first)
+            for label, metric in named.items()
+        }
+    return tabulate(
+        measures,
+        explaining,
+        removing=[label for label, metric in named.items() if not _explains(metric)],
+        against=against or next(iter(explainers)),
+        level=level,
+        seed=seed,
+    )
+
+
+def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, Metric]:
+    """The metrics by name; an error if there is nothing to compare."""
+    if not isinstance(explainers, Mapping) or not explainers:
+        raise invalid("explainers", 'a dict, as in {"shap": px.KernelShap(...)}', explainers)
+    for explainer in explainers.values():
+        check_explainer(explainer)
+    if against is not None and against not in explainers:
+        raise invalid("against", f"one of {', '.join(map(repr, explainers))}", against)
+    named = metrics if isinstance(metrics, Mapping) else {_label(m): m for m in metrics}
+    if not named or not all(callable(metric) for metric in named.values()):
+        raise invalid("metrics", "functions such as px.metrics.deletion", metrics)
+    return dict(named)
+
+
+def _label(metric: Any) -> str:
+    """A function's own name."""
+    return str(getattr(_function(metric), "__name__", metric))
+
+
+def _function(metric: Any) -> Any:
+    """What is inside a partial."""
+    return _function(metric.func) if isinstance(metric, functools.partial) else metric
+
+
+def _explains(metric: Metric) -> bool:
+    """True for metrics that take the explainer."""
+    return _function(metric) in _OF_EXPLAINERS
+
+
+def _model(explainers: Mapping[str, Explains]) -> Any:
+    """The model of the first px explainer."""
+    for explainer in explainers.values():
+        if isinstance(explainer, BaseExplainer):
+            return explainer.predict_fn
+    raise InvalidParameterError(
+        "predict_fn must be given where no px explainer is compared: callables hide their model."
+    )
+
+
+def _masker(explainers: Mapping[str, Explains]) -> Removing:
+    """The background of the first explainer that has one."""
+    for explainer in explainers.values():
+        fitted = vars(explainer).get("masker_") if isinstance(explainer, BaseExplainer) else None
+        if isinstance(fitted, FittedBackground):
+            return fitted
+        if isinstance(fitted, FittedNoise):
+            return Background(fitted.rows)
+    return None
+
+
+def _measured(
+    metric: Metric,
+    model: Any,
+    X: Any,
+    explainer: Explains,
+    answer: Any,
+    settings: Mapping[str, Any],
+    references: bool,
+) -> Measure:
+    """One metric of one explainer, with the settings that it takes."""
+    pinned = metric.keywords if isinstance(metric, functools.partial) else {}
+    takes = inspect.signature(metric).parameters
+    wanted = {**settings, "references": references}
+    if isinstance(answer, Explanation) and ("output" not in answer.axes or answer.shape[-1] == 1):
+        wanted["outputs"] = None  # there is nothing to choose from
+    known = {k: v for k, v in wanted.items() if k in takes and k not in pinned}
+    if _explains(metric):
+        return metric(explainer, X, **known)
+    return metric(model, X, answer, **known)

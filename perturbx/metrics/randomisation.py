@@ -1,0 +1,185 @@
+"""Whether the explanation changes when the model is replaced by one that has learned nothing."""
+
+from __future__ import annotations
+
+import copy
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from perturbx._typing import Floats, OutputSelection, RandomState
+from perturbx._validation import check_random_state, invalid
+from perturbx.containers import layout_of
+from perturbx.explainers import BaseExplainer
+from perturbx.game import Cost
+from perturbx.metrics._explaining import (
+    Explains,
+    check_explainer,
+    explain_with,
+    rank_correlation,
+)
+from perturbx.metrics._measure import Measure
+from perturbx.predictor import resolve
+
+_KEPT_BYTES = 2**24
+"""The most memory for answers that are kept to be dealt out to other rows."""
+
+_CHANCE = 20
+
+
+def randomisation(
+    explainer: Explains,
+    X: Any,
+    *,
+    randomised: Any = None,
+    outputs: OutputSelection = None,
+    random_state: RandomState = 0,
+) -> Measure:
+    """Rank correlation with the explanation of a model that has learned nothing.
+
+    After Adebayo et al. (NeurIPS 2018): |Spearman's correlation| between the scores and those of
+    a randomised model. An explanation that hardly changes does not speak of the model. Lower is
+    better; read it against `references`: the same model explained with another seed, and chance.
+
+    Parameters
+    ----------
+    explainer : explainer or callable
+        A px explainer; or a callable from X to scores, which needs `randomised`.
+    X : table of rows, one row, images or one image
+        What is explained.
+    randomised : callable, model or explainer, optional
+        A predict_fn trained on shuffled labels or with random weights; or an explainer of such a
+        model. By default the model's own answers are shuffled: each row gets the answer to some
+        other row that the explainer asks about, always the same one.
+    outputs : None, int, str or list
+        Which of the explained outputs are judged; needed where there are several.
+    random_state : int, numpy generator or None
+        Fixes the shuffle and the second seed.
+
+    Returns
+    -------
+    Measure
+
+    Examples
+    --------
+    >>> import numpy as np, perturbx as px
+    >>> X = np.random.default_rng(0).normal(size=(50, 6))
+    >>> slopes = np.arange(6.0)
+    >>> explainer = px.KernelShap(lambda X: X @ slopes, random_state=0).fit(X)
+    >>> px.metrics.randomisation(explainer, X[:9]).mean < 0.5
+    True
+    """
+    check_explainer(explainer)
+    seeds = check_random_state(random_state)
+    first_seed, other_seed, shuffle = (int(s) for s in seeds.generate_state(3))
+    if isinstance(explainer, BaseExplainer) and randomised is None:
+        tap = Tap(explainer.predict_fn)
+        first = explain_with(_asking(explainer, tap, n_jobs=1), X, outputs, first_seed)
+        other: Explains = _asking(explainer, Shuffled(tap, shuffle))
+    else:
+        first = explain_with(explainer, X, outputs, first_seed)
+        other = _other(explainer, randomised)
+    second = explain_with(other, X, outputs, first_seed)
+    again = explain_with(explainer, X, outputs, other_seed)
+    rng = np.random.default_rng(seeds)
+    return first.measure(
+        "randomisation",
+        first.against(second, _likeness),
+        "lower",
+        sum((run.cost for run in (first, second, again)), Cost()),
+        references={
+            "same model, another seed": first.against(again, _likeness),
+            "chance": first.grid(lambda v: _chance(v, rng)),
+        },
+    )
+
+
+class Tap:
+    """A model whose answers are kept."""
+
+    def __init__(self, predict_fn: Any) -> None:
+        self._function, _ = resolve(predict_fn)
+        self._kept: list[Any] = []
+        self._bytes = 0
+        owner = getattr(self._function, "__self__", None)
+        if owner is not None:  # outputs are named by the model's classes
+            self.__self__ = owner
+        self.__name__ = getattr(self._function, "__name__", type(self._function).__name__)
+
+    def __call__(self, batch: Any) -> Any:
+        answer = self._function(batch)
+        if self._bytes < _KEPT_BYTES:
+            kept = answer.detach().cpu().numpy() if hasattr(answer, "detach") else answer
+            self._kept.append(np.array(kept))
+            self._bytes += self._kept[-1].nbytes
+        return answer
+
+    def kept(self) -> Floats:
+        """The answers, each once."""
+        return np.unique(np.concatenate(self._kept), axis=0)
+
+
+class Shuffled:
+    """A model that gives every row the answer to some other one, always the same."""
+
+    def __init__(self, model: Tap, seed: int) -> None:
+        self._answers, self._seed = model.kept(), seed
+        if hasattr(model, "__self__"):
+            self.__self__ = model.__self__
+
+    def __call__(self, batch: Any) -> Floats:
+        keys = [zlib.crc32(row, self._seed) for row in _rows(batch)]
+        return np.asarray(self._answers[np.array(keys) % len(self._answers)])
+
+
+def _rows(batch: Any) -> list[bytes]:
+    """Every row as bytes."""
+    if len(batch.shape) > 2:
+        array = batch.detach().cpu().numpy() if hasattr(batch, "detach") else np.asarray(batch)
+        return [row.tobytes() for row in array]
+    values = layout_of(batch).values(batch)
+    if values.dtype == object:
+        return [repr(row.tolist()).encode() for row in values]
+    return [row.tobytes() for row in values]
+
+
+def _asking(explainer: BaseExplainer, model: Callable[[Any], Any], **settings: Any) -> Any:
+    """The explainer, fitted as it is, with another model."""
+    other = copy.copy(explainer)
+    for name, value in settings.items():
+        setattr(other, name, value)
+    other.predict_fn = model
+    predictor = vars(explainer).get("predictor_")
+    if predictor is not None:
+        other.predictor_ = replace(predictor, predict_fn=model)
+    return other
+
+
+def _other(explainer: Explains, randomised: Any) -> Any:
+    """An explainer of the randomised model."""
+    if isinstance(randomised, BaseExplainer):
+        return randomised
+    if isinstance(explainer, BaseExplainer):
+        return _asking(explainer, resolve(randomised)[0])
+    if callable(randomised):
+        return randomised
+    raise invalid(
+        "randomised",
+        "an explainer of a randomised model",
+        randomised,
+        "A callable explainer hides its model, so that nothing else can be put in its place.",
+    )
+
+
+def _likeness(a: Floats, b: Floats) -> float:
+    """|Spearman's correlation|; scores that are all equal are like no others."""
+    found = abs(rank_correlation(a, b))
+    return 0.0 if np.isnan(found) else found
+
+
+def _chance(scores: Floats, rng: np.random.Generator) -> float:
+    """The likeness of the scores to themselves, dealt out at random."""
+    return float(np.mean([_likeness(scores, rng.permutation(scores)) for _ in range(_CHANCE)]))

@@ -1,0 +1,168 @@
+"""One table of explainers and metrics."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import perturbx as px
+import pytest
+from numpy.testing import assert_allclose
+from perturbx import metrics
+
+
+def model(X: np.ndarray) -> np.ndarray:
+    return X @ [4.0, 3.0, 2.0, 1.0, 0.0] + X[:, 0] * X[:, 1]
+
+
+@pytest.fixture(scope="module")
+def rows() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(40, 5))
+
+
+@pytest.fixture(scope="module")
+def table(rows: np.ndarray) -> metrics.Comparison:
+    explainers = {
+        "shap": px.KernelShap(model, random_state=0).fit(rows),
+        "occlusion": px.Occlusion(model).fit(rows),
+        "noise": lambda X: np.random.default_rng(1).normal(size=X.shape),
+    }
+    measured = [metrics.deletion, metrics.insertion, metrics.sensitivity_n, metrics.completeness]
+    return metrics.compare(explainers, rows[:15], metrics=[*measured, metrics.stability])
+
+
+def test_the_table_ranks_sensibly(table: metrics.Comparison) -> None:
+    """What asks the model beats what does not, and noise is like the random order."""
+    assert table.names == ("shap", "occlusion", "noise", "(random)")
+    assert table.metrics[:3] == ("deletion", "insertion", "sensitivity_n")
+    for c, better in enumerate(table.better[:3]):
+        sign = 1 if better == "higher" else -1
+        assert (sign * table.means[:2, c] > sign * table.means[2:, c].max()).all()
+    assert table.means[0, 3] < 1e-9 < table.means[1, 3]
+
+
+def test_cells_are_means_of_the_measures(table: metrics.Comparison) -> None:
+    """And differences are paired, with an interval around them."""
+    first, other = (table.measures[name]["deletion"].values for name in ("shap", "noise"))
+    assert_allclose(table.means[[0, 2], 0], [first.mean(), other.mean()])
+    assert_allclose(table.differences[2, 0], (other - first).mean())
+    assert table.lower[2, 0] < table.differences[2, 0] < table.upper[2, 0]
+    standard_error = (other - first).std() / np.sqrt(15)
+    assert_allclose(table.upper[2, 0] - table.lower[2, 0], 2 * 1.96 * standard_error, rtol=0.15)
+    assert_allclose(table.differences[0], 0)
+
+
+def test_references_are_rows(table: metrics.Comparison) -> None:
+    """Those of the first explainer; what has none has no number."""
+    random = table.measures["shap"]["deletion"].references["random"]
+    assert_allclose(table.means[3, 0], random.mean())
+    assert np.isnan(table.means[3, 3])  # nothing random adds up
+    assert table.means[3, 4] == 0  # nor has the same ranks twice
+
+
+def test_rows_are_told(table: metrics.Comparison) -> None:
+    """What was spent on explaining, where it is known, and on measuring."""
+    assert table.explaining_rows[0] > table.explaining_rows[1] > 0
+    assert np.isnan(table.explaining_rows[2])
+    assert table.explaining_rows[3] == 0
+    total = sum(m.n_rows for m in table.measures["shap"].values())
+    assert table.measuring_rows[0] + table.measuring_rows[3] == total
+    alone = [metrics.deletion, metrics.insertion, metrics.sensitivity_n, metrics.completeness]
+    own = [table.measures["shap"][m.__name__].n_rows for m in alone]
+    noise = [table.measures["noise"][m.__name__].n_rows for m in alone]
+    assert sum(own) - table.measuring_rows[3] == sum(noise)
+
+
+def test_slopes_are_told(rows: np.ndarray) -> None:
+    """They are read as shares, which they are not; beside those that are."""
+    lime, occlusion = px.Lime(model, random_state=0).fit(rows), px.Occlusion(model).fit(rows)
+    explainers = {"lime": lime, "occlusion": occlusion}
+    found = metrics.compare(explainers, rows[:3], metrics=[metrics.insertion])
+    assert "  lime: the scores are slopes, read here as shares of the output" in repr(found)
+    local = metrics.infidelity(model, rows[:3], lime.explain(rows[:3]), masker=lime.masker_)
+    assert "slopes" not in repr(local)
+
+
+def test_the_background_is_the_first_explainers(table: metrics.Comparison) -> None:
+    """All 40 rows that it was fitted on, not the 15 that are explained."""
+    assert (
+        table.value_functions["deletion"] == "absent features from the mean over 40 background rows"
+    )
+    assert "stability" not in table.value_functions
+
+
+def test_the_text_is_the_table(table: metrics.Comparison) -> None:
+    """Every name and mean, without pandas."""
+    lines = repr(table).splitlines()
+    assert "3 explainers on 15 instances" in lines[0]
+    assert "difference to 'shap' [95% interval over instances]" in lines[0]
+    assert [line.split()[0] for line in lines[2:6]] == list(table.names)
+    assert "deletion ↓" in lines[1]
+    assert "insertion ↑" in lines[1]
+    assert f"{table.means[0, 0]:.2f}" in lines[2]
+    assert " ? " in lines[4]
+    assert "40 background rows" in lines[-1]
+
+
+def test_frames(table: metrics.Comparison) -> None:
+    """A row for each explainer and metric; and one measure by instance."""
+    pytest.importorskip("pandas")
+    frame = table.to_frame()
+    assert len(frame) == 4 * 5
+    cell = frame.query("explainer == 'noise' and metric == 'deletion'").iloc[0]
+    assert_allclose(
+        cell[["mean", "difference"]].astype(float), [table.means[2, 0], table.differences[2, 0]]
+    )
+    own = table.measures["noise"]["deletion"].to_frame()
+    assert list(own.columns) == ["instance", "output", "deletion"]
+    with_references = metrics.deletion(model, np.ones((2, 5)), np.eye(5)[:2]).to_frame()
+    assert list(with_references.columns) == ["instance", "output", "deletion", "random"]
+
+
+def test_settings_are_pinned_by_partials(rows: np.ndarray) -> None:
+    """Under names of one's own, against another row than the first."""
+    explainers = {"a": px.Occlusion(model).fit(rows), "b": px.KernelShap(model).fit(rows)}
+    half = partial(metrics.comprehensiveness, shares=[0.5])
+    found = metrics.compare(
+        explainers, rows[:4], metrics={"half": half}, against="b", references=False
+    )
+    assert found.names == ("a", "b")
+    assert found.metrics == ("half",)
+    masker = explainers["a"].masker_
+    answer = explainers["a"].explain(rows[:4])
+    alone = metrics.comprehensiveness(model, rows[:4], answer, masker=masker, shares=[0.5])
+    assert_allclose(found.means[0, 0], alone.mean)
+    assert found.differences[1, 0] == 0
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_few_instances_have_no_interval(rows: np.ndarray, n: int) -> None:
+    """The difference is there, and its interval is not known."""
+    explainers = {
+        "a": px.Occlusion(model).fit(rows),
+        "b": lambda X: np.broadcast_to(np.arange(5.0), X.shape),
+    }
+    found = metrics.compare(explainers, rows[:n] if n > 1 else rows[0], metrics=[metrics.deletion])
+    assert np.isfinite(found.differences).all()
+    assert np.isnan(found.lower).all()
+    assert f"on {n} instance" in repr(found)
+
+
+def test_maps_of_others() -> None:
+    """Plain maps beside px explainers, for the largest output of each image."""
+    images = np.random.default_rng(0).integers(0, 100, (3, 12, 12, 3), dtype=np.uint8)
+    images[:2, 2:5, 1:4], images[2, 5:9, 7:11] = 255, 255
+
+    def halves(batch: np.ndarray) -> np.ndarray:
+        return batch.reshape(len(batch), 12, 2, -1).mean(axis=(1, 3)) / 255
+
+    masker = px.Windows(shape=3, stride=3, fill=0)
+    explainers = {
+        "occlusion": px.Occlusion(halves, masker=masker, outputs="top1"),
+        "plain": lambda X: np.random.default_rng(0).random(X.shape[:3]),
+    }
+    found = metrics.compare(
+        explainers, images, metrics=[metrics.insertion_deletion], outputs="top1", fill=0
+    )
+    assert found.names == ("occlusion", "plain", "(random)", "(centre blob)")
+    assert found.means[0, 0] > found.means[1:, 0].max()

@@ -1,0 +1,161 @@
+"""Metrics that explain again: stability, max-sensitivity, randomisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import perturbx as px
+import pytest
+from numpy.testing import assert_allclose
+from perturbx.metrics import max_sensitivity, randomisation, stability
+from scipy.stats import spearmanr
+
+
+@pytest.fixture
+def rows() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(30, 6))
+
+
+def bent(X: np.ndarray) -> np.ndarray:
+    return np.tanh(X @ np.arange(6.0)) + X[:, 0] * X[:, 1]
+
+
+def test_what_draws_nothing_is_stable(rows: np.ndarray) -> None:
+    """Occlusion says the same each time."""
+    found = stability(px.Occlusion(bent).fit(rows), rows[:4], seeds=3)
+    assert_allclose(found.values, 1)
+    assert_allclose(found.details["top 5 overlap"], 1)
+
+
+def test_stability_is_spearmans() -> None:
+    """The mean over pairs of seeds, of callables that take a seed too."""
+
+    def noisy(X: np.ndarray, random_state: int) -> np.ndarray:
+        return np.random.default_rng(random_state).normal(size=X.shape)
+
+    found = stability(noisy, np.ones((2, 7)), seeds=3, random_state=5)
+    drawn = np.random.SeedSequence(5).generate_state(3)
+    a, b, c = (noisy(np.ones((2, 7)), int(s)) for s in drawn)
+    expected = [
+        np.mean([spearmanr(p[i], q[i])[0] for p, q in ((a, b), (a, c), (b, c))]) for i in (0, 1)
+    ]
+    assert_allclose(found.values, expected)
+    assert "rows are not counted" in repr(found)
+
+
+def test_larger_budgets_are_more_stable(rows: np.ndarray) -> None:
+    """And all rows of all seeds are counted."""
+    few, many = (
+        stability(px.KernelShap(bent, budget=budget).fit(rows), rows[:3], seeds=4)
+        for budget in (200, 1500)
+    )
+    assert many.mean > few.mean
+    assert many.values.shape == (3,)
+    assert 3 * few.n_rows < many.n_rows < 4 * 3 * 1500
+
+
+def test_the_explainer_is_left_as_it_was(rows: np.ndarray) -> None:
+    """Its seed, model and answers."""
+    explainer = px.KernelShap(bent, budget=400, random_state=7).fit(rows)
+    before = explainer.explain(rows[:2]).values
+    for metric in (stability, max_sensitivity, randomisation):
+        metric(explainer, rows[:2])
+    assert explainer.random_state == 7
+    assert explainer.predict_fn is bent
+    assert np.array_equal(explainer.explain(rows[:2]).values, before)
+
+
+def test_max_sensitivity_is_captums(rows: np.ndarray) -> None:
+    """The same points near x, given to captum; norms and their ratio agree."""
+    torch = pytest.importorskip("torch")
+    captum = pytest.importorskip("captum.metrics")
+    seen: list[np.ndarray] = []
+
+    def squares(X: np.ndarray) -> np.ndarray:
+        seen.append(np.array(X))
+        return np.asarray(X) ** 2
+
+    found = max_sensitivity(squares, rows[:2], n_moves=6, background=rows)
+    tried = seen[1:]
+    for i in (0, 1):
+        theirs = captum.sensitivity_max(
+            lambda t: ((t[0] if isinstance(t, tuple) else t) ** 2,),
+            torch.tensor(rows[i : i + 1]),
+            lambda inputs, radius, i=i: torch.tensor(np.stack([t[i] for t in tried])),
+            n_perturb_samples=6,
+        )
+        assert_allclose(found.values[i], float(theirs[0]), rtol=1e-6)
+
+
+def test_max_sensitivity_moves_within_the_radius(rows: np.ndarray) -> None:
+    """Numbers by part of a deviation, pixels by part of their type's range, types intact."""
+    seen: list[Any] = []
+
+    def watch(X: Any) -> np.ndarray:
+        seen.append(X)
+        return np.ones(X.shape[:3] if X.ndim > 2 else X.shape)
+
+    assert_allclose(max_sensitivity(watch, rows, radius=0.1, n_moves=2).values, 0)
+    assert 0.05 < np.abs((seen[1] - rows) / rows.std(axis=0)).max() <= 0.1 + 1e-12
+    seen.clear()
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 9, 3), dtype=np.uint8)
+    max_sensitivity(watch, images, radius=0.02, n_moves=1)
+    assert seen[1].dtype == np.uint8
+    assert 3 <= np.abs(seen[1].astype(int) - images).max() <= 6
+
+
+def test_max_sensitivity_of_frames(mixed_frame: Any) -> None:
+    """Categories stay as they are, and the frame stays a frame."""
+    frame = mixed_frame[["half", "kind", "name"]]
+    seen: list[Any] = []
+
+    def model(batch: Any) -> Any:
+        seen.append(batch)
+        return batch["half"].to_numpy() + (batch["kind"] == "a")
+
+    explainer = px.Occlusion(model).fit(frame)
+    found = max_sensitivity(explainer, frame, n_moves=2)
+    assert 0 < found.mean < 1
+    assert all((batch.dtypes == frame.dtypes).all() for batch in seen)
+
+
+def test_what_never_asks_does_not_change(rows: np.ndarray) -> None:
+    """A map that ignores the model is as like to that of a random one as can be."""
+    found = randomisation(lambda X: X, rows[:5], randomised=lambda X: X)
+    assert_allclose(found.values, 1)
+    assert found.references["chance"].mean() < 0.5
+
+
+def test_what_asks_changes(rows: np.ndarray) -> None:
+    """With shuffled answers little more than chance is left; the same model says the same."""
+    explainer = px.KernelShap(bent, budget=1500).fit(rows)
+    found = randomisation(explainer, rows)
+    assert found.mean < found.references["chance"].mean() + 0.15
+    assert found.references["same model, another seed"].mean() > 0.8
+    assert np.array_equal(found.values, randomisation(explainer, rows).values)
+
+
+def test_a_model_of_ones_own_in_its_place(rows: np.ndarray) -> None:
+    """Such as one trained on shuffled labels; here the same model, told by a likeness of 1."""
+    explainer = px.Occlusion(bent).fit(rows)
+    assert_allclose(randomisation(explainer, rows[:3], randomised=bent).values, 1)
+    other = px.Occlusion(lambda X: X[:, 5] ** 3 + X[:, 2]).fit(rows)
+    assert randomisation(explainer, rows, randomised=other).mean < 0.9
+
+
+def test_randomised_images() -> None:
+    """Explainers that were never fitted, outputs by the names of a model's classes."""
+    images = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 3), dtype=np.uint8)
+
+    class Model:
+        classes_ = np.array(["left", "right"])
+
+        def predict_proba(self, batch: np.ndarray) -> np.ndarray:
+            left = batch[:, :, :6].mean(axis=(1, 2, 3)) / 255
+            return np.stack([left, 1 - left], axis=1)
+
+    explainer = px.Occlusion(Model(), masker=px.Windows(shape=3, stride=3, fill=0), outputs="left")
+    found = randomisation(explainer, images)
+    assert_allclose(found.references["same model, another seed"], 1)
+    assert found.mean < 0.6
