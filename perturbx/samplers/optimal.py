@@ -14,10 +14,12 @@ from perturbx.samplers.shapley import ShapleyCoalitions, weights_by_size
 
 _CANDIDATES = 4
 _SPARE_CANDIDATES = 200
-_MOST_WORK = 2.5e9
-"""Pairs squared times candidates: a few seconds. Beyond, the lot is as good as our time."""
-_FEWEST_CANDIDATES = 1.5
-"""A choice among hardly more candidates than pairs is none."""
+_MOST_WORK = 2e10
+"""Pairs squared times candidates: a few seconds."""
+_MOST_CELLS = 2**22
+"""Pairs times candidates, or candidates times features: 16 megabytes each."""
+_MOST_PAIRS = 2500
+"""Beyond, no solver of ours reads more from chosen pairs than from any."""
 
 _LINEAR = 100.0
 """Prior variance of the linear part, over that of the interactions: nearly free."""
@@ -39,8 +41,8 @@ class OptimalPairs(Sampler):
     `OddProcess` are two to three times nearer to the truth than at random pairs.
 
     Weights, ``unit`` and ``complete`` are those of `ShapleyCoalitions`. Pairs are no random sample
-    any more, so a solver whose errors come from sampling does not suit them. Beyond about 1,100
-    pairs, where choosing would take long, they are drawn by lot.
+    any more, so a solver whose errors come from sampling does not suit them. More than 2,500 pairs
+    are drawn by lot.
 
     Examples
     --------
@@ -69,16 +71,14 @@ class OptimalPairs(Sampler):
         by_lot = ShapleyCoalitions()
         n_known = 0 if drawn is None else len(drawn) // 2
         n_wanted = max(n // 2, n_known)
-        n_pool = int(
-            min(_CANDIDATES * n_wanted + _SPARE_CANDIDATES, _MOST_WORK / max(n_wanted, 1) ** 2)
-        )
+        n_pool = _pool_size(n_wanted, n_features)
         n_every = 2 ** (min(n_features, 60) - 1) - 1
-        if n_wanted >= n_every or n_features < 3 or n_pool < _FEWEST_CANDIDATES * n_wanted:
+        if n_features < 3 or n_wanted >= min(n_every, _MOST_PAIRS + 1):
             return by_lot.draw(n_features, n, rng, drawn)
         pool = by_lot.draw(n_features, 2 * (n_known + n_pool), rng, drawn)
         members = pool.coalitions[0::2]
         candidates = np.arange(len(members)) >= n_known
-        choice = _Choice.among(members, pool.weights[0::2])
+        choice = _Choice.among(members, pool.weights[0::2], n_wanted)
         for place in range(n_known):
             choice.ask(place)
         chosen = [choice.ask_best(candidates) for _ in range(n_wanted - n_known)]
@@ -88,6 +88,13 @@ class OptimalPairs(Sampler):
             weights=np.repeat(weights_by_size(first), 2),
             unit=np.repeat(np.arange(len(first)), 2),
         )
+
+
+def _pool_size(n_pairs: int, d: int) -> int:
+    """How many candidates: several for each pair, as far as time and memory go."""
+    wished = _CANDIDATES * n_pairs + _SPARE_CANDIDATES
+    affordable = min(_MOST_WORK / max(n_pairs, 1) ** 2, _MOST_CELLS / max(n_pairs, d))
+    return int(max(min(wished, affordable), 1.2 * n_pairs))
 
 
 @dataclass(eq=False)
@@ -107,8 +114,10 @@ class _Choice:
         Of each pair's answer, given those asked.
     received : (p, d) array
         The covariance of each answer with the Shapley values, given those asked.
-    factor : (asked, p) list of arrays
-        Rows of the pivoted Cholesky factor: the prior covariance less what was asked.
+    factor : (n + 1, p) array
+        Rows of the pivoted Cholesky factor of the prior covariance, one for each pair asked.
+    n_asked : int
+        How many rows of `factor` are known.
     """
 
     signs: NDArray[np.float32]
@@ -119,8 +128,8 @@ class _Choice:
     n_asked: int = 0
 
     @classmethod
-    def among(cls, members: Coalitions, weights: Floats) -> _Choice:
-        """Nothing asked yet but the pair of the full and the empty coalition."""
+    def among(cls, members: Coalitions, weights: Floats, n: int) -> _Choice:
+        """Nothing asked yet but the pair of the full and the empty coalition; n to come."""
         p, d = members.shape
         signs = np.where(members, np.float32(1), np.float32(-1))
         prior = _LINEAR + 1.0
@@ -129,7 +138,7 @@ class _Choice:
             noise=_NOISE / (weights / weights.mean()),
             variance=np.full(p, prior),
             received=_received(signs),
-            factor=np.empty((0, p), np.float32),
+            factor=np.empty((n + 1, p), np.float32),
         )
         ones = np.ones((1, d), np.float32)
         own._condition(_covariance(signs @ ones[0], d), _received(ones)[0], prior)
@@ -153,10 +162,6 @@ class _Choice:
 
     def _condition(self, column: Floats, received: NDArray[np.float32], total: float) -> None:
         step = (column / np.sqrt(total)).astype(np.float32)
-        if self.n_asked == len(self.factor):
-            grown = np.empty((max(64, 2 * self.n_asked), len(self.signs)), np.float32)
-            grown[: self.n_asked] = self.factor
-            self.factor = grown
         self.factor[self.n_asked] = step
         self.n_asked += 1
         self.received -= np.outer(step, received / np.float32(np.sqrt(total)))

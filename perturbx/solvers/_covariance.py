@@ -39,9 +39,10 @@ class Covariance:
         _, of_linear, of_product, of_terms = self._weights
         total = np.zeros((len(x), len(x)))
         if of_product > 0:
-            total += of_product * self.kernel.matrix(x)
+            total = self.kernel.matrix(x)
+            total *= of_product
         if of_linear > 0:
-            total += of_linear * x @ x.T
+            total += (of_linear * x) @ x.T
         if self.terms is not None and self.share > 0:
             parity = self.terms.evaluate(x)
             total += (parity * of_terms) @ parity.T

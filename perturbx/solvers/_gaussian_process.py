@@ -61,14 +61,18 @@ def posterior(
     """
     x, y, noise = pairs.with_end()
     n, d = pairs.shape
-    inverse = _inverse(signal * covariance.matrix(x), noise)
+    prior_matrix = covariance.matrix(x)
+    prior_matrix *= signal
+    inverse = _inverse(prior_matrix, noise)
+    del prior_matrix
     basis = x @ free.directions
     solved = inverse @ basis
     gram = solved.T @ basis
     gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram) / len(gram)
     gram_inverse = np.linalg.inv(gram)
     kept = gram_inverse @ solved.T
-    q_matrix = inverse - solved @ kept
+    projected = inverse @ y - solved @ (kept @ y)
+    diagonal = np.diag(inverse) - np.einsum("np,pn->n", solved, kept)
     received = covariance.shapley(x)
     through = inverse @ received
     influence = 2 * (free.directions @ kept).T + signal * (through - solved @ (kept @ received))
@@ -81,7 +85,10 @@ def posterior(
     variance = prior - explained + np.einsum("pi,pi->i", slack, gram_inverse @ slack)
     influence -= influence.mean(axis=1, keepdims=True)
     share = _JACKKNIFE_BY_LOT if by_lot else _JACKKNIFE
-    errors = _errors(influence[:n], np.maximum(variance, 0.0), q_matrix, y, noise, share)
+    squares = _squared_errors(
+        influence[:n], np.maximum(variance, 0.0), projected[:n], diagonal[:n], noise[:n], share
+    )
+    errors = np.sqrt((1 - _POOLED) * squares + _POOLED * squares.mean())
     return Posterior(values, errors)
 
 
@@ -91,25 +98,29 @@ def _inverse(matrix: Floats, noise: Floats) -> Floats:
     for jitter in (1e-10, 1e-8, 1e-6):
         shifted = matrix.copy()
         shifted.flat[:: len(matrix) + 1] += noise + jitter * mean
-        factor, failed = lapack.dpotrf(shifted, lower=1, overwrite_a=1)
+        # The transpose is the same matrix, in the order that needs no copy.
+        factor, failed = lapack.dpotrf(shifted.T, lower=1, overwrite_a=1)
         if not failed:
             lower, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
-            lower = np.tril(lower)
-            return np.asarray(lower + np.tril(lower, -1).T)
+            inverse = np.tril(lower)
+            inverse += np.tril(lower, -1).T
+            return np.asarray(inverse)
     raise LinAlgError("the covariance of the pairs is not positive definite")
 
 
-def _errors(
-    influence: Floats, variance: Floats, q_matrix: Floats, y: Floats, noise: Floats, share: float
+def _squared_errors(
+    influence: Floats,
+    variance: Floats,
+    projected: Floats,
+    diagonal: Floats,
+    noise: Floats,
+    share: float,
 ) -> Floats:
-    """(d,): see `posterior`. The last pair, the exact one, has no leave-one-out residual."""
-    n = len(influence)
-    diagonal, projected = np.diag(q_matrix)[:n], (q_matrix @ y)[:n]
-    seen = diagonal * noise[:n] > 1e-9
+    """(d,): see `posterior`. Of n pairs (Q y) and the diagonal of Q, and their noise."""
+    seen = diagonal * noise > 1e-9
     if not seen.any():
-        return np.full(influence.shape[1], np.nan)
+        return np.full(len(variance), np.nan)
     safe = np.where(seen, diagonal, 1.0)
     left_out = np.where(seen, projected / safe, 0.0)
     own = variance * float((projected[seen] ** 2 / safe[seen]).mean())
-    squares = own ** (1 - share) * ((influence**2).T @ left_out**2) ** share
-    return np.asarray(np.sqrt((1 - _POOLED) * squares + _POOLED * squares.mean()))
+    return np.asarray(own ** (1 - share) * ((influence**2).T @ left_out**2) ** share)

@@ -44,10 +44,12 @@ class OddKernel:
 
     def matrix(self, x: Floats) -> Floats:
         """(n, n): the covariance between the rows of x, which hold -1 and +1."""
-        log_scale = 0.5 * np.log1p(-(self.rates**2)).sum()
-        exponent = (x * np.arctanh(self.rates)) @ x.T
-        odd = np.exp(log_scale + exponent) - np.exp(log_scale - exponent)
-        return np.asarray(0.5 * odd - (x * self.rates) @ x.T)
+        scale = np.exp(0.5 * np.log1p(-(self.rates**2)).sum())
+        odd = (x * np.arctanh(self.rates)) @ x.T
+        np.sinh(odd, out=odd)  # in place: with thousands of pairs each copy is many megabytes
+        odd *= scale
+        odd -= (x * self.rates) @ x.T
+        return np.asarray(odd)
 
     def shapley(self, x: Floats) -> Floats:
         """(n, d): the Shapley values of the function kernel(., x_n), for each row of x.

@@ -70,7 +70,7 @@ def test_each_pair_is_the_best_of_the_candidates() -> None:
     members = ShapleyCoalitions().draw(d, 60, np.random.default_rng(0)).coalitions[0::2]
     weights = weights_by_size(members)
     noise = _NOISE / (weights / weights.mean())
-    choice, candidates = _Choice.among(members, weights), np.ones(len(members), dtype=bool)
+    choice, candidates = _Choice.among(members, weights, n_pairs), np.ones(len(members), dtype=bool)
     asked: list[int] = []
     for _ in range(n_pairs):
         left = [
@@ -133,6 +133,6 @@ def test_the_process_comes_nearer() -> None:
 
 
 def test_many_pairs_are_drawn_by_lot() -> None:
-    """Where choosing would take long, the design is that of ShapleyCoalitions."""
-    by_lot = ShapleyCoalitions().draw(300, 3000, np.random.default_rng(1))
-    assert_array_equal(draw(300, 3000, 1).z, by_lot.z)
+    """Beyond 2,500 pairs the design is that of ShapleyCoalitions."""
+    by_lot = ShapleyCoalitions().draw(300, 5004, np.random.default_rng(1))
+    assert_array_equal(draw(300, 5004, 1).z, by_lot.z)
