@@ -57,6 +57,19 @@ class LabelMap(Regions):
 
 
 @dataclass(frozen=True, eq=False)
+class Pieces(LabelMap):
+    """Regions of very different sizes, whose scores are spread evenly over their positions.
+
+    The map adds up to the sum of the scores: a piece twice as large with the same score is half
+    as strong.
+    """
+
+    def heatmap(self, scores: Floats) -> Floats:
+        sizes = np.bincount(self.segments.ravel(), minlength=len(self))
+        return np.asarray((_one_each(scores, self) / sizes)[self.segments])
+
+
+@dataclass(frozen=True, eq=False)
 class WindowGrid(Regions):
     """Boxes of one size, possibly overlapping: `starts` (d, n_axes) are their first corners."""
 

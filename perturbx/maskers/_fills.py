@@ -1,4 +1,4 @@
-"""What an absent region shows: its mean colour, a blur, a colour, noise, or another image."""
+"""What an absent region shows: its mean, a blur, grey, a colour, noise, or another image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perturbx.maskers._images import Image
 Fill: TypeAlias = str | float | Sequence[float] | NDArray[Any]
 """A name of `NAMED`, a colour (one number, or one a channel), or an array of the image's shape."""
 
-NAMED = ("mean", "blur", "noise")
+NAMED = ("mean", "blur", "grey", "noise")
 
 BLUR_SHARE = 0.05
 """The standard deviation of the blur, as a share of the longest side."""
@@ -52,6 +52,7 @@ def describe_fill(fill: Fill, own_mean: str) -> str:
         return {
             "mean": own_mean,
             "blur": "a blurred copy of the image",
+            "grey": "mid-grey",
             "noise": "noise (the image's own pixels, shuffled)",
         }[fill]
     values = np.asarray(fill)
@@ -86,6 +87,8 @@ def render_fill(
     if fill == "noise":
         shuffled: Image = np.random.default_rng(seed).permutation(pixels)
         return shuffled.reshape(image.shape)
+    if fill == "grey":
+        return np.full_like(image, _middle(image))
     if fill == "blur":
         return as_dtype(_blurred(image, image.ndim - channels), image.dtype)
     labels = np.zeros(len(pixels), dtype=np.intp) if segments is None else segments.ravel()
@@ -93,6 +96,14 @@ def render_fill(
     means = np.stack([np.bincount(labels, channel) / count for channel in pixels.T], axis=-1)
     filled: Image = as_dtype(means, image.dtype)[labels]
     return filled.reshape(image.shape)
+
+
+def _middle(image: Image) -> Any:
+    """Halfway between black and white: of 8 bits, else between the image's own extremes."""
+    if image.dtype == np.uint8:
+        return 127
+    low, high = float(image.min()), float(image.max())
+    return as_dtype(low + (high - low) / 2, image.dtype)
 
 
 def as_dtype(values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
