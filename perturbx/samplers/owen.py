@@ -134,10 +134,17 @@ def _split(design: Perturbations, chosen: Ints) -> Perturbations:
         place = np.concatenate([[low], n_rows + np.arange(len(sets)), [high]])
         of_child = np.asarray(children)[child]
         n = len(child)
-        steps.append((
-            np.full(n, splits.tree[i]), of_child, place[without], place[joined],
-            splits.weight[i] * share, np.full(n, i), np.ones(n, dtype=bool),
-        ))
+        steps.append(
+            (
+                np.full(n, splits.tree[i]),
+                of_child,
+                place[without],
+                place[joined],
+                splits.weight[i] * share,
+                np.full(n, i),
+                np.ones(n, dtype=bool),
+            )
+        )
         unit.append(np.full(len(sets), n_units))
         row.append(np.full(len(sets), splits.tree[i]))
         n_rows, n_units = n_rows + len(sets), n_units + 1
@@ -154,7 +161,15 @@ def _split(design: Perturbations, chosen: Ints) -> Perturbations:
 
 
 def _columns(splits: Splits) -> tuple[Any, ...]:
-    return (splits.tree, splits.node, splits.low, splits.high, splits.weight, splits.parent, splits.is_open)
+    return (
+        splits.tree,
+        splits.node,
+        splits.low,
+        splits.high,
+        splits.weight,
+        splits.parent,
+        splits.is_open,
+    )
 
 
 def _unions(members: Coalitions, sets: Coalitions) -> Coalitions:

@@ -6,44 +6,115 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perturbx._typing import Floats
+from perturbx._typing import Floats, Ints, Outputs
 from perturbx.errors import RejectPerturbations
 from perturbx.hierarchy import Hierarchy
-from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.perturbations import Evaluations
 from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.solvers._unsplit import deviations
 from perturbx.splits import Splits
 
 
 @dataclass(frozen=True)
 class OwenValues(Solver):
+    """What each part of a tree adds, in the contexts that its siblings make.
+
+    The Owen value (Owen, "Values of games with a priori unions", 1977) is the Shapley value of a
+    game whose players sit in a tree: what a node adds to a context is shared among its children
+    by their Shapley value in that context, down to the leaves. What was never split is shared
+    by size. So the scores add up at any budget, in each tree by itself, and are the exact
+    Owen values once everything is split; of a flat tree, whose only node joins all features, the
+    Shapley values. With several trees they are the mean over trees.
+
+    Standard errors are those of sharing by size what was never split, and nothing else: a feature
+    all of whose steps were split is as exact as arithmetic. How far from its size a part's share
+    lies is learned from the splits that were made, from those of what added as much; what a
+    node adds in several contexts is taken to be off by as much, in the same direction, in all of
+    them. They are estimates and no bounds: they cannot know of parts that cancel where nothing
+    like it was seen. NaN before four splits.
+
+    Raises
+    ------
+    RejectPerturbations
+        If the perturbations are no splits of trees.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.samplers import OwenSplits
+    >>> from perturbx.solvers import OwenValues
+    >>> design = OwenSplits().draw(2, 2, np.random.default_rng(0))
+    >>> answers = Evaluations(
+    ...     design,
+    ...     outputs=np.array([3.0, 8.0]).reshape(2, 1, 1),
+    ...     full=np.array([[10.0]]),
+    ...     empty=np.array([[0.0]]),
+    ... )
+    >>> OwenValues().solve(answers).values.ravel()
+    array([2.5, 7.5])
+    """
+
     additive = True
 
     def solve(self, evaluations: Evaluations) -> Solution:
-        splits = _check(evaluations.perturbations)
-        empty = evaluations.empty_rows
-        empty = evaluations.empty[None] if empty is None or len(splits.trees) == 1 else empty
+        splits, empty = _read(evaluations)
         deltas = splits.deltas(evaluations.outputs, evaluations.full, empty)
         added = deltas * splits.weight[:, None, None]
-        values = sum(
-            _shared(tree, splits, r, added) for r, tree in enumerate(splits.trees)
+        amiss = deviations(splits, deltas) * splits.weight[:, None, None]
+        shape = (evaluations.perturbations.n_features, *evaluations.full.shape)
+        values, squares = np.zeros(shape), np.zeros(shape)
+        for r, tree in enumerate(splits.trees):
+            own = splits.is_open & (splits.tree == r)
+            nodes, mass = _by_node(splits.node[own], added[own])
+            values += np.einsum("sd,snk->dnk", _shares(tree, nodes), mass)
+            own &= splits.rows > 0
+            nodes, mass = _by_node(splits.node[own], amiss[own])
+            squares += np.einsum("sd,snk->dnk", _spreads(tree, nodes), mass**2)
+        is_exact = not (splits.is_open & (splits.rows > 0)).any()
+        n = len(splits.trees)
+        trees = f"{n} trees" if n > 1 else "a tree"
+        return Solution(
+            values=np.moveaxis(values, 0, 1),
+            standard_errors=np.maximum(np.moveaxis(np.sqrt(squares), 0, 1), floor(evaluations)),
+            base=evaluations.empty,
+            estimator=f"Owen values, {'all' if is_exact else 'best first'} of {trees}",
         )
-        errors = np.broadcast_to(floor(evaluations), values.shape).copy()
-        return Solution(values, errors, empty.mean(axis=0))
 
 
-def _shared(tree: Hierarchy, splits: Splits, r: int, added: Floats) -> Floats:
-    own = np.flatnonzero(splits.is_open & (splits.tree == r))
-    nodes, place = np.unique(splits.node[own], return_inverse=True)
-    mass = np.zeros((len(nodes), *added.shape[1:]))
-    np.add.at(mass, place, added[own])
-    share = tree.members[nodes] * tree.size / tree.node_sizes[nodes, None]
-    return np.einsum("sd,snk->ndk", share, mass)
+def _by_node(node: Ints, amounts: Outputs) -> tuple[Ints, Outputs]:
+    """Amounts (s, n, k) of steps, added up for each node that there is."""
+    nodes, place = np.unique(node, return_inverse=True)
+    total = np.zeros((len(nodes), *amounts.shape[1:]))
+    np.add.at(total, place, amounts)
+    return nodes, total
 
 
-def _check(design: Perturbations) -> Splits:
-    if design.splits is None:
-        raise RejectPerturbations(
-            f"OwenValues reads splits of trees: got {len(design)} perturbations without any. "
-            "Draw them with the sampler OwenSplits(trees)."
-        )
-    return design.splits
+def _shares(tree: Hierarchy, nodes: Ints) -> Floats:
+    """(s, d): each feature's part of each node, by size."""
+    return np.asarray(tree.members[nodes] * tree.size / tree.node_sizes[nodes, None])
+
+
+def _spreads(tree: Hierarchy, nodes: Ints) -> Floats:
+    """(s, d): the variance of each feature's part, in units of what a node is amiss.
+
+    A leaf that is a share p of its node varies as p * (1 - p), as shares that are Dirichlet
+    distributed do whatever the tree; its features have fixed parts of it.
+    """
+    leaf = tree.node_sizes[tree.leaf_of]
+    p = tree.members[nodes] * leaf / tree.node_sizes[nodes, None]
+    return np.asarray(p * (1 - p) * (tree.size / leaf) ** 2)
+
+
+def _read(evaluations: Evaluations) -> tuple[Splits, Outputs]:
+    """The splits, and the answers to nothing present (n_trees, n, k); or a refusal."""
+    design, rows = evaluations.perturbations, evaluations.empty_rows
+    splits = design.splits
+    if splits is not None and design.background_row is None and len(splits.trees) == 1:
+        return splits, evaluations.empty[None]
+    if splits is not None and rows is not None and len(splits.trees) == len(rows):
+        return splits, rows
+    raise RejectPerturbations(
+        f"OwenValues reads splits of trees: got {len(design)} perturbations without any. "
+        "Draw them with the sampler OwenSplits(trees)."
+    )
