@@ -19,8 +19,8 @@ from perturbx.maskers import Baseline as Baseline
 from perturbx.maskers import ColumnTree as ColumnTree
 from perturbx.maskers import GaussianNoise as GaussianNoise
 from perturbx.maskers import RegionTree as RegionTree
-from perturbx.maskers import SuperpixelTrees as SuperpixelTrees
 from perturbx.maskers import Superpixels as Superpixels
+from perturbx.maskers import SuperpixelTrees as SuperpixelTrees
 from perturbx.maskers import Windows as Windows
 
 __version__ = "0.1.0"

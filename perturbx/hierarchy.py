@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,10 @@ class Hierarchy:
 
         join(0, n_features)
         return cls.of_leaves(children, n_features)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is worked out again: workers receive it."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @property
     def n_features(self) -> int:

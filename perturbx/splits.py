@@ -61,6 +61,19 @@ class Splits:
             is_open=np.ones(n, dtype=bool),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Splits], split: Ints) -> Splits:
+        """Steps of the same trees one after another; those numbered `split` are open no more."""
+        names = ("tree", "node", "low", "high", "weight", "parent", "is_open")
+        columns = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
+        columns["is_open"][split] = False
+        return cls(parts[0].trees, **columns)
+
+    def children_of(self, step: int) -> tuple[int, ...]:
+        """The nodes below a step's node; none below a leaf."""
+        tree: Hierarchy = self.trees[self.tree[step]]
+        return tree.children_of(int(self.node[step]))
+
     def __len__(self) -> int:
         return len(self.tree)
 
@@ -72,15 +85,6 @@ class Splits:
             own = self.tree == r
             rows[own] = tree.split_rows[self.node[own]]
         return rows
-
-    @property
-    def sizes(self) -> Floats:
-        """(s,): the part of its tree that each step's node is."""
-        sizes = np.zeros(len(self))
-        for r, tree in enumerate(self.trees):
-            own = self.tree == r
-            sizes[own] = tree.node_sizes[self.node[own]] / tree.node_sizes[-1]
-        return sizes
 
     def deltas(self, outputs: Outputs, full: Floats, empty: Floats) -> Outputs:
         """(s, n, k): what each step adds, from the answers to the design.

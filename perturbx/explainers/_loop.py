@@ -151,7 +151,7 @@ def _grown(
     design: Perturbations | None,
     outputs: Outputs,
 ) -> tuple[Perturbations, Outputs, Cost]:
-    """Up to `total` perturbations and their outputs; adaptive samplers see the one for the other."""
+    """Up to `total` perturbations and their outputs, which an adaptive sampler goes by."""
     sampler, cost = todo.sampler, Cost()
     while True:
         known = -1 if design is None else len(design)

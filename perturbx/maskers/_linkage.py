@@ -27,7 +27,8 @@ def join(points: Floats, method: str) -> Children:
     n = len(points) if points.ndim == 2 else round((1 + (1 + 8 * len(points)) ** 0.5) / 2)
     if n == 1:
         return ()
-    return tuple((int(a), int(b)) for a, b in linkage(points, method)[:, :2])
+    rule: Any = method
+    return tuple((int(a), int(b)) for a, b in linkage(points, rule)[:, :2])
 
 
 def read_linkage(matrix: Any, n: int, things: str) -> Children:

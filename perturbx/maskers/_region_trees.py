@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Floats, Ints, Segments
+from perturbx._typing import Floats, Segments
 from perturbx._validation import check_choice, check_integer, check_number, invalid
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.hierarchy import Hierarchy
-from perturbx.maskers._fills import copy_edges
 from perturbx.maskers._images import Image
 from perturbx.maskers._linkage import JOINS, join, read_linkage
 from perturbx.maskers._segmentation import (

@@ -133,7 +133,7 @@ def _numbers(column: NDArray[Any]) -> Floats:
         texts = column.astype(str)
     names, counts = np.unique(texts, return_counts=True)
     frequent = names[np.argsort(-counts, kind="stable")[:_MOST_VALUES]]
-    return (texts[:, None] == frequent).astype(np.float64)
+    return np.asarray(texts[:, None] == frequent, dtype=np.float64)
 
 
 def _correlations(values: Floats) -> Floats:

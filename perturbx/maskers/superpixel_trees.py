@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Ints, Noise, Segments
+from perturbx._typing import Coalitions, Ints, Noise
 from perturbx._validation import invalid
 from perturbx.errors import InvalidParameterError
 from perturbx.hierarchy import Hierarchy
@@ -161,7 +161,7 @@ class TreesRemoval(Removal):
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        return np.any([removal.active for removal in self.filled], axis=0)
+        return np.asarray(np.any([removal.active for removal in self.filled], axis=0))
 
     @property
     def row_bytes(self) -> int:
@@ -171,13 +171,14 @@ class TreesRemoval(Removal):
         return self.filled[0].scratch(n_rows)
 
     def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: NDArray[Any]) -> Image:
+        each: Any = z
         if isinstance(rows, slice):
-            fill = np.arange(len(self.filled))[rows]
-            z, rows = np.repeat(z, len(fill), axis=0), np.tile(fill, len(z))
-        out = scratch[: len(z)]
-        for fill, removal in enumerate(self.filled):
-            places = np.flatnonzero(rows == fill)
-            removal.write(z[places], [out[place] for place in places])
+            of_one = np.arange(len(self.filled))[rows]
+            each, rows = np.repeat(z, len(of_one), axis=0), np.tile(of_one, len(z))
+        out = scratch[: len(each)]
+        for number, removal in enumerate(self.filled):
+            places = np.flatnonzero(rows == number)
+            removal.write(each[places], [out[place] for place in places])
         return self.filled[0].pixels(out)
 
 

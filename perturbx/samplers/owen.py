@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from math import factorial
-from typing import Any, TypeAlias
 
 import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_integer
+from perturbx.errors import RejectPerturbations
 from perturbx.hierarchy import Hierarchy
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers._base import AdaptiveSampler
@@ -18,8 +18,6 @@ from perturbx.splits import Splits
 
 _DEFAULT_ROWS = 1000
 """Perturbations when the user sets no budget; fewer where they split everything."""
-
-_Children: TypeAlias = tuple[Ints, Ints, Ints, Floats]
 
 
 @dataclass(frozen=True)
@@ -93,8 +91,7 @@ class OwenSplits(AdaptiveSampler):
 
     def follow(self, evaluations: Evaluations, n: int, rng: np.random.Generator) -> Perturbations:
         design = evaluations.perturbations
-        splits = design.splits
-        assert splits is not None  # from `draw`
+        splits = _splits(design)
         rows = splits.rows
         waiting = np.flatnonzero(splits.is_open & (rows > 0) & (rows <= n - len(design)))
         if not len(waiting):
@@ -110,8 +107,8 @@ class OwenSplits(AdaptiveSampler):
 
 def _urgency(evaluations: Evaluations, splits: Splits) -> Floats:
     """(s,): the largest |weight * delta| over outputs and instances, in units of their range."""
-    empty = evaluations.empty_rows
-    empty = evaluations.empty[None] if empty is None or len(splits.trees) == 1 else empty
+    rows = evaluations.empty_rows
+    empty = evaluations.empty[None] if rows is None or len(splits.trees) == 1 else rows
     deltas = np.abs(splits.deltas(evaluations.outputs, evaluations.full, empty))
     reach = deltas.max(axis=0)
     scaled = np.divide(deltas, reach, out=np.zeros_like(deltas), where=reach > 0)
@@ -119,66 +116,57 @@ def _urgency(evaluations: Evaluations, splits: Splits) -> Floats:
 
 
 def _split(design: Perturbations, chosen: Ints) -> Perturbations:
-    """The design with the coalitions of some more splits, and their steps."""
-    splits = design.splits
-    assert splits is not None
-    z, unit, row, steps = [design.z], [design.unit], [design.background_row], [_columns(splits)]
+    """The design with the coalitions of some more splits, and the steps that they make."""
+    splits = _splits(design)
+    z, unit, tree, steps = [design.coalitions], [design.unit], [], [splits]
     n_rows, n_units = len(design), int(design.unit[-1]) + 1 if len(design) else 0
-    for i in chosen:
-        tree = splits.trees[splits.tree[i]]
-        children = tree.children_of(int(splits.node[i]))
-        sets, (child, without, joined, share) = _pattern(len(children))
-        low, high = int(splits.low[i]), int(splits.high[i])
-        context = design.z[low] if low >= 0 else np.zeros(design.n_features, dtype=bool)
-        z.append(context | _unions(tree.members[list(children)], sets))
-        place = np.concatenate([[low], n_rows + np.arange(len(sets)), [high]])
-        of_child = np.asarray(children)[child]
-        n = len(child)
-        steps.append(
-            (
-                np.full(n, splits.tree[i]),
-                of_child,
-                place[without],
-                place[joined],
-                splits.weight[i] * share,
-                np.full(n, i),
-                np.ones(n, dtype=bool),
-            )
-        )
+    for i in chosen.tolist():
+        children = splits.children_of(i)
+        sets = _pattern(len(children))[0]
+        context = design.coalitions[splits.low[i]] if splits.low[i] >= 0 else False
+        members = splits.trees[splits.tree[i]].members[list(children)]
+        z.append(context | (sets.astype(np.uint8) @ members.astype(np.uint8) > 0))
         unit.append(np.full(len(sets), n_units))
-        row.append(np.full(len(sets), splits.tree[i]))
+        tree.append(np.full(len(sets), splits.tree[i]))
+        steps.append(_below(splits, i, n_rows))
         n_rows, n_units = n_rows + len(sets), n_units + 1
-    joined_steps = [np.concatenate(columns) for columns in zip(*steps, strict=True)]
-    joined_steps[-1][chosen] = False
-    everything = np.concatenate(z)
+    rows = design.background_row
     return Perturbations(
-        everything,
-        np.ones(len(everything)),
+        np.concatenate(z),
+        np.ones(n_rows),
         np.concatenate(unit),
-        background_row=None if design.background_row is None else np.concatenate(row),
-        splits=Splits(splits.trees, *joined_steps),
+        background_row=None if rows is None else np.concatenate([rows, *tree]),
+        splits=Splits.joined(steps, chosen),
     )
 
 
-def _columns(splits: Splits) -> tuple[Any, ...]:
-    return (
-        splits.tree,
-        splits.node,
-        splits.low,
-        splits.high,
-        splits.weight,
-        splits.parent,
-        splits.is_open,
+def _below(splits: Splits, i: int, n_rows: int) -> Splits:
+    """The steps into which one step is split, whose coalitions stand from row `n_rows` on."""
+    children = splits.children_of(i)
+    sets, child, without, joined, share = _pattern(len(children))
+    place = np.array([splits.low[i], *range(n_rows, n_rows + len(sets)), splits.high[i]])
+    return Splits(
+        trees=splits.trees,
+        tree=np.full(len(child), splits.tree[i]),
+        node=np.asarray(children)[child],
+        low=place[without],
+        high=place[joined],
+        weight=splits.weight[i] * share,
+        parent=np.full(len(child), i),
+        is_open=np.ones(len(child), dtype=bool),
     )
 
 
-def _unions(members: Coalitions, sets: Coalitions) -> Coalitions:
-    """(m, d): the features of each set of children."""
-    return np.asarray(sets.astype(np.uint8) @ members.astype(np.uint8) > 0)
+def _splits(design: Perturbations) -> Splits:
+    if design.splits is None:
+        raise RejectPerturbations(
+            "OwenSplits continues designs of its own alone: draw the first with OwenSplits.draw."
+        )
+    return design.splits
 
 
 @cache
-def _pattern(c: int) -> tuple[Coalitions, _Children]:
+def _pattern(c: int) -> tuple[Coalitions, Ints, Ints, Ints, Floats]:
     """The sets of c children but none and all, and the steps of each child.
 
     The steps are arrays of the child, the set that it joins, the set that it makes (as numbers
@@ -186,9 +174,8 @@ def _pattern(c: int) -> tuple[Coalitions, _Children]:
     """
     numbers = np.arange(1, 2**c - 1)
     sets = (numbers[:, None] >> np.arange(c) & 1).astype(bool)
-    every = np.arange(2**c)
-    steps = [(i, s, s | 1 << i) for i in range(c) for s in every if not s >> i & 1]
+    steps = [(i, s, s | 1 << i) for i in range(c) for s in range(2**c) if not s >> i & 1]
     child, without, joined = np.array(steps, dtype=np.intp).T
-    size = np.array([int(s).bit_count() for s in without])
-    share = np.array([factorial(s) * factorial(c - 1 - s) / factorial(c) for s in size])
-    return sets, (child, without, joined, share)
+    sizes = [s.bit_count() for _, s, _ in steps]
+    share = np.array([factorial(s) * factorial(c - 1 - s) / factorial(c) for s in sizes])
+    return sets, child, without, joined, share

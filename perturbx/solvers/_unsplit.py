@@ -14,8 +14,8 @@ _NEIGHBOURS, _NEIGHBOUR_SHARE = 10, 0.15
 """So many splits, or this part of them if that is more, speak for what added about as much."""
 
 
-def deviations(splits: Splits, deltas: Outputs) -> Outputs:
-    """(s, n, k): how far each step's parts would lie from their sizes; NaN where nobody knows.
+def deviations(splits: Splits, deltas: Outputs) -> Outputs | None:
+    """(s, n, k): how far each step's parts would lie from their sizes; None where nobody knows.
 
     A split that shares delta among children of sizes p (adding up to 1) as phi has the squared
     deviation (phi - p * delta)**2 / (p * (1 - p)), the mean over its children. A step that was
@@ -23,7 +23,7 @@ def deviations(splits: Splits, deltas: Outputs) -> Outputs:
     """
     made = np.flatnonzero(~splits.is_open)
     if len(made) < _FEWEST_SPLITS:
-        return np.full(deltas.shape, np.nan)
+        return None
     squares = _squares(splits, deltas, made)
     size = np.abs(deltas)
     out = np.empty_like(deltas)

@@ -60,26 +60,42 @@ class OwenValues(Solver):
     def solve(self, evaluations: Evaluations) -> Solution:
         splits, empty = _read(evaluations)
         deltas = splits.deltas(evaluations.outputs, evaluations.full, empty)
-        added = deltas * splits.weight[:, None, None]
-        amiss = deviations(splits, deltas) * splits.weight[:, None, None]
-        shape = (evaluations.perturbations.n_features, *evaluations.full.shape)
-        values, squares = np.zeros(shape), np.zeros(shape)
-        for r, tree in enumerate(splits.trees):
-            own = splits.is_open & (splits.tree == r)
-            nodes, mass = _by_node(splits.node[own], added[own])
-            values += np.einsum("sd,snk->dnk", _shares(tree, nodes), mass)
-            own &= splits.rows > 0
-            nodes, mass = _by_node(splits.node[own], amiss[own])
-            squares += np.einsum("sd,snk->dnk", _spreads(tree, nodes), mass**2)
+        values, errors = _values(splits, deltas), _errors(splits, deltas)
         is_exact = not (splits.is_open & (splits.rows > 0)).any()
         n = len(splits.trees)
-        trees = f"{n} trees" if n > 1 else "a tree"
+        of_all = f"{n} trees" if n > 1 else "a tree"
         return Solution(
             values=np.moveaxis(values, 0, 1),
-            standard_errors=np.maximum(np.moveaxis(np.sqrt(squares), 0, 1), floor(evaluations)),
+            standard_errors=np.maximum(np.moveaxis(errors, 0, 1), floor(evaluations)),
             base=evaluations.empty,
-            estimator=f"Owen values, {'all' if is_exact else 'best first'} of {trees}",
+            estimator=f"Owen values, {'all' if is_exact else 'best first'} of {of_all}",
         )
+
+
+def _values(splits: Splits, deltas: Outputs) -> Outputs:
+    """(d, n, k): what the open steps add, shared by size."""
+    values = np.zeros((splits.trees[0].n_features, *deltas.shape[1:]))
+    for r, tree in enumerate(splits.trees):
+        own = splits.is_open & (splits.tree == r)
+        added = deltas[own] * splits.weight[own, None, None]
+        nodes, mass = _by_node(splits.node[own], added)
+        values += np.einsum("sd,snk->dnk", _shares(tree, nodes), mass)
+    return values
+
+
+def _errors(splits: Splits, deltas: Outputs) -> Outputs:
+    """(d, n, k): how far that may be off, NaN where nobody knows."""
+    amiss = deviations(splits, deltas)
+    squares = np.zeros((splits.trees[0].n_features, *deltas.shape[1:]))
+    for r, tree in enumerate(splits.trees):
+        own = splits.is_open & (splits.tree == r) & (splits.rows > 0)
+        if amiss is None:
+            spreads = _spreads(tree, np.unique(splits.node[own]))
+            squares[(spreads > 0).any(axis=0)] = np.nan
+            continue
+        nodes, mass = _by_node(splits.node[own], amiss[own] * splits.weight[own, None, None])
+        squares += np.einsum("sd,snk->dnk", _spreads(tree, nodes), mass**2)
+    return np.asarray(np.sqrt(squares))
 
 
 def _by_node(node: Ints, amounts: Outputs) -> tuple[Ints, Outputs]:
