@@ -66,7 +66,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         full=full,
         keeps_outputs=keeps_outputs,
         cost=sum((part.cost for part in scored), cost),
-        additive=price.solver.additive,
+        solver=price.solver,
     )
 
 

@@ -25,11 +25,13 @@ class OwenShap(BaseExplainer):
     output changes most: the branch that adds most, weighed by what it counts, is split next.
     Scores add up to f(x) minus the output without any feature at every budget; when everything
     is split they are the exact Owen values, and for a tree that joins all features at once
-    the exact Shapley values. What is never split is shared by size (pixels; columns evenly), and
-    the standard errors say what that may hide.
+    the exact Shapley values. What is never split is shared as the same branch was in other
+    surroundings, or by size (pixels; columns evenly), and the standard errors say how far that may
+    be off.
 
-    For images there are two trees, one removed to a blur and one to grey, since a fill by itself
-    is always to something's liking; the scores are the mean of both.
+    For images there are two trees, one removed to a light blur and one to grey, since every fill
+    favours some pictures; the scores are the mean of both, and a score is a piece's own: the
+    heat map spreads it over the piece's pixels, so that the map adds up too.
 
     Parameters
     ----------

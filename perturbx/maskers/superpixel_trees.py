@@ -57,9 +57,11 @@ class SuperpixelTrees(Masker):
     trees : sequence of RegionTree, or one
         How the trees are made. By default one of about 250 regions and one of about 120.
     fills : sequence of fills, or one
-        What absent regions show, for each tree: "blur", "grey" (127, or the middle of the
-        image's range if it is not of 8 bits), "mean", "noise", a colour or an array, as in
-        `Superpixels`. One tree goes with several fills, and one fill with several trees.
+        What absent regions show, for each tree: "light blur" (standard deviation 1.25% of the
+        longest side), "grey" (127, or the middle of the image's range if it is not of 8 bits),
+        or "blur", "mean", "noise", a colour or an array, as in `Superpixels`. One tree goes with
+        several fills, and one fill with several trees. A colour of one number a channel goes
+        into a list of fills, as in ``fills=[(124, 116, 104)]``.
     channel_axis : "auto", -1 or None
         As in `Superpixels`.
 
@@ -76,7 +78,7 @@ class SuperpixelTrees(Masker):
     """
 
     trees: RegionTree | Sequence[RegionTree] = DEFAULT_TREES
-    fills: Fill | Sequence[Fill] = ("blur", "grey")
+    fills: Fill | Sequence[Fill] = ("light blur", "grey")
     channel_axis: ChannelAxis = "auto"
 
     def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedTrees:

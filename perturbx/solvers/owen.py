@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from perturbx.errors import RejectPerturbations
 from perturbx.hierarchy import Hierarchy
 from perturbx.perturbations import Evaluations
 from perturbx.solvers._base import Solution, Solver, floor
-from perturbx.solvers._unsplit import deviations
+from perturbx.solvers._unsplit import carry, deviations, examples
 from perturbx.splits import Splits
 
 
@@ -22,16 +22,24 @@ class OwenValues(Solver):
     The Owen value (Owen, "Values of games with a priori unions", 1977) is the Shapley value of a
     game whose players sit in a tree: what a node adds to a context is shared among its children
     by their Shapley value in that context, down to the leaves. What was never split is shared
-    by size. So the scores add up at any budget, in each tree by itself, and are the exact
-    Owen values once everything is split; of a flat tree, whose only node joins all features, the
-    Shapley values. With several trees they are the mean over trees.
+    as the same node was in other contexts, and else by size. So the scores add up at any budget,
+    in each tree by itself, and are the exact Owen values once everything is split; of a flat
+    tree, whose only node joins all features, the Shapley values. With several trees they are
+    the mean over trees.
 
-    Standard errors are those of sharing by size what was never split, and nothing else: a feature
-    all of whose steps were split is as exact as arithmetic. How far from its size a part's share
-    lies is learned from the splits that were made, from those of what added as much; what a
-    node adds in several contexts is taken to be off by as much, in the same direction, in all of
-    them. They are estimates and no bounds: they cannot know of parts that cancel where nothing
-    like it was seen. NaN before four splits.
+    Standard errors are those of what was never split, as if all of it were shared by size: a
+    feature all of whose steps were split is as exact as arithmetic. How far from its size a part's
+    share lies is learned from the splits that were made, from those of what added about as much;
+    what a node adds in several contexts is taken to be off by as much, in the same direction, in
+    all of them. They are estimates and no bounds: they cannot know of parts that cancel where
+    nothing like it was seen. NaN before four splits.
+
+    Parameters
+    ----------
+    by_example : bool
+        Whether a node that was split in some contexts shares what it adds in others as it did
+        there: by least squares of what each child got on what the node added. Otherwise by size
+        alone, which is linear in the outputs.
 
     Raises
     ------
@@ -55,12 +63,18 @@ class OwenValues(Solver):
     array([2.5, 7.5])
     """
 
+    by_example: bool = True
+
     additive = True
+    samples = False
+
+    def linear(self) -> Solver:
+        return replace(self, by_example=False)
 
     def solve(self, evaluations: Evaluations) -> Solution:
         splits, empty = _read(evaluations)
         deltas = splits.deltas(evaluations.outputs, evaluations.full, empty)
-        values, errors = _values(splits, deltas), _errors(splits, deltas)
+        values, errors = _values(splits, deltas, self.by_example), _errors(splits, deltas)
         is_exact = not (splits.is_open & (splits.rows > 0)).any()
         n = len(splits.trees)
         of_all = f"{n} trees" if n > 1 else "a tree"
@@ -72,14 +86,17 @@ class OwenValues(Solver):
         )
 
 
-def _values(splits: Splits, deltas: Outputs) -> Outputs:
-    """(d, n, k): what the open steps add, shared by size."""
+def _values(splits: Splits, deltas: Outputs, by_example: bool) -> Outputs:
+    """(d, n, k): what the open steps add, shared by example and by size."""
     values = np.zeros((splits.trees[0].n_features, *deltas.shape[1:]))
+    learned = examples(splits, deltas) if by_example else {}
     for r, tree in enumerate(splits.trees):
         own = splits.is_open & (splits.tree == r)
-        added = deltas[own] * splits.weight[own, None, None]
-        nodes, mass = _by_node(splits.node[own], added)
-        values += np.einsum("sd,snk->dnk", _shares(tree, nodes), mass)
+        mass = np.zeros((tree.root + 1, *deltas.shape[1:]))
+        np.add.at(mass, splits.node[own], deltas[own] * splits.weight[own, None, None])
+        carry(tree, r, mass, learned)
+        nodes = np.flatnonzero(mass.any(axis=(1, 2)))
+        values += np.einsum("sd,snk->dnk", _shares(tree, nodes), mass[nodes])
     return values
 
 

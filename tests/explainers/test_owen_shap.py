@@ -123,7 +123,7 @@ def test_the_map_finds_what_matters() -> None:
         heat = np.abs(found.heatmap(output))
         assert heat[place].sum() > 0.85 * heat.sum()
     assert found.method == "OwenShap: Owen values, best first of 2 trees"
-    assert "blurred copy of the image or mid-grey" in found.value_function
+    assert "a lightly blurred copy of the image or mid-grey" in found.value_function
 
 
 def test_more_rows_come_nearer() -> None:
@@ -185,7 +185,7 @@ def test_a_saved_map_comes_back(tmp_path: Any) -> None:
 
 
 def test_equal_columns_cost_nothing(table: np.ndarray, bumpy_model: Any) -> None:
-    """A row that equals its only background row in some columns: they score 0, and the tree goes on."""
+    """Columns that equal those of the only background row score 0, and the tree goes on."""
     x = table[3].copy()
     x[[0, 2]] = table[0, [0, 2]]
     masker = px.ColumnTree(table[:1], clustering=[[0, 1], [2, [3, 4]]])

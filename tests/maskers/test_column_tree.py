@@ -125,7 +125,7 @@ def test_settings_that_mean_nothing(masker: ColumnTree, said: str, paired: np.nd
 
 
 def test_too_wide_a_node_is_refused() -> None:
-    """A flat tree of 20 features would take a million coalitions: say so, and what else there is."""
+    """A flat tree of 20 features would take a million coalitions: the error says what else is."""
     X = np.random.default_rng(0).normal(size=(30, 20))
     with pytest.raises(InvalidParameterError, match=r"2\*\*20 coalitions.*KernelShap"):
         _tree(ColumnTree(clustering=list(range(20))), X)
