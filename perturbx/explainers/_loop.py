@@ -19,7 +19,7 @@ from perturbx.explanation import Explanation
 from perturbx.game import Cost, Game, averages
 from perturbx.maskers._base import FittedMasker, Removal
 from perturbx.perturbations import Evaluations, Perturbations
-from perturbx.samplers import AdaptiveSampler
+from perturbx.samplers import AdaptiveSampler, Sampler
 from perturbx.solvers import Solution
 from perturbx.solvers._base import floor
 
@@ -57,7 +57,8 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
             part = slice(start, min(start + step, n))
             alone = part == slice(0, 1)
             removals = first if alone else masker.bind(X, part.start, part.stop)
-            scored.append(_solve_chunk(game, plan, removals, columns[part], full[part], start))
+            chunk = removals, columns[part], full[part], start
+            scored.append(_solve_chunk(game, plan, price.sampler, *chunk))
     return assemble(
         scored,
         problem=problem,
@@ -71,15 +72,21 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
 
 
 def _solve_chunk(
-    game: Game, plan: Plan, removals: list[Removal], columns: Ints, full: Floats, first: int
+    game: Game,
+    plan: Plan,
+    sampler: Sampler,
+    removals: list[Removal],
+    columns: Ints,
+    full: Floats,
+    first: int,
 ) -> Scored:
     """Instances with the same active features share a design: one factorisation serves them."""
-    sampler = task(plan, removals[0]).sampler
-    rows, empty, cost = _empty(game, removals, columns, first, sampler.names_rows)
+    adapts = isinstance(sampler, AdaptiveSampler)
+    rows, empty, cost = _empty(game, removals, columns, first, adapts and sampler.names_rows)
     solutions: list[Any] = [None] * len(removals)
     converged = np.ones(len(removals), dtype=bool)
     actives = np.array([removal.active for removal in removals])
-    for group in _groups(actives, isinstance(sampler, AdaptiveSampler)):
+    for group in _groups(actives, adapts):
         active, members = actives[group[0]], [removals[i] for i in group]
         cohort = Cohort(
             members,
@@ -184,12 +191,15 @@ def _ask(
 
 
 def _empty(
-    game: Game, removals: list[Removal], columns: Ints, first: int, names_rows: bool
+    game: Game, removals: list[Removal], columns: Ints, first: int, apart: bool
 ) -> tuple[Floats | None, Floats, Cost]:
-    """The outputs of the background rows, where they are told apart, and of their averages."""
+    """The outputs of the background rows, where they are told apart, and of their averages.
+
+    `apart` says that each row is a game of its own, linked by itself, and not a sample of rows.
+    """
     n_rows = removals[0].rows_per_perturbation
-    n_parts = min(_PARTS, n_rows) if n_rows >= _FEWEST_ROWS and not names_rows else 0
-    if n_rows == 1 or (game.link != "identity" and not names_rows):
+    n_parts = min(_PARTS, n_rows) if n_rows >= _FEWEST_ROWS and not apart else 0
+    if n_rows == 1 or (game.link != "identity" and not apart):
         return None, *game.empty(removals, columns, first, n_parts)
     rows, cost = game.empty_rows(removals, columns, first)
     return rows, np.stack([averages(of_one, n_parts) for of_one in rows.swapaxes(0, 1)]), cost
