@@ -51,6 +51,15 @@ class RegionTree:
         or a linkage matrix of the K given `segments`.
     segments : (H, W) int array, a list of one for each image, or None
         Your own label map in place of a segmentation.
+
+    Examples
+    --------
+    >>> import numpy as np, perturbx as px
+    >>> organs = np.repeat([[0, 1, 2, 2]], 4, axis=0)
+    >>> tree = px.RegionTree(segments=organs, linkage=np.array([[0, 1], [2, 3]]))
+    >>> explainer = px.OwenShap(lambda X: X[:, 0, 1] * 1.0, masker=px.SuperpixelTrees(tree, 0))
+    >>> explainer.explain(np.full((4, 4), 8, dtype=np.uint8)).values
+    array([0., 8., 0.])
     """
 
     n_segments: int = 250

@@ -45,8 +45,9 @@ class ColumnTree(Masker):
         linkage matrix as scipy and shap have it, or by lists of lists of features (names or
         positions), as in ``[["age", "sex"], ["height", "weight", "waist"]]``. Each list is
         one node; a flat list of all features makes the Owen values Shapley values.
-    linkage : "average", "complete", "single", "weighted" or "ward"
-        The rule by which correlated features are joined, as in `scipy.cluster.hierarchy`.
+    linkage : "complete", "average", "single", "weighted" or "ward"
+        The rule by which correlated features are joined, as in `scipy.cluster.hierarchy`. The
+        default is shap's, and makes trees that are shallow, and so cheap to split.
 
     Examples
     --------
@@ -55,13 +56,13 @@ class ColumnTree(Masker):
     >>> masker = px.ColumnTree(X, clustering=[[0, 1], 2])
     >>> explainer = px.OwenShap(lambda X: X[:, 0] * X[:, 1] + X[:, 2], masker=masker)
     >>> np.round(explainer.explain([[3.0, 3.0, 1.0]]).values, 3)
-    array([[-2.5  , -1.5  ,  0.333]])
+    array([[ 1.   , -4.   ,  0.333]])
     """
 
     rows: Any = None
     max_rows: int = 100
     clustering: Any = "correlation"
-    linkage: Literal["average", "complete", "single", "weighted", "ward"] = "average"
+    linkage: Literal["complete", "average", "single", "weighted", "ward"] = "complete"
 
     @property
     def needs_fit(self) -> bool:  # type: ignore[override]

@@ -72,9 +72,9 @@ class SuperpixelTrees(Masker):
     >>> image[2:5, 3:6] = 200
     >>> masker = px.SuperpixelTrees()
     >>> explainer = px.OwenShap(lambda X: X[:, 3, 4].astype(float), masker=masker, budget=60)
-    >>> explanation = explainer.explain(image)
-    >>> np.unravel_index(explanation.heatmap().argmax(), image.shape)
-    (np.int64(3), np.int64(4))
+    >>> heat = explainer.explain(image).heatmap()
+    >>> bool(heat[2:5, 3:6].sum() > 0.5 * heat.sum() > 0)
+    True
     """
 
     trees: RegionTree | Sequence[RegionTree] = DEFAULT_TREES
