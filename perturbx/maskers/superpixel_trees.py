@@ -125,7 +125,8 @@ class FittedTrees(FittedImages):
         first = label_removal(image, image, pieces, forest.segments, "piece")
         filled = []
         for tree, fill, seed in zip(forest.trees, self.fills, self.seeds, strict=True):
-            leaves = tree.leaf_of[forest.segments]
+            own_means = isinstance(fill, str) and fill == "mean"
+            leaves = tree.leaf_of[forest.segments] if own_means else None
             filled.append(first.filled(render_fill(fill, image, X.channels, leaves, seed)))
         return TreesRemoval(tuple(filled), forest.trees)
 

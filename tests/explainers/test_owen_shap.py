@@ -6,6 +6,7 @@ import warnings
 from itertools import permutations
 from typing import Any
 
+import joblib
 import numpy as np
 import perturbx as px
 import pytest
@@ -173,6 +174,15 @@ def test_batches_change_nothing(counting_model: Any) -> None:
     assert np.array_equal(usual.values, other.values)
     assert np.array_equal(usual.standard_errors, other.standard_errors)
     assert usual.n_calls < other.n_calls
+
+
+def test_workers_change_nothing() -> None:
+    """Two threads: the same to the last bit, although each round waits for all of them."""
+    usual = px.OwenShap(_glow, budget=100).explain(_photo())
+    with joblib.parallel_config("threading", n_jobs=2):
+        other = px.OwenShap(_glow, budget=100).explain(_photo())
+    assert np.array_equal(usual.values, other.values)
+    assert other.n_rows == usual.n_rows
 
 
 def test_a_saved_map_comes_back(tmp_path: Any) -> None:
