@@ -106,12 +106,16 @@ class OwenSplits(AdaptiveSampler):
 
 
 def _urgency(evaluations: Evaluations, splits: Splits) -> Floats:
-    """(s,): the largest |weight * delta| over outputs and instances, in units of their range."""
+    """(s,): the largest |weight * delta| over outputs and instances, in units of their range.
+
+    What an output changes by rounding alone is no reason to split anything.
+    """
     rows = evaluations.empty_rows
     empty = evaluations.empty[None] if rows is None or len(splits.trees) == 1 else rows
     deltas = np.abs(splits.deltas(evaluations.outputs, evaluations.full, empty))
     reach = deltas.max(axis=0)
-    scaled = np.divide(deltas, reach, out=np.zeros_like(deltas), where=reach > 0)
+    rounding = 4 * evaluations.resolution * np.abs(evaluations.full)
+    scaled = np.divide(deltas, reach, out=np.zeros_like(deltas), where=reach > rounding)
     return np.asarray(scaled.max(axis=(1, 2)) * splits.weight)
 
 
