@@ -12,13 +12,17 @@ from perturbx.explainers import Explainer as Explainer
 from perturbx.explainers import KernelShap as KernelShap
 from perturbx.explainers import Lime as Lime
 from perturbx.explainers import Occlusion as Occlusion
+from perturbx.explainers import OwenShap as OwenShap
 from perturbx.explainers import PermutationShap as PermutationShap
 from perturbx.explanation import Explanation as Explanation
 from perturbx.explanation import load as load
 from perturbx.maskers import Background as Background
 from perturbx.maskers import Baseline as Baseline
+from perturbx.maskers import ColumnTree as ColumnTree
 from perturbx.maskers import GaussianNoise as GaussianNoise
+from perturbx.maskers import RegionTree as RegionTree
 from perturbx.maskers import Superpixels as Superpixels
+from perturbx.maskers import SuperpixelTrees as SuperpixelTrees
 from perturbx.maskers import Windows as Windows
 
 if _TYPE_CHECKING:
@@ -43,13 +47,17 @@ __all__ = [
     "Background",
     "Banzhaf",
     "Baseline",
+    "ColumnTree",
     "Explainer",
     "Explanation",
     "GaussianNoise",
     "KernelShap",
     "Lime",
     "Occlusion",
+    "OwenShap",
     "PermutationShap",
+    "RegionTree",
+    "SuperpixelTrees",
     "Superpixels",
     "Windows",
     "interop",

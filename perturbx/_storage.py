@@ -19,10 +19,11 @@ import numpy as np
 
 from perturbx.errors import InvalidParameterError
 from perturbx.interactions import Interactions
-from perturbx.regions import LabelMap, WindowGrid
+from perturbx.regions import LabelMap, Pieces, WindowGrid
 
 _VERSION = 1
 _KNOWN: dict[str, type[Any]] = {
+    "pieces": Pieces,
     "label_map": LabelMap,
     "window_grid": WindowGrid,
     "interactions": Interactions,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
+from perturbx.splits import Splits
 
 DOUBLE, SINGLE = 1e-12, 5e-7
 """Errors below these parts of the outputs are arithmetic: of float64, of float32 answers."""
@@ -32,6 +33,8 @@ class Perturbations:
     background_row : (m,) int array, optional
         The one background row that stands behind each perturbation; None if all of them do,
         and their outputs are averaged.
+    splits : Splits, optional
+        What the design has split, where it goes down trees of features.
     """
 
     z: Coalitions | Noise
@@ -39,6 +42,7 @@ class Perturbations:
     unit: Ints
     complete: bool = False
     background_row: Ints | None = None
+    splits: Splits | None = None
 
     def __post_init__(self) -> None:
         m = len(self.z)

@@ -37,7 +37,7 @@ class Regions(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class LabelMap(Regions):
+class _Labelled(Regions):
     """Regions that do not overlap: `segments` holds labels 0..K-1, one for each position."""
 
     segments: Segments
@@ -49,11 +49,29 @@ class LabelMap(Regions):
     def __len__(self) -> int:
         return int(self.segments.max()) + 1
 
+    def cover(self, feature: int) -> NDArray[np.bool_]:
+        return np.asarray(self.segments == feature)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap(_Labelled):
+    """Regions that do not overlap, each of which shows its score at every position."""
+
     def heatmap(self, scores: Floats) -> Floats:
         return np.asarray(_one_each(scores, self)[self.segments])
 
-    def cover(self, feature: int) -> NDArray[np.bool_]:
-        return np.asarray(self.segments == feature)
+
+@dataclass(frozen=True, eq=False)
+class Pieces(_Labelled):
+    """Regions of very different sizes, whose scores are spread evenly over their positions.
+
+    The map adds up to the sum of the scores: a piece twice as large with the same score is half
+    as strong.
+    """
+
+    def heatmap(self, scores: Floats) -> Floats:
+        sizes = np.bincount(self.segments.ravel(), minlength=len(self))
+        return np.asarray((_one_each(scores, self) / sizes)[self.segments])
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,13 +18,14 @@ from perturbx.errors import RejectPerturbations, UnknownParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.maskers import Features, Masker, Removal
 from perturbx.perturbations import Evaluations, Perturbations
-from perturbx.samplers import Sampler
+from perturbx.samplers import AdaptiveSampler, Sampler
 from perturbx.solvers import Solution, Solver
 
 __all__ = ["check_explainer", "check_masker", "check_sampler", "check_solver"]
 
 _N_BACKGROUND = 3
 _SIZES = (1, 2, 5, 9)
+_ROUNDS = 5
 
 
 def check_sampler(sampler: Sampler) -> None:
@@ -48,12 +49,32 @@ def check_sampler(sampler: Sampler) -> None:
             designs.append(design)
         first = designs[0]
         more = sampler.draw(d, 3 * least + 4, np.random.default_rng(1), first)
-        _check_design(more, d, 3 * least + 4)
-        _require(len(more) >= len(first), "a continued design keeps what was drawn")
-        for name in ("z", "unit", "background_row"):
-            kept, was = getattr(more, name), getattr(first, name)
-            same = was is None or np.array_equal(kept[: len(first)], was)
-            _require(same, f"a continued design begins with the {name} that were drawn")
+        _check_continued(more, first, d, 3 * least + 4)
+        if isinstance(sampler, AdaptiveSampler):
+            _check_rounds(sampler, first, d)
+
+
+def _check_continued(more: Perturbations, first: Perturbations, d: int, n: int) -> None:
+    _check_design(more, d, n)
+    _require(len(more) >= len(first), "a continued design keeps what was drawn")
+    for name in ("z", "unit", "background_row"):
+        kept, was = getattr(more, name), getattr(first, name)
+        same = was is None or np.array_equal(kept[: len(first)], was)
+        _require(same, f"a continued design begins with the {name} that were drawn")
+
+
+def _check_rounds(sampler: AdaptiveSampler, design: Perturbations, d: int) -> None:
+    """An adaptive sampler is a function of what was answered, and comes to an end."""
+    for _ in range(_ROUNDS):
+        n = len(design) + 20
+        answered = _answers(design, 1)
+        more = sampler.follow(answered, n, np.random.default_rng(3))
+        again = pickle.loads(pickle.dumps(sampler)).follow(answered, n, np.random.default_rng(3))
+        _require(_same_design(more, again), "the same answers and rng continue in the same way")
+        _check_continued(more, design, d, n)
+        if len(more) == len(design):
+            return
+        design = more
 
 
 def check_solver(solver: Solver, sampler: Sampler) -> None:

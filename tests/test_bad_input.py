@@ -22,7 +22,7 @@ from perturbx.errors import (
     UnstableModelWarning,
 )
 
-METHODS = [px.KernelShap, px.PermutationShap, px.Occlusion, px.Lime]
+METHODS = [px.KernelShap, px.PermutationShap, px.Occlusion, px.Lime, px.OwenShap]
 IMAGE = np.random.default_rng(0).random((16, 16, 3))
 
 

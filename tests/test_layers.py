@@ -13,7 +13,15 @@ ROOT = Path(perturbx.__file__).parent
 
 LAYERS: list[set[str]] = [
     {"errors", "_typing"},
-    {"_validation", "perturbations", "regions", "interactions", "containers"},
+    {
+        "_validation",
+        "hierarchy",
+        "splits",
+        "perturbations",
+        "regions",
+        "interactions",
+        "containers",
+    },
     {"explanation"},
     {"predictor", "maskers", "samplers", "solvers"},
     {"game"},
@@ -33,7 +41,13 @@ PARTS = {
 }
 """Modules that belong to a room without lying in its folder."""
 
-BESIDE = {("_validation", "errors"), ("containers", "_validation"), ("containers", "perturbations")}
+BESIDE = {
+    ("_validation", "errors"),
+    ("containers", "_validation"),
+    ("containers", "perturbations"),
+    ("perturbations", "splits"),
+    ("splits", "hierarchy"),
+}
 SHOWS = {"plots", "interop"}
 """Import the explanation and what lies below it, alone."""
 

@@ -8,17 +8,24 @@ import inspect
 import perturbx as px
 import pytest
 
-METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "PermutationShap"}
-MASKERS = {"Background", "Baseline", "GaussianNoise", "Superpixels", "Windows"}
+METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "OwenShap"}
+METHODS |= {"PermutationShap"}
+MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SuperpixelTrees"}
+MASKERS |= {"Superpixels", "Windows"}
 
 NAMES = {
-    "perturbx": METHODS | MASKERS | {"Explanation", "interop", "load", "metrics", "plots"},
-    "perturbx.maskers": MASKERS | {"Features", "FittedMasker", "Kind", "Masker", "Removal"},
+    "perturbx": METHODS
+    | MASKERS
+    | {"Explanation", "RegionTree", "interop", "load", "metrics", "plots"},
+    "perturbx.maskers": MASKERS
+    | {"Features", "FittedMasker", "Kind", "Masker", "RegionTree", "Removal"},
     "perturbx.samplers": {
+        "AdaptiveSampler",
         "BernoulliMasks",
         "GaussianNoise",
         "OneAtATime",
         "OptimalPairs",
+        "OwenSplits",
         "Permutations",
         "RowPermutations",
         "Sampler",
@@ -30,6 +37,7 @@ NAMES = {
         "KernelShapRegression",
         "MarginalContributions",
         "OddProcess",
+        "OwenValues",
         "PairwiseInteractions",
         "RowContributions",
         "Solution",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perturbx.errors import InvalidInputError
-from perturbx.regions import LabelMap, WindowGrid
+from perturbx.regions import LabelMap, Pieces, WindowGrid
 
 GRID = WindowGrid(np.array([[0, 0], [0, 2], [2, 0], [3, 3]]), (3, 3), (5, 6))
 
@@ -45,3 +45,10 @@ def test_scores_must_be_one_for_each_region(regions, n):
     """Neither too few nor too many are taken."""
     with pytest.raises(InvalidInputError, match=rf"takes 4 scores: got shape \({n},\)"):
         regions.heatmap(np.zeros(n))
+
+
+def test_pieces_spread_their_scores():
+    """The map adds up to the scores, and is even within each piece."""
+    pieces = Pieces(np.array([[0, 0, 1], [0, 2, 2]]))
+    heat = pieces.heatmap(np.array([6.0, 5.0, -3.0]))
+    np.testing.assert_allclose(heat, [[2, 2, 5], [2, -1.5, -1.5]])

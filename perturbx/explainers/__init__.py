@@ -6,4 +6,5 @@ from perturbx.explainers.explainer import Explainer as Explainer
 from perturbx.explainers.kernel_shap import KernelShap as KernelShap
 from perturbx.explainers.lime import Lime as Lime
 from perturbx.explainers.occlusion import Occlusion as Occlusion
+from perturbx.explainers.owen_shap import OwenShap as OwenShap
 from perturbx.explainers.permutation_shap import PermutationShap as PermutationShap

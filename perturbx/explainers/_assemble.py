@@ -17,7 +17,7 @@ from perturbx.game import Cost
 from perturbx.interactions import Interactions
 from perturbx.maskers._base import Removal
 from perturbx.predictor import Predictor
-from perturbx.solvers import Solution
+from perturbx.solvers import Solution, Solver
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ def assemble(
     full: Floats,
     keeps_outputs: bool,
     cost: Cost,
-    additive: bool,
+    solver: Solver,
 ) -> Explanation:
     """One explanation of all instances; a single one loses its axis, and so does one output."""
     removals = [r for part in scored for r in part.removals]
@@ -49,7 +49,7 @@ def assemble(
     base = np.concatenate([s.base for s in solutions])
     fidelity = _fidelity(solutions)
     estimators = dict.fromkeys(s.estimator for s in solutions if s.estimator)
-    each = cost.n_rows / len(solutions)
+    each = cost.n_rows / len(solutions) if solver.samples else None
     notes = (*problem.masker.notes, *fit_notes(fidelity), *error_notes(values, errors, plan, each))
     explanation = Explanation(
         values=values,
@@ -66,7 +66,7 @@ def assemble(
         n_calls=cost.n_calls,
         degrees_of_freedom=min(s.degrees_of_freedom for s in solutions),
         converged=None if plan.tol is None else bool(all(p.converged.all() for p in scored)),
-        residual=full - base - np.nansum(values, axis=1) if additive else None,
+        residual=full - base - np.nansum(values, axis=1) if solver.additive else None,
         fidelity=fidelity,
         effective_samples=_fewest([s.effective_samples for s in solutions]),
         regions=_regions(removals),

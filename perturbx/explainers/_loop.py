@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Floats, Ints
+from perturbx._typing import Floats, Ints, Outputs
 from perturbx.explainers._assemble import Scored, assemble
 from perturbx.explainers._cohort import Cohort, with_all_features
 from perturbx.explainers._plan import Plan, Problem, Task, check_budget, check_plan, task
@@ -19,6 +19,7 @@ from perturbx.explanation import Explanation
 from perturbx.game import Cost, Game, averages
 from perturbx.maskers._base import FittedMasker, Removal
 from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.samplers import AdaptiveSampler, Sampler
 from perturbx.solvers import Solution
 from perturbx.solvers._base import floor
 
@@ -56,7 +57,8 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
             part = slice(start, min(start + step, n))
             alone = part == slice(0, 1)
             removals = first if alone else masker.bind(X, part.start, part.stop)
-            scored.append(_solve_chunk(game, plan, removals, columns[part], full[part], start))
+            chunk = removals, columns[part], full[part], start
+            scored.append(_solve_chunk(game, plan, price.sampler, *chunk))
     return assemble(
         scored,
         problem=problem,
@@ -65,21 +67,27 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         full=full,
         keeps_outputs=keeps_outputs,
         cost=sum((part.cost for part in scored), cost),
-        additive=price.solver.additive,
+        solver=price.solver,
     )
 
 
 def _solve_chunk(
-    game: Game, plan: Plan, removals: list[Removal], columns: Ints, full: Floats, first: int
+    game: Game,
+    plan: Plan,
+    sampler: Sampler,
+    removals: list[Removal],
+    columns: Ints,
+    full: Floats,
+    first: int,
 ) -> Scored:
     """Instances with the same active features share a design: one factorisation serves them."""
-    rows, empty, cost = _empty(game, removals, columns, first)
+    adapts = isinstance(sampler, AdaptiveSampler)
+    rows, empty, cost = _empty(game, removals, columns, first, adapts and sampler.names_rows)
     solutions: list[Any] = [None] * len(removals)
     converged = np.ones(len(removals), dtype=bool)
     actives = np.array([removal.active for removal in removals])
-    for active in np.unique(actives, axis=0):
-        group = np.flatnonzero((actives == active).all(axis=1))
-        members = [removals[i] for i in group]
+    for group in _groups(actives, adapts):
+        active, members = actives[group[0]], [removals[i] for i in group]
         cohort = Cohort(
             members,
             active,
@@ -100,6 +108,15 @@ def _solve_chunk(
     return Scored(removals, solutions, cost, converged)
 
 
+def _groups(actives: NDArray[np.bool_], alone: bool) -> Iterator[Ints]:
+    """Instances that share a design: those with the same active features, or each alone."""
+    if alone:
+        yield from np.arange(len(actives))[:, None]
+        return
+    for active in np.unique(actives, axis=0):
+        yield np.flatnonzero((actives == active).all(axis=1))
+
+
 def _solve(
     game: Game, plan: Plan, cohort: Cohort
 ) -> tuple[list[Solution], NDArray[np.bool_], Cost]:
@@ -114,12 +131,10 @@ def _solve(
     outputs = np.empty((0, len(undone), n_outputs))
     for total in _totals(plan, todo):
         known = -1 if design is None else len(design)
-        design = todo.sampler.draw(todo.n_features, total, rng, design)
+        design, outputs, price = _grown(game, cohort, todo, undone, total, rng, design, outputs)
+        cost += price
         if len(design) == known:
             continue
-        asked, price = _ask(game, cohort, undone, design, max(known, 0))
-        cost += price
-        outputs = np.concatenate([outputs, asked]) if len(outputs) else asked
         evaluations = cohort.evaluations(design, outputs, undone)
         least = floor(evaluations)
         solution = _solution(todo, evaluations, cohort.parts(evaluations, outputs, undone))
@@ -131,6 +146,33 @@ def _solve(
             break
     converged = np.isin(np.arange(len(solutions)), undone, invert=True)
     return solutions, converged, cost
+
+
+def _grown(
+    game: Game,
+    cohort: Cohort,
+    todo: Task,
+    undone: Ints,
+    total: int,
+    rng: np.random.Generator,
+    design: Perturbations | None,
+    outputs: Outputs,
+) -> tuple[Perturbations, Outputs, Cost]:
+    """Up to `total` perturbations and their outputs, which an adaptive sampler goes by."""
+    sampler, cost = todo.sampler, Cost()
+    while True:
+        known = -1 if design is None else len(design)
+        if design is not None and isinstance(sampler, AdaptiveSampler):
+            design = sampler.follow(cohort.evaluations(design, outputs, undone), total, rng)
+        else:
+            design = sampler.draw(todo.n_features, total, rng, design)
+        if len(design) == known:
+            return design, outputs, cost
+        asked, price = _ask(game, cohort, undone, design, max(known, 0))
+        cost += price
+        outputs = np.concatenate([outputs, asked]) if len(outputs) else asked
+        if not isinstance(sampler, AdaptiveSampler):
+            return design, outputs, cost
 
 
 def _ask(
@@ -149,12 +191,15 @@ def _ask(
 
 
 def _empty(
-    game: Game, removals: list[Removal], columns: Ints, first: int
+    game: Game, removals: list[Removal], columns: Ints, first: int, apart: bool
 ) -> tuple[Floats | None, Floats, Cost]:
-    """The outputs of the background rows, where they are told apart, and of their averages."""
+    """The outputs of the background rows, where they are told apart, and of their averages.
+
+    `apart` says that each row is a game of its own, linked by itself, and not a sample of rows.
+    """
     n_rows = removals[0].rows_per_perturbation
-    n_parts = min(_PARTS, n_rows) if n_rows >= _FEWEST_ROWS else 0
-    if n_rows == 1 or game.link != "identity":
+    n_parts = min(_PARTS, n_rows) if n_rows >= _FEWEST_ROWS and not apart else 0
+    if n_rows == 1 or (game.link != "identity" and not apart):
         return None, *game.empty(removals, columns, first, n_parts)
     rows, cost = game.empty_rows(removals, columns, first)
     return rows, np.stack([averages(of_one, n_parts) for of_one in rows.swapaxes(0, 1)]), cost

@@ -25,8 +25,13 @@ def fit_notes(fidelity: Floats | None) -> tuple[str, ...]:
     )
 
 
-def error_notes(values: Floats, errors: Floats, plan: Plan, rows_each: float) -> tuple[str, ...]:
-    """Where standard errors are large or unknown, and what would make them small."""
+def error_notes(
+    values: Floats, errors: Floats, plan: Plan, rows_each: float | None
+) -> tuple[str, ...]:
+    """Where standard errors are large or unknown, and what would make them small.
+
+    `rows_each` are the model rows of an instance, None where errors do not shrink with their root.
+    """
     notes = []
     unknown = np.asarray((np.isnan(errors) & ~np.isnan(values)).any(axis=(1, 2)))
     if unknown.any():
@@ -37,11 +42,12 @@ def error_notes(values: Floats, errors: Floats, plan: Plan, rows_each: float) ->
     tol = _GOOD if plan.tol is None else plan.tol
     wide = np.asarray(share > tol)
     if wide.any():
-        more = rows_each * ((share.max() / tol) ** 2 - 1)
-        notes.append(
-            f"{_some(wide)} standard errors above {tol:.3g} of the range of the scores, up to "
-            f"{share.max():.2g}: about {_rounded(more)} more model rows an instance would do"
-        )
+        said = f"{_some(wide)} standard errors above {tol:.3g} of the range of the scores, up to "
+        said += f"{share.max():.2g}"
+        if rows_each is not None:
+            more = rows_each * ((share.max() / tol) ** 2 - 1)
+            said += f": about {_rounded(more)} more model rows an instance would do"
+        notes.append(said)
     return tuple(notes)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from perturbx._typing import LinkName, OutputSelection
 from perturbx.errors import BudgetError, InvalidParameterError
 from perturbx.game import link
+from perturbx.hierarchy import Hierarchy
 from perturbx.maskers._base import FittedMasker, Kind, Removal
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.predictor import Predictor
@@ -51,6 +52,8 @@ class Setting:
     link : "identity" or "logit"
     is_image : bool
         True where features are places in an image, series or volume.
+    trees : tuple of Hierarchy
+        Trees of these features, where the masker has them: one for each row, or one for all.
     """
 
     reads: Kind
@@ -59,6 +62,7 @@ class Setting:
     budget: int | None
     link: LinkName
     is_image: bool = False
+    trees: tuple[Hierarchy, ...] = ()
 
     @property
     def n_fixed(self) -> int:
@@ -142,7 +146,9 @@ def check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> No
 def _rehearse(plan: Plan, removal: Removal) -> None:
     """Sampler and solver on an additive game, with as many background rows as the real one."""
     n_rows = removal.rows_per_perturbation
-    sampler, solver = plan.recipe(Setting(removal.reads, _REHEARSED, n_rows, None, plan.link))
+    trees = (Hierarchy.balanced(_REHEARSED),) * len(removal.trees)
+    setting = Setting(removal.reads, _REHEARSED, n_rows, None, plan.link, trees=trees)
+    sampler, solver = plan.recipe(setting)
     rng = np.random.default_rng(0)
     design = sampler.draw(_REHEARSED, sampler.minimum(_REHEARSED), rng)
     drawn = "coalitions" if design.is_coalitions else "noise"
@@ -183,7 +189,11 @@ class Task:
 
 def _setting(plan: Plan, removal: Removal, n_features: int) -> Setting:
     is_image, n_rows = removal.regions is not None, removal.rows_per_perturbation
-    return Setting(removal.reads, n_features, n_rows, plan.budget, plan.link, is_image)
+    trees = removal.trees
+    if trees and trees[0].n_features > n_features > 0:
+        active = removal.active
+        trees = tuple(tree.restricted(active) for tree in trees)
+    return Setting(removal.reads, n_features, n_rows, plan.budget, plan.link, is_image, trees)
 
 
 def _least_rows(plan: Plan, removal: Removal, n_features: int) -> int:

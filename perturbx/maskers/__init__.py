@@ -5,8 +5,11 @@ from perturbx.maskers._base import FittedMasker as FittedMasker
 from perturbx.maskers._base import Kind as Kind
 from perturbx.maskers._base import Masker as Masker
 from perturbx.maskers._base import Removal as Removal
+from perturbx.maskers._region_trees import RegionTree as RegionTree
 from perturbx.maskers.background import Background as Background
 from perturbx.maskers.background import Baseline as Baseline
+from perturbx.maskers.column_tree import ColumnTree as ColumnTree
 from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise
+from perturbx.maskers.superpixel_trees import SuperpixelTrees as SuperpixelTrees
 from perturbx.maskers.superpixels import Superpixels as Superpixels
 from perturbx.maskers.windows import Windows as Windows

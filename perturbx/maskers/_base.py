@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Ints, Noise
+from perturbx.hierarchy import Hierarchy
 from perturbx.regions import Regions
 
 Kind: TypeAlias = Literal["coalitions", "noise"]
@@ -34,6 +35,9 @@ class Removal(ABC):
 
     regions: Regions | None = None
     """Where the features lie, for images, series and volumes."""
+
+    trees: tuple[Hierarchy, ...] = ()
+    """Trees of the features, for methods that go down them: one for each row, or one for all."""
 
     calls_are_costly: bool = False
     """True if a batch costs much, however few its rows (frames); calls are then large."""

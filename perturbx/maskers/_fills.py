@@ -1,4 +1,4 @@
-"""What an absent region shows: its mean colour, a blur, a colour, noise, or another image."""
+"""What an absent region shows: its mean, a blur, grey, a colour, noise, or another image."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from perturbx.maskers._images import Image
 Fill: TypeAlias = str | float | Sequence[float] | NDArray[Any]
 """A name of `NAMED`, a colour (one number, or one a channel), or an array of the image's shape."""
 
-NAMED = ("mean", "blur", "noise")
+NAMED = ("mean", "blur", "noise", "light blur", "grey")
 
-BLUR_SHARE = 0.05
-"""The standard deviation of the blur, as a share of the longest side."""
+BLUR_SHARE, LIGHT_SHARE = 0.05, 0.0125
+"""The standard deviations of the blurs, as shares of the longest side."""
+
+_BLURS = {"blur": BLUR_SHARE, "light blur": LIGHT_SHARE}
 
 COPY_SIDE = 256
 """Blurs and segmentations are found on a copy whose sides have at most this many pixels."""
@@ -52,6 +54,8 @@ def describe_fill(fill: Fill, own_mean: str) -> str:
         return {
             "mean": own_mean,
             "blur": "a blurred copy of the image",
+            "light blur": "a lightly blurred copy of the image",
+            "grey": "mid-grey",
             "noise": "noise (the image's own pixels, shuffled)",
         }[fill]
     values = np.asarray(fill)
@@ -86,13 +90,23 @@ def render_fill(
     if fill == "noise":
         shuffled: Image = np.random.default_rng(seed).permutation(pixels)
         return shuffled.reshape(image.shape)
-    if fill == "blur":
-        return as_dtype(_blurred(image, image.ndim - channels), image.dtype)
+    if fill == "grey":
+        return np.full_like(image, _middle(image))
+    if fill in _BLURS:
+        return as_dtype(_blurred(image, image.ndim - channels, _BLURS[fill]), image.dtype)
     labels = np.zeros(len(pixels), dtype=np.intp) if segments is None else segments.ravel()
     count = np.bincount(labels)
     means = np.stack([np.bincount(labels, channel) / count for channel in pixels.T], axis=-1)
     filled: Image = as_dtype(means, image.dtype)[labels]
     return filled.reshape(image.shape)
+
+
+def _middle(image: Image) -> Any:
+    """Halfway between black and white: of 8 bits, else between the image's own extremes."""
+    if image.dtype == np.uint8:
+        return 127
+    low, high = float(image.min()), float(image.max())
+    return as_dtype(low + (high - low) / 2, image.dtype)
 
 
 def as_dtype(values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -137,13 +151,13 @@ def copy_edges(sides: Sequence[int]) -> list[Ints]:
     return [np.arange(n) * side // n for n, side in zip(counts, sides, strict=True)]
 
 
-def _blurred(image: Image, n_axes: int) -> Floats:
+def _blurred(image: Image, n_axes: int, share: float) -> Floats:
     """A Gaussian blur; of large images, of their small copy, interpolated back."""
     from scipy.ndimage import gaussian_filter
 
     sides = image.shape[:n_axes]
     copy = small_copy(image, n_axes)
-    sigma = BLUR_SHARE * max(copy.shape[:n_axes])
+    sigma = share * max(copy.shape[:n_axes])
     spread = [sigma] * n_axes + [0.0] * (image.ndim - n_axes)
     copy = np.asarray(gaussian_filter(copy, spread, mode="nearest"), dtype=np.float64)
     for axis, (side, edges) in enumerate(zip(sides, copy_edges(sides), strict=True)):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,11 +75,24 @@ class LabelRemoval(ImageRemoval):
         return np.empty((n_rows, len(self.words)), dtype=self._word_type)
 
     def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: NDArray[Any]) -> Image:
+        out = scratch[: len(z)]
+        self.write(z, out)
+        return self.pixels(out)
+
+    def filled(self, fill: Image) -> LabelRemoval:
+        """The same regions with another fill."""
+        return replace(self, fill=_own(fill))
+
+    def pixels(self, words: NDArray[Any]) -> Image:
+        """Rows of words as images."""
+        return words.view(self.image.dtype).reshape(len(words), *self.image.shape)
+
+    def write(self, z: Coalitions | Noise, out: Iterable[NDArray[Any]]) -> None:
+        """The words of each coalition into each row of `out`."""
         element = np.dtype(f"u{self.image.itemsize}")
         ones, none = element.type(np.iinfo(element).max), element.type(0)
         image, fill = (a.reshape(-1).view(self._word_type) for a in (self.image, self.fill))
         toggle = image ^ fill
-        out = scratch[: len(z)]
         for row, coalition in zip(out, z, strict=True):
             bits = np.where(coalition, ones, none)
             present = bits[self.kinds].view(self._word_type)[:, 0]
@@ -86,7 +100,6 @@ class LabelRemoval(ImageRemoval):
             np.take(present, self.words, out=row, mode="clip")
             np.bitwise_and(row, toggle, out=row)
             np.bitwise_xor(row, fill, out=row)
-        return out.view(self.image.dtype).reshape(len(z), *self.image.shape)
 
     @property
     def _word_type(self) -> np.dtype[Any]:

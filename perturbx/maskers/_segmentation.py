@@ -22,20 +22,31 @@ def segment(
     image: Image, channels: bool, method: str, n_segments: int, compactness: float
 ) -> Segments:
     """Labels 0..K-1 for each pixel of an (H, W) or (H, W, C) image, no region empty."""
-    sides = image.shape[:2]
+    labels = segment_colours(small_colours(image, channels), method, n_segments, compactness)
+    return relabel(enlarge(labels, image.shape[:2]))
+
+
+def small_colours(image: Image, channels: bool) -> Floats:
+    """The small copy of an (H, W) or (H, W, C) image in colours with distances as in Lab."""
     copy = small_copy(image, 2)
-    colours = lab_like(copy if channels else copy[..., None])
+    return lab_like(copy if channels else copy[..., None])
+
+
+def segment_colours(colours: Floats, method: str, n_segments: int, compactness: float) -> Segments:
+    """Labels for each pixel of a small copy."""
     if method == "grid":
-        labels = _grid(colours.shape[:2], n_segments)
-    elif method == "slic":
-        labels = _slic(colours, n_segments, compactness)
-    elif method == "quickshift":
-        labels = merge_to(_quickshift(colours), colours, n_segments)
-    else:
-        labels = merge_to(_felzenszwalb(colours), colours, n_segments)
+        return _grid(colours.shape[:2], n_segments)
+    if method == "slic":
+        return _slic(colours, n_segments, compactness)
+    found = _quickshift(colours) if method == "quickshift" else _felzenszwalb(colours)
+    return merge_to(found, colours, n_segments)
+
+
+def enlarge(labels: Segments, sides: Sequence[int]) -> Segments:
+    """Labels of a small copy for every pixel of the image."""
     for axis, (edges, side) in enumerate(zip(copy_edges(sides), sides, strict=True)):
         labels = np.repeat(labels, np.diff(edges, append=side), axis=axis)
-    return relabel(labels)
+    return labels
 
 
 def relabel(labels: Any) -> Segments:

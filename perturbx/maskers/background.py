@@ -13,6 +13,7 @@ from perturbx._typing import Coalitions, Ints, Noise
 from perturbx._validation import check_choice, check_integer
 from perturbx.containers import Layout, layout_of, rows_of
 from perturbx.errors import InvalidInputError
+from perturbx.hierarchy import Hierarchy
 from perturbx.maskers._base import Features, FittedMasker, Masker, Removal
 from perturbx.maskers._tabular import (
     Columns,
@@ -146,6 +147,7 @@ class FittedBackground(FittedTable):
     rows: Any
     value_function: str
     notes: tuple[str, ...] = ()
+    trees: tuple[Hierarchy, ...] = ()
 
     def bind(self, X: Any, start: int, stop: int) -> list[Removal]:
         chunk = self.layout.take(X, np.arange(start, stop))
@@ -153,7 +155,13 @@ class FittedBackground(FittedTable):
         shown = self.columns.shown(self.layout.values(chunk))
         return [
             BackgroundRemoval(
-                self.layout, self.columns, background.bits, bits, background.tables, data
+                self.layout,
+                self.columns,
+                background.bits,
+                bits,
+                background.tables,
+                data,
+                self.trees,
             )
             for bits, data in zip(instances.bits, shown, strict=True)
         ]
@@ -173,6 +181,7 @@ class BackgroundRemoval(Removal):
     instance: NDArray[Any]
     tables: tuple[Any, ...]
     shown: NDArray[Any]
+    trees: tuple[Hierarchy, ...] = ()
     shares_empty = True
 
     @property

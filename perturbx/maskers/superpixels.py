@@ -62,11 +62,11 @@ class Superpixels(Masker):
         felzenszwalb find is merged, the smallest region first, into the most similar neighbour.
     compactness : float
         slic only: how much nearness counts against colour; larger is squarer.
-    fill : "blur", "mean", "noise", a colour, or an array
+    fill : "blur", "light blur", "mean", "grey", "noise", a colour, or an array
         What an absent region shows: a blurred copy of the image (standard deviation 5% of the
-        longest side), the region's own mean colour, the image's pixels shuffled, one colour (a
-        number, or one a channel), or an image of the same shape. It is rounded to the dtype of
-        the image.
+        longest side, or 1.25%), the region's own mean colour, mid-grey (127 of 8 bits, else
+        halfway between the image's extremes), the image's pixels shuffled, one colour (a number,
+        or one a channel), or an image of the same shape. It is rounded to the image's dtype.
     segments : (H, W) int array, or a list of one for each image, or None
         Your own label map in place of `method`. Any integers from 0, with gaps or without; they
         become 0..K-1 in the order of their values, and each of them is a region.

@@ -1,10 +1,12 @@
 """Which perturbations are tried."""
 
+from perturbx.samplers._base import AdaptiveSampler as AdaptiveSampler
 from perturbx.samplers._base import Sampler as Sampler
 from perturbx.samplers.bernoulli import BernoulliMasks as BernoulliMasks
 from perturbx.samplers.gaussian import GaussianNoise as GaussianNoise
 from perturbx.samplers.one_at_a_time import OneAtATime as OneAtATime
 from perturbx.samplers.optimal import OptimalPairs as OptimalPairs
+from perturbx.samplers.owen import OwenSplits as OwenSplits
 from perturbx.samplers.permutations import Permutations as Permutations
 from perturbx.samplers.rows import RowPermutations as RowPermutations
 from perturbx.samplers.shapley import ShapleyCoalitions as ShapleyCoalitions

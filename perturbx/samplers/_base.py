@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from perturbx.perturbations import Perturbations
+from perturbx.perturbations import Evaluations, Perturbations
 
 
 class Sampler(ABC):
@@ -42,4 +42,21 @@ class Sampler(ABC):
         goes on with new ones; weights are those of the whole. `n` is then the new total.
         The empty and the full coalition are not part of a design: the game always knows them.
         `n` is at least ``minimum(n_features)``; the explainer has seen to that.
+        """
+
+
+class AdaptiveSampler(Sampler):
+    """A sampler that goes by what was answered so far, round by round.
+
+    The explainer calls `draw` once for the opening, and then `follow` with the answers to
+    everything that was drawn, until nothing is added or the budget is spent. Each instance has
+    its own design. It stays a function: what it has to remember stands in the design.
+    """
+
+    @abstractmethod
+    def follow(self, evaluations: Evaluations, n: int, rng: np.random.Generator) -> Perturbations:
+        """The design of `evaluations`, continued by one round; at most `n` perturbations in all.
+
+        A round holds as many as are worth asking before their answers are seen. A design that
+        has not grown ends the rounds: nothing is left that `n` would pay for.
         """

@@ -8,6 +8,7 @@ from perturbx.solvers.interactions import PairwiseInteractions as PairwiseIntera
 from perturbx.solvers.kernel_shap import KernelShapRegression as KernelShapRegression
 from perturbx.solvers.marginal import MarginalContributions as MarginalContributions
 from perturbx.solvers.odd_process import OddProcess as OddProcess
+from perturbx.solvers.owen import OwenValues as OwenValues
 from perturbx.solvers.ridge import WeightedRidge as WeightedRidge
 from perturbx.solvers.row_contributions import RowContributions as RowContributions
 from perturbx.solvers.with_interactions import WithInteractions as WithInteractions

@@ -62,6 +62,9 @@ class Solver(ABC):
     additive: bool = False
     """True if base + sum of the scores promises to be the full output."""
 
+    samples: bool = True
+    """True if its errors are those of a sample, and shrink with the root of the perturbations."""
+
     def linear(self) -> Solver:
         """A solver of the same designs whose scores are linear in the outputs.
 

@@ -25,7 +25,9 @@ def picture(shape, dtype="uint8", seed=0):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("fill", ["mean", "blur", "noise", 1, np.ones((8, 6, 3))])
+@pytest.mark.parametrize(
+    "fill", ["mean", "blur", "light blur", "grey", "noise", 1, np.ones((8, 6, 3))]
+)
 def test_every_fill_has_the_shape_and_dtype_of_its_image(fill, dtype):
     """A fill is an image like the one it stands in for, in every dtype."""
     image = picture((8, 6, 3), dtype)

@@ -368,7 +368,7 @@ def test_every_method_reads_thin_images(method, shape):
         ({"method": "watershed"}, "method must be one of 'slic'"),
         ({"n_segments": 1}, "n_segments must be an integer of at least 2"),
         ({"compactness": 0}, "compactness must be a number above 0"),
-        ({"fill": "grey"}, "fill must be one of"),
+        ({"fill": "gray"}, "fill must be one of"),
         ({"channel_axis": 0}, r"np.moveaxis\(image, channel_axis, -1\)"),
         ({"channel_axis": "last"}, "channel_axis must be 'auto', -1"),
         ({"segments": "slic"}, "segments must be an array of labels"),

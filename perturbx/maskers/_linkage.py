@@ -1,0 +1,112 @@
+"""Trees from distances, from linkage matrices and from nested lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats
+from perturbx.errors import InvalidParameterError
+
+JOINS = ("ward", "average", "complete", "single", "weighted")
+"""Rules of `scipy.cluster.hierarchy.linkage` by which a tree never turns back on itself."""
+
+MOST_CHILDREN = 12
+"""A split of so many children asks 4,094 coalitions; more are refused."""
+
+Children: TypeAlias = tuple[tuple[int, ...], ...]
+
+
+def join(points: Floats, method: str) -> Children:
+    """Points, or the condensed distances between things, joined pair by pair."""
+    from scipy.cluster.hierarchy import linkage
+
+    n = len(points) if points.ndim == 2 else round((1 + (1 + 8 * len(points)) ** 0.5) / 2)
+    if n == 1:
+        return ()
+    rule: Any = method
+    return tuple((int(a), int(b)) for a, b in linkage(points, rule)[:, :2])
+
+
+def read_linkage(matrix: Any, n: int, things: str) -> Children:
+    """A linkage matrix of scipy's (or shap's) as the two nodes that each row joins.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it does not join n things to one tree.
+    """
+    try:
+        rows: NDArray[Any] = np.asarray(matrix, dtype=np.float64)
+    except (TypeError, ValueError):
+        rows = np.empty(0)
+    if rows.ndim != 2 or rows.shape[0] != n - 1 or rows.shape[1] < 2:
+        raise InvalidParameterError(
+            f"a linkage matrix must join {n} {things} by {n - 1} rows of two nodes (scipy's has "
+            f"shape ({n - 1}, 4)): got shape {np.shape(matrix)}."
+        )
+    pairs = rows[:, :2]
+    nodes = np.sort(pairs.ravel())
+    known = n + np.arange(len(pairs))[:, None]
+    if not np.array_equal(nodes, np.arange(2 * n - 2)) or (pairs >= known).any():
+        raise InvalidParameterError(
+            f"a linkage matrix must join every node once, and none before it is made: {things} "
+            f"are 0 to {n - 1}, and row i makes node {n} + i."
+        )
+    return tuple((int(a), int(b)) for a, b in pairs)
+
+
+def read_nested(nested: Any, names: Sequence[str]) -> Children:
+    """Lists of lists of features, by name or position, as the nodes that each list joins.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a feature is missing, unknown or there twice, or a list holds too many parts.
+    """
+    children: list[tuple[int, ...]] = []
+    seen: list[int] = []
+
+    def node(part: Any) -> int:
+        if not isinstance(part, (list, tuple)):
+            seen.append(_position(part, names))
+            return seen[-1]
+        below = tuple(node(inner) for inner in part)
+        if len(below) == 1:
+            return below[0]
+        _check_width(below)
+        children.append(below)
+        return len(names) + len(children) - 1
+
+    node(nested)
+    twice = sorted({names[i] for i in seen if seen.count(i) > 1})
+    missing = [name for i, name in enumerate(names) if i not in seen]
+    if twice or missing:
+        what = f"{twice[0]!r} is there twice" if twice else f"{missing[0]!r} is missing"
+        raise InvalidParameterError(f"clustering must hold every feature once: {what}.")
+    return tuple(children)
+
+
+def _check_width(below: tuple[int, ...]) -> None:
+    if not below:
+        raise InvalidParameterError("clustering holds an empty list: every list joins features.")
+    if len(below) > MOST_CHILDREN:
+        raise InvalidParameterError(
+            f"clustering joins {len(below)} parts at once, and a split of them would ask "
+            f"2**{len(below)} coalitions: join at most {MOST_CHILDREN}, in lists of lists, or "
+            "take KernelShap, which needs no tree."
+        )
+
+
+def _position(part: Any, names: Sequence[str]) -> int:
+    if isinstance(part, str) and part in names:
+        return list(names).index(part)
+    whole = isinstance(part, (int, np.integer)) and not isinstance(part, bool)
+    if whole and 0 <= part < len(names):
+        return int(part)
+    raise InvalidParameterError(
+        f"clustering: there is no feature {part!r}; there are {list(names)[:10]}."
+    )

@@ -1,0 +1,153 @@
+"""Trees of an image's regions, over the pieces that all of their segmentations share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Segments
+from perturbx._validation import check_choice, check_integer, check_number, invalid
+from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.hierarchy import Hierarchy
+from perturbx.maskers._images import Image
+from perturbx.maskers._linkage import JOINS, join, read_linkage
+from perturbx.maskers._segmentation import (
+    METHODS,
+    enlarge,
+    lab_like,
+    relabel,
+    segment_colours,
+    small_colours,
+)
+
+_SIDE = 224.0
+"""Places count as if the longer side had so many pixels, whatever the size of the image."""
+
+
+@dataclass(frozen=True, eq=False)
+class RegionTree:
+    """How an image becomes a tree of regions: a segmentation, joined pair by pair.
+
+    Regions are joined by hierarchical clustering of their means of (nearness * y, nearness * x,
+    L, a, b): places in pixels of an image of 224, colours in Lab (or what takes its place, see
+    `Superpixels`).
+
+    Parameters
+    ----------
+    n_segments : int
+        About how many regions the leaves are.
+    compactness : float
+        Of SLIC: how much nearness counts against colour when the leaves are found.
+    nearness : float
+        How much places count against colours when they are joined.
+    method : {"slic", "quickshift", "felzenszwalb", "grid"}
+        How the leaves are found.
+    linkage : str, or (K - 1, 2 or more) array
+        "ward", "average", "complete", "single" or "weighted", as in `scipy.cluster.hierarchy`;
+        or a linkage matrix of the K given `segments`.
+    segments : (H, W) int array, a list of one for each image, or None
+        Your own label map in place of a segmentation.
+
+    Examples
+    --------
+    >>> import numpy as np, perturbx as px
+    >>> organs = np.repeat([[0, 1, 2, 2]], 4, axis=0)
+    >>> tree = px.RegionTree(segments=organs, linkage=np.array([[0, 1], [2, 3]]))
+    >>> explainer = px.OwenShap(lambda X: X[:, 0, 1] * 1.0, masker=px.SuperpixelTrees(tree, 0))
+    >>> explainer.explain(np.full((4, 4), 8, dtype=np.uint8)).values
+    array([0., 8., 0.])
+    """
+
+    n_segments: int = 250
+    compactness: float = 15.0
+    nearness: float = 0.5
+    method: str = "slic"
+    linkage: str | NDArray[Any] = "ward"
+    segments: NDArray[Any] | Sequence[NDArray[Any]] | None = None
+
+    def check(self) -> None:
+        """Refuse settings that no image could have."""
+        check_integer("n_segments", self.n_segments, minimum=2)
+        check_number("compactness", self.compactness, above=0)
+        check_number("nearness", self.nearness, above=0)
+        check_choice("method", self.method, METHODS)
+        if isinstance(self.linkage, str):
+            check_choice("linkage", self.linkage, JOINS)
+        elif self.segments is None:
+            raise InvalidParameterError(
+                "linkage must be a name, such as 'ward', where the regions are found in the image: "
+                "a linkage matrix needs segments=label_map, whose regions it joins."
+            )
+        if self.segments is not None and not isinstance(self.segments, (np.ndarray, list, tuple)):
+            raise invalid("segments", "an array of labels, a list of them, or None", self.segments)
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """Trees over the pieces of an image, which `segments` labels 0..K-1."""
+
+    segments: Segments
+    trees: tuple[Hierarchy, ...]
+
+
+def grow(
+    image: Image, channels: bool, specs: Sequence[RegionTree], given: Sequence[Segments | None]
+) -> Forest:
+    """The trees of one image; `given` are the user's label maps.
+
+    Everything happens on the small copy, unless a label map of the user's has to be kept.
+    """
+    sides = image.shape[:2]
+    small = all(labels is None for labels in given)
+    colours = small_colours(image, channels)
+    found: list[Segments] = []
+    for spec, labels in zip(specs, given, strict=True):
+        if labels is None:
+            labels = segment_colours(colours, spec.method, spec.n_segments, spec.compactness)
+            labels = labels if small else enlarge(labels, sides)
+        found.append(relabel(labels))
+    if not small:
+        colours = lab_like(np.asarray(image, dtype=np.float64).reshape(*sides, -1))
+    _refuse_single(specs, found, image)
+    pieces = _refinement(found)
+    size = np.bincount(pieces.ravel()).astype(np.float64)
+    first = np.unique(pieces, return_index=True)[1]
+    trees = tuple(
+        Hierarchy(labels.ravel()[first], _children(spec, labels, colours), size)
+        for spec, labels in zip(specs, found, strict=True)
+    )
+    return Forest(enlarge(pieces, sides) if small else pieces, trees)
+
+
+def _refinement(found: Sequence[Segments]) -> Segments:
+    """The regions that lie in the same region of every segmentation, 0..K-1."""
+    pieces = found[0]
+    for labels in found[1:]:
+        if labels is not pieces:
+            pieces = relabel(pieces * (int(labels.max()) + 1) + labels)
+    return pieces
+
+
+def _children(spec: RegionTree, labels: Segments, colours: Floats) -> tuple[tuple[int, ...], ...]:
+    n = int(labels.max()) + 1
+    if not isinstance(spec.linkage, str):
+        return read_linkage(spec.linkage, n, "regions")
+    places = np.indices(labels.shape) * (spec.nearness * _SIDE / max(labels.shape))
+    channels = [*places, *np.moveaxis(colours, -1, 0)]
+    flat, count = labels.ravel(), np.bincount(labels.ravel())
+    means = np.stack([np.bincount(flat, c.ravel(), n) / count for c in channels], axis=1)
+    return join(means, spec.linkage)
+
+
+def _refuse_single(specs: Sequence[RegionTree], found: Sequence[Segments], image: Image) -> None:
+    for spec, labels in zip(specs, found, strict=True):
+        if labels.max() == 0:
+            raise InvalidInputError(
+                f"{spec.method} found a single region in an image of shape {image.shape}: raise "
+                f'n_segments (now {spec.n_segments}), choose method="grid", or pass '
+                "segments=label_map."
+            )

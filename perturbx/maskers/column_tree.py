@@ -1,0 +1,148 @@
+"""Absent features take the values of background rows; those that go together share a branch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats
+from perturbx._validation import check_choice, invalid
+from perturbx.containers import Layout, rows_of
+from perturbx.hierarchy import Hierarchy
+from perturbx.maskers._base import Features, FittedMasker, Masker
+from perturbx.maskers._linkage import JOINS, Children, join, read_linkage, read_nested
+from perturbx.maskers._tabular import Columns
+from perturbx.maskers.background import Background, FittedBackground
+
+_MOST_ROWS = 10_000
+"""Correlations are those of at most this many rows, evenly spaced."""
+
+_MOST_VALUES = 20
+"""So many values of a column without numbers become a column of zeros and ones each."""
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnTree(Masker):
+    """Absent features come from background rows, and correlated features share a branch.
+
+    The removal is that of `Background`; the tree is for `OwenShap`, which shares what a branch
+    adds among its parts. Without a tree of your own it is a hierarchical clustering of
+    1 - |correlation|. A column without numbers counts by its most frequent values, each as zeros
+    and ones, and so does a group of columns by each of its own: two features are as near as the
+    nearest of their columns.
+
+    Parameters
+    ----------
+    rows : table of rows, optional
+        The background; by default the X of ``fit``.
+    max_rows : int
+        If there are more rows, a random sample of this many is drawn once.
+    clustering : "correlation", (d - 1, 2 or more) array, or nested lists
+        How the d features are joined: by correlation in the X of ``fit`` (or in `rows`), by a
+        linkage matrix as scipy and shap have it, or by lists of lists of features (names or
+        positions), as in ``[["age", "sex"], ["height", "weight", "waist"]]``. Each list is
+        one node; a flat list of all features makes the Owen values Shapley values.
+    linkage : "complete", "average", "single", "weighted" or "ward"
+        The rule by which correlated features are joined, as in `scipy.cluster.hierarchy`. The
+        default is shap's, and makes trees that are shallow, and so cheap to split.
+
+    Examples
+    --------
+    >>> import numpy as np, perturbx as px
+    >>> X = np.array([[0.0, 0.0, 1.0], [2.0, 4.0, 1.0], [4.0, 7.0, 0.0]])
+    >>> masker = px.ColumnTree(X, clustering=[[0, 1], 2])
+    >>> explainer = px.OwenShap(lambda X: X[:, 0] * X[:, 1] + X[:, 2], masker=masker)
+    >>> np.round(explainer.explain([[3.0, 3.0, 1.0]]).values, 3)
+    array([[ 1.   , -4.   ,  0.333]])
+    """
+
+    rows: Any = None
+    max_rows: int = 100
+    clustering: Any = "correlation"
+    linkage: Literal["complete", "average", "single", "weighted", "ward"] = "complete"
+
+    @property
+    def needs_fit(self) -> bool:  # type: ignore[override]
+        return self.rows is None
+
+    def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedMasker:
+        """Learn background and tree.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are neither rows nor X.
+        InvalidParameterError
+            If the clustering does not join the features of X to one tree.
+        """
+        check_choice("linkage", self.linkage, JOINS)
+        fitted = Background(self.rows, self.max_rows).fit(X, features, rng)
+        assert isinstance(fitted, FittedBackground)
+        seen = rows_of(self.rows if X is None else X)[0]
+        tree, how = self._tree(fitted.layout, fitted.columns, seen)
+        said = f"{fitted.value_function} ({how})"
+        return replace(fitted, trees=(tree,), value_function=said)
+
+    def _tree(self, layout: Layout, columns: Columns, seen: Any) -> tuple[Hierarchy, str]:
+        names, given = columns.names, self.clustering
+        if isinstance(given, str):
+            if given != "correlation":
+                raise invalid(
+                    "clustering", '"correlation", a linkage matrix or nested lists', given
+                )
+            children = self._by_correlation(layout, columns, seen)
+            how = f"a tree of correlated {'features' if len(names) > 1 else 'feature'}"
+        elif isinstance(given, (list, tuple)) and not _is_matrix(given):
+            children, how = read_nested(list(given), names), "a given tree of features"
+        else:
+            children, how = read_linkage(given, len(names), "features"), "a given tree of features"
+        return Hierarchy.of_leaves(children, len(names)), how
+
+    def _by_correlation(self, layout: Layout, columns: Columns, seen: Any) -> Children:
+        d, n = len(columns.names), layout.count(seen)
+        if d == 1:
+            return ()
+        step = -(-n // _MOST_ROWS)
+        values = layout.values(layout.take(seen, np.arange(0, n, step)))
+        parts = [_numbers(values[:, j]) for j in range(values.shape[1])]
+        feature = np.repeat(columns.feature_of, [part.shape[1] for part in parts])
+        together = np.abs(_correlations(np.concatenate(parts, axis=1)))
+        nearest = np.zeros((d, d))
+        np.maximum.at(nearest, (feature[:, None], feature[None]), together)
+        upper = np.triu_indices(d, k=1)
+        return join(np.clip(1 - nearest[upper], 0.0, None), self.linkage)
+
+
+def _is_matrix(given: Any) -> bool:
+    """True for rows of two numbers and more of scipy's, as lists: its distances are no features."""
+    rows = [row for row in given if isinstance(row, (list, tuple))]
+    return len(rows) == len(given) > 0 and all(
+        len(row) == 4 and all(isinstance(v, (int, float, np.number)) for v in row) for row in rows
+    )
+
+
+def _numbers(column: NDArray[Any]) -> Floats:
+    """A column as one of numbers, or as one of zeros and ones for each of its frequent values."""
+    if column.dtype.kind in "biuf":
+        return np.asarray(column, dtype=np.float64)[:, None]
+    try:
+        return np.array([np.nan if v is None else float(v) for v in column])[:, None]
+    except (TypeError, ValueError):
+        texts = column.astype(str)
+    names, counts = np.unique(texts, return_counts=True)
+    frequent = names[np.argsort(-counts, kind="stable")[:_MOST_VALUES]]
+    return np.asarray(texts[:, None] == frequent, dtype=np.float64)
+
+
+def _correlations(values: Floats) -> Floats:
+    """Correlations of columns; missing values count as their column's mean, constants as 0."""
+    present = np.isfinite(values)
+    count = np.maximum(present.sum(axis=0), 1)
+    mean = np.where(present, values, 0.0).sum(axis=0) / count
+    about = np.where(present, values - mean, 0.0)
+    scale = np.sqrt((about**2).sum(axis=0))
+    about = np.divide(about, scale, out=np.zeros_like(about), where=scale > 0)
+    return np.asarray(about.T @ about)

@@ -1,0 +1,225 @@
+"""Trees of superpixels, each with a fill of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Coalitions, Ints, Noise
+from perturbx._validation import invalid
+from perturbx.errors import InvalidParameterError
+from perturbx.hierarchy import Hierarchy
+from perturbx.maskers._base import Features, Masker, Removal
+from perturbx.maskers._fills import (
+    Fill,
+    check_fill,
+    describe_fill,
+    draw_seed,
+    given_fill,
+    render_fill,
+)
+from perturbx.maskers._images import (
+    ChannelAxis,
+    FittedImages,
+    Image,
+    ImageBatch,
+    check_channel_axis,
+    check_features,
+    read_images,
+)
+from perturbx.maskers._region_trees import RegionTree, grow
+from perturbx.maskers._removals import LabelRemoval, label_removal
+from perturbx.maskers._segmentation import check_labels
+from perturbx.maskers.superpixels import _map_of
+from perturbx.regions import Pieces, Regions
+
+DEFAULT_TREES = (RegionTree(250, 15.0, 0.5), RegionTree(120, 20.0, 1.0))
+
+
+@dataclass(frozen=True)
+class SuperpixelTrees(Masker):
+    """Features are pieces of an image, joined to trees of regions; each tree has its fill.
+
+    Every tree has a segmentation of its own, found on a copy of at most 256 pixels a side and
+    joined by hierarchical clustering. A feature is a piece that lies in one region of every
+    segmentation. Behind a set of features stand as many pictures as there are trees: in each,
+    the absent ones show that tree's fill, and the outputs are averaged. `OwenShap` goes down
+    each tree with its own picture alone.
+
+    Images are as in `Superpixels`: of any size, of any number of channels, one or a batch.
+
+    Parameters
+    ----------
+    trees : sequence of RegionTree, or one
+        How the trees are made. By default one of about 250 regions and one of about 120.
+    fills : sequence of fills, or one
+        What absent regions show, for each tree: "light blur" (standard deviation 1.25% of the
+        longest side), "grey" (127, or the middle of the image's range if it is not of 8 bits),
+        or "blur", "mean", "noise", a colour or an array, as in `Superpixels`. One tree goes with
+        several fills, and one fill with several trees. A colour of one number a channel goes
+        into a list of fills, as in ``fills=[(124, 116, 104)]``.
+    channel_axis : "auto", -1 or None
+        As in `Superpixels`.
+
+    Examples
+    --------
+    >>> import numpy as np, perturbx as px
+    >>> image = np.zeros((8, 8), dtype=np.uint8)
+    >>> image[2:5, 3:6] = 200
+    >>> masker = px.SuperpixelTrees()
+    >>> explainer = px.OwenShap(lambda X: X[:, 3, 4].astype(float), masker=masker, budget=60)
+    >>> heat = explainer.explain(image).heatmap()
+    >>> bool(heat[2:5, 3:6].sum() > 0.5 * heat.sum() > 0)
+    True
+    """
+
+    trees: RegionTree | Sequence[RegionTree] = DEFAULT_TREES
+    fills: Fill | Sequence[Fill] = ("light blur", "grey")
+    channel_axis: ChannelAxis = "auto"
+
+    def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedTrees:
+        """Check the settings; nothing is learned from X, which may be None.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a setting, or `features`, is not what it can be.
+        """
+        check_channel_axis(self.channel_axis)
+        check_features(features)
+        specs, fills = _paired(_specs(self.trees), _fills(self.fills))
+        seeds = tuple(draw_seed(fill, rng) for fill in fills)
+        return FittedTrees(specs, fills, seeds, self.channel_axis, _value_function(specs, fills))
+
+
+@dataclass(frozen=True, eq=False)
+class FittedTrees(FittedImages):
+    """`SuperpixelTrees`, checked, with the seeds of its noise."""
+
+    specs: tuple[RegionTree, ...]
+    fills: tuple[Fill, ...]
+    seeds: tuple[int, ...]
+    channel_axis: ChannelAxis
+    value_function: str
+
+    def read(self, X: Any) -> ImageBatch:
+        batch = read_images(X, self.channel_axis, 2)
+        for index, image in enumerate(batch.arrays):
+            for fill in self.fills:
+                if not isinstance(fill, str):
+                    given_fill(fill, image, batch.channels)
+            for spec in self.specs:
+                if spec.segments is not None:
+                    check_labels(_map_of(spec.segments, batch, index), batch.spatial(index))
+        return batch
+
+    def remove(self, X: ImageBatch, index: int) -> TreesRemoval:
+        image = X.arrays[index]
+        given = [None if s.segments is None else _map_of(s.segments, X, index) for s in self.specs]
+        forest = grow(image, X.channels, self.specs, given)
+        pieces = Pieces(forest.segments)
+        first = label_removal(image, image, pieces, forest.segments, "piece")
+        filled = []
+        for tree, fill, seed in zip(forest.trees, self.fills, self.seeds, strict=True):
+            own_means = isinstance(fill, str) and fill == "mean"
+            leaves = tree.leaf_of[forest.segments] if own_means else None
+            filled.append(first.filled(render_fill(fill, image, X.channels, leaves, seed)))
+        return TreesRemoval(tuple(filled), forest.trees)
+
+
+@dataclass(frozen=True, eq=False)
+class TreesRemoval(Removal):
+    """One image with several fills, over the same pieces: row r of a perturbation has fill r."""
+
+    filled: tuple[LabelRemoval, ...]
+    hierarchies: tuple[Hierarchy, ...]
+
+    @property
+    def trees(self) -> tuple[Hierarchy, ...]:  # type: ignore[override]
+        return self.hierarchies
+
+    @property
+    def rows_per_perturbation(self) -> int:  # type: ignore[override]
+        return len(self.filled)
+
+    @property
+    def regions(self) -> Regions:  # type: ignore[override]
+        return self.filled[0].regions
+
+    @property
+    def n_features(self) -> int:
+        return self.filled[0].n_features
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return self.filled[0].feature_names
+
+    @property
+    def data(self) -> Image:
+        return self.filled[0].data
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        return np.asarray(np.any([removal.active for removal in self.filled], axis=0))
+
+    @property
+    def row_bytes(self) -> int:
+        return self.filled[0].row_bytes
+
+    def scratch(self, n_rows: int) -> NDArray[Any]:
+        return self.filled[0].scratch(n_rows)
+
+    def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: NDArray[Any]) -> Image:
+        each: Any = z
+        if isinstance(rows, slice):
+            of_one = np.arange(len(self.filled))[rows]
+            each, rows = np.repeat(z, len(of_one), axis=0), np.tile(of_one, len(z))
+        out = scratch[: len(each)]
+        for number, removal in enumerate(self.filled):
+            places = np.flatnonzero(rows == number)
+            removal.write(each[places], [out[place] for place in places])
+        return self.filled[0].pixels(out)
+
+
+def _specs(trees: Any) -> tuple[RegionTree, ...]:
+    specs = (trees,) if isinstance(trees, RegionTree) else trees
+    if not isinstance(specs, (list, tuple)) or not specs:
+        raise invalid("trees", "a RegionTree, or a list of them", trees)
+    for spec in specs:
+        if not isinstance(spec, RegionTree):
+            raise invalid("trees", "RegionTrees, as in [RegionTree(n_segments=250)]", spec)
+        spec.check()
+    return tuple(specs)
+
+
+def _fills(fills: Any) -> tuple[Fill, ...]:
+    several = isinstance(fills, (list, tuple))
+    if several and not len(fills):
+        raise invalid("fills", 'a fill, such as "blur", or a list of them', fills)
+    for fill in fills if several else (fills,):
+        check_fill(fill)
+    return tuple(fills) if several else (fills,)
+
+
+def _paired(
+    specs: tuple[RegionTree, ...], fills: tuple[Fill, ...]
+) -> tuple[tuple[RegionTree, ...], tuple[Fill, ...]]:
+    """As many fills as trees; one of either goes with all of the other."""
+    n = max(len(specs), len(fills))
+    if len(specs) not in (1, n) or len(fills) not in (1, n):
+        raise InvalidParameterError(
+            f"fills must be one for each tree: got {len(fills)} fills for {len(specs)} trees. "
+            "One fill goes with all trees, and one tree with all fills."
+        )
+    return specs * (n // len(specs)), fills * (n // len(fills))
+
+
+def _value_function(specs: Sequence[RegionTree], fills: Sequence[Fill]) -> str:
+    shown = list(dict.fromkeys(describe_fill(fill, "their mean colour") for fill in fills))
+    trees = f"{len(specs)} trees of superpixels" if len(specs) > 1 else "a tree of superpixels"
+    mean = f", the mean of {len(fills)} fills" if len(shown) > 1 else ""
+    return f"absent regions filled with {' or '.join(shown)} ({trees}{mean})"

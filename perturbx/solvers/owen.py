@@ -1,0 +1,153 @@
+"""Owen values from splits of trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from perturbx._typing import Floats, Ints, Outputs
+from perturbx.errors import RejectPerturbations
+from perturbx.hierarchy import Hierarchy
+from perturbx.perturbations import Evaluations
+from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.solvers._unsplit import carry, deviations, examples
+from perturbx.splits import Splits
+
+
+@dataclass(frozen=True)
+class OwenValues(Solver):
+    """What each part of a tree adds, in the contexts that its siblings make.
+
+    The Owen value (Owen, "Values of games with a priori unions", 1977) is the Shapley value of a
+    game whose players sit in a tree: what a node adds to a context is shared among its children
+    by their Shapley value in that context, down to the leaves. What was never split is shared
+    as the same node was in other contexts, and else by size. So the scores add up at any budget,
+    in each tree by itself, and are the exact Owen values once everything is split; of a flat
+    tree, whose only node joins all features, the Shapley values. With several trees they are
+    the mean over trees.
+
+    Standard errors are those of what was never split, as if all of it were shared by size: a
+    feature all of whose steps were split is as exact as arithmetic. How far from its size a part's
+    share lies is learned from the splits that were made, from those of what added about as much;
+    what a node adds in several contexts is taken to be off by as much, in the same direction, in
+    all of them. They are estimates and no bounds: they cannot know of parts that cancel where
+    nothing like it was seen. NaN before four splits.
+
+    Parameters
+    ----------
+    by_example : bool
+        Whether a node that was split in some contexts shares what it adds in others as it did
+        there: by least squares of what each child got on what the node added. Otherwise by size
+        alone, which is linear in the outputs.
+
+    Raises
+    ------
+    RejectPerturbations
+        If the perturbations are no splits of trees.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.samplers import OwenSplits
+    >>> from perturbx.solvers import OwenValues
+    >>> design = OwenSplits().draw(2, 2, np.random.default_rng(0))
+    >>> answers = Evaluations(
+    ...     design,
+    ...     outputs=np.array([3.0, 8.0]).reshape(2, 1, 1),
+    ...     full=np.array([[10.0]]),
+    ...     empty=np.array([[0.0]]),
+    ... )
+    >>> OwenValues().solve(answers).values.ravel()
+    array([2.5, 7.5])
+    """
+
+    by_example: bool = True
+
+    additive = True
+    samples = False
+
+    def linear(self) -> Solver:
+        return replace(self, by_example=False)
+
+    def solve(self, evaluations: Evaluations) -> Solution:
+        splits, empty = _read(evaluations)
+        deltas = splits.deltas(evaluations.outputs, evaluations.full, empty)
+        values, errors = _values(splits, deltas, self.by_example), _errors(splits, deltas)
+        is_exact = not (splits.is_open & (splits.rows > 0)).any()
+        n = len(splits.trees)
+        of_all = f"{n} trees" if n > 1 else "a tree"
+        return Solution(
+            values=np.moveaxis(values, 0, 1),
+            standard_errors=np.maximum(np.moveaxis(errors, 0, 1), floor(evaluations)),
+            base=evaluations.empty,
+            estimator=f"Owen values, {'all' if is_exact else 'best first'} of {of_all}",
+        )
+
+
+def _values(splits: Splits, deltas: Outputs, by_example: bool) -> Outputs:
+    """(d, n, k): what the open steps add, shared by example and by size."""
+    values = np.zeros((splits.trees[0].n_features, *deltas.shape[1:]))
+    learned = examples(splits, deltas) if by_example else {}
+    for r, tree in enumerate(splits.trees):
+        own = splits.is_open & (splits.tree == r)
+        mass = np.zeros((tree.root + 1, *deltas.shape[1:]))
+        np.add.at(mass, splits.node[own], deltas[own] * splits.weight[own, None, None])
+        carry(tree, r, mass, learned)
+        nodes = np.flatnonzero(mass.any(axis=(1, 2)))
+        values += np.einsum("sd,snk->dnk", _shares(tree, nodes), mass[nodes])
+    return values
+
+
+def _errors(splits: Splits, deltas: Outputs) -> Outputs:
+    """(d, n, k): how far that may be off, NaN where nobody knows."""
+    amiss = deviations(splits, deltas)
+    squares = np.zeros((splits.trees[0].n_features, *deltas.shape[1:]))
+    for r, tree in enumerate(splits.trees):
+        own = splits.is_open & (splits.tree == r) & (splits.rows > 0)
+        if amiss is None:
+            spreads = _spreads(tree, np.unique(splits.node[own]))
+            squares[(spreads > 0).any(axis=0)] = np.nan
+            continue
+        nodes, mass = _by_node(splits.node[own], amiss[own] * splits.weight[own, None, None])
+        squares += np.einsum("sd,snk->dnk", _spreads(tree, nodes), mass**2)
+    return np.asarray(np.sqrt(squares))
+
+
+def _by_node(node: Ints, amounts: Outputs) -> tuple[Ints, Outputs]:
+    """Amounts (s, n, k) of steps, added up for each node that there is."""
+    nodes, place = np.unique(node, return_inverse=True)
+    total = np.zeros((len(nodes), *amounts.shape[1:]))
+    np.add.at(total, place, amounts)
+    return nodes, total
+
+
+def _shares(tree: Hierarchy, nodes: Ints) -> Floats:
+    """(s, d): each feature's part of each node, by size."""
+    return np.asarray(tree.members[nodes] * tree.size / tree.node_sizes[nodes, None])
+
+
+def _spreads(tree: Hierarchy, nodes: Ints) -> Floats:
+    """(s, d): the variance of each feature's part, in units of what a node is amiss.
+
+    A leaf that is a share p of its node varies as p * (1 - p), as shares that are Dirichlet
+    distributed do whatever the tree; its features have fixed parts of it.
+    """
+    leaf = tree.node_sizes[tree.leaf_of]
+    p = tree.members[nodes] * leaf / tree.node_sizes[nodes, None]
+    return np.asarray(p * (1 - p) * (tree.size / leaf) ** 2)
+
+
+def _read(evaluations: Evaluations) -> tuple[Splits, Outputs]:
+    """The splits, and the answers to nothing present (n_trees, n, k); or a refusal."""
+    design, rows = evaluations.perturbations, evaluations.empty_rows
+    splits = design.splits
+    if splits is not None and design.background_row is None and len(splits.trees) == 1:
+        return splits, evaluations.empty[None]
+    if splits is not None and rows is not None and len(splits.trees) == len(rows):
+        return splits, rows
+    raise RejectPerturbations(
+        f"OwenValues reads splits of trees: got {len(design)} perturbations without any. "
+        "Draw them with the sampler OwenSplits(trees)."
+    )

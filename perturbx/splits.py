@@ -1,0 +1,95 @@
+"""What a design of trees has split so far: the steps from a context to the context with a node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints, Outputs
+from perturbx.hierarchy import Hierarchy
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """s steps, each of which adds a node of a tree to a context.
+
+    The first are from nothing to everything, one for each tree. A step that is split is followed
+    by those of its node's children, in every context that its siblings make. Steps that are open
+    have not been split; what they add makes up the whole.
+
+    Parameters
+    ----------
+    trees : tuple of Hierarchy
+        Tree r goes with background row r; a single tree goes with all of them.
+    tree, node : (s,) int arrays
+        Which node of which tree is added.
+    low, high : (s,) int arrays
+        The coalitions without and with the node: a row of the design, or a negative number from
+        the end of ``[*design, full, empty of the last tree, ..., empty of the first]``.
+    weight : (s,) array
+        What the step counts in the scores of the node's features.
+    parent : (s,) int array
+        The step that was split into this one and others; -1 for the first ones.
+    is_open : (s,) bool array
+        False once the step has been split.
+    """
+
+    trees: tuple[Hierarchy, ...]
+    tree: Ints
+    node: Ints
+    low: Ints
+    high: Ints
+    weight: Floats
+    parent: Ints
+    is_open: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, trees: Sequence[Hierarchy]) -> Splits:
+        """Nothing split yet."""
+        n = len(trees)
+        return cls(
+            trees=tuple(trees),
+            tree=np.arange(n),
+            node=np.array([tree.root for tree in trees], dtype=np.intp),
+            low=-1 - np.arange(n),
+            high=np.full(n, -1 - n),
+            weight=np.full(n, 1 / n),
+            parent=np.full(n, -1),
+            is_open=np.ones(n, dtype=bool),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Splits], split: Ints) -> Splits:
+        """Steps of the same trees one after another; those numbered `split` are open no more."""
+        names = ("tree", "node", "low", "high", "weight", "parent", "is_open")
+        columns = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
+        columns["is_open"][split] = False
+        return cls(parts[0].trees, **columns)
+
+    def children_of(self, step: int) -> tuple[int, ...]:
+        """The nodes below a step's node; none below a leaf."""
+        tree: Hierarchy = self.trees[self.tree[step]]
+        return tree.children_of(int(self.node[step]))
+
+    def __len__(self) -> int:
+        return len(self.tree)
+
+    @property
+    def rows(self) -> Ints:
+        """(s,): the coalitions that it takes to split each step; 0 where its node is a leaf."""
+        rows = np.zeros(len(self), dtype=np.intp)
+        for r, tree in enumerate(self.trees):
+            own = self.tree == r
+            rows[own] = tree.split_rows[self.node[own]]
+        return rows
+
+    def deltas(self, outputs: Outputs, full: Floats, empty: Floats) -> Outputs:
+        """(s, n, k): what each step adds, from the answers to the design.
+
+        `empty` are the answers to nothing present, (n_trees, n, k).
+        """
+        answers = np.concatenate([outputs, full[None], empty[::-1]])
+        return np.asarray(answers[self.high] - answers[self.low])

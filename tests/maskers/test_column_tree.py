@@ -1,0 +1,137 @@
+"""Trees of columns: what goes together, what a user may give, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.hierarchy import Hierarchy
+from perturbx.maskers import Background, ColumnTree, Features
+
+
+def _tree(masker: ColumnTree, X: Any, names: Any = None, groups: Any = None) -> Hierarchy:
+    fitted = masker.fit(X, Features(names, groups), np.random.default_rng(0))
+    checked, _ = fitted.check(X[:1] if isinstance(X, np.ndarray) else X.iloc[:1])
+    (removal,) = fitted.bind(checked, 0, 1)
+    (tree,) = removal.trees
+    return tree
+
+
+def _nodes(tree: Hierarchy) -> set[frozenset[int]]:
+    return {frozenset(np.flatnonzero(row).tolist()) for row in tree.members[tree.n_leaves :]}
+
+
+@pytest.fixture
+def paired() -> np.ndarray:
+    """Columns 0 and 3 go together, 1 and 2 go against each other, 4 stands alone and holds NaN."""
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(200, 3))
+    noise = rng.normal(size=(200, 2)) * 0.3
+    X = np.column_stack(
+        [base[:, 0], base[:, 1], -base[:, 1] + noise[:, 0], base[:, 0] + noise[:, 1], base[:, 2]]
+    )
+    X[::7, 4] = np.nan
+    return X
+
+
+@pytest.mark.parametrize("linkage", ["average", "complete", "single", "weighted", "ward"])
+def test_correlated_columns_share_a_branch(paired: np.ndarray, linkage: Any) -> None:
+    """By size of the correlation, whatever its sign; missing values do no harm."""
+    nodes = _nodes(_tree(ColumnTree(linkage=linkage), paired))
+    assert {frozenset((0, 3)), frozenset((1, 2)), frozenset(range(5))} <= nodes
+
+
+def test_the_removal_is_that_of_the_background(paired: np.ndarray) -> None:
+    """Same rows, same draw of a sample, same names; a tree besides."""
+    z = np.random.default_rng(1).random((6, 5)) < 0.5
+    batches = []
+    for masker in (ColumnTree(max_rows=9), Background(max_rows=9)):
+        fitted = masker.fit(paired, Features(list("abcde")), np.random.default_rng(3))
+        (removal,) = fitted.bind(fitted.check(paired[:1])[0], 0, 1)
+        batches.append(removal.batch(z, slice(0, 9), removal.scratch(54)).copy())
+        assert removal.feature_names == tuple("abcde")
+    assert np.array_equal(*batches, equal_nan=True)
+    assert (
+        "a tree of correlated features"
+        in ColumnTree(paired).fit(None, Features(), np.random.default_rng(0)).value_function
+    )
+
+
+def test_groups_are_features(paired: np.ndarray) -> None:
+    """A group is as near as the nearest of its columns."""
+    groups = {"one": [0, 4], "two": [1], "three": [2], "four": [3]}
+    assert {frozenset((0, 3)), frozenset((1, 2))} <= _nodes(
+        _tree(ColumnTree(), paired, None, groups)
+    )
+
+
+def test_texts_and_categories_count_by_their_values() -> None:
+    """A text that follows a number shares its branch; dates and bools do no harm."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=300)
+    frame = pd.DataFrame(
+        {
+            "size": size,
+            "free": rng.normal(size=300),
+            "word": np.where(size > 0, "large", "small"),
+            "flag": rng.random(300) < 0.5,
+            "kind": pd.Categorical(rng.choice(list("abc"), 300)),
+        }
+    )
+    assert frozenset((0, 2)) in _nodes(_tree(ColumnTree(), frame))
+
+
+def test_trees_of_ones_own(paired: np.ndarray) -> None:
+    """A linkage matrix as scipy and shap have it, as array or lists; lists of lists of names."""
+    from scipy.cluster.hierarchy import linkage
+
+    matrix = linkage(np.arange(5.0)[:, None] ** 1.5)
+    expected = {frozenset(range(n)) for n in (2, 3, 4, 5)}
+    for given in (matrix, matrix.tolist(), matrix[:, :2]):
+        assert _nodes(_tree(ColumnTree(clustering=given), paired)) == expected
+    nested = ColumnTree(clustering=[["a", "e", ["c", 3]], "b"])
+    tree = _tree(nested, paired, list("abcde"))
+    assert tree.children == ((2, 3), (0, 4, 5), (6, 1))
+    flat = _tree(ColumnTree(clustering=list("abcde")), paired, list("abcde"))
+    assert flat.children == ((0, 1, 2, 3, 4),)
+
+
+def test_one_column_is_a_tree(paired: np.ndarray) -> None:
+    """There is nothing to split."""
+    assert _tree(ColumnTree(), paired[:, :1]).children == ()
+
+
+@pytest.mark.parametrize(
+    ("masker", "said"),
+    [
+        (ColumnTree(clustering="euclidean"), 'clustering must be "correlation", a linkage'),
+        (ColumnTree(clustering=np.zeros((3, 4))), r"join 5 features by 4 rows.*got shape \(3, 4\)"),
+        (ColumnTree(clustering=np.zeros((4, 4))), "join every node once"),
+        (ColumnTree(clustering=[[0, 1], [2, 3]]), "every feature once: 'x4' is missing"),
+        (ColumnTree(clustering=[[0, 1], [2, 3, 4, 1]]), "there twice"),
+        (ColumnTree(clustering=[[0, 1], ["z", 3, 4]]), "there is no feature 'z'"),
+        (ColumnTree(clustering=[[0, 1, 2, 3, 4], []]), "an empty list"),
+        (ColumnTree(linkage="centroid"), "linkage must be one of"),
+        (ColumnTree(max_rows=0), "max_rows must be an integer of at least 1"),
+    ],
+)
+def test_settings_that_mean_nothing(masker: ColumnTree, said: str, paired: np.ndarray) -> None:
+    """Each is named, with what it may be."""
+    with pytest.raises(InvalidParameterError, match=said):
+        _tree(masker, paired)
+
+
+def test_too_wide_a_node_is_refused() -> None:
+    """A flat tree of 20 features would take a million coalitions: the error says what else is."""
+    X = np.random.default_rng(0).normal(size=(30, 20))
+    with pytest.raises(InvalidParameterError, match=r"2\*\*20 coalitions.*KernelShap"):
+        _tree(ColumnTree(clustering=list(range(20))), X)
+
+
+def test_rows_are_needed() -> None:
+    """Without rows there is nothing to learn from."""
+    with pytest.raises(InvalidInputError, match="call fit"):
+        ColumnTree().fit(None, Features(), np.random.default_rng(0))

@@ -1,0 +1,197 @@
+"""Trees of superpixels: pieces, fills and rows, and what is refused."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.hierarchy import Hierarchy
+from perturbx.maskers import Features, RegionTree, Superpixels, SuperpixelTrees
+from perturbx.maskers._fills import render_fill
+
+BOTH = slice(0, 2)
+
+
+def _removals(X: Any, masker: SuperpixelTrees) -> list[Any]:
+    fitted = masker.fit(None, Features(), np.random.default_rng(0))
+    checked, _ = fitted.check(X)
+    return fitted.bind(checked, 0, fitted.count(checked))
+
+
+def _picture(shape: tuple[int, ...] = (40, 50, 3), dtype: str = "uint8") -> np.ndarray:
+    """A bright disc on a gradient with some noise."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = x / shape[1] / 2 + ((y - 15) ** 2 + (x - 20) ** 2 < 80) * 0.4
+    image = image.reshape(x.shape + (1,) * (len(shape) - 2)) + rng.random(shape) * 0.05
+    return (image * (1 if np.dtype(dtype).kind == "f" else 250)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_each_row_has_its_own_fill(dtype: str) -> None:
+    """Present pieces have the image's bits, absent ones those of the row's fill."""
+    image = _picture(dtype=dtype)
+    (removal,) = _removals(image, SuperpixelTrees(fills=("blur", "grey")))
+    labels = removal.regions.segments
+    z = np.random.default_rng(0).random((5, removal.n_features)) < 0.5
+    fills = [render_fill(fill, image, True, None, 0) for fill in ("blur", "grey")]
+    expected = np.stack(
+        [np.where(z[i][labels][..., None], image, f) for i in range(5) for f in fills]
+    )
+    scratch = removal.scratch(10)
+    assert removal.batch(z, BOTH, scratch).tobytes() == expected.tobytes()
+    rows = np.array([1, 0, 0, 1, 1])
+    named = removal.batch(z, rows, scratch)
+    assert named.tobytes() == expected.reshape(5, 2, *image.shape)[np.arange(5), rows].tobytes()
+
+
+def test_pieces_are_the_common_refinement() -> None:
+    """Two pixels are one piece exactly if no segmentation parts them; each tree holds all."""
+    image = _picture()
+    specs = [RegionTree(30), RegionTree(12, compactness=20.0, nearness=1.0)]
+    (removal,) = _removals(image, SuperpixelTrees(specs))
+    pieces = removal.regions.segments
+    leaves = np.stack([tree.leaf_of[pieces] for tree in removal.trees])
+    assert len(np.unique(leaves.reshape(2, -1), axis=1).T) == removal.n_features == pieces.max() + 1
+    for spec, tree in zip(specs, removal.trees, strict=True):
+        alone = Superpixels(n_segments=spec.n_segments, compactness=spec.compactness, fill=0)
+        fitted = alone.fit(None, Features(), np.random.default_rng(0))
+        (other,) = fitted.bind(fitted.check(image)[0], 0, 1)
+        assert np.array_equal(tree.leaf_of[pieces], other.regions.segments)
+        assert np.array_equal(tree.size, np.bincount(pieces.ravel()))
+        assert tree.members[tree.root].all()
+
+
+def test_neighbours_of_one_colour_are_joined_first() -> None:
+    """Four columns, two of each colour: each pair is a node."""
+    image = np.repeat(np.array([0, 0, 200, 200], dtype=np.uint8), 6)[None].repeat(24, axis=0)
+    segments = np.repeat(np.arange(4), 6)[None].repeat(24, axis=0)
+    tree = _removals(image, SuperpixelTrees(RegionTree(segments=segments), "grey"))[0].trees[0]
+    assert {frozenset(np.flatnonzero(row)) for row in tree.members[4:6]} == {
+        frozenset((0, 1)),
+        frozenset((2, 3)),
+    }
+
+
+def test_large_images_are_segmented_small() -> None:
+    """Pieces of a photo of 600 pixels are those of its small copy, enlarged; sizes go with it."""
+    (removal,) = _removals(_picture((600, 450)), SuperpixelTrees())
+    assert removal.regions.shape == (600, 450)
+    sizes = np.bincount(removal.regions.segments.ravel()) / 600 / 450
+    for tree in removal.trees:
+        assert np.abs(tree.size / tree.size.sum() - sizes).max() < 1e-3
+
+
+def test_the_map_adds_up() -> None:
+    """A piece's score is spread over its pixels."""
+    (removal,) = _removals(_picture(), SuperpixelTrees())
+    scores = np.random.default_rng(0).normal(size=removal.n_features)
+    heat = removal.regions.heatmap(scores)
+    assert heat.sum() == pytest.approx(scores.sum())
+    piece = removal.regions.cover(7)
+    assert heat[piece].sum() == pytest.approx(scores[7])
+    assert np.ptp(heat[piece]) == 0
+
+
+def test_trees_and_fills_are_paired() -> None:
+    """One of either goes with all of the other; the trees of one segmentation share its regions."""
+    image = _picture()
+    (one,) = _removals(image, SuperpixelTrees(RegionTree(20), ("blur", "grey", "mean", 3)))
+    assert len(one.trees) == one.rows_per_perturbation == 4
+    assert one.trees[0].n_leaves == one.n_features
+    (other,) = _removals(image, SuperpixelTrees([RegionTree(20), RegionTree(9)], "mean"))
+    assert [tree.n_leaves for tree in other.trees] != [other.n_features] * 2
+    assert (other.filled[0].fill != other.filled[1].fill).any(), "each tree's own regions"
+
+
+@pytest.mark.parametrize("linkage", ["ward", "average", "complete", "single", "weighted"])
+def test_any_linkage(linkage: str) -> None:
+    """Every rule gives a tree of all regions."""
+    (removal,) = _removals(_picture(), SuperpixelTrees(RegionTree(15, linkage=linkage), "blur"))
+    (tree,) = removal.trees
+    assert tree.members[tree.root].all()
+    assert len(tree.children) == tree.n_leaves - 1
+
+
+def test_a_tree_of_ones_own() -> None:
+    """A label map with a linkage matrix, for each image its own map."""
+    maps = [np.arange(24).reshape(4, 6) // 8, np.arange(30).reshape(5, 6) // 10]
+    matrix = np.array([[0, 2, 0.1, 2], [1, 3, 0.2, 3]])
+    masker = SuperpixelTrees(RegionTree(segments=maps, linkage=matrix), "grey")
+    images = [
+        np.arange(24, dtype=np.uint8).reshape(4, 6),
+        np.arange(30, dtype=np.uint8).reshape(5, 6),
+    ]
+    for removal, labels in zip(_removals(images, masker), maps, strict=True):
+        assert removal.trees[0].children == ((0, 2), (1, 3))
+        assert np.array_equal(removal.regions.segments, labels)
+
+
+def test_grey_is_the_middle() -> None:
+    """127 of bytes; else halfway between the image's own extremes."""
+    assert (render_fill("grey", _picture(), True, None, 0) == 127).all()
+    floats = np.array([[0.0, 0.25], [1.0, 0.5]], dtype=np.float32)
+    assert (render_fill("grey", floats, False, None, 0) == 0.5).all()
+    assert render_fill("grey", floats, False, None, 0).dtype == np.float32
+
+
+def test_a_removal_pickles() -> None:
+    """Workers get it; it makes the same rows there."""
+    (removal,) = _removals(_picture(), SuperpixelTrees())
+    copy = pickle.loads(pickle.dumps(removal))
+    z = np.random.default_rng(0).random((2, removal.n_features)) < 0.5
+    one, other = (r.batch(z, BOTH, r.scratch(4)) for r in (removal, copy))
+    assert np.array_equal(one, other)
+    assert isinstance(copy.trees[0], Hierarchy)
+
+
+@pytest.mark.parametrize(
+    ("masker", "said"),
+    [
+        (SuperpixelTrees(trees=[]), "trees must be a RegionTree, or a list"),
+        (SuperpixelTrees(trees=250), "trees must be a RegionTree, or a list"),
+        (SuperpixelTrees(trees=[250]), r"as in \[RegionTree\(n_segments=250\)\]; got 250"),
+        (SuperpixelTrees(fills=()), "fills must be a fill"),
+        (SuperpixelTrees(fills="gray"), "fill must be one of .*'grey'.*; got 'gray'"),
+        (SuperpixelTrees(fills=("blur", "grey", "mean")), "got 3 fills for 2 trees"),
+        (SuperpixelTrees(RegionTree(1)), "n_segments must be an integer of at least 2; got 1"),
+        (SuperpixelTrees(RegionTree(nearness=0)), "nearness must be a number above 0; got 0"),
+        (SuperpixelTrees(RegionTree(method="watershed")), "method must be one of 'slic'"),
+        (SuperpixelTrees(RegionTree(linkage="centroid")), "linkage must be one of 'ward'"),
+        (SuperpixelTrees(RegionTree(linkage=np.zeros((3, 4)))), "needs segments=label_map"),
+        (SuperpixelTrees(channel_axis=0), "channel_axis must be"),
+    ],
+)
+def test_settings_that_mean_nothing(masker: SuperpixelTrees, said: str) -> None:
+    """Each is named, with what it may be and what it was."""
+    with pytest.raises(InvalidParameterError, match=said):
+        _removals(_picture(), masker)
+
+
+def test_images_that_do_not_fit() -> None:
+    """Label maps, linkages and fills of another size; one region alone."""
+    image = _picture()
+    labels = np.arange(2000).reshape(40, 50) // 500
+    matrix = np.array([[0, 1, 0, 2], [0, 2, 0, 3], [3, 5, 0, 4]])
+    for masker, kind, said in [
+        (SuperpixelTrees(RegionTree(segments=labels[1:])), InvalidInputError, r"\(40, 50\)"),
+        (SuperpixelTrees(RegionTree(segments=[labels] * 2)), InvalidInputError, "got 2 for 1"),
+        (SuperpixelTrees(fills=np.zeros((5, 5))), InvalidInputError, r"\(5, 5\)"),
+        (
+            SuperpixelTrees(RegionTree(segments=labels, linkage=matrix[:2])),
+            InvalidParameterError,
+            r"join 4 regions by 3 rows of two nodes \(scipy's has shape \(3, 4\)\)",
+        ),
+        (
+            SuperpixelTrees(RegionTree(segments=labels, linkage=matrix)),
+            InvalidParameterError,
+            "join every node once",
+        ),
+    ]:
+        with pytest.raises(kind, match=said):
+            _removals(image, masker)
+    with pytest.raises(InvalidInputError, match="slic found a single region"):
+        _removals(np.zeros((1, 1), dtype=np.uint8), SuperpixelTrees())
