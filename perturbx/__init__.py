@@ -11,11 +11,13 @@ from perturbx.explainers import KernelShap as KernelShap
 from perturbx.explainers import Lime as Lime
 from perturbx.explainers import Occlusion as Occlusion
 from perturbx.explainers import PermutationShap as PermutationShap
+from perturbx.explainers import Rise as Rise
 from perturbx.explanation import Explanation as Explanation
 from perturbx.explanation import load as load
 from perturbx.maskers import Background as Background
 from perturbx.maskers import Baseline as Baseline
 from perturbx.maskers import GaussianNoise as GaussianNoise
+from perturbx.maskers import SmoothGrid as SmoothGrid
 from perturbx.maskers import Superpixels as Superpixels
 from perturbx.maskers import Windows as Windows
 
@@ -32,6 +34,8 @@ __all__ = [
     "Lime",
     "Occlusion",
     "PermutationShap",
+    "Rise",
+    "SmoothGrid",
     "Superpixels",
     "Windows",
     "load",

@@ -19,11 +19,12 @@ import numpy as np
 
 from perturbx.errors import InvalidParameterError
 from perturbx.interactions import Interactions
-from perturbx.regions import LabelMap, WindowGrid
+from perturbx.regions import LabelMap, Lattice, WindowGrid
 
 _VERSION = 1
 _KNOWN: dict[str, type[Any]] = {
     "label_map": LabelMap,
+    "lattice": Lattice,
     "window_grid": WindowGrid,
     "interactions": Interactions,
 }

@@ -8,8 +8,8 @@ import inspect
 import perturbx as px
 import pytest
 
-METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "PermutationShap"}
-MASKERS = {"Background", "Baseline", "GaussianNoise", "Superpixels", "Windows"}
+METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "PermutationShap", "Rise"}
+MASKERS = {"Background", "Baseline", "GaussianNoise", "SmoothGrid", "Superpixels", "Windows"}
 
 NAMES = {
     "perturbx": METHODS | MASKERS | {"Explanation", "load", "plots"},
@@ -19,6 +19,7 @@ NAMES = {
         "GaussianNoise",
         "OneAtATime",
         "Permutations",
+        "RandomGrids",
         "RowPermutations",
         "Sampler",
         "ShapleyCoalitions",
@@ -30,6 +31,9 @@ NAMES = {
         "MarginalContributions",
         "OddProcess",
         "PairwiseInteractions",
+        "PresenceMeans",
+        "PresenceRidge",
+        "PresenceSlopes",
         "RowContributions",
         "Solution",
         "Solver",

@@ -7,3 +7,4 @@ from perturbx.explainers.kernel_shap import KernelShap as KernelShap
 from perturbx.explainers.lime import Lime as Lime
 from perturbx.explainers.occlusion import Occlusion as Occlusion
 from perturbx.explainers.permutation_shap import PermutationShap as PermutationShap
+from perturbx.explainers.rise import Rise as Rise

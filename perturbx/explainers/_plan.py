@@ -15,6 +15,7 @@ from perturbx.game import link
 from perturbx.maskers._base import FittedMasker, Kind, Removal
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.predictor import Predictor
+from perturbx.regions import Lattice
 from perturbx.samplers import Sampler
 from perturbx.solvers import Solver
 
@@ -40,7 +41,7 @@ class Setting:
 
     Parameters
     ----------
-    reads : "coalitions" or "noise"
+    reads : "coalitions", "noise" or "presences"
         What the masker takes.
     n_features : int
         The features of the instance that can change its model rows.
@@ -51,6 +52,8 @@ class Setting:
     link : "identity" or "logit"
     is_image : bool
         True where features are places in an image, series or volume.
+    lattice : Lattice or None
+        The points that the features are, where presence is graded between them.
     """
 
     reads: Kind
@@ -59,11 +62,12 @@ class Setting:
     budget: int | None
     link: LinkName
     is_image: bool = False
+    lattice: Lattice | None = None
 
     @property
     def n_fixed(self) -> int:
         """Rows that are asked whatever is tried: the instance, and the empty state."""
-        return 1 + self.n_rows * (self.reads == "coalitions")
+        return 1 + self.n_rows * (self.reads != "noise")
 
     @property
     def n_coalitions(self) -> int:
@@ -145,11 +149,11 @@ def _rehearse(plan: Plan, removal: Removal) -> None:
     sampler, solver = plan.recipe(Setting(removal.reads, _REHEARSED, n_rows, None, plan.link))
     rng = np.random.default_rng(0)
     design = sampler.draw(_REHEARSED, sampler.minimum(_REHEARSED), rng)
-    drawn = "coalitions" if design.is_coalitions else "noise"
-    if drawn != removal.reads:
+    if design.kind != removal.reads:
         raise InvalidParameterError(
-            f"{type(sampler).__name__} draws {drawn}, but the masker reads {removal.reads}: "
-            "pair noise with GaussianNoise, and coalitions with any other masker."
+            f"{type(sampler).__name__} draws {design.kind}, but the masker reads {removal.reads}: "
+            "pair noise with GaussianNoise, presences with SmoothGrid, and coalitions with any "
+            "other masker."
         )
     with suppress(
         InvalidParameterError
@@ -159,8 +163,8 @@ def _rehearse(plan: Plan, removal: Removal) -> None:
 
 def _additive(design: Perturbations, n_rows: int) -> Evaluations:
     outputs = design.z.sum(axis=1, dtype=np.float64)[:, None, None]
-    full = np.array([[float(_REHEARSED) if design.is_coalitions else 0.0]])
-    empty = np.array([[0.0 if design.is_coalitions else np.nan]])
+    full = np.array([[0.0 if design.kind == "noise" else float(_REHEARSED)]])
+    empty = np.array([[np.nan if design.kind == "noise" else 0.0]])
     rows = None if design.background_row is None else np.zeros((n_rows, 1, 1))
     return Evaluations(design, outputs, full, empty, rows)
 
@@ -183,7 +187,8 @@ class Task:
 
 def _setting(plan: Plan, removal: Removal, n_features: int) -> Setting:
     is_image, n_rows = removal.regions is not None, removal.rows_per_perturbation
-    return Setting(removal.reads, n_features, n_rows, plan.budget, plan.link, is_image)
+    lattice = removal.regions if isinstance(removal.regions, Lattice) else None
+    return Setting(removal.reads, n_features, n_rows, plan.budget, plan.link, is_image, lattice)
 
 
 def _least_rows(plan: Plan, removal: Removal, n_features: int) -> int:

@@ -1,4 +1,4 @@
-"""How a feature is removed: background rows, baselines, noise, superpixels, windows."""
+"""How a feature is removed: background rows, baselines, noise, superpixels, windows, lattices."""
 
 from perturbx.maskers._base import Features as Features
 from perturbx.maskers._base import FittedMasker as FittedMasker
@@ -8,5 +8,6 @@ from perturbx.maskers._base import Removal as Removal
 from perturbx.maskers.background import Background as Background
 from perturbx.maskers.background import Baseline as Baseline
 from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise
+from perturbx.maskers.smooth_grid import SmoothGrid as SmoothGrid
 from perturbx.maskers.superpixels import Superpixels as Superpixels
 from perturbx.maskers.windows import Windows as Windows

@@ -5,5 +5,6 @@ from perturbx.samplers.bernoulli import BernoulliMasks as BernoulliMasks
 from perturbx.samplers.gaussian import GaussianNoise as GaussianNoise
 from perturbx.samplers.one_at_a_time import OneAtATime as OneAtATime
 from perturbx.samplers.permutations import Permutations as Permutations
+from perturbx.samplers.random_grids import RandomGrids as RandomGrids
 from perturbx.samplers.rows import RowPermutations as RowPermutations
 from perturbx.samplers.shapley import ShapleyCoalitions as ShapleyCoalitions

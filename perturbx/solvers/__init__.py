@@ -8,6 +8,9 @@ from perturbx.solvers.interactions import PairwiseInteractions as PairwiseIntera
 from perturbx.solvers.kernel_shap import KernelShapRegression as KernelShapRegression
 from perturbx.solvers.marginal import MarginalContributions as MarginalContributions
 from perturbx.solvers.odd_process import OddProcess as OddProcess
+from perturbx.solvers.presence_ridge import PresenceRidge as PresenceRidge
+from perturbx.solvers.presences import PresenceMeans as PresenceMeans
+from perturbx.solvers.presences import PresenceSlopes as PresenceSlopes
 from perturbx.solvers.ridge import WeightedRidge as WeightedRidge
 from perturbx.solvers.row_contributions import RowContributions as RowContributions
 from perturbx.solvers.with_interactions import WithInteractions as WithInteractions

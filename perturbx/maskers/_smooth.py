@@ -1,0 +1,145 @@
+"""How an image fades into its fill under smooth masks, row by row, with no mask kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Coalitions, Ints, Kind, Noise
+from perturbx.maskers._images import Image
+from perturbx.maskers._removals import ImageRemoval
+from perturbx.regions import Lattice
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SmoothRemoval(ImageRemoval):
+    """``fill + presence * (image - fill)``, rounded to the image's dtype.
+
+    The presences of a lattice's points are stretched to the positions between them. Where
+    everything is present the row is the image to the last bit, where nothing is the fill.
+    """
+
+    reads: ClassVar[Kind] = "presences"
+
+    regions: Lattice
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """All or none: every point of a lattice is tried, so that its grids stay whole."""
+        return np.full(self.n_features, bool(self.changed.any()))
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        points = np.ndindex(self.regions.nodes)
+        return tuple(f"{self.word} {', '.join(map(str, point))}" for point in points)
+
+    def scratch(self, n_rows: int) -> Bench:
+        return bench(self, n_rows)
+
+    def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: Bench) -> Image:
+        out = scratch.rows[: len(z)]
+        for row, presences in zip(out, z.astype(scratch.change.dtype), strict=True):
+            if presences.all() and presences.min() == 1:
+                row[...] = self.image
+            elif not presences.any():
+                row[...] = self.fill
+            else:
+                scratch.fade(presences, row)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """The rows of a batch, and all that one of them is made with.
+
+    Parameters
+    ----------
+    rows : (n_rows, *image) array
+    change, fill : (positions of the first axis, the rest) float arrays
+        The image less its fill, and the fill, or None where it is 0.
+    hats : tuple of (extent, nodes) arrays
+        For each axis but the first, how much each point counts at each position; the last one
+        repeats its positions for each channel.
+    low, share : (positions of the first axis,) arrays
+        The point before each position, and how far towards the next it lies.
+    shown, spare : arrays like `change`
+        For what is computed.
+    """
+
+    rows: NDArray[Any]
+    nodes: tuple[int, ...]
+    change: NDArray[Any]
+    fill: NDArray[Any] | None
+    hats: tuple[NDArray[Any], ...]
+    low: Ints
+    share: NDArray[Any]
+    shown: NDArray[Any]
+    spare: NDArray[Any]
+
+    def fade(self, presences: NDArray[Any], row: Image) -> None:
+        """One model row."""
+        shown = self._presence(self._lines(presences.reshape(self.nodes)))
+        np.multiply(shown, self.change, out=shown)
+        if self.fill is not None:
+            np.add(shown, self.fill, out=shown)
+        if row.dtype.kind != "f":
+            np.rint(shown, out=shown)
+        np.copyto(row.reshape(shown.shape), shown, casting="unsafe")
+
+    def _lines(self, presences: NDArray[Any]) -> NDArray[Any]:
+        """Stretched along all axes but the first, for each of whose points there is a line."""
+        if not self.hats:
+            return np.repeat(presences[:, None], self.change.shape[1], axis=1)
+        for axis in range(len(self.hats), 0, -1):
+            hats, tail = self.hats[axis - 1], presences.shape[axis + 1 :]
+            if tail:
+                flat = presences.reshape(*presences.shape[: axis + 1], -1)
+                presences = np.matmul(hats, flat).reshape(*presences.shape[:axis], -1, *tail)
+            else:
+                presences = presences @ hats.T
+        return presences.reshape(len(presences), -1)
+
+    def _presence(self, lines: NDArray[Any]) -> NDArray[Any]:
+        """Between two lines each, along the first axis."""
+        steps = np.diff(lines, axis=0, append=lines[-1:])
+        # "clip" lets take write straight into the buffer; "raise" would go through a copy
+        np.take(steps, self.low, axis=0, out=self.shown, mode="clip")
+        np.multiply(self.shown, self.share, out=self.shown)
+        np.take(lines, self.low, axis=0, out=self.spare, mode="clip")
+        np.add(self.shown, self.spare, out=self.shown)
+        return self.shown
+
+
+def bench(removal: SmoothRemoval, n_rows: int) -> Bench:
+    """What the rows of a removal are made with, in the smallest float that rounds them well."""
+    image, fill, lattice = removal.image, removal.fill, removal.regions
+    small = image.dtype in (np.bool_, np.uint8, np.int8, np.float16, np.float32)
+    kind = np.dtype(np.float32 if small else np.float64)
+    change = (image.astype(kind) - fill.astype(kind)).reshape(len(image), -1)
+    channels = image.size // int(np.prod(lattice.shape))
+    hats = [lattice.hats(axis) for axis in range(1, len(lattice.nodes))]
+    if hats:
+        hats[-1] = np.repeat(hats[-1], channels, axis=0)
+    place = np.linspace(0, lattice.nodes[0] - 1, len(image))
+    low = place.astype(np.intp)
+    return Bench(
+        rows=np.empty((n_rows, *image.shape), dtype=image.dtype),
+        nodes=lattice.nodes,
+        change=change,
+        fill=fill.astype(kind).reshape(change.shape) if fill.any() else None,
+        hats=tuple(h.astype(kind) for h in hats),
+        low=low,
+        share=(place - low).astype(kind)[:, None],
+        shown=np.empty_like(change),
+        spare=np.empty_like(change),
+    )
+
+
+def smooth_removal(image: Image, fill: Image, regions: Lattice, word: str) -> SmoothRemoval:
+    """The graded removal of the points of a lattice."""
+    image, fill = image.copy(), fill.copy()
+    image.flags.writeable = fill.flags.writeable = False
+    return SmoothRemoval(image=image, fill=fill, regions=regions, word=word)
