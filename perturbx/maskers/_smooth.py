@@ -60,11 +60,9 @@ class Bench:
     rows : (n_rows, *image) array
     change, fill : (positions of the first axis, the rest) float arrays
         The image less its fill, and the fill, or None where it is 0.
-    hats : tuple of (extent, nodes) arrays
-        For each axis but the first, how much each point counts at each position; the last one
-        repeats its positions for each channel.
-    low, share : (positions of the first axis,) arrays
-        The point before each position, and how far towards the next it lies.
+    between : tuple of (low, share) arrays
+        For each axis the point before each position, and how far towards the next it lies; the
+        last one repeats its positions for each channel.
     shown, spare : arrays like `change`
         For what is computed.
     """
@@ -73,9 +71,7 @@ class Bench:
     nodes: tuple[int, ...]
     change: NDArray[Any]
     fill: NDArray[Any] | None
-    hats: tuple[NDArray[Any], ...]
-    low: Ints
-    share: NDArray[Any]
+    between: tuple[tuple[Ints, NDArray[Any]], ...]
     shown: NDArray[Any]
     spare: NDArray[Any]
 
@@ -91,26 +87,33 @@ class Bench:
 
     def _lines(self, presences: NDArray[Any]) -> NDArray[Any]:
         """Stretched along all axes but the first, for each of whose points there is a line."""
-        if not self.hats:
+        if len(self.between) == 1:
             return np.repeat(presences[:, None], self.change.shape[1], axis=1)
-        for axis in range(len(self.hats), 0, -1):
-            hats, tail = self.hats[axis - 1], presences.shape[axis + 1 :]
-            if tail:
-                flat = presences.reshape(*presences.shape[: axis + 1], -1)
-                presences = np.matmul(hats, flat).reshape(*presences.shape[:axis], -1, *tail)
-            else:
-                presences = presences @ hats.T
+        for axis in range(len(self.between) - 1, 0, -1):
+            low, share = self.between[axis]
+            points = np.ascontiguousarray(np.moveaxis(presences, axis, 0))
+            stretched = _steps(points).take(low, axis=0)
+            stretched *= share.reshape([-1] + [1] * (points.ndim - 1))
+            stretched += points.take(low, axis=0)
+            presences = np.moveaxis(stretched, 0, axis)
         return presences.reshape(len(presences), -1)
 
     def _presence(self, lines: NDArray[Any]) -> NDArray[Any]:
         """Between two lines each, along the first axis."""
-        steps = np.diff(lines, axis=0, append=lines[-1:])
+        low, share = self.between[0]
         # "clip" lets take write straight into the buffer; "raise" would go through a copy
-        np.take(steps, self.low, axis=0, out=self.shown, mode="clip")
-        np.multiply(self.shown, self.share, out=self.shown)
-        np.take(lines, self.low, axis=0, out=self.spare, mode="clip")
+        np.take(_steps(lines), low, axis=0, out=self.shown, mode="clip")
+        np.multiply(self.shown, share[:, None], out=self.shown)
+        np.take(lines, low, axis=0, out=self.spare, mode="clip")
         np.add(self.shown, self.spare, out=self.shown)
         return self.shown
+
+
+def _steps(points: NDArray[Any]) -> NDArray[Any]:
+    """From each point to the next; none from the last."""
+    steps = np.zeros_like(points)
+    np.subtract(points[1:], points[:-1], out=steps[:-1])
+    return steps
 
 
 def bench(removal: SmoothRemoval, n_rows: int) -> Bench:
@@ -120,19 +123,17 @@ def bench(removal: SmoothRemoval, n_rows: int) -> Bench:
     kind = np.dtype(np.float32 if small else np.float64)
     change = (image.astype(kind) - fill.astype(kind)).reshape(len(image), -1)
     channels = image.size // int(np.prod(lattice.shape))
-    hats = [lattice.hats(axis) for axis in range(1, len(lattice.nodes))]
-    if hats:
-        hats[-1] = np.repeat(hats[-1], channels, axis=0)
-    place = np.linspace(0, lattice.nodes[0] - 1, len(image))
-    low = place.astype(np.intp)
+    sides = zip(lattice.nodes, lattice.shape, strict=True)
+    places = [np.linspace(0, n - 1, side) for n, side in sides]
+    if len(places) > 1:
+        places[-1] = np.repeat(places[-1], channels)
+    lows = [place.astype(np.intp) for place in places]
     return Bench(
         rows=np.empty((n_rows, *image.shape), dtype=image.dtype),
         nodes=lattice.nodes,
         change=change,
         fill=fill.astype(kind).reshape(change.shape) if fill.any() else None,
-        hats=tuple(h.astype(kind) for h in hats),
-        low=low,
-        share=(place - low).astype(kind)[:, None],
+        between=tuple((low, (p - low).astype(kind)) for p, low in zip(places, lows, strict=True)),
         shown=np.empty_like(change),
         spare=np.empty_like(change),
     )

@@ -71,7 +71,7 @@ class SmoothGrid(Masker):
     """
 
     cells: int | Sequence[int] = 7
-    steps: int = 4
+    steps: int = 3
     fill: Fill = 0
     channel_axis: ChannelAxis = "auto"
 

@@ -44,13 +44,13 @@ class RandomGrids(Sampler):
     >>> import numpy as np
     >>> from perturbx.samplers import RandomGrids
     >>> RandomGrids(steps=2).draw(5, 3, np.random.default_rng(1)).z
-    array([[0.5, 1. , 0.5, 0. , 0. ],
-           [1. , 1. , 1. , 0.5, 0. ],
-           [0.5, 0. , 0. , 0. , 0.5]])
+    array([[0.5, 1. , 0.5, 0. , 0.5],
+           [0. , 0.5, 1. , 0.5, 0. ],
+           [0.5, 1. , 0.5, 0. , 0.5]])
     """
 
     shape: tuple[int, ...] | None = None
-    steps: int | tuple[int, ...] = 4
+    steps: int | tuple[int, ...] = 3
     p: float = 0.5
 
     def __post_init__(self) -> None:

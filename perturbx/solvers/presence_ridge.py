@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from perturbx._typing import Floats
+from perturbx._typing import Floats, Ints
 from perturbx.errors import InvalidParameterError
 from perturbx.perturbations import Evaluations
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers.presences import centred, presences
 
-STRENGTHS = tuple(10.0 ** np.arange(-3, 3.01, 0.5))
+STRENGTHS = tuple(10.0 ** np.arange(-3, 2.01, 0.5))
 """Penalties that are tried, as parts of the mean squared length of a perturbation."""
 
 _SMALLEST = 1e-7
@@ -25,10 +27,12 @@ class PresenceRidge(Solver):
 
     What a place owes to its neighbours, which masks show and hide together with it, a regression
     takes apart, where RISE's average (`PresenceMeans`) smears it out. There may be more
-    features than perturbations: the penalty decides, and is chosen for each output by
-    leaving perturbations out one by one (in closed form: Allen, Technometrics 16, 1974; Hoerl &
-    Kennard, Technometrics 12, 1970). `base` is the fit with nothing present, `fidelity` the R2
-    of its predictions for perturbations left out (at least 0).
+    features than perturbations: the penalty decides (Hoerl & Kennard, Technometrics 12, 1970).
+    For each output it is the largest at which perturbations that are left out are predicted no
+    worse than by the best one, give or take a standard error (in closed form: Allen,
+    Technometrics 16, 1974; Breiman, Friedman, Olshen & Stone, 1984, section 3.4.3). `base` is
+    the fit with nothing present, `fidelity` the R2 of its predictions for perturbations left out
+    (at least 0).
 
     Standard errors are sandwich errors from the residuals of the fits without each perturbation
     (HC3: MacKinnon & White, 1985), at the penalty chosen. They say how far other draws would move
@@ -75,13 +79,12 @@ class PresenceRidge(Solver):
         z, outputs = presences(evaluations, "PresenceRidge")
         fit = _Fit.of(z, centred(outputs))
         strengths = STRENGTHS if self.alpha is None else (self.alpha,)
-        chosen = np.argmin([fit.unexplained(strength) for strength in strengths], axis=0)
+        chosen, unexplained = _chosen(fit, strengths)
         d, t = z.shape[1], outputs.shape[1]
-        slopes, errors, unexplained = np.zeros((d, t)), np.full((d, t), np.nan), np.zeros(t)
+        slopes, errors = np.zeros((d, t)), np.full((d, t), np.nan)
         for which in np.unique(chosen):
-            of, strength = chosen == which, strengths[which]
-            slopes[:, of], errors[:, of] = fit.slopes(strength, of)
-            unexplained[of] = fit.unexplained(strength)[of]
+            of = chosen == which
+            slopes[:, of], errors[:, of] = fit.slopes(strengths[which], of)
         fixed = np.ptp(z, axis=0) == 0
         slopes[fixed], errors[fixed] = 0.0, np.nan
         spread = (fit.targets**2).sum(axis=0)
@@ -93,9 +96,19 @@ class PresenceRidge(Solver):
             base=(outputs.mean(axis=0) - z.mean(axis=0) @ slopes).reshape(n, k),
             degrees_of_freedom=float(max(len(z) - 2, 1)),
             fidelity=np.maximum(1 - share, 0.0).reshape(n, k),
-            effective_samples=float(len(z)),
             estimator=f"ridge on {len(z):,} random masks",
         )
+
+
+def _chosen(fit: _Fit, strengths: Sequence[float]) -> tuple[Ints, Floats]:
+    """(t,): the strongest penalty that is as good as the best, and what it leaves unexplained."""
+    errors = [fit.unexplained(strength) for strength in strengths]
+    missed, doubt = (np.array(part) for part in zip(*errors, strict=True))
+    best = missed.argmin(axis=0)
+    targets = np.arange(missed.shape[1])
+    bound = missed[best, targets] + doubt[best, targets]
+    chosen = len(strengths) - 1 - np.argmax((missed <= bound)[::-1], axis=0)
+    return chosen, missed[chosen, targets]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +133,12 @@ class _Fit:
         left, right = (other, known) if tall else (known, other)
         return cls(left, squares, right, targets, left.T @ targets)
 
-    def unexplained(self, strength: float) -> Floats:
-        """(t,): squared errors of predicting each perturbation from the others."""
-        return np.asarray((self._left_out(strength) ** 2).sum(axis=0))
+    def unexplained(self, strength: float) -> tuple[Floats, Floats]:
+        """(t,): the squared errors of predicting each perturbation from the others; its error."""
+        squares = self._left_out(strength) ** 2
+        return squares.sum(axis=0), squares.std(axis=0) * np.sqrt(len(squares))
 
-    def slopes(self, strength: float, of: Floats) -> tuple[Floats, Floats]:
+    def slopes(self, strength: float, of: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """(d, t) slopes of some targets, and their standard errors."""
         pull = np.sqrt(self.squares) / (self.squares + self._penalty(strength))
         back = self.right * pull

@@ -102,9 +102,9 @@ def test_rows_are_made_in_one_buffer() -> None:
 def test_a_lattice_has_no_more_points_than_positions() -> None:
     """Fewer steps on a short axis; an axis with no more positions than cells is refused."""
     tall, wide = bound(px.SmoothGrid(cells=7), [np.ones((15, 300)), np.ones((300, 8))])
-    assert tall.regions.nodes == (15, 29)
-    assert tall.regions.steps == (2, 4)
-    assert wide.regions.nodes == (29, 8)
+    assert tall.regions.nodes == (15, 22)
+    assert tall.regions.steps == (2, 3)
+    assert wide.regions.nodes == (22, 8)
     with pytest.raises(InvalidInputError, match=r"too small for \(7, 7\) cells.*fewer cells"):
         bound(px.SmoothGrid(cells=7), np.ones((7, 300)))
 
