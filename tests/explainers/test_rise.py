@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,44 @@ def test_rounds_stop_when_precise() -> None:
     assert explanation.converged
     assert explanation.n_rows < 4000
     assert explanation.standard_errors.max() <= 0.2 * np.ptp(explanation.values)
+
+
+def test_no_mask_is_kept() -> None:
+    """400 masks of 200 x 200 in float64 would be 128 MB; the whole explanation takes a tenth."""
+    image = np.random.default_rng(0).random((200, 200)).astype(np.float32)
+    masker = px.SmoothGrid(channel_axis=None)
+    explainer = px.Rise(
+        lambda b: b[:, 50, 50] * b[:, 120, 80], masker=masker, budget=402, random_state=0
+    )
+    explainer.set_params(budget=140).explain(image)
+    tracemalloc.start()
+    explainer.set_params(budget=402).explain(image)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 13e6, peak
+
+
+@pytest.mark.parametrize("estimator", ["mean", "covariance", "ridge"])
+def test_batches_change_nothing(estimator: Any) -> None:
+    """The seed fixes every number."""
+    image = np.random.default_rng(0).integers(0, 255, (40, 30, 3), dtype=np.uint8)
+    first = None
+    for settings in ({}, {"batch_size": 7}, {"batch_size": 1}):
+        explainer = px.Rise(spots, estimator=estimator, random_state=4, budget=200, **settings)
+        values = explainer.explain(image).values
+        first = values if first is None else first
+        assert_array_equal(values, first)
+
+
+def test_maps_survive_saving_and_shap(tmp_path: Any) -> None:
+    """The lattice is stored with its scores; shap gets a map that sums to them."""
+    explainer = px.Rise(spots, outputs=1, random_state=0, budget=300)
+    explanation = explainer.explain(np.ones((40, 30, 3)))
+    for name in ("rise.npz", "rise.json"):
+        explanation.save(tmp_path / name)
+        assert_array_equal(px.load(tmp_path / name).heatmap(), explanation.heatmap())
+    pytest.importorskip("shap")
+    assert_allclose(explanation.to_shap().values.sum(), explanation.values.sum())
 
 
 def test_wrong_settings_are_refused() -> None:
