@@ -6,7 +6,7 @@ the weaker one gets (what is fair comes from the four pictures with none, one an
 and how much of all positive score lies on the copies.
 
     python benchmarks/twins.py --network efficientnet_lite0.onnx [--data FOLDER] [--quick]
-                               [--picture docs/twins.png] [--budget 1000]
+                               [--picture docs/twins.png] [--budget 1000] [--only PATTERN]
 
 The network takes normalised pixels, (x - 127) / 128, channels first, and answers with ImageNet's
 1000 probabilities. ``--quick`` explains one scene at 200 rows; without a network nothing is done.
@@ -15,6 +15,7 @@ The network takes normalised pixels, (x - 127) / 128, channels first, and answer
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -104,7 +105,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--budget", type=int, default=1000, help="model rows for each map")
     parser.add_argument("--quick", action="store_true", help="one scene, 200 rows")
     parser.add_argument("--picture", default="", help="draw the first scene to this file")
-    parser.add_argument("--scenes", type=int, default=99, help="at most so many scenes")
+    parser.add_argument("--only", default="", help="scenes that match")
     return parser.parse_args()
 
 
@@ -114,7 +115,8 @@ def main() -> int:
         print("no --network given: nothing to explain")
         return 0
     predict = network(chosen.network)
-    pictures = list(composites(chosen.data))[: 1 if chosen.quick else chosen.scenes]
+    pictures = [p for p in composites(chosen.data) if re.search(chosen.only, p.name)]
+    pictures = pictures[: 1 if chosen.quick else None]
     recipes = methods(200 if chosen.quick else chosen.budget)
     print("| scene | fair |", " | ".join(recipes), "|")
     print("| --- | ---: |", " | ".join(["---:"] * len(recipes)), "|")
