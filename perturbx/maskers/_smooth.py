@@ -41,13 +41,12 @@ class SmoothRemoval(ImageRemoval):
 
     def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: Bench) -> Image:
         out = scratch.rows[: len(z)]
-        for row, presences in zip(out, z.astype(scratch.change.dtype), strict=True):
-            if presences.all() and presences.min() == 1:
-                row[...] = self.image
-            elif not presences.any():
-                row[...] = self.fill
+        lowest, highest = z.min(axis=1), z.max(axis=1)
+        for row, lines, low, high in zip(out, scratch.lines(z), lowest, highest, strict=True):
+            if low == high and low in (0, 1):
+                row[...] = self.image if low else self.fill
             else:
-                scratch.fade(presences, row)
+                scratch.fade(lines, row)
         return out
 
 
@@ -60,6 +59,8 @@ class Bench:
     rows : (n_rows, *image) array
     change, fill : (positions of the first axis, the rest) float arrays
         The image less its fill, and the fill, or None where it is 0.
+    part : array like `change`
+        `change` times how far each position of the first axis lies towards the next point.
     between : tuple of (low, share) arrays
         For each axis the point before each position, and how far towards the next it lies; the
         last one repeats its positions for each channel.
@@ -70,43 +71,40 @@ class Bench:
     rows: NDArray[Any]
     nodes: tuple[int, ...]
     change: NDArray[Any]
+    part: NDArray[Any]
     fill: NDArray[Any] | None
     between: tuple[tuple[Ints, NDArray[Any]], ...]
     shown: NDArray[Any]
     spare: NDArray[Any]
 
-    def fade(self, presences: NDArray[Any], row: Image) -> None:
-        """One model row."""
-        shown = self._presence(self._lines(presences.reshape(self.nodes)))
-        np.multiply(shown, self.change, out=shown)
-        if self.fill is not None:
-            np.add(shown, self.fill, out=shown)
-        if row.dtype.kind != "f":
-            np.rint(shown, out=shown)
-        np.copyto(row.reshape(shown.shape), shown, casting="unsafe")
-
-    def _lines(self, presences: NDArray[Any]) -> NDArray[Any]:
-        """Stretched along all axes but the first, for each of whose points there is a line."""
+    def lines(self, z: Coalitions | Noise) -> NDArray[Any]:
+        """Presences stretched along all axes but the first, for each of whose points is a line."""
+        points = z.astype(self.change.dtype).reshape(len(z), *self.nodes)
         if len(self.between) == 1:
-            return np.repeat(presences[:, None], self.change.shape[1], axis=1)
+            return np.repeat(points[:, :, None], self.change.shape[1], axis=2)
         for axis in range(len(self.between) - 1, 0, -1):
             low, share = self.between[axis]
-            points = np.ascontiguousarray(np.moveaxis(presences, axis, 0))
-            stretched = _steps(points).take(low, axis=0)
-            stretched *= share.reshape([-1] + [1] * (points.ndim - 1))
-            stretched += points.take(low, axis=0)
-            presences = np.moveaxis(stretched, 0, axis)
-        return presences.reshape(len(presences), -1)
+            front = np.ascontiguousarray(np.moveaxis(points, axis + 1, 0))
+            stretched = _steps(front).take(low, axis=0)
+            stretched *= share.reshape([-1] + [1] * (front.ndim - 1))
+            stretched += front.take(low, axis=0)
+            points = np.moveaxis(stretched, 0, axis + 1)
+        return points.reshape(len(z), len(points[0]), -1)
 
-    def _presence(self, lines: NDArray[Any]) -> NDArray[Any]:
-        """Between two lines each, along the first axis."""
-        low, share = self.between[0]
+    def fade(self, lines: NDArray[Any], row: Image) -> None:
+        """One model row: ``(line + share * step) * change + fill``, linear along the first axis."""
+        low, _ = self.between[0]
         # "clip" lets take write straight into the buffer; "raise" would go through a copy
         np.take(_steps(lines), low, axis=0, out=self.shown, mode="clip")
-        np.multiply(self.shown, share[:, None], out=self.shown)
+        np.multiply(self.shown, self.part, out=self.shown)
         np.take(lines, low, axis=0, out=self.spare, mode="clip")
+        np.multiply(self.spare, self.change, out=self.spare)
         np.add(self.shown, self.spare, out=self.shown)
-        return self.shown
+        if self.fill is not None:
+            np.add(self.shown, self.fill, out=self.shown)
+        if row.dtype.kind != "f":
+            np.rint(self.shown, out=self.shown)
+        np.copyto(row.reshape(self.shown.shape), self.shown, casting="unsafe")
 
 
 def _steps(points: NDArray[Any]) -> NDArray[Any]:
@@ -132,6 +130,7 @@ def bench(removal: SmoothRemoval, n_rows: int) -> Bench:
         rows=np.empty((n_rows, *image.shape), dtype=image.dtype),
         nodes=lattice.nodes,
         change=change,
+        part=change * (places[0] - lows[0]).astype(kind)[:, None],
         fill=fill.astype(kind).reshape(change.shape) if fill.any() else None,
         between=tuple((low, (p - low).astype(kind)) for p, low in zip(places, lows, strict=True)),
         shown=np.empty_like(change),
