@@ -14,6 +14,7 @@ from perturbx.explainers import Lime as Lime
 from perturbx.explainers import Occlusion as Occlusion
 from perturbx.explainers import OwenShap as OwenShap
 from perturbx.explainers import PermutationShap as PermutationShap
+from perturbx.explainers import Rise as Rise
 from perturbx.explanation import Explanation as Explanation
 from perturbx.explanation import load as load
 from perturbx.maskers import Background as Background
@@ -21,6 +22,7 @@ from perturbx.maskers import Baseline as Baseline
 from perturbx.maskers import ColumnTree as ColumnTree
 from perturbx.maskers import GaussianNoise as GaussianNoise
 from perturbx.maskers import RegionTree as RegionTree
+from perturbx.maskers import SmoothGrid as SmoothGrid
 from perturbx.maskers import Superpixels as Superpixels
 from perturbx.maskers import SuperpixelTrees as SuperpixelTrees
 from perturbx.maskers import Windows as Windows
@@ -57,6 +59,8 @@ __all__ = [
     "OwenShap",
     "PermutationShap",
     "RegionTree",
+    "Rise",
+    "SmoothGrid",
     "SuperpixelTrees",
     "Superpixels",
     "Windows",

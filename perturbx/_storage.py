@@ -19,12 +19,13 @@ import numpy as np
 
 from perturbx.errors import InvalidParameterError
 from perturbx.interactions import Interactions
-from perturbx.regions import LabelMap, Pieces, WindowGrid
+from perturbx.regions import LabelMap, Lattice, Pieces, WindowGrid
 
 _VERSION = 1
 _KNOWN: dict[str, type[Any]] = {
     "pieces": Pieces,
     "label_map": LabelMap,
+    "lattice": Lattice,
     "window_grid": WindowGrid,
     "interactions": Interactions,
 }

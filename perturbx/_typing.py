@@ -20,6 +20,13 @@ Coalitions: TypeAlias = NDArray[np.bool_]
 Noise: TypeAlias = NDArray[np.float64]
 """(m, d) float: row j shifts each feature, in units of that feature's scale."""
 
+Presences: TypeAlias = NDArray[np.float64]
+"""(m, d) float: row j says how much of each feature is present, from 0 to 1."""
+
+Kind: TypeAlias = Literal["coalitions", "noise", "presences"]
+"""What a perturbation says of a feature: present or absent, how far it moves, or how much of it is
+present."""
+
 Outputs: TypeAlias = NDArray[np.float64]
 """(m, n, k): what the model answered to each perturbation of each instance."""
 

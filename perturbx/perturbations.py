@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
+from perturbx._typing import Coalitions, Floats, Ints, Kind, Noise, Outputs
 from perturbx.splits import Splits
 
 DOUBLE, SINGLE = 1e-12, 5e-7
@@ -22,7 +22,7 @@ class Perturbations:
     ----------
     z : (m, d) array
         bool: coalitions, True = the feature is present. float: noise, in units of each
-        feature's scale.
+        feature's scale, or presences, if `graded`.
     weights : (m,) array
         What makes the sampled perturbations stand for all of them; only ratios matter.
     unit : (m,) int array
@@ -35,6 +35,8 @@ class Perturbations:
         and their outputs are averaged.
     splits : Splits, optional
         What the design has split, where it goes down trees of features.
+    graded : bool
+        True if z holds presences: how much of each feature is there, from 0 to 1.
     """
 
     z: Coalitions | Noise
@@ -43,6 +45,7 @@ class Perturbations:
     complete: bool = False
     background_row: Ints | None = None
     splits: Splits | None = None
+    graded: bool = False
 
     def __post_init__(self) -> None:
         m = len(self.z)
@@ -63,8 +66,15 @@ class Perturbations:
 
     @property
     def is_coalitions(self) -> bool:
-        """True if z says present or absent, False if it is noise."""
+        """True if z says present or absent, False if it is a number."""
         return bool(self.z.dtype == np.bool_)
+
+    @property
+    def kind(self) -> Kind:
+        """What z says of a feature."""
+        if self.is_coalitions:
+            return "coalitions"
+        return "presences" if self.graded else "noise"
 
     @property
     def coalitions(self) -> NDArray[np.bool_]:

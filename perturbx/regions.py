@@ -112,6 +112,58 @@ class WindowGrid(Regions):
         return covered
 
 
+@dataclass(frozen=True, eq=False)
+class Lattice(Regions):
+    """Points at even distances, the first and the last of each axis at the ends of the instance.
+
+    Between points everything is linear along each axis (bilinear, trilinear): scores, and how
+    much of the instance is present.
+
+    Parameters
+    ----------
+    nodes : tuple of int
+        How many points along each axis; 1 has the whole axis for itself.
+    extent : tuple of int
+        The spatial shape of the instance.
+    steps : tuple of int
+        How many points there are to one cell of the coarser grids that are drawn at random.
+    """
+
+    nodes: tuple[int, ...]
+    extent: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.extent
+
+    def __len__(self) -> int:
+        return int(np.prod(self.nodes))
+
+    def hats(self, axis: int) -> Floats:
+        """(extent, nodes): how much each point of an axis counts at each position."""
+        n = self.nodes[axis]
+        place = np.linspace(0, n - 1, self.extent[axis])
+        return np.asarray(np.maximum(0.0, 1 - np.abs(place[:, None] - np.arange(n))))
+
+    def heatmap(self, scores: Floats) -> Floats:
+        heat = _one_each(scores, self).reshape(self.nodes)
+        for axis in range(len(self.nodes)):
+            heat = np.moveaxis(np.tensordot(self.hats(axis), heat, (1, axis)), 0, axis)
+        return heat
+
+    def cover(self, feature: int) -> NDArray[np.bool_]:
+        """The positions that are nearer to this point than to another."""
+        covered = np.ones(self.extent, dtype=bool)
+        point = np.unravel_index(feature, self.nodes)
+        for axis, (n, at) in enumerate(zip(self.nodes, point, strict=True)):
+            nearest = np.rint(np.linspace(0, n - 1, self.extent[axis]))
+            along = [1] * len(self.extent)
+            along[axis] = -1
+            covered &= (nearest == at).reshape(along)
+        return covered
+
+
 def _one_each(scores: Floats, regions: Regions) -> Floats:
     scores = np.asarray(scores, dtype=np.float64)
     if scores.shape != (len(regions),):

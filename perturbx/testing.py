@@ -266,6 +266,8 @@ def _check_removal(removal: Removal, instance: Any) -> None:
     rng = np.random.default_rng(0)
     if removal.reads == "coalitions":
         z: Any = np.vstack([np.ones((1, d), dtype=bool), rng.random((3, d)) < 0.5])
+    elif removal.reads == "presences":
+        z = np.vstack([np.ones((1, d)), rng.random((3, d))])
     else:
         z = np.vstack([np.zeros((1, d)), rng.normal(size=(3, d))])
     scratch = removal.scratch(4 * per)

@@ -11,7 +11,7 @@ import perturbx as px
 import pytest
 from numpy.testing import assert_allclose
 
-METHODS = [px.KernelShap, px.PermutationShap, px.Lime, px.Occlusion, px.OwenShap]
+METHODS = [px.KernelShap, px.PermutationShap, px.Lime, px.Occlusion, px.OwenShap, px.Rise]
 SETTINGS: dict[str, Any] = {"random_state": 7, "budget": 4000}
 
 

@@ -9,9 +9,9 @@ import perturbx as px
 import pytest
 
 METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "OwenShap"}
-METHODS |= {"PermutationShap"}
-MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SuperpixelTrees"}
-MASKERS |= {"Superpixels", "Windows"}
+METHODS |= {"PermutationShap", "Rise"}
+MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
+MASKERS |= {"SuperpixelTrees", "Superpixels", "Windows"}
 
 NAMES = {
     "perturbx": METHODS
@@ -27,6 +27,7 @@ NAMES = {
         "OptimalPairs",
         "OwenSplits",
         "Permutations",
+        "RandomGrids",
         "RowPermutations",
         "Sampler",
         "ShapleyCoalitions",
@@ -39,6 +40,9 @@ NAMES = {
         "OddProcess",
         "OwenValues",
         "PairwiseInteractions",
+        "PresenceMeans",
+        "PresenceRidge",
+        "PresenceSlopes",
         "RowContributions",
         "Solution",
         "Solver",

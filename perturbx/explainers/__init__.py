@@ -8,3 +8,4 @@ from perturbx.explainers.lime import Lime as Lime
 from perturbx.explainers.occlusion import Occlusion as Occlusion
 from perturbx.explainers.owen_shap import OwenShap as OwenShap
 from perturbx.explainers.permutation_shap import PermutationShap as PermutationShap
+from perturbx.explainers.rise import Rise as Rise

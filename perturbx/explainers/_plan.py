@@ -16,6 +16,7 @@ from perturbx.hierarchy import Hierarchy
 from perturbx.maskers._base import FittedMasker, Kind, Removal
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.predictor import Predictor
+from perturbx.regions import Lattice
 from perturbx.samplers import Sampler
 from perturbx.solvers import Solver
 
@@ -41,7 +42,7 @@ class Setting:
 
     Parameters
     ----------
-    reads : "coalitions" or "noise"
+    reads : "coalitions", "noise" or "presences"
         What the masker takes.
     n_features : int
         The features of the instance that can change its model rows.
@@ -54,6 +55,8 @@ class Setting:
         True where features are places in an image, series or volume.
     trees : tuple of Hierarchy
         Trees of these features, where the masker has them: one for each row, or one for all.
+    lattice : Lattice or None
+        The points that the features are, where presence is graded between them.
     """
 
     reads: Kind
@@ -63,11 +66,12 @@ class Setting:
     link: LinkName
     is_image: bool = False
     trees: tuple[Hierarchy, ...] = ()
+    lattice: Lattice | None = None
 
     @property
     def n_fixed(self) -> int:
         """Rows that are asked whatever is tried: the instance, and the empty state."""
-        return 1 + self.n_rows * (self.reads == "coalitions")
+        return 1 + self.n_rows * (self.reads != "noise")
 
     @property
     def n_coalitions(self) -> int:
@@ -151,11 +155,11 @@ def _rehearse(plan: Plan, removal: Removal) -> None:
     sampler, solver = plan.recipe(setting)
     rng = np.random.default_rng(0)
     design = sampler.draw(_REHEARSED, sampler.minimum(_REHEARSED), rng)
-    drawn = "coalitions" if design.is_coalitions else "noise"
-    if drawn != removal.reads:
+    if design.kind != removal.reads:
         raise InvalidParameterError(
-            f"{type(sampler).__name__} draws {drawn}, but the masker reads {removal.reads}: "
-            "pair noise with GaussianNoise, and coalitions with any other masker."
+            f"{type(sampler).__name__} draws {design.kind}, but the masker reads {removal.reads}: "
+            "pair noise with GaussianNoise, presences with SmoothGrid, and coalitions with any "
+            "other masker."
         )
     with suppress(
         InvalidParameterError
@@ -165,8 +169,8 @@ def _rehearse(plan: Plan, removal: Removal) -> None:
 
 def _additive(design: Perturbations, n_rows: int) -> Evaluations:
     outputs = design.z.sum(axis=1, dtype=np.float64)[:, None, None]
-    full = np.array([[float(_REHEARSED) if design.is_coalitions else 0.0]])
-    empty = np.array([[0.0 if design.is_coalitions else np.nan]])
+    full = np.array([[0.0 if design.kind == "noise" else float(_REHEARSED)]])
+    empty = np.array([[np.nan if design.kind == "noise" else 0.0]])
     rows = None if design.background_row is None else np.zeros((n_rows, 1, 1))
     return Evaluations(design, outputs, full, empty, rows)
 
@@ -193,7 +197,16 @@ def _setting(plan: Plan, removal: Removal, n_features: int) -> Setting:
     if trees and trees[0].n_features > n_features > 0:
         active = removal.active
         trees = tuple(tree.restricted(active) for tree in trees)
-    return Setting(removal.reads, n_features, n_rows, plan.budget, plan.link, is_image, trees)
+    return Setting(
+        removal.reads,
+        n_features,
+        n_rows,
+        plan.budget,
+        plan.link,
+        is_image=is_image,
+        trees=trees,
+        lattice=removal.regions if isinstance(removal.regions, Lattice) else None,
+    )
 
 
 def _least_rows(plan: Plan, removal: Removal, n_features: int) -> int:

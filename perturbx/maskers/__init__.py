@@ -1,4 +1,4 @@
-"""How a feature is removed: background rows, baselines, noise, superpixels, windows."""
+"""How a feature is removed: background rows, baselines, noise, superpixels, windows, lattices."""
 
 from perturbx.maskers._base import Features as Features
 from perturbx.maskers._base import FittedMasker as FittedMasker
@@ -10,6 +10,7 @@ from perturbx.maskers.background import Background as Background
 from perturbx.maskers.background import Baseline as Baseline
 from perturbx.maskers.column_tree import ColumnTree as ColumnTree
 from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise
+from perturbx.maskers.smooth_grid import SmoothGrid as SmoothGrid
 from perturbx.maskers.superpixel_trees import SuperpixelTrees as SuperpixelTrees
 from perturbx.maskers.superpixels import Superpixels as Superpixels
 from perturbx.maskers.windows import Windows as Windows

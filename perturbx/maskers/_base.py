@@ -5,17 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Ints, Noise
+from perturbx._typing import Kind as Kind
 from perturbx.hierarchy import Hierarchy
 from perturbx.regions import Regions
-
-Kind: TypeAlias = Literal["coalitions", "noise"]
-"""What a perturbation says of a feature: present or absent, or how far it moves."""
 
 
 class Removal(ABC):
@@ -28,7 +26,7 @@ class Removal(ABC):
     """How many model rows stand behind one perturbation; their outputs are averaged."""
 
     reads: ClassVar[Kind] = "coalitions"
-    """Which perturbations `batch` takes; only coalitions know a state with nothing present."""
+    """Which perturbations `batch` takes; noise alone knows no state with nothing present."""
 
     shares_empty: bool = False
     """True if the empty state is the same for every instance of the fitted masker."""

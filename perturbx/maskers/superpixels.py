@@ -60,6 +60,8 @@ class Superpixels(Masker):
     n_segments : int
         About how many regions (slic, grid), or at most how many: what quickshift and
         felzenszwalb find is merged, the smallest region first, into the most similar neighbour.
+        On photos 20 to 30 made the most faithful maps at 1000 rows; more of them need more rows,
+        10 for each region to be worth it.
     compactness : float
         slic only: how much nearness counts against colour; larger is squarer.
     fill : "blur", "light blur", "mean", "grey", "noise", a colour, or an array
@@ -92,7 +94,7 @@ class Superpixels(Masker):
     """
 
     method: Literal["slic", "quickshift", "felzenszwalb", "grid"] = "slic"
-    n_segments: int = 50
+    n_segments: int = 25
     compactness: float = 15.0
     fill: Fill = "blur"
     segments: NDArray[Any] | Sequence[NDArray[Any]] | None = None

@@ -8,5 +8,6 @@ from perturbx.samplers.one_at_a_time import OneAtATime as OneAtATime
 from perturbx.samplers.optimal import OptimalPairs as OptimalPairs
 from perturbx.samplers.owen import OwenSplits as OwenSplits
 from perturbx.samplers.permutations import Permutations as Permutations
+from perturbx.samplers.random_grids import RandomGrids as RandomGrids
 from perturbx.samplers.rows import RowPermutations as RowPermutations
 from perturbx.samplers.shapley import ShapleyCoalitions as ShapleyCoalitions

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from perturbx._typing import Floats, Ints
-from perturbx.errors import InvalidParameterError
+from perturbx.errors import InvalidParameterError, RejectPerturbations
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._local_fit import Selection, local_fit
@@ -102,6 +102,11 @@ class WeightedRidge(Solver):
 
     def solve(self, evaluations: Evaluations) -> Solution:
         design = evaluations.perturbations
+        if design.graded:
+            raise RejectPerturbations(
+                "WeightedRidge reads noise or coalitions, such as the sampler BernoulliMasks() "
+                "draws: got presences between 0 and 1, which PresenceRidge reads."
+            )
         weights = self.proximity(design)
         n, k = evaluations.full.shape
         d = design.n_features

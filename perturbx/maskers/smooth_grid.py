@@ -1,0 +1,155 @@
+"""A lattice of points: between them an image is present in part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeGuard
+
+import numpy as np
+
+from perturbx._typing import Kind
+from perturbx._validation import check_integer, invalid
+from perturbx.errors import InvalidInputError
+from perturbx.maskers._base import Features, Masker, Removal
+from perturbx.maskers._fills import (
+    Fill,
+    check_fill,
+    describe_fill,
+    draw_seed,
+    given_fill,
+    render_fill,
+)
+from perturbx.maskers._images import (
+    ChannelAxis,
+    FittedImages,
+    ImageBatch,
+    check_channel_axis,
+    check_features,
+    read_images,
+)
+from perturbx.maskers._smooth import smooth_removal
+from perturbx.regions import Lattice
+
+
+@dataclass(frozen=True)
+class SmoothGrid(Masker):
+    """Features are the points of a lattice; what is absent fades into the fill.
+
+    This is the removal of RISE (Petsiuk, Das & Saenko, BMVC 2018): ``x * M + fill * (1 - M)``
+    with M bilinear between points, rounded to the image's dtype. The lattice is `steps` times
+    finer than the random grids that are drawn on it, so that each grid can be shifted by parts
+    of its cells, and every such M is exactly what the lattice interpolates. Series and volumes
+    work alike (linear, trilinear).
+
+    Parameters
+    ----------
+    cells : int or tuple
+        How many cells of a random grid there are along each spatial axis. A tuple says how many
+        spatial axes there are; else a 1-D array is a series, and anything else an image.
+    steps : int
+        Points of the lattice to a cell: a random grid is shifted by 0 to ``steps - 1`` of them.
+        Short axes have fewer.
+    fill : "mean", "blur", "noise", a colour, or an array
+        What is absent shows: black as published by default; the mean colour of the image, a
+        blurred copy of it (standard deviation 5% of the longest side), its positions shuffled,
+        one colour (a number, or one a channel), or an array of the image's shape.
+    channel_axis : "auto", -1 or None
+        -1 if the last axis holds channels, None if there are none. "auto": no axis beyond the
+        spatial ones is a single instance, one of at most 4 is its channels, two are a batch with
+        channels; anything else is refused.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.maskers import Features, SmoothGrid
+    >>> masker = SmoothGrid(cells=2, steps=1).fit(None, Features(), np.random.default_rng(0))
+    >>> X, _ = masker.check(np.full(5, 8.0))
+    >>> (removal,) = masker.bind(X, 0, 1)
+    >>> removal.batch(np.array([[1.0, 0.5, 0.0]]), slice(0, 1), removal.scratch(1))
+    array([[8., 6., 4., 2., 0.]])
+    """
+
+    cells: int | Sequence[int] = 7
+    steps: int = 3
+    fill: Fill = 0
+    channel_axis: ChannelAxis = "auto"
+
+    def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedSmoothGrid:
+        """Check the settings; nothing is learned from X, which may be None.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a setting, or `features`, is not what it can be.
+        """
+        for cells in self.cells if _several(self.cells) else (self.cells,):
+            check_integer("cells", cells, minimum=1)
+        if np.size(self.cells) == 0:
+            raise invalid("cells", "an integer, or one for each spatial axis", self.cells)
+        check_integer("steps", self.steps, minimum=1)
+        check_fill(self.fill)
+        check_channel_axis(self.channel_axis)
+        check_features(features)
+        shown = describe_fill(self.fill, "the image's mean colour")
+        return FittedSmoothGrid(
+            masker=self,
+            seed=draw_seed(self.fill, rng),
+            value_function=f"places that fade into {shown}",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FittedSmoothGrid(FittedImages):
+    """`SmoothGrid`, checked, with the seed of its noise."""
+
+    reads: ClassVar[Kind] = "presences"
+
+    masker: SmoothGrid
+    seed: int
+    value_function: str
+
+    def read(self, X: Any) -> ImageBatch:
+        batch = read_images(X, self.masker.channel_axis, self._n_axes(X))
+        for index, image in enumerate(batch.arrays):
+            lattice(batch.spatial(index), self.masker.cells, self.masker.steps)
+            if not isinstance(self.masker.fill, str):
+                given_fill(self.masker.fill, image, batch.channels)
+        return batch
+
+    def remove(self, X: ImageBatch, index: int) -> Removal:
+        image = X.arrays[index]
+        points = lattice(X.spatial(index), self.masker.cells, self.masker.steps)
+        fill = render_fill(self.masker.fill, image, X.channels, None, self.seed)
+        return smooth_removal(image, fill, points, "point")
+
+    def _n_axes(self, X: Any) -> int:
+        """How many spatial axes an instance has: as many as there are cells, or else 1 or 2."""
+        if _several(self.masker.cells):
+            return len(self.masker.cells)
+        first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
+        return 1 if np.ndim(first) - (self.masker.channel_axis == -1) == 1 else 2
+
+
+def lattice(extent: tuple[int, ...], cells: int | Sequence[int], steps: int) -> Lattice:
+    """The points of one instance; no more of them along an axis than it has positions.
+
+    Raises
+    ------
+    InvalidInputError
+        If an axis is shorter than two positions for a cell.
+    """
+    n_cells = tuple(np.broadcast_to(cells, len(extent)).tolist())
+    for side, n in zip(extent, n_cells, strict=True):
+        if side <= n:
+            raise InvalidInputError(
+                f"an image of {extent} is too small for {n_cells} cells: each axis needs more "
+                "positions than cells. Pass fewer cells."
+            )
+    each = tuple(min(steps, (side - 1) // n) for side, n in zip(extent, n_cells, strict=True))
+    nodes = tuple(n * step + 1 for n, step in zip(n_cells, each, strict=True))
+    return Lattice(nodes, extent, each)
+
+
+def _several(cells: Any) -> TypeGuard[Sequence[int]]:
+    return isinstance(cells, (tuple, list, np.ndarray))

@@ -1,0 +1,119 @@
+"""Random grids of present and absent cells, each with its own shift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from perturbx._typing import Ints, Presences
+from perturbx._validation import check_integer, check_number, invalid
+from perturbx.perturbations import Perturbations
+from perturbx.samplers._base import Sampler
+
+
+@dataclass(frozen=True)
+class RandomGrids(Sampler):
+    """Presences between the points of a coarse random grid, which is shifted for each draw.
+
+    The masks of RISE (Petsiuk, Das & Saenko, BMVC 2018, section 3.2): each point of a coarse
+    grid is present with probability `p`, presence is linear between them, and the grid starts
+    at a random part of its cell, so that no place always lies on an edge. Features are the points
+    of a finer lattice, on which every such mask is exact; at each of them the expected presence
+    is `p`, and its variance the same. (The published masks stretch an s x s grid over a little
+    more than the image, whose outermost points have no neighbours: their border varies more.)
+
+    Parameters
+    ----------
+    shape : tuple of int, optional
+        The lattice: how many features there are along each axis, the last one fastest. None:
+        all features lie along one axis.
+    steps : int or tuple
+        Features from one point of the coarse grid to the next, along each axis.
+    p : float
+        Between 0 and 1, both excluded.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a parameter has a value that it cannot have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.samplers import RandomGrids
+    >>> RandomGrids(steps=2).draw(5, 3, np.random.default_rng(1)).z
+    array([[0.5, 1. , 0.5, 0. , 0.5],
+           [0. , 0.5, 1. , 0.5, 0. ],
+           [0.5, 1. , 0.5, 0. , 0.5]])
+    """
+
+    shape: tuple[int, ...] | None = None
+    steps: int | tuple[int, ...] = 3
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("p", self.p, above=0, below=1)
+        for name, value in (("shape", self.shape), ("steps", self.steps)):
+            for n in value if isinstance(value, tuple) else (value,) if value is not None else ():
+                check_integer(name, n, minimum=1)
+        if self.shape is not None and len(self._steps(self.shape)) != len(self.shape):
+            raise invalid("steps", f"one integer, or one for each axis of {self.shape}", self.steps)
+
+    def minimum(self, n_features: int) -> int:
+        """Two rows a cell: fewer say more of the draw than of the model."""
+        return 2 * self._n_cells(n_features)
+
+    def default(self, n_features: int) -> int:
+        """Ten rows a cell; at least 1000."""
+        return max(1000, 10 * self._n_cells(n_features))
+
+    def draw(
+        self,
+        n_features: int,
+        n: int,
+        rng: np.random.Generator,
+        drawn: Perturbations | None = None,
+    ) -> Perturbations:
+        shape = (n_features,) if self.shape is None else self.shape
+        if int(np.prod(shape)) != n_features:
+            raise invalid("shape", f"a lattice of the {n_features} features", self.shape)
+        n_before = 0 if drawn is None else len(drawn)
+        z = np.empty((max(n, n_before), n_features))
+        if drawn is not None:
+            z[:n_before] = drawn.z
+        fresh = z[n_before:].reshape(-1, *shape)
+        for members, presences in self._presences(shape, len(fresh), rng):
+            fresh[members] = presences
+        return Perturbations(z, np.ones(len(z)), np.arange(len(z)), graded=True)
+
+    def _presences(
+        self, shape: tuple[int, ...], n: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Ints, Presences]]:
+        """Draws of one shift at a time: which of the n they are, and their presences."""
+        steps = self._steps(shape)
+        # Enough points to cover the lattice from any shift on.
+        coarse = [(n + step - 2) // step + 2 for n, step in zip(shape, steps, strict=True)]
+        numbers = rng.random((n, len(shape) + int(np.prod(coarse))))
+        shifts = (numbers[:, : len(shape)] * steps).astype(np.intp)
+        grids = (numbers[:, len(shape) :] < self.p).astype(np.float64).reshape(n, *coarse)
+        for shift in np.unique(shifts, axis=0):
+            members = np.flatnonzero((shifts == shift).all(axis=1))
+            presences = grids[members]
+            for axis, (length, step) in enumerate(zip(shape, steps, strict=True)):
+                place = (np.arange(length) + shift[axis]) / step
+                hats = np.maximum(0.0, 1 - np.abs(place[:, None] - np.arange(coarse[axis])))
+                presences = np.moveaxis(np.tensordot(presences, hats, (axis + 1, 1)), -1, axis + 1)
+            yield members, presences
+
+    def _steps(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return self.steps if isinstance(self.steps, tuple) else (self.steps,) * len(shape)
+
+    def _n_cells(self, n_features: int) -> int:
+        """Cells that such a lattice has, at the density of `shape`."""
+        shape = (n_features,) if self.shape is None else self.shape
+        cells = [
+            (length - 1) // step + 1 for length, step in zip(shape, self._steps(shape), strict=True)
+        ]
+        return int(np.ceil(np.prod(cells) * n_features / np.prod(shape)))

@@ -1,0 +1,82 @@
+"""Image methods with their defaults: windows in any dimension, superpixels at a budget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import perturbx as px
+import pytest
+from numpy.testing import assert_allclose
+from perturbx.errors import BudgetError
+
+
+def test_default_windows_are_a_fifth_with_a_stride_of_a_third() -> None:
+    """20% of each side, and a third of that: 13 windows along 224 pixels, 169 model rows."""
+    image = np.random.default_rng(0).random((224, 150, 3))
+    explanation = px.Occlusion(lambda b: b.mean(axis=(1, 2, 3))).explain(image)
+    assert explanation.regions.size == (45, 30)
+    firsts = np.unique(explanation.regions.starts[:, 0])
+    assert_allclose(np.diff(firsts)[:-1], 15)
+    assert len(explanation.regions) == 13 * 13
+    assert explanation.n_rows == 169 + 2
+
+
+@pytest.mark.parametrize("n_axes", [1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [0, 2])
+def test_occlusion_in_any_dimension(n_axes: int, channels: int) -> None:
+    """Of a weighted sum every window loses its own part; a position has its windows' mean."""
+    rng = np.random.default_rng(n_axes)
+    extent = (12, 9, 7, 6)[:n_axes]
+    shape = extent + (channels,) * bool(channels)
+    x, w = rng.normal(size=shape), rng.normal(size=shape)
+    size, stride = (4, 3, 3, 2)[:n_axes], (2, 3, 2, 1)[:n_axes]
+    masker = px.Windows(shape=size, stride=stride, fill=0.5, channel_axis=-1 if channels else None)
+    axes = tuple(range(1, len(shape) + 1))
+    explainer = px.Occlusion(lambda b: (b * w).sum(axis=axes), masker=masker)
+    explanation = explainer.explain(x)
+    lost = (x - 0.5) * w
+    total, count = np.zeros(extent), np.zeros(extent)
+    for i in range(explanation.shape[0]):
+        box = explanation.regions.box(i)
+        assert_allclose(explanation.values[i], lost[box].sum(), atol=1e-10)
+        total[box] += lost[box].sum()
+        count[box] += 1
+    assert count.min() >= 1
+    assert_allclose(explanation.heatmap(), total / count, atol=1e-10)
+
+
+def test_a_series_is_hidden_where_it_matters() -> None:
+    """Sensors over time: the default windows of a (time, sensors) series find the pulse."""
+    series = np.random.default_rng(0).normal(size=(100, 4)) * 0.01
+    series[60:66] += 1
+    masker = px.Windows(shape=(20,), channel_axis=-1)
+    explanation = px.Occlusion(lambda b: b[:, 55:70].max(axis=(1, 2)), masker=masker).explain(
+        series
+    )
+    assert explanation.heatmap().shape == (100,)
+    assert 55 <= explanation.heatmap().argmax() <= 70
+
+
+@pytest.mark.parametrize("method", [px.Lime, px.KernelShap])
+def test_superpixels_need_two_rows_each(method: Any) -> None:
+    """Fewer are refused with the number that would do, and that number works."""
+    image = np.random.default_rng(0).random((48, 48, 3))
+    explainer = method(lambda b: b.mean(axis=(1, 2, 3)), random_state=0)
+    d = explainer.explain(image).shape[0]
+    assert 15 <= d <= 35
+    with pytest.raises(BudgetError, match=r"needs at least (\d+) model rows"):
+        explainer.set_params(budget=2 * d).explain(image)
+    explanation = explainer.set_params(budget=2 * d + 4).explain(image)
+    assert explanation.n_rows <= 2 * d + 4
+
+
+def test_default_budgets_pay_for_ten_rows_a_superpixel() -> None:
+    """Without a budget, whatever the number of regions."""
+    image = np.random.default_rng(0).random((60, 60))
+    for n_segments in (25, 150):
+        masker = px.Superpixels(method="grid", n_segments=n_segments)
+        for method in (px.Lime, px.KernelShap):
+            explainer = method(lambda b: b.mean(axis=(1, 2)), masker=masker, random_state=0)
+            explanation = explainer.explain(image)
+            assert explanation.n_rows >= 10 * explanation.shape[0]
