@@ -78,7 +78,9 @@ def _export(path: Path) -> None:
 
 def normalised(images: Array) -> Array:
     """Bytes (n, H, W, 3) as the network's pixels (n, 3, H, W)."""
-    return np.ascontiguousarray(((images - np.float32(127)) / np.float32(128)).transpose(0, 3, 1, 2))
+    return np.ascontiguousarray(
+        ((images - np.float32(127)) / np.float32(128)).transpose(0, 3, 1, 2)
+    )
 
 
 def null_network(pixels: Array) -> Array:

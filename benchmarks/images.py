@@ -56,9 +56,7 @@ def maps(chosen: argparse.Namespace, said: list[str]) -> list[Reach]:
         photos = [v for v in photos if v.kind == "squashed"][1:3]
         composites = [v for v in composites if v.kind == "twice"][:1]
     wanted = [*photos, *composites]
-    plan = Plan(
-        chosen.out, chosen.network, chosen.only, chosen.again, chosen.seeds, chosen.quick
-    )
+    plan = Plan(chosen.out, chosen.network, chosen.only, chosen.again, chosen.seeds, chosen.quick)
     runs = Runs(chosen.out / "images.csv")
     print(*methods()[1], sep="\n", file=sys.stderr)
     run_all(wanted, plan, runs, chosen.jobs)
