@@ -241,36 +241,32 @@ def centre_blob(door: Door, view: View, seed: int) -> Array:
 
 
 def _ours() -> list[Method]:
+    """Those of them that this perturbx has."""
     import perturbx as px
 
-    def on(name: str, method: str, everywhere: bool = True, **settings: Any) -> list[Method]:
-        """None where this perturbx has no such method."""
+    def on(name: str, method: str, everywhere: bool = True, **settings: Any) -> Method | None:
         if not hasattr(px, method):
-            return []
-        run = partial(ours, method, settings)
-        return [Method(f"perturbx {name}", run, (), everywhere, not method.startswith("Occ"))]
+            return None
+        run, is_random = partial(ours, method, settings), method != "Occlusion"
+        return Method(f"perturbx {name}", run, (), everywhere, is_random)
 
-    rise = [
-        on(f"Rise {solver}", "Rise", estimator=solver, budget=FULL)
-        for solver in ("mean", "covariance", "ridge")
+    wanted = [
+        on("OwenShap", "OwenShap", budget=FULL),
+        on("OwenShap 500", "OwenShap", False, budget=FULL // 2),
+        on("OwenShap 150", "OwenShap", budget=QUICK),
+        on("KernelShap", "KernelShap", masker=superpixels, budget=FULL),
+        on("KernelShap 150", "KernelShap", False, masker=few_superpixels, budget=QUICK),
+        on("Lime", "Lime", masker=superpixels, budget=FULL),
+        on("Lime 150", "Lime", False, masker=few_superpixels, budget=QUICK),
+        on("Rise mean", "Rise", estimator="mean", budget=FULL),
+        on("Rise covariance", "Rise", estimator="covariance", budget=FULL),
+        on("Rise ridge", "Rise", estimator="ridge", budget=FULL),
+        on("Rise ridge 150", "Rise", False, estimator="ridge", budget=QUICK),
+        on("Occlusion", "Occlusion"),
+        on("Occlusion 150", "Occlusion", False, masker=partial(windows, 48, 16)),
+        on("Occlusion, small stride", "Occlusion", False, masker=partial(windows, 45, 6)),
     ]
-    return sum(
-        [
-            on("OwenShap", "OwenShap", budget=FULL),
-            on("OwenShap 500", "OwenShap", False, budget=FULL // 2),
-            on("OwenShap 150", "OwenShap", budget=QUICK),
-            on("KernelShap", "KernelShap", masker=superpixels, budget=FULL),
-            on("KernelShap 150", "KernelShap", False, masker=few_superpixels, budget=QUICK),
-            on("Lime", "Lime", masker=superpixels, budget=FULL),
-            on("Lime 150", "Lime", False, masker=few_superpixels, budget=QUICK),
-            *rise,
-            on("Rise ridge 150", "Rise", False, estimator="ridge", budget=QUICK),
-            on("Occlusion", "Occlusion"),
-            on("Occlusion 150", "Occlusion", False, masker=partial(windows, 48, 16)),
-            on("Occlusion, small stride", "Occlusion", False, masker=partial(windows, 45, 6)),
-        ],
-        [],
-    )
+    return [method for method in wanted if method is not None]
 
 
 def _peers() -> list[Method]:

@@ -103,32 +103,23 @@ def faithfulness(figures: Figures, methods: Sequence[str], kinds: Sequence[str])
     """A line a method: what it cost, areas, and normalised differences by protocol and half."""
     photos = figures.photos(kinds)
     choose, report = halves(figures.photos(PHOTO_KINDS))
-    columns = [
-        f"{curve} {p}" for curve in ("insertion", "deletion", "difference") for p in PROTOCOLS
-    ]
+    columns = {
+        f"{short} {p}": f"{curve} {p}"
+        for curve, short in (("insertion", "ins"), ("deletion", "del"), ("difference", "diff"))
+        for p in PROTOCOLS
+    }
     lines = []
     for method in methods:
-        if kinds != ("squashed",) and not len(
-            figures.by_photo(method, "difference", photos, kinds[1:])
-        ):
+        # what ran on squashed photos alone has no place in a table of both
+        if not len(figures.by_photo(method, "difference", photos, kinds[-1:])):
             continue
         n = len(figures.by_photo(method, "difference", photos, kinds))
-        cells = [f"{figures.mean(method, name, photos, kinds):.3f}" for name in columns]
-        parts = [figures.mean(method, "difference", part, kinds) for part in (choose, report)]
-        cost = [figures.mean(method, name, photos, kinds) for name in ("rows", "cpu")]
-        lines.append(
-            (
-                method,
-                str(n),
-                f"{cost[0]:.0f}",
-                f"{cost[1]:.2f}",
-                *cells,
-                *(f"{p:.3f}" for p in parts),
-            )
-        )
-    short = [name.replace("insertion", "ins").replace("deletion", "del") for name in columns]
-    short = [name.replace("difference", "diff") for name in short]
-    head = ("method", "photos", "calls", "ms a call", *short, "diff, choose", "diff, report")
+        rows, cpu = (figures.mean(method, name, photos, kinds) for name in ("rows", "cpu"))
+        means = [figures.mean(method, name, photos, kinds) for name in columns.values()]
+        means += [figures.mean(method, "difference", part, kinds) for part in (choose, report)]
+        shown = [f"{mean:.3f}" for mean in means]
+        lines.append((method, str(n), f"{rows:.0f}", f"{cpu:.2f}", *shown))
+    head = ("method", "photos", "calls", "ms a call", *columns, "diff, choose", "diff, report")
     return markdown(head, lines)
 
 
@@ -187,7 +178,7 @@ def reaches(runs: Runs, views: Sequence[View]) -> list[Reach]:
 
 
 def _quick_reaches(figures: Figures, choose: list[str], report: list[str]) -> list[Reach]:
-    """The quick method that is best on one half, beside lime's and RISE's 1000 calls on the other."""
+    """The best quick method of one half, beside lime's and RISE's 1000 calls on the other."""
     kinds = ("squashed",)
     chosen = {m: figures.mean(m, "difference", choose, kinds) for m in QUICK}
     known = {m: value for m, value in chosen.items() if np.isfinite(value)}
@@ -222,6 +213,8 @@ def _full_reaches(figures: Figures, report: list[str]) -> list[Reach]:
 
 def _twin_reaches(figures: Figures, methods: Sequence[str]) -> list[Reach]:
     """The full method shares and keeps to the objects; no peer does both."""
+    if not figures.photos(TWINS):
+        return []
 
     def both(method: str) -> tuple[float, float]:
         share, mass = (_over(figures, method, name, TWINS)[0] for name in ("weaker", "mass"))
@@ -233,9 +226,7 @@ def _twin_reaches(figures: Figures, methods: Sequence[str]) -> list[Reach]:
     return [
         Reach(f"{FULL}: the weaker twin's share", share, least=0.45),
         Reach(f"{FULL}: positive mass on twins", mass, least=0.70),
-        Reach(f"peers that do both ({', '.join(who) or 'none'})", len(who), most=0)
-        if figures.photos(TWINS)
-        else Reach("no twins", np.nan),
+        Reach(f"peers that do both ({', '.join(who) or 'none'})", len(who), most=0),
     ]
 
 

@@ -56,7 +56,7 @@ class View:
 
 
 def views(ask: Ask, folder: Path | None) -> tuple[list[View], list[str]]:
-    """Photos of which the network is sure, squashed and cropped; then what was left out, and why."""
+    """Photos of which the network is sure, squashed and cropped, and what they are said to be."""
     names = class_names(folder)
     found, said = [], []
     for photo, picture in sorted(_photos(folder).items()):
