@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from _image_methods import Method, methods
-from _image_network import Door, network, null_network
+from _image_network import Door, NullDoor, network
 from _image_scores import faithfulness, localisation
 from _image_views import View
 from _report import Cell, Run, Runs
@@ -124,4 +124,4 @@ def _warm_up(name: str) -> None:
     """No run pays for imports and just-in-time compilation."""
     (method,) = (m for m in methods()[0] if m.name == name)
     noise = np.random.default_rng(0).integers(0, 255, (224, 224, 3), dtype=np.uint8)
-    method(Door(null_network, 0, remembers=False), View("", "", noise, 0, 1.0), 0)
+    method(NullDoor(), View("", "", noise, 0, 1.0), 0)
