@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 import sys
 
-import numpy as np
-
 from _image_methods import Method, methods
 from _image_network import NullDoor
-from _image_views import View
+from _image_views import sample
 from _measure import Contestant, Reach, Result, race, serve
 from _report import markdown
 
@@ -71,19 +69,11 @@ def _contestant(method: Method, side: int) -> Contestant:
 
     def explain(side: int, seed: int) -> int:
         door = NullDoor()
-        method(door, _view(side), seed)
+        method(door, sample(side), seed)
         return door.rows
 
     explain(_SMALL, 0)
     return Contestant(lambda: explain(side, 1))
-
-
-def _view(side: int) -> View:
-    from PIL import Image
-    from skimage.data import chelsea
-
-    image = np.asarray(Image.fromarray(chelsea()).resize((side, side), 3))
-    return View("chelsea", "squashed", image, 0, 1.0)
 
 
 def _cells(result: Result) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 from _image_methods import Method, methods
 from _image_network import Door, NullDoor, network
 from _image_scores import faithfulness, localisation
-from _image_views import View
+from _image_views import View, sample
 from _report import Cell, Run, Runs
 
 Array = np.ndarray
@@ -123,5 +123,4 @@ def _network(folder: Path, file: Path | None) -> Any:
 def _warm_up(name: str) -> None:
     """No run pays for imports and just-in-time compilation."""
     (method,) = (m for m in methods()[0] if m.name == name)
-    noise = np.random.default_rng(0).integers(0, 255, (224, 224, 3), dtype=np.uint8)
-    method(NullDoor(), View("", "", noise, 0, 1.0), 0)
+    method(NullDoor(), sample(64), 0)

@@ -95,6 +95,14 @@ def halves(photos: list[str]) -> tuple[list[str], list[str]]:
     return ordered[::2], ordered[1::2]
 
 
+def sample(side: int) -> View:
+    """A photo of another size, for what measures costs and asks no network."""
+    from PIL import Image
+    from skimage.data import chelsea
+
+    return View("chelsea", "", np.asarray(Image.fromarray(chelsea()).resize((side, side))), 0, 1.0)
+
+
 def _photos(folder: Path | None) -> dict:
     from PIL import Image
     from skimage import data
