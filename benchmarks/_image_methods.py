@@ -247,7 +247,8 @@ def _ours() -> list[Method]:
     def on(name: str, method: str, everywhere: bool = True, **settings: Any) -> Method | None:
         if not hasattr(px, method):
             return None
-        run, is_random = partial(ours, method, settings), method != "Occlusion"
+        run = partial(ours, method, settings)
+        is_random = method not in ("Occlusion", "OwenShap")
         return Method(f"perturbx {name}", run, (), everywhere, is_random)
 
     wanted = [

@@ -60,7 +60,7 @@ def maps(chosen: argparse.Namespace, said: list[str]) -> list[Reach]:
     runs = Runs(chosen.out / "images.csv")
     print(*methods()[1], sep="\n", file=sys.stderr)
     run_all(wanted, plan, runs, chosen.jobs)
-    order = [m.name for m in methods()[0]]
+    order = list(dict.fromkeys([*(m.name for m in methods()[0]), *runs.estimators()]))
     said += ["## Photos\n", *(f"- {note}" for note in [*notes, *map(_tell, composites)]), ""]
     said += tables.everything(runs, wanted, order)
     tables.contact_sheet(wanted, order, chosen.out)
