@@ -282,7 +282,7 @@ def _peers() -> list[Method]:
         Method("lime, quickshift", partial(lime, None), ("lime",)),
         Method("lime, SLIC", partial(lime, slic), ("lime",)),
         Method("captum KernelShap, SLIC", partial(segments, "KernelShap", FULL), captum),
-        Method("captum Lime, SLIC", partial(segments, "Lime", FULL), captum),
+        Method("captum Lime, SLIC", partial(segments, "Lime", FULL), captum, False),
         Method("captum Occlusion", partial(captum_occlusion, 48, 16), captum, True, False),
         Method(
             "captum Occlusion, small stride", partial(captum_occlusion, 48, 6), captum, False, False

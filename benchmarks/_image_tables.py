@@ -89,11 +89,12 @@ def everything(runs: Runs, views: Sequence[View], methods: Sequence[str]) -> lis
         f"Photos to report: {', '.join(report)}.\n",
         "## Faithfulness on squashed photos\n",
         faithfulness(figures, present, ("squashed",)),
-        "\n## Faithfulness on squashed and cropped photos\n",
-        faithfulness(figures, present, PHOTO_KINDS),
-        "\n## Paired differences of (insertion - deletion) / f(x), mean of the three protocols\n",
-        *(paired(figures, ours, present) for ours in present if ours.startswith("perturbx")),
     ]
+    if figures.photos(("cropped",)):
+        said += ["\n## Faithfulness on squashed and cropped photos\n"]
+        said += [faithfulness(figures, present, PHOTO_KINDS)]
+    said += ["\n## Paired differences of (insertion - deletion) / f(x)\n"]
+    said += [paired(figures, ours, present) for ours in present if ours.startswith("perturbx")]
     if figures.photos(TWINS):
         said += ["\n## Known objects\n", objects(figures, present)]
     return [*said, ""]
@@ -124,18 +125,21 @@ def faithfulness(figures: Figures, methods: Sequence[str], kinds: Sequence[str])
 
 
 def paired(figures: Figures, ours: str, methods: Sequence[str]) -> str:
-    """Ours less every other method, over the photos of each half."""
+    """Ours less every other method: the mean of the protocols by half, then each protocol."""
     photos = figures.photos(PHOTO_KINDS)
     choose, report = halves(photos)
+    columns = {"choose": ("difference", choose), "report": ("difference", report)}
+    columns |= {"all": ("difference", photos)}
+    columns |= {f"report, {p}": (f"difference {p}", report) for p in PROTOCOLS}
     lines = []
     for other in methods:
         if other != ours:
-            cells = []
-            for part in (choose, report, photos):
-                numbers = figures.by_photo(ours, "difference", part, PHOTO_KINDS, other)
-                cells.append("{:+.3f} [{:+.3f}, {:+.3f}]".format(*interval(numbers)))
+            cells = [
+                _shown(figures.by_photo(ours, figure, part, PHOTO_KINDS, other), "+.3f")
+                for figure, part in columns.values()
+            ]
             lines.append((other, *cells))
-    return markdown((f"{ours} less", "choose", "report", "all"), lines) + "\n"
+    return markdown((f"{ours} less", *columns), lines) + "\n"
 
 
 def objects(figures: Figures, methods: Sequence[str]) -> str:
@@ -151,18 +155,21 @@ def objects(figures: Figures, methods: Sequence[str]) -> str:
             ("mass", TWINS),
             ("weaker", TWINS),
         ):
-            cells.append("{:.2f} [{:.2f}, {:.2f}]".format(*_over(figures, method, figure, kinds)))
+            numbers = figures.by_photo(method, figure, figures.photos(kinds), kinds)
+            cells.append(_shown(numbers, ".2f"))
         lines.append((method, *cells))
     fair = [v.fair for v in figures.views if v.kind == "twice"]
     head = ("method", "hit, alone", "mass, alone", "hit, twice", "mass, twice", "weaker's share")
-    note = f"{len(photos)} composites; by the four coalitions of copies the weaker one's share is "
-    return f"{note}{np.mean(fair):.2f}.\n\n" + markdown(head, lines)
+    note = f"{len(photos)} pairs of twins; by the model's own four answers the weaker one's share "
+    return f"{note}is {np.mean(fair):.2f}.\n\n" + markdown(head, lines)
 
 
-def _over(
-    figures: Figures, method: str, figure: str, kinds: Sequence[str]
-) -> tuple[float, float, float]:
-    return interval(figures.by_photo(method, figure, figures.photos(kinds), kinds))
+def _shown(numbers: Array, digits: str) -> str:
+    """Mean and interval; nothing where nothing ran."""
+    if not len(numbers):
+        return ""
+    mean, low, high = (format(number, digits) for number in interval(numbers))
+    return f"{mean} [{low}, {high}]"
 
 
 # ---------------------------------------------------------------- reaches
@@ -213,11 +220,12 @@ def _full_reaches(figures: Figures, report: list[str]) -> list[Reach]:
 
 def _twin_reaches(figures: Figures, methods: Sequence[str]) -> list[Reach]:
     """The full method shares and keeps to the objects; no peer does both."""
-    if not figures.photos(TWINS):
+    twins = figures.photos(TWINS)
+    if not twins:
         return []
 
     def both(method: str) -> tuple[float, float]:
-        share, mass = (_over(figures, method, name, TWINS)[0] for name in ("weaker", "mass"))
+        share, mass = (figures.mean(method, f, twins, TWINS) for f in ("weaker", "mass"))
         return share, mass
 
     share, mass = both(FULL)
@@ -263,6 +271,8 @@ def contact_sheet(views: Sequence[View], methods: Sequence[str], folder: Path) -
 
 def _overlay(axis: object, image: Array, heatmap: Array) -> None:
     grey = image.mean(axis=-1)
+    if np.nanmin(heatmap) > 0:  # scores that are only relative, as RISE's
+        heatmap = heatmap - np.nanmin(heatmap)
     limit = np.nanquantile(np.abs(heatmap), 0.99) or 1.0
     axis.imshow(grey, cmap="gray", vmin=-80, vmax=335)  # type: ignore[attr-defined]
     axis.imshow(heatmap, cmap="seismic", vmin=-limit, vmax=limit, alpha=0.55)  # type: ignore[attr-defined]

@@ -73,20 +73,22 @@ def views(ask: Ask, folder: Path | None) -> tuple[list[View], list[str]]:
 
 
 def composite_views(ask: Ask, folder: Path | None) -> Iterator[View]:
-    """Twin objects, and the stronger copy alone."""
+    """Twin objects; and once for each object the stronger copy alone."""
     from _composites import composites, share_of_weaker
 
     def predict(images: Array) -> Array:
         return ask(normalised(images))
 
+    seen: set[int] = set()
     for picture in composites(folder):
-        for kind, image, objects in (
-            ("alone", picture.stronger_alone, picture.where[:1]),
-            ("twice", picture.image, picture.where),
-        ):
-            p = float(ask(normalised(image[None]))[0, picture.label])
-            fair = share_of_weaker(predict, picture) if kind == "twice" else np.nan
-            yield View(picture.name, kind, image, picture.label, p, objects, fair)
+        label, fair = picture.label, share_of_weaker(predict, picture)
+        p = float(predict(picture.image[None])[0, label])
+        yield View(picture.name, "twice", picture.image, label, p, picture.where, fair)
+        if label not in seen:
+            seen.add(label)
+            alone = picture.stronger_alone
+            p = float(predict(alone[None])[0, label])
+            yield View(picture.name, "alone", alone, label, p, picture.where[:1])
 
 
 def halves(photos: list[str]) -> tuple[list[str], list[str]]:
