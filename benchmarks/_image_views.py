@@ -23,6 +23,7 @@ MISTAKEN = {
     "rocket": "a rocket is no drilling platform",
     "sim_n04260364_2410": "an ultrasound scan is no lampshade",
     "sim_n04583212_9954": "a Ferris wheel is no radio telescope",
+    "sim_n12828791_5672": "a petunia is no cabbage",
 }
 """Photos of which the network is sure of a class that is not there, by eye."""
 
