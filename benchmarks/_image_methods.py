@@ -1,0 +1,191 @@
+"""Every way of explaining a picture that installs, asked alike: a door, a view and a seed.
+
+A method sees the model only through a `Door`, which counts its rows, and returns a map (H, W).
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import _image_peers as peers
+from _image_network import Door
+from _image_peers import FULL, N_SEGMENTS
+from _image_views import View
+
+Array = np.ndarray
+Run = Callable[[Door, View, int], Array]
+
+QUICK = 150
+
+
+@dataclass(frozen=True)
+class Method:
+    """A name for tables, and the run: (door, view, seed) to a map.
+
+    `packages` are what it needs. What runs `everywhere` is also judged on cropped photos and
+    composites, the rest on squashed photos alone.
+    """
+
+    name: str
+    run: Run
+    packages: tuple[str, ...] = ()
+    everywhere: bool = True
+    is_random: bool = True
+
+    @property
+    def is_ours(self) -> bool:
+        return self.name.startswith("perturbx")
+
+    def __call__(self, door: Door, view: View, seed: int) -> Array:
+        np.random.seed(seed)  # noqa: NPY002  shap's Kernel explainer and captum know no other way
+        random.seed(seed)
+        if "torch" in self.packages:
+            import torch
+
+            torch.set_num_threads(1)
+            torch.manual_seed(seed)
+        if "cv2" in self.packages:
+            import cv2
+
+            cv2.setNumThreads(1)
+        with quiet():
+            return np.asarray(self.run(door, view, seed), dtype=np.float64)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What peers say while they work, warnings and progress bars, does not belong into a table."""
+    nowhere = redirect_stderr(io.StringIO())
+    with nowhere, warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+# ---------------------------------------------------------------- perturbx
+
+
+def ours(method: str, settings: dict[str, Any], door: Door, view: View, seed: int) -> Array:
+    import perturbx as px
+
+    settings = {name: value() if callable(value) else value for name, value in settings.items()}
+    explainer = getattr(px, method)(door.images, random_state=seed, **settings)
+    explanation = explainer.explain(view.image)
+    one = explanation[0] if "instance" in explanation.axes else explanation
+    return np.asarray(one.heatmap())
+
+
+def superpixels() -> Any:
+    import perturbx as px
+
+    return px.Superpixels(n_segments=N_SEGMENTS)
+
+
+def few_superpixels() -> Any:
+    """At least six rows for each region of a small budget."""
+    import perturbx as px
+
+    return px.Superpixels(n_segments=25)
+
+
+def windows(shape: int, stride: int) -> Any:
+    import perturbx as px
+
+    return px.Windows(shape=shape, stride=stride)
+
+
+# ---------------------------------------------------------------- the list
+
+
+def _ours() -> list[Method]:
+    """Those of them that this perturbx has."""
+    import perturbx as px
+
+    def on(name: str, method: str, everywhere: bool = True, **settings: Any) -> Method | None:
+        if not hasattr(px, method):
+            return None
+        run = partial(ours, method, settings)
+        is_random = method not in ("Occlusion", "OwenShap")
+        return Method(f"perturbx {name}", run, (), everywhere, is_random)
+
+    wanted = [
+        on("OwenShap", "OwenShap", budget=FULL),
+        on("OwenShap 500", "OwenShap", False, budget=FULL // 2),
+        on("OwenShap 150", "OwenShap", budget=QUICK),
+        on("KernelShap", "KernelShap", masker=superpixels, budget=FULL),
+        on("KernelShap 150", "KernelShap", False, masker=few_superpixels, budget=QUICK),
+        on("Lime", "Lime", masker=superpixels, budget=FULL),
+        on("Lime 150", "Lime", False, masker=few_superpixels, budget=QUICK),
+        on("Rise mean", "Rise", estimator="mean", budget=FULL),
+        on("Rise covariance", "Rise", estimator="covariance", budget=FULL),
+        on("Rise ridge", "Rise", estimator="ridge", budget=FULL),
+        on("Rise ridge 150", "Rise", False, estimator="ridge", budget=QUICK),
+        on("Occlusion", "Occlusion"),
+        on("Occlusion 150", "Occlusion", False, masker=partial(windows, 48, 16)),
+        on("Occlusion, small stride", "Occlusion", False, masker=partial(windows, 45, 6)),
+    ]
+    return [method for method in wanted if method is not None]
+
+
+def _peers() -> list[Method]:
+    captum, segments = ("captum", "torch"), peers.captum_segments
+    shap, cv = ("shap",), ("shap", "cv2")
+    blur, inpaint = "blur(128,128)", "inpaint_telea"
+    return [
+        Method("shap Partition, blur", partial(peers.shap_partition, blur, FULL), cv, True, False),
+        Method(
+            "shap Partition, inpaint", partial(peers.shap_partition, inpaint, FULL), cv, True, False
+        ),
+        Method(
+            "shap Partition, blur, 150",
+            partial(peers.shap_partition, blur, QUICK),
+            cv,
+            False,
+            False,
+        ),
+        Method("shap Kernel, SLIC", peers.shap_kernel, shap),
+        Method("lime, quickshift", partial(peers.lime, None), ("lime",)),
+        Method("lime, SLIC", partial(peers.lime, peers.slic), ("lime",)),
+        Method("captum KernelShap, SLIC", partial(segments, "KernelShap", FULL), captum),
+        Method("captum Lime, SLIC", partial(segments, "Lime", FULL), captum, False),
+        Method("captum Occlusion", partial(peers.captum_occlusion, 48, 16), captum, True, False),
+        Method(
+            "captum Occlusion, small stride",
+            partial(peers.captum_occlusion, 48, 6),
+            captum,
+            False,
+            False,
+        ),
+        Method(
+            "captum FeatureAblation, SLIC",
+            partial(segments, "FeatureAblation", None),
+            captum,
+            True,
+            False,
+        ),
+        Method("RISE as published", peers.rise_published),
+        Method("centre blob", peers.centre_blob, (), True, False),
+    ]
+
+
+def methods() -> tuple[list[Method], list[str]]:
+    """All that this interpreter has, and lines that say which versions, or what is missing."""
+    from _peers import installed
+
+    every = [*_ours(), *_peers()]
+    needed = dict.fromkeys(package for method in every for package in method.packages)
+    modules = {"cv2": "opencv-python-headless"}
+    versions = {package: installed(modules.get(package, package)) for package in needed}
+    missing = {package for package, found in versions.items() if found == "not installed"}
+    if "cv2" in missing and installed("opencv-python") != "not installed":
+        missing.discard("cv2")
+    said = [f"{package} {found}" for package, found in versions.items()]
+    return [m for m in every if not missing.intersection(m.packages)], said

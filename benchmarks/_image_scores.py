@@ -1,0 +1,97 @@
+"""How faithful is a map? Curves of the model alone, and known objects.
+
+Written from the definitions, apart from the library, so that neither judges itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Array = np.ndarray
+Predict = Callable[[Array], Array]
+
+SHARES = np.linspace(0, 1, 29) ** 1.5
+"""Where curves are measured, as shares of the pixels: denser where most of it happens."""
+
+PROTOCOLS = ("published", "blur", "mean")
+"""What the curves show in place of pixels.
+
+published: grey where pixels are deleted, a light blur (standard deviation 5, within 11 pixels)
+where they are inserted (Petsiuk, Das & Saenko, BMVC 2018); blur: a heavy one (standard deviation
+20), which no method uses; mean: the mean colour of the picture.
+"""
+
+
+def fills(image: Array) -> dict[str, tuple[Array, Array]]:
+    """By protocol, the picture without anything, for deletion and for insertion."""
+    from scipy.ndimage import gaussian_filter
+
+    def blurred(deviation: float, truncate: float) -> Array:
+        smooth = gaussian_filter(
+            image.astype(np.float32), (deviation, deviation, 0), truncate=truncate
+        )
+        return np.rint(smooth).astype(np.uint8)
+
+    grey, light, heavy = np.full_like(image, 127), blurred(5, 1.0), blurred(20, 4.0)
+    mean = np.broadcast_to(np.rint(image.mean(axis=(0, 1))).astype(np.uint8), image.shape)
+    return {"published": (grey, light), "blur": (heavy, heavy), "mean": (mean, mean)}
+
+
+def faithfulness(predict: Predict, image: Array, heatmap: Array) -> dict[str, float]:
+    """Areas under the insertion and deletion curve, and their difference over f(x), by protocol.
+
+    `difference` is the mean of the protocols' differences.
+    """
+    rank = _ranks(heatmap)
+    present = float(predict(image[None])[0])
+    figures = {}
+    for protocol, (without, start) in fills(image).items():
+        deleted = _area(predict, image, without, rank)
+        inserted = _area(predict, start, image, rank)
+        figures[f"insertion {protocol}"] = inserted
+        figures[f"deletion {protocol}"] = deleted
+        figures[f"difference {protocol}"] = (inserted - deleted) / present
+    figures["difference"] = float(np.mean([figures[f"difference {p}"] for p in PROTOCOLS]))
+    return figures
+
+
+def localisation(heatmap: Array, objects: Array) -> dict[str, float]:
+    """Does the map keep to the objects, and does it share among them?
+
+    hit: the share of the map's maximal pixels that lie in an object, with no tolerance; mass: the
+    share of the positive scores in the objects; weaker: the second object's share of that.
+    """
+    positive = np.clip(np.nan_to_num(heatmap, nan=0.0), 0, None)
+    inside = objects.any(axis=0)
+    top = heatmap == np.nanmax(heatmap)
+    held = positive[inside].sum()
+    figures = {
+        "hit": float(inside[top].mean()),
+        "mass": float(held / positive.sum()) if positive.any() else 0.0,
+    }
+    if len(objects) == 2:
+        figures["weaker"] = float(positive[objects[1]].sum() / held) if held > 0 else 0.0
+    return figures
+
+
+def _ranks(heatmap: Array) -> Array:
+    """0 for the pixel with the highest score; what scores alike (a region) in random order."""
+    scores = np.nan_to_num(heatmap, nan=-np.inf).ravel()
+    by_chance = np.random.default_rng(0).permutation(scores.size)
+    order = np.lexsort((by_chance, -scores))
+    rank = np.empty(scores.size, int)
+    rank[order] = np.arange(scores.size)
+    return rank.reshape(heatmap.shape)
+
+
+def _area(predict: Predict, before: Array, after: Array, rank: Array) -> float:
+    """The mean output while pixels turn from one picture into the other, the highest first."""
+    limits = np.rint(SHARES * rank.size)
+    answers = []
+    for start in range(0, len(limits), 8):
+        turned = rank < limits[start : start + 8, None, None]
+        answers.append(predict(np.where(turned[..., None], after, before)))
+    heights = np.concatenate(answers)
+    return float((np.diff(SHARES) * (heights[1:] + heights[:-1]) / 2).sum())
