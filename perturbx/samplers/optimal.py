@@ -17,7 +17,7 @@ _SPARE_CANDIDATES = 200
 _MOST_WORK = 2e10
 """Pairs squared times candidates: a few seconds."""
 _MOST_CELLS = 2**22
-"""Pairs times candidates, or candidates times features: 16 megabytes each."""
+"""Pairs times candidates, or candidates times features: 32 megabytes each."""
 _MOST_PAIRS = 2500
 """Beyond, no solver of ours reads more from chosen pairs than from any."""
 
@@ -120,27 +120,27 @@ class _Choice:
         How many rows of `factor` are known.
     """
 
-    signs: NDArray[np.float32]
+    signs: Floats
     noise: Floats
     variance: Floats
-    received: NDArray[np.float32]
-    factor: NDArray[np.float32]
+    received: Floats
+    factor: Floats
     n_asked: int = 0
 
     @classmethod
     def among(cls, members: Coalitions, weights: Floats, n: int) -> _Choice:
         """Nothing asked yet but the pair of the full and the empty coalition; n to come."""
         p, d = members.shape
-        signs = np.where(members, np.float32(1), np.float32(-1))
+        signs = np.where(members, 1.0, -1.0)
         prior = _LINEAR + 1.0
         own = cls(
             signs=signs,
             noise=_NOISE / (weights / weights.mean()),
             variance=np.full(p, prior),
             received=_received(signs),
-            factor=np.empty((n + 1, p), np.float32),
+            factor=np.empty((n + 1, p)),
         )
-        ones = np.ones((1, d), np.float32)
+        ones = np.ones((1, d))
         own._condition(_covariance(signs @ ones[0], d), _received(ones)[0], prior)
         return own
 
@@ -160,22 +160,21 @@ class _Choice:
         total = float(self.variance[place] + self.noise[place])
         self._condition(rest, self.received[place].copy(), total)
 
-    def _condition(self, column: Floats, received: NDArray[np.float32], total: float) -> None:
-        step = (column / np.sqrt(total)).astype(np.float32)
+    def _condition(self, column: Floats, received: Floats, total: float) -> None:
+        step = column / np.sqrt(total)
         self.factor[self.n_asked] = step
         self.n_asked += 1
-        self.received -= np.outer(step, received / np.float32(np.sqrt(total)))
-        self.variance -= step.astype(np.float64) ** 2
+        self.received -= np.outer(step, received / np.sqrt(total))
+        self.variance = np.maximum(self.variance - step**2, 0.0)
 
 
-def _covariance(inner: Floats | NDArray[np.float32], d: int) -> Floats:
+def _covariance(inner: Floats, d: int) -> Floats:
     """Of two pairs, by their inner product: e_3 by Newton's identities, the squares being 1."""
-    s = np.asarray(inner, dtype=np.float64)
-    triples = d * (d - 1) * (d - 2) / 6
+    s, triples = inner, d * (d - 1) * (d - 2) / 6
     return np.asarray(_LINEAR * s / d + (s**3 - 3 * s * d + 2 * s) / 6 / triples)
 
 
-def _received(signs: NDArray[np.float32]) -> NDArray[np.float32]:
+def _received(signs: Floats) -> Floats:
     """(p, d): the Shapley values of the function k(., x), for each row x of `signs`.
 
     A parity of three features gives each of them 2 / 3 of its coefficient, a linear term 2.
@@ -184,5 +183,4 @@ def _received(signs: NDArray[np.float32]) -> NDArray[np.float32]:
     triples = d * (d - 1) * (d - 2) / 6
     others = signs.sum(axis=1, keepdims=True) - signs
     with_two_others = signs * (others**2 - (d - 1)) / 2
-    both = 2 * _LINEAR / d * signs + 2 / 3 / triples * with_two_others
-    return np.asarray(both, dtype=np.float32)
+    return np.asarray(2 * _LINEAR / d * signs + 2 / 3 / triples * with_two_others)

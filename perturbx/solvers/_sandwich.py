@@ -16,20 +16,26 @@ def slope_errors(
 ) -> Floats:
     """(d, t): clustered sandwich errors with leverage taken out, of t targets' d slopes.
 
-    Each unit's residuals are those of the fit without that unit (HC3 for single rows: MacKinnon
-    & White, 1985; CR3 for units: Bell & McCaffrey, Survey Methodology 28, 2002). `rows` (m, d)
-    have weighted mean 0, `weights` (m,) add up to 1, and `inverse` (d, d) is of the normal matrix.
+    Each unit's residuals are divided by the root of what the fit leaves of them, which makes
+    their squares right on average where the noise is even (HC2 for single rows: MacKinnon &
+    White, 1985; CR2 for units: Bell & McCaffrey, Survey Methodology 28, 2002). Residuals of the
+    fit without the unit (HC3) are larger by that factor once more: with hardly more rows than
+    slopes, intervals would be wider than they say. `rows` (m, d) have weighted mean 0, `weights`
+    (m,) add up to 1, and `inverse` (d, d) is of the normal matrix.
     """
-    influence = weights[:, None] * (rows @ inverse)
+    root = np.sqrt(weights)[:, None]
+    influence = root * (rows @ inverse)
     variance = np.zeros((rows.shape[1], residual.shape[1]))
     for members in _units(unit, variance.size):
+        own_root = root[members]
         # The unit's own block of the hat matrix, whose second term is the intercept's.
-        own = rows[members] @ influence[members].swapaxes(1, 2) + weights[members][:, None, :]
+        own = (own_root * rows[members]) @ influence[members].swapaxes(1, 2)
+        own += own_root * own_root.swapaxes(1, 2)
+        spare, vectors = np.linalg.eigh(np.eye(members.shape[1]) - own)
         # A unit that alone fixes a slope is met exactly: its residual is 0, and may stay so.
-        spare = (1 + 1e-9) * np.eye(members.shape[1]) - own
-        left_out = np.linalg.solve(spare, residual[members])
-        change = influence[members].swapaxes(1, 2) @ left_out
-        variance += (change**2).sum(axis=0)
+        turned = vectors.swapaxes(1, 2) @ (own_root * residual[members])
+        adjusted = vectors @ (turned / np.sqrt(np.maximum(spare, 1e-9))[:, :, None])
+        variance += ((influence[members].swapaxes(1, 2) @ adjusted) ** 2).sum(axis=0)
     return np.asarray(np.sqrt(variance))
 
 

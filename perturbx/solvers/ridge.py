@@ -30,7 +30,7 @@ class WeightedRidge(Solver):
     prediction with every feature absent. `fidelity` is the weighted R2, NaN where the output
     never changed. A feature that was never perturbed scores 0 and has no standard error.
 
-    Standard errors are sandwich errors with the leverage taken out (HC3: MacKinnon & White,
+    Standard errors are sandwich errors with the leverage taken out (HC2: MacKinnon & White,
     Journal of Econometrics 29, 1985), clustered by the ``unit`` of the design: an antithetic
     pair tells one thing about the slopes, not two.
 

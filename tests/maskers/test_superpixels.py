@@ -340,7 +340,7 @@ def test_a_frame_is_no_image():
 
 def test_a_single_region_is_refused():
     """What is found to be one region is said, with what to do; a pixel cannot be parted at all."""
-    with pytest.raises(InvalidInputError, match=r"raise n_segments \(now 50\), choose method"):
+    with pytest.raises(InvalidInputError, match=r"raise n_segments \(now 25\), choose method"):
         removals(np.zeros((9, 9)), method="felzenszwalb")
     with pytest.raises(InvalidInputError, match="a single pixel has no regions"):
         removals(np.zeros((1, 1)))

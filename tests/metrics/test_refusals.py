@@ -98,7 +98,7 @@ def test_images(metric: Any) -> None:
     with pytest.raises(InvalidInputError, match=r"first map has shape \(6, 8\)"):
         metric(bright, images[:, :4], explanation, masker=px.Windows(shape=2, stride=2))
     with pytest.raises(InvalidParameterError, match="fill must be"):
-        metric(bright, images, explanation, fill="grey")
+        metric(bright, images, explanation, fill="gray")
 
 
 @pytest.mark.parametrize("metric", OF_EXPLANATIONS)
