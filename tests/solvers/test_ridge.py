@@ -14,6 +14,7 @@ from perturbx.errors import InvalidParameterError
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import BernoulliMasks, GaussianNoise, Sampler, ShapleyCoalitions
 from perturbx.solvers import WeightedRidge
+from scipy import linalg
 from scipy.stats import t
 
 SAMPLERS = [GaussianNoise(), BernoulliMasks()]
@@ -79,11 +80,8 @@ def test_sklearn_finds_the_same_fit(games: SimpleNamespace) -> None:
     assert_allclose(solution.fidelity, r2, rtol=1e-9)
 
 
-def test_hc3_is_the_textbook_formula() -> None:
-    """For rows on their own: the sandwich with residuals over one minus leverage, by brute force.
-
-    Each of these is the residual that is left when the fit is repeated without its row.
-    """
+def test_hc2_is_the_textbook_formula() -> None:
+    """For rows on their own: the sandwich with residuals over the root of one minus leverage."""
     rng = np.random.default_rng(0)
     m, d = 60, 3
     design = Perturbations(rng.normal(size=(m, d)), rng.uniform(0.5, 2, m), np.arange(m))
@@ -93,19 +91,17 @@ def test_hc3_is_the_textbook_formula() -> None:
     solution = solver.solve(Evaluations(design, y[:, None, None], 0 * y[:1, None], nan))
     x = np.column_stack([np.ones(m), design.z])
     root = np.sqrt(design.weights)
-    left_out = np.empty(m)
-    for i in range(m):
-        rest = np.arange(m) != i
-        beta = np.linalg.lstsq((x * root[:, None])[rest], (y * root)[rest], rcond=None)[0]
-        left_out[i] = y[i] - x[i] @ beta
-    bread = np.linalg.inv((x * design.weights[:, None]).T @ x)
-    scores = (design.weights * left_out)[:, None] * x
+    rows = x * root[:, None]
+    hat = rows @ np.linalg.pinv(rows)
+    adjusted = (y * root - hat @ (y * root)) / np.sqrt(1 - np.diag(hat))
+    bread = np.linalg.inv(rows.T @ rows)
+    scores = adjusted[:, None] * rows
     expected = np.sqrt(np.diag(bread @ scores.T @ scores @ bread))[1:]
     assert_allclose(solution.standard_errors[0, :, 0], expected, rtol=1e-7)
 
 
-def test_clustered_errors_are_those_of_leaving_out_units() -> None:
-    """For units of two and of three rows, the left-out residuals are those of actual refits."""
+def test_clustered_errors_are_unbiased_for_even_noise() -> None:
+    """CR2, for units of two and of three rows: residuals through the root of I less their hat."""
     rng = np.random.default_rng(1)
     unit = np.repeat(np.arange(20), np.where(np.arange(20) % 2, 2, 3))
     m, d = len(unit), 2
@@ -115,10 +111,13 @@ def test_clustered_errors_are_those_of_leaving_out_units() -> None:
     solver = WeightedRidge(kernel_width=np.inf, alpha=1e-13)
     solution = solver.solve(Evaluations(design, y[:, None, None], 0 * y[:1, None], nan))
     x = np.column_stack([np.ones(m), design.z])
+    hat = x @ np.linalg.pinv(x)
+    residual = y - hat @ y
     scores = np.empty((20, d + 1))
     for i in range(20):
-        beta = np.linalg.lstsq(x[unit != i], y[unit != i], rcond=None)[0]
-        scores[i] = x[unit == i].T @ (y - x @ beta)[unit == i]
+        own = hat[np.ix_(unit == i, unit == i)]
+        root = linalg.sqrtm(np.linalg.inv(np.eye(len(own)) - own))
+        scores[i] = x[unit == i].T @ root @ residual[unit == i]
     bread = np.linalg.inv(x.T @ x)
     expected = np.sqrt(np.diag(bread @ scores.T @ scores @ bread))[1:]
     assert_allclose(solution.standard_errors[0, :, 0], expected, rtol=1e-7)
