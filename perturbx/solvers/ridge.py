@@ -15,6 +15,11 @@ from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._local_fit import Selection, local_fit
 from perturbx.solvers._selection import SELECTIONS, SelectionName, keep_all
 
+_UNITS_A_DEGREE = 3
+"""There is about a degree of freedom for three effective units, however many slopes are fitted:
+slopes cost many units that weigh little less than they would cost few of full weight (measured on
+six games with as few units as there may be)."""
+
 _COSINE_WIDTH = 0.25
 
 
@@ -118,14 +123,15 @@ class WeightedRidge(Solver):
             self.alpha,
             self._select(),
         )
-        degrees = _effective(_sums(weights, design.unit)) - d - 1
+        n_units = _effective(_sums(weights, design.unit))
+        degrees = n_units - d - 1
         errors = fit.errors if degrees >= 1 - 1e-6 else np.full_like(fit.errors, np.nan)
         scores = fit.slopes.reshape(d, n, k).swapaxes(0, 1)
         return Solution(
             values=scores,
             standard_errors=np.maximum(errors.reshape(d, n, k).swapaxes(0, 1), floor(evaluations)),
             base=fit.intercept.reshape(n, k),
-            degrees_of_freedom=float(max(degrees, 1.0)),
+            degrees_of_freedom=float(max(degrees, n_units / _UNITS_A_DEGREE - 1, 1.0)),
             fidelity=fit.r2.reshape(n, k),
             effective_samples=_effective(weights),
             estimator=f"weighted ridge on {len(weights):,} perturbations",
