@@ -16,8 +16,8 @@ _CANDIDATES = 4
 _SPARE_CANDIDATES = 200
 _MOST_WORK = 2e10
 """Pairs squared times candidates: a few seconds."""
-_MOST_CELLS = 2**22
-"""Pairs times candidates, or candidates times features: 32 megabytes each."""
+_MOST_CELLS = 2**21
+"""Pairs times candidates, or candidates times features: 16 megabytes each."""
 _MOST_PAIRS = 2500
 """Beyond, no solver of ours reads more from chosen pairs than from any."""
 
