@@ -35,6 +35,10 @@ QUICK_METHODS = (
 )
 
 
+_ORDER = ("squashed", "twice", "cropped", "alone")
+"""What is judged first is run first: an interrupted run has its tables."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is run: `only` is a pattern of method names; `folder` keeps maps and figures."""
@@ -59,6 +63,7 @@ def run_all(views: Sequence[View], plan: Plan, runs: Runs, jobs: int) -> None:
     done = {(cell, seed) for cell, seeds in runs.figures.items() for seed in seeds}
     done = {key for key in done if not (plan.again and re.search(plan.again, key[0].estimator))}
     waiting = [view for view in views if any(_wanted(view, plan, done))]
+    waiting.sort(key=lambda view: _ORDER.index(view.kind))
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
     tasks = (delayed(run_view)(view, plan, done) for view in waiting)
     for found in tqdm(parallel(tasks), total=len(waiting), desc="pictures", disable=None):
