@@ -131,4 +131,4 @@ def _default(setting: Setting) -> int:
 def _worth_it(setting: Setting, pairs: int) -> bool:
     """Whether solving by the process takes less time than asking an ordinary model."""
     seconds = _SECONDS_AN_IMAGE if setting.is_image else _SECONDS_A_ROW
-    return bool(0.5 + 0.002 * pairs < 2 * pairs * setting.n_rows * seconds)
+    return bool(0.2 + 0.002 * pairs < 2 * pairs * setting.n_rows * seconds)

@@ -41,8 +41,9 @@ class OptimalPairs(Sampler):
     `OddProcess` are two to three times nearer to the truth than at random pairs.
 
     Weights, ``unit`` and ``complete`` are those of `ShapleyCoalitions`. Pairs are no random sample
-    any more, so a solver whose errors come from sampling does not suit them. More than 2,500 pairs
-    are drawn by lot.
+    any more, so a solver whose errors come from sampling does not suit them. Once there are as many
+    pairs as features and interactions of three, further ones are drawn by lot, and so are all where
+    more than 2,500 are asked for.
 
     Examples
     --------
@@ -68,26 +69,34 @@ class OptimalPairs(Sampler):
         rng: np.random.Generator,
         drawn: Perturbations | None = None,
     ) -> Perturbations:
-        by_lot = ShapleyCoalitions()
+        by_lot, d = ShapleyCoalitions(), n_features
         n_known = 0 if drawn is None else len(drawn) // 2
-        n_wanted = max(n // 2, n_known)
-        n_pool = _pool_size(n_wanted, n_features)
-        n_every = 2 ** (min(n_features, 60) - 1) - 1
-        if n_features < 3 or n_wanted >= min(n_every, _MOST_PAIRS + 1):
-            return by_lot.draw(n_features, n, rng, drawn)
-        pool = by_lot.draw(n_features, 2 * (n_known + n_pool), rng, drawn)
-        members = pool.coalitions[0::2]
-        candidates = np.arange(len(members)) >= n_known
-        choice = _Choice.among(members, pool.weights[0::2], n_wanted)
-        for place in range(n_known):
-            choice.ask(place)
-        chosen = [choice.ask_best(candidates) for _ in range(n_wanted - n_known)]
-        first = members[[*range(n_known), *chosen]]
-        return Perturbations(
-            z=np.stack([first, ~first], axis=1).reshape(-1, n_features),
-            weights=np.repeat(weights_by_size(first), 2),
-            unit=np.repeat(np.arange(len(first)), 2),
-        )
+        n_pairs = max(n // 2, n_known)
+        n_every = 2 ** (min(d, 60) - 1) - 1
+        if d < 3 or n_pairs >= min(n_every, _MOST_PAIRS + 1):
+            return by_lot.draw(d, n, rng, drawn)
+        # With as many pairs as unknowns the prior has nothing left to ask for.
+        n_chosen = min(n_pairs, d + d * (d - 1) * (d - 2) // 6)
+        design = _choose(d, n_chosen, rng, drawn) if drawn is None or n_chosen > n_known else drawn
+        return by_lot.draw(d, n, rng, design) if n_pairs > n_chosen else design
+
+
+def _choose(d: int, n: int, rng: np.random.Generator, drawn: Perturbations | None) -> Perturbations:
+    """N pairs, those of `drawn` first, each of the others the best of many candidates."""
+    n_known = 0 if drawn is None else len(drawn) // 2
+    pool = ShapleyCoalitions().draw(d, 2 * (n_known + _pool_size(n, d)), rng, drawn)
+    members = pool.coalitions[0::2]
+    candidates = np.arange(len(members)) >= n_known
+    choice = _Choice.among(members, pool.weights[0::2], n)
+    for place in range(n_known):
+        choice.ask(place)
+    chosen = [choice.ask_best(candidates) for _ in range(n - n_known)]
+    first = members[[*range(n_known), *chosen]]
+    return Perturbations(
+        z=np.stack([first, ~first], axis=1).reshape(-1, d),
+        weights=np.repeat(weights_by_size(first), 2),
+        unit=np.repeat(np.arange(len(first)), 2),
+    )
 
 
 def _pool_size(n_pairs: int, d: int) -> int:

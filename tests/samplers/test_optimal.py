@@ -132,6 +132,15 @@ def test_the_process_comes_nearer() -> None:
     assert np.median(errors["optimal"]) < 0.5 * np.median(errors["by lot"])
 
 
+def test_what_the_prior_cannot_tell_apart_is_drawn_by_lot() -> None:
+    """Nine features have 93 unknowns: after 93 pairs small sizes fill up, as they do by lot."""
+    d, unknowns = 9, 9 + 84
+    design, chosen = draw(d, 2 * 150), draw(d, 2 * unknowns)
+    assert_array_equal(chosen.z, design.z[: 2 * unknowns])
+    size = np.minimum(design.z[0::2].sum(axis=1), (~design.z[0::2]).sum(axis=1))
+    assert_array_equal(np.bincount(size)[1:3], [9, 36])
+
+
 def test_many_pairs_are_drawn_by_lot() -> None:
     """Beyond 2,500 pairs the design is that of ShapleyCoalitions."""
     by_lot = ShapleyCoalitions().draw(300, 5004, np.random.default_rng(1))
