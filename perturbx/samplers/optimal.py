@@ -78,7 +78,12 @@ class OptimalPairs(Sampler):
         # With as many pairs as unknowns the prior has nothing left to ask for.
         n_chosen = min(n_pairs, d + d * (d - 1) * (d - 2) // 6)
         design = _choose(d, n_chosen, rng, drawn) if drawn is None or n_chosen > n_known else drawn
-        return by_lot.draw(d, n, rng, design) if n_pairs > n_chosen else design
+        if n_pairs <= len(design) // 2:
+            return design
+        known = design.coalitions[0::2]
+        others = by_lot.draw(d, 2 * n_pairs, rng).coalitions[0::2]
+        others = rng.permutation(others[~_among(others, known)])
+        return _pairs(np.concatenate([known, others[: n_pairs - len(known)]]))
 
 
 def _choose(d: int, n: int, rng: np.random.Generator, drawn: Perturbations | None) -> Perturbations:
@@ -91,12 +96,22 @@ def _choose(d: int, n: int, rng: np.random.Generator, drawn: Perturbations | Non
     for place in range(n_known):
         choice.ask(place)
     chosen = [choice.ask_best(candidates) for _ in range(n - n_known)]
-    first = members[[*range(n_known), *chosen]]
+    return _pairs(members[[*range(n_known), *chosen]])
+
+
+def _pairs(first: Coalitions) -> Perturbations:
+    """Each coalition with its complement behind it."""
     return Perturbations(
-        z=np.stack([first, ~first], axis=1).reshape(-1, d),
+        z=np.stack([first, ~first], axis=1).reshape(-1, first.shape[1]),
         weights=np.repeat(weights_by_size(first), 2),
         unit=np.repeat(np.arange(len(first)), 2),
     )
+
+
+def _among(some: Coalitions, known: Coalitions) -> NDArray[np.bool_]:
+    """Which of `some` are in a pair of `known`, as either member."""
+    keys = {row.tobytes() for row in np.packbits(np.concatenate([known, ~known]), axis=1)}
+    return np.array([row.tobytes() in keys for row in np.packbits(some, axis=1)], dtype=bool)
 
 
 def _pool_size(n_pairs: int, d: int) -> int:

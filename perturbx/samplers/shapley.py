@@ -189,7 +189,7 @@ def weights_by_size(members: Coalitions) -> Floats:
     if not len(members):
         return np.ones(0)
     d = members.shape[1]
-    size = members.sum(axis=1)
+    size = np.minimum(members.sum(axis=1), d - members.sum(axis=1))
     drawn = np.bincount(size)[size]
     mass = np.where(2 * size == d, 0.5, 1.0) / (size * (d - size))
     weights = mass / drawn

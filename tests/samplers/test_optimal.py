@@ -91,6 +91,9 @@ def test_every_design_is_distinct_pairs(d: int, n: int, seed: int) -> None:
     assert len(design) == min(n // 2 * 2, 2**d - 2)
     assert_array_equal(design.z[1::2], ~design.z[0::2])
     assert len(np.unique(design.z, axis=0)) == len(design)
+    size = np.minimum(design.z.sum(axis=1), (~design.z).sum(axis=1))
+    for s in np.unique(size):  # of a size all weigh the same
+        assert_allclose(design.weights[size == s], design.weights[size == s][0])
     assert design.z.any(axis=1).all()
     assert not design.z.all(axis=1).any()
     assert design.complete == (len(design) == 2**d - 2)
@@ -133,12 +136,12 @@ def test_the_process_comes_nearer() -> None:
 
 
 def test_what_the_prior_cannot_tell_apart_is_drawn_by_lot() -> None:
-    """Nine features have 93 unknowns: after 93 pairs small sizes fill up, as they do by lot."""
+    """Nine features have 93 unknowns: 93 pairs are chosen, and others follow from every size."""
     d, unknowns = 9, 9 + 84
     design, chosen = draw(d, 2 * 150), draw(d, 2 * unknowns)
     assert_array_equal(chosen.z, design.z[: 2 * unknowns])
     size = np.minimum(design.z[0::2].sum(axis=1), (~design.z[0::2]).sum(axis=1))
-    assert_array_equal(np.bincount(size)[1:3], [9, 36])
+    assert (np.bincount(size)[1:] >= [9, 20, 30, 30]).all()
 
 
 def test_many_pairs_are_drawn_by_lot() -> None:
