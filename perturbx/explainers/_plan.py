@@ -229,7 +229,11 @@ def task(plan: Plan, removal: Removal) -> Task:
     if affordable < minimum:
         n_empty = setting.n_fixed - 1
         also = " + 1 for the instance" + f" + {n_empty} for the empty state" * bool(n_empty)
-        cure = " or remove with fewer background rows" if setting.n_rows > 1 else ""
+        cure = (
+            " or remove with fewer background rows"
+            if setting.n_rows > 1 and not setting.is_image
+            else ""
+        )
         raise BudgetError(
             f"budget={plan.budget} is too small: {plan.method} needs at least {n_least} model rows "
             f"for {d} features ({minimum} perturbations of {rows_each} rows{also}). "
