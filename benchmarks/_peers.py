@@ -107,6 +107,7 @@ def ours() -> list[Estimator]:
     chains = partial(through, Permutations(), MarginalContributions())
     return [
         Estimator(OURS, "perturbx", partial(through, OptimalPairs(), OddProcess(by_lot=False))),
+        Estimator("perturbx process, pairs by lot", "perturbx", partial(pairs, OddProcess())),
         Estimator(LEVERAGE, "perturbx", partial(pairs, KernelShapRegression())),
         Estimator("perturbx permutations", "perturbx", chains),
     ]

@@ -37,8 +37,8 @@ class OptimalPairs(Sampler):
     and picked one by one: each time the pair that most lowers the summed variance of the Shapley
     values, under a prior in which all interactions of three features are as likely and the linear
     part is nearly free. This is a greedy Bayesian A-optimal design (Chaloner & Verdinelli,
-    Statistical Science 10, 1995), known before any answer is. The same answers read by
-    `OddProcess` are two to three times nearer to the truth than at random pairs.
+    Statistical Science 10, 1995), known before any answer is. Read by `OddProcess`,
+    pairs drawn by lot have twice the squared error and more (benchmarks/shapley_accuracy.py).
 
     Weights, ``unit`` and ``complete`` are those of `ShapleyCoalitions`. Pairs are no random sample
     any more, so a solver whose errors come from sampling does not suit them. Once there are as many

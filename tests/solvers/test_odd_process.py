@@ -199,9 +199,9 @@ def test_float32_answers(games: SimpleNamespace) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", [ShapleyCoalitions(), OptimalPairs()])
 def test_intervals_cover(games: SimpleNamespace, sampler: Sampler) -> None:
-    """Nominal 95% intervals cover at least 91%, and are not twice as wide as they need be.
+    """Nominal 95% intervals cover 91 to 99% of designs by lot, of a game of ANDs and a smooth one.
 
-    Over designs of a game of ANDs and a smooth one.
+    Of chosen pairs they cover at least as many, and are not twice as wide as they need be.
     """
     solver = replace(QUICK, by_lot=isinstance(sampler, ShapleyCoalitions))
     smooth, d = games.smooth(10, 3), 10
@@ -217,7 +217,9 @@ def test_intervals_cover(games: SimpleNamespace, sampler: Sampler) -> None:
             errors.append(solution.standard_errors[0, :, 0])
         miss, error = np.array(misses), np.array(errors)
         half_width = error * t.ppf(0.975, solution.degrees_of_freedom)
-        assert (np.abs(miss) <= half_width).mean() >= 0.91
+        covered = (np.abs(miss) <= half_width).mean()
+        assert covered >= 0.91
+        assert covered <= 0.995 or not solver.by_lot
         assert np.sqrt((error**2).mean() / (miss**2).mean()) < 2
 
 
