@@ -44,13 +44,46 @@ class Cost:
 
 
 @dataclass(frozen=True, eq=False)
+class Parts:
+    """Background rows dealt to parts of about the same size.
+
+    How far the scores of the parts differ tells how far those of all rows would move with
+    another sample. Rows are dealt at random, since they may lie in an order that means something.
+
+    Parameters
+    ----------
+    order : (n_rows,) int array
+        The rows of the first part, then those of the second, and so on.
+    starts : (n_parts,) int array
+        Where each part begins in `order`.
+    """
+
+    order: Ints
+    starts: Ints
+
+    @classmethod
+    def dealt(cls, n_rows: int, n_parts: int, rng: np.random.Generator) -> Parts:
+        """`n_rows` rows in `n_parts` parts, whose sizes differ by one at most."""
+        starts = np.linspace(0, n_rows, n_parts + 1).astype(int)[:-1]
+        return cls(rng.permutation(n_rows), starts)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+@dataclass(frozen=True, eq=False)
 class Ask:
     """What travels to a worker: perturbations once, and the instances to which they apply."""
 
     z: Coalitions | Noise
     instances: Sequence[tuple[Removal, Ints, int]]
     background_row: Ints | None = None
-    n_parts: int = 0
+    parts: Parts | None = None
+
+    @property
+    def n_averages(self) -> int:
+        """How many averages are asked of each output: over all background rows, and of parts."""
+        return 1 + (0 if self.parts is None else len(self.parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +122,7 @@ class Game:
         return np.concatenate(answers), cost
 
     def empty(
-        self, removals: Sequence[Removal], columns: Ints, first: int, n_parts: int = 0
+        self, removals: Sequence[Removal], columns: Ints, first: int, parts: Parts | None = None
     ) -> tuple[Floats, Cost]:
         """(n, k * (1 + n_parts)): the outputs with every feature absent; NaN if never so."""
         if removals[0].reads == "noise":
@@ -98,7 +131,7 @@ class Game:
         asked = removals[:1] if shared else removals
         nothing = np.zeros((1, removals[0].n_features), dtype=bool)
         outputs, cost = self.evaluate(
-            asked, columns[: len(asked)], nothing, first + np.arange(len(asked)), n_parts=n_parts
+            asked, columns[: len(asked)], nothing, first + np.arange(len(asked)), parts=parts
         )
         return np.broadcast_to(outputs[0], (len(columns), outputs.shape[2])).copy(), cost
 
@@ -121,7 +154,7 @@ class Game:
         z: Coalitions | Noise,
         places: Ints,
         background_row: Ints | None = None,
-        n_parts: int = 0,
+        parts: Parts | None = None,
     ) -> tuple[Outputs, Cost]:
         """Outputs (m, n, k) of m perturbations of n instances, and what they cost.
 
@@ -135,21 +168,22 @@ class Game:
             The instances' positions in the user's X, for messages.
         background_row : (m,) int array, optional
             The one background row behind each perturbation; by default all, averaged.
-        n_parts : int
+        parts : Parts, optional
             With parts, the outputs are (m, n, k * (1 + n_parts)): behind the averages of all
             background rows follow those of each part, for each output in turn.
         """
-        outputs = np.empty((len(z), len(removals), columns.shape[1] * (1 + n_parts)))
         blocks = list(self._blocks(len(removals), len(z)))
         asks = [
             Ask(
                 z[part],
                 [(removals[i], columns[i], int(places[i])) for i in block],
                 None if background_row is None else background_row[part],
-                n_parts,
+                parts,
             )
             for block, part in blocks
         ]
+        n_averages = asks[0].n_averages
+        outputs = np.empty((len(z), len(removals), columns.shape[1] * n_averages))
         cost = Cost()
         for (block, part), (answers, asked) in zip(blocks, self._answers(asks), strict=True):
             outputs[part, block] = answers
@@ -228,14 +262,13 @@ def _averages(
     ask: Ask,
     instance: int,
 ) -> tuple[Floats, Cost]:
-    """(m, k, 1 + n_parts): the outputs of one instance, averaged over all model rows and parts."""
+    """(m, k, n_averages): the outputs of one instance, averaged over all model rows and parts."""
     m, k = len(ask.z), len(columns)
     per = removal.rows_per_perturbation if ask.background_row is None else 1
     most = batch_size or _rows_in_a_call(removal)
     step = max(1, most // per)
     scratch = removal.scratch(min(step, m) * min(most, per))
-    ends = np.linspace(0, per, max(ask.n_parts, 1) + 1).astype(int)
-    averaged, n_calls = np.empty((m, k, 1 + ask.n_parts)), 0
+    averaged, n_calls = np.empty((m, k, ask.n_averages)), 0
     together = step * max(1, _ANSWERS // (step * per * k))
     for first in range(0, m, together):
         n = min(together, m - first)
@@ -250,7 +283,7 @@ def _averages(
             answers[start:stop] = predictor(batch, stop - start, columns, place)
             n_calls += 1
             progress(stop - start)
-        averaged[first : first + n] = _average(answers, ends)
+        averaged[first : first + n] = _average(answers, per, ask.parts)
     return averaged, Cost(m * per, n_calls)
 
 
@@ -269,32 +302,31 @@ def _rows_in_a_call(removal: Removal) -> int:
     return max(1, worth_it, min(_MOST_ROWS, _TILE_BYTES // removal.row_bytes))
 
 
-def averages(answers: Floats, n_parts: int) -> Floats:
+def averages(answers: Floats, parts: Parts | None) -> Floats:
     """(B, k) answers to background rows: averages of all and of parts, (k * (1 + n_parts),)."""
-    ends = np.linspace(0, len(answers), max(n_parts, 1) + 1).astype(int)
-    return np.asarray(_linked_parts(_average(answers, ends), "identity")[0])
+    return np.asarray(_linked_parts(_average(answers, len(answers), parts), "identity")[0])
 
 
-def _average(answers: Floats, ends: Ints) -> Floats:
-    """Means over the rows behind each perturbation: (c * per, k) to (c, k, parts).
+def _average(answers: Floats, per: int, parts: Parts | None) -> Floats:
+    """Means over the `per` rows behind each perturbation: (c * per, k) to (c, k, 1 + n_parts).
 
-    `ends` are where the parts of the rows begin, and their number last; the mean of all rows
-    comes first where there are several parts. Sums run along contiguous memory, so their
-    rounding does not depend on c. They are sums of differences to the first answer: the mean of
-    equal answers is that answer to the last bit, so a feature that never changes the output
-    differs by exactly 0.
+    The mean of all rows comes first. Sums run along contiguous memory, so their rounding does
+    not depend on c. They are sums of differences to the first answer: the mean of equal answers
+    is that answer to the last bit, so a feature that never changes the output differs by
+    exactly 0.
     """
-    per = ends[-1]
     if per == 1:
         return answers[:, :, None]
-    by_row = np.ascontiguousarray(answers.reshape(-1, per, answers.shape[1]).transpose(0, 2, 1))
+    rows = answers.reshape(-1, per, answers.shape[1])
+    rows = rows if parts is None else np.take(rows, parts.order, axis=1)
+    by_row = np.ascontiguousarray(rows.transpose(0, 2, 1))
     first = by_row[:, :, :1]
-    if len(ends) == 2:
+    if parts is None:
         return np.asarray(first + np.add.reduce(by_row - first, axis=2, keepdims=True) / per)
-    sums = np.add.reduceat(by_row - first, ends[:-1], axis=2)
-    means = np.empty((*sums.shape[:2], len(ends)))
+    sums = np.add.reduceat(by_row - first, parts.starts, axis=2)
+    means = np.empty((*sums.shape[:2], 1 + len(parts)))
     np.divide(sums.sum(axis=2), per, out=means[:, :, 0])
-    np.divide(sums, ends[1:] - ends[:-1], out=means[:, :, 1:])
+    np.divide(sums, np.diff(parts.starts, append=per), out=means[:, :, 1:])
     means += first
     return means
 

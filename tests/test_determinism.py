@@ -33,6 +33,7 @@ def test_batches_change_nothing(method: Any, boosted: Any, counting_model: Any) 
         other = explainer.explain(rows[:4])
         assert np.array_equal(other.values, usual.values)
         assert np.array_equal(other.standard_errors, usual.standard_errors, equal_nan=True)
+        assert np.array_equal(other.background_errors, usual.background_errors)
         assert other.n_rows == usual.n_rows == counting.n_rows - asked
         assert other.n_calls == len(counting.calls) - n_calls
 

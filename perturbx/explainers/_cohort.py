@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
+from perturbx.game import Parts
 from perturbx.maskers._base import Removal
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers import Solution
@@ -35,6 +36,8 @@ class Cohort:
         The outputs of each background row, where they are told apart.
     resolution : float
         The rounding of the model's answers, as a part of their size.
+    parts : Parts or None
+        The parts of the background that are kept apart.
     """
 
     removals: list[Removal]
@@ -45,11 +48,7 @@ class Cohort:
     empty: Floats
     rows: Floats | None
     resolution: float
-
-    @property
-    def n_parts(self) -> int:
-        """How many parts of the background are kept apart."""
-        return int(self.empty.shape[1] // self.full.shape[1] - 1)
+    parts: Parts | None
 
     def full_z(self, z: Coalitions | Noise) -> Coalitions | Noise:
         """Perturbations of the active features as perturbations of all; the rest stay."""
@@ -74,15 +73,15 @@ class Cohort:
             self.resolution,
         )
 
-    def parts(self, whole: Evaluations, outputs: Outputs, members: Ints) -> Evaluations | None:
+    def by_part(self, whole: Evaluations, outputs: Outputs, members: Ints) -> Evaluations | None:
         """The same for each part of the background, as so many more outputs."""
         k = self.full.shape[1]
-        if outputs.shape[2] == k:
+        if self.parts is None or outputs.shape[2] == k:
             return None
         return replace(
             whole,
             outputs=outputs[:, :, k:],
-            full=np.repeat(whole.full, self.n_parts, axis=1),
+            full=np.repeat(whole.full, len(self.parts), axis=1),
             empty=self.empty[members, k:],
         )
 

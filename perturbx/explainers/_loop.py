@@ -16,7 +16,7 @@ from perturbx.explainers._assemble import Scored, assemble
 from perturbx.explainers._cohort import Cohort, with_all_features
 from perturbx.explainers._plan import Plan, Problem, Task, check_budget, check_plan, task
 from perturbx.explanation import Explanation
-from perturbx.game import Cost, Game, averages
+from perturbx.game import Cost, Game, Parts, averages
 from perturbx.maskers._base import FittedMasker, Removal
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import AdaptiveSampler, Sampler
@@ -51,6 +51,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
         scored = []
+        parts = _parts(plan, first[0].rows_per_perturbation)
         kept = 1 if price.sampler.names_rows else 1 + _PARTS
         step = _chunk(masker, price.n_perturbations, columns.shape[1] * kept)
         for start in range(0, n, step):
@@ -58,7 +59,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
             alone = part == slice(0, 1)
             removals = first if alone else masker.bind(X, part.start, part.stop)
             chunk = removals, columns[part], full[part], start
-            scored.append(_solve_chunk(game, plan, price.sampler, *chunk))
+            scored.append(_solve_chunk(game, plan, price.sampler, parts, *chunk))
     return assemble(
         scored,
         problem=problem,
@@ -75,6 +76,7 @@ def _solve_chunk(
     game: Game,
     plan: Plan,
     sampler: Sampler,
+    parts: Parts | None,
     removals: list[Removal],
     columns: Ints,
     full: Floats,
@@ -82,7 +84,9 @@ def _solve_chunk(
 ) -> Scored:
     """Instances with the same active features share a design: one factorisation serves them."""
     adapts = isinstance(sampler, AdaptiveSampler)
-    rows, empty, cost = _empty(game, removals, columns, first, adapts and sampler.names_rows)
+    apart = adapts and sampler.names_rows
+    parts = None if apart else parts
+    rows, empty, cost = _empty(game, removals, columns, first, parts, apart)
     solutions: list[Any] = [None] * len(removals)
     converged = np.ones(len(removals), dtype=bool)
     actives = np.array([removal.active for removal in removals])
@@ -97,6 +101,7 @@ def _solve_chunk(
             empty[group],
             None if rows is None else rows[:, group],
             game.predictor.resolution,
+            parts,
         )
         if active.any():
             found, converged[group], price = _solve(game, plan, cohort)
@@ -137,7 +142,7 @@ def _solve(
             continue
         evaluations = cohort.evaluations(design, outputs, undone)
         least = floor(evaluations)
-        solution = _solution(todo, evaluations, cohort.parts(evaluations, outputs, undone))
+        solution = _solution(todo, evaluations, cohort.by_part(evaluations, outputs, undone))
         for place, i in enumerate(undone):
             solutions[i] = with_all_features(solution, place, cohort.active, least)
         done = _precise(solution, plan.tol, least) | design.complete
@@ -186,23 +191,34 @@ def _ask(
         cohort.full_z(design.z[known:]),
         cohort.places[undone],
         None if rows is None else rows[known:],
-        cohort.n_parts if rows is None else 0,
+        cohort.parts if rows is None else None,
     )
 
 
+def _parts(plan: Plan, n_rows: int) -> Parts | None:
+    """The parts of the background that are kept apart; None where it has too few rows."""
+    if n_rows < _FEWEST_ROWS:
+        return None
+    rng = np.random.default_rng(np.random.SeedSequence(plan.seeds.entropy, spawn_key=(2,)))
+    return Parts.dealt(n_rows, min(_PARTS, n_rows), rng)
+
+
 def _empty(
-    game: Game, removals: list[Removal], columns: Ints, first: int, apart: bool
+    game: Game,
+    removals: list[Removal],
+    columns: Ints,
+    first: int,
+    parts: Parts | None,
+    apart: bool,
 ) -> tuple[Floats | None, Floats, Cost]:
     """The outputs of the background rows, where they are told apart, and of their averages.
 
     `apart` says that each row is a game of its own, linked by itself, and not a sample of rows.
     """
-    n_rows = removals[0].rows_per_perturbation
-    n_parts = min(_PARTS, n_rows) if n_rows >= _FEWEST_ROWS and not apart else 0
-    if n_rows == 1 or (game.link != "identity" and not apart):
-        return None, *game.empty(removals, columns, first, n_parts)
+    if removals[0].rows_per_perturbation == 1 or (game.link != "identity" and not apart):
+        return None, *game.empty(removals, columns, first, parts)
     rows, cost = game.empty_rows(removals, columns, first)
-    return rows, np.stack([averages(of_one, n_parts) for of_one in rows.swapaxes(0, 1)]), cost
+    return rows, np.stack([averages(of_one, parts) for of_one in rows.swapaxes(0, 1)]), cost
 
 
 def _solution(todo: Task, whole: Evaluations, parts: Evaluations | None) -> Solution:

@@ -136,6 +136,48 @@ def test_background_errors_tell_of_the_choice_of_rows() -> None:
     assert_allclose(np.mean(found, axis=0), slopes / np.sqrt(50), rtol=0.15, atol=1e-12)
 
 
+ORDERED = np.stack(
+    [
+        np.arange(40.0),  # sorted
+        np.tile([0.0, 20.0], 20),  # classes in turn
+        np.repeat(np.random.default_rng(2).permutation(10) * 4.0, 4),  # copies side by side
+        np.repeat([0.0, 20.0], 20),  # one class after the other
+    ],
+    axis=1,
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        (px.KernelShap, {}),
+        (px.KernelShap, {"estimator": "regression", "budget": 40 * 11 + 1}),
+        (px.KernelShap, {"estimator": "process", "budget": 40 * 11 + 1}),
+        (px.KernelShap, {"estimator": "rows", "budget": 2_000}),
+        (px.KernelShap, {"link": "logit"}),
+        (px.PermutationShap, {"budget": 40 * 20}),
+        (px.Banzhaf, {"budget": 40 * 11 + 1}),
+        (px.Occlusion, {}),
+        (px.OwenShap, {}),
+    ],
+)
+def test_background_errors_know_nothing_of_the_order(method: Any, settings: Any) -> None:
+    """Sorted rows, classes in turn, copies side by side: sd / sqrt(B) in the mean over seeds."""
+
+    def model(X: np.ndarray) -> np.ndarray:
+        scores = X.sum(axis=1)
+        return 0.5 + 1e-6 * scores if "link" in settings else scores
+
+    masker = px.ColumnTree if method is px.OwenShap else px.Background
+    squares = []
+    for seed in range(20):
+        explainer = method(model, masker=masker(ORDERED), random_state=seed, **settings)
+        squares.append(explainer.explain(np.full(4, -1.0)).background_errors ** 2)
+    slope = 4e-6 if "link" in settings else 1.0
+    expected = slope * ORDERED.std(axis=0, ddof=1) / np.sqrt(40)
+    assert_allclose(np.sqrt(np.mean(squares, axis=0)), expected, rtol=0.2)
+
+
 def test_large_errors_are_said(rows: np.ndarray) -> None:
     """With how many more rows it would take; and not where they are small."""
     wide = px.KernelShap(curved, budget=600, random_state=0).fit(rows).explain(rows[:2])
