@@ -24,6 +24,7 @@ from perturbx.errors import NotFittedError, UnknownParameterError
 from perturbx.explainers._loop import explain
 from perturbx.explainers._plan import Plan, Problem, Setting
 from perturbx.explainers._probe import probe
+from perturbx.explainers._threads import threads_kept
 from perturbx.explanation import Explanation
 from perturbx.maskers import Background, Masker, Superpixels
 from perturbx.maskers._base import Features, FittedMasker
@@ -129,7 +130,8 @@ class BaseExplainer(BaseEstimator):
         self
         """
         self._check_parameters()
-        self.masker_, self.predictor_ = self._learn(X, X)
+        with threads_kept():
+            self.masker_, self.predictor_ = self._learn(X, X)
         return self
 
     def explain(self, X: Any) -> Explanation:
@@ -155,24 +157,25 @@ class BaseExplainer(BaseEstimator):
             If the model fails, or answers with something that cannot be explained.
         """
         self._check_parameters()
-        masker, predictor = self._fitted(X)
-        X, is_single = masker.check(X)
-        if predictor is None:
-            predictor = probe(self.predict_fn, masker, X, self.output_names, self.batch_size)
-        seeds = check_random_state(self.random_state)
-        problem = Problem(masker, predictor, X, is_single, self.outputs, self.link)
-        plan = Plan(
-            method=type(self).__name__,
-            recipe=self.recipe,
-            link=self.link,
-            budget=self.budget,
-            tol=self.tol or None,
-            batch_size=self.batch_size,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            seeds=seeds,
-        )
-        return explain(problem, plan)
+        with threads_kept():
+            masker, predictor = self._fitted(X)
+            X, is_single = masker.check(X)
+            if predictor is None:
+                predictor = probe(self.predict_fn, masker, X, self.output_names, self.batch_size)
+            seeds = check_random_state(self.random_state)
+            problem = Problem(masker, predictor, X, is_single, self.outputs, self.link)
+            plan = Plan(
+                method=type(self).__name__,
+                recipe=self.recipe,
+                link=self.link,
+                budget=self.budget,
+                tol=self.tol or None,
+                batch_size=self.batch_size,
+                n_jobs=self.n_jobs,
+                verbose=self.verbose,
+                seeds=seeds,
+            )
+            return explain(problem, plan)
 
     def fit_explain(self, X: Any) -> Explanation:
         """``fit(X).explain(X)``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from perturbx._typing import Floats, Ints, Outputs
 from perturbx.explainers._assemble import Scored, assemble
 from perturbx.explainers._cohort import Cohort, with_all_features
 from perturbx.explainers._plan import Plan, Problem, Task, check_budget, check_plan, task
+from perturbx.explainers._threads import one_thread
 from perturbx.explanation import Explanation
 from perturbx.game import Cost, Game, Parts, averages
 from perturbx.maskers._base import FittedMasker, Removal
@@ -223,7 +223,7 @@ def _empty(
 
 def _solution(todo: Task, whole: Evaluations, parts: Evaluations | None) -> Solution:
     """The solver's answer, with the part of the error that comes from the background."""
-    with _threads().limit(limits=1, user_api="blas"):
+    with one_thread():
         solution = todo.solver.solve(whole)
         if parts is None:
             return solution
@@ -231,14 +231,6 @@ def _solution(todo: Task, whole: Evaluations, parts: Evaluations | None) -> Solu
     n_parts = values.shape[2] // solution.values.shape[2]
     spread = values.reshape(*solution.values.shape, n_parts).std(axis=3, ddof=1)
     return replace(solution, background_errors=spread / np.sqrt(n_parts))
-
-
-@cache
-def _threads() -> Any:
-    """Matrices are small: threads would wait for each other, and round differently."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def _totals(plan: Plan, todo: Task) -> Iterator[int]:
