@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from perturbx._per_instance import PerInstance, Remark
 from perturbx.errors import InvalidParameterError
 from perturbx.interactions import Interactions
 from perturbx.regions import LabelMap, Lattice, Pieces, WindowGrid
@@ -28,6 +29,8 @@ _KNOWN: dict[str, type[Any]] = {
     "lattice": Lattice,
     "window_grid": WindowGrid,
     "interactions": Interactions,
+    "per_instance": PerInstance,
+    "remark": Remark,
 }
 _BROKEN = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, RecursionError),

@@ -12,6 +12,7 @@ import numpy as np
 
 from perturbx import _storage
 from perturbx._notebook import notebook
+from perturbx._per_instance import PerInstance
 from perturbx._slicing import Key, cut, cut_output_names, locate
 from perturbx._summary import summary
 from perturbx._typing import Floats
@@ -58,7 +59,10 @@ class Explanation:
     method, value_function : str
         How the scores were found and what they are shares of, in words.
     n_rows, n_calls : int
-        Rows and calls that the model was asked for the whole ``explain``, as a slice keeps them.
+        Model rows and calls that these instances cost. What several instances share, such as the
+        background rows themselves, is divided among them: the costs of ``explanation[0]``,
+        ``explanation[1]``, ... add up to that of the whole. All features and outputs come from
+        the same rows, so picking some of them leaves the cost as it is.
     degrees_of_freedom : float
         Of the t distribution that `interval` uses.
     converged : bool or None
@@ -78,7 +82,10 @@ class Explanation:
     regions : tuple of Regions, Regions or None
         Where each feature lies in the image, series or volume.
     notes : tuple of str
-        What a reader should know before trusting the scores.
+        What a reader should know before trusting the scores; a slice has those of its instances.
+    per_instance : PerInstance or None
+        Cost, convergence and notes of each instance, from which those of a slice are taken. None
+        for a single instance; a batch without it hands its totals on to its slices.
 
     Examples
     --------
@@ -131,6 +138,7 @@ class Explanation:
     interactions: Interactions | None = None
     regions: Regions | tuple[Regions, ...] | None = None
     notes: tuple[str, ...] = field(default=())
+    per_instance: PerInstance | None = None
 
     def __post_init__(self) -> None:
         _check_shapes(self)
@@ -187,6 +195,11 @@ class Explanation:
                 changed["residual"] = None
         changed["output_names"] = cut_output_names(self.output_names, picks)
         changed["axes"] = tuple(a for a in self.axes if not isinstance(picks.get(a), int))
+        if self.per_instance is not None and "instance" in picks:
+            part = self.per_instance.pick(picks["instance"])
+            shared = tuple(note for note in self.notes if note not in self.per_instance.notes)
+            changed.update(part.together(self.method_name), notes=(*shared, *part.notes))
+            changed["per_instance"] = part if "instance" in changed["axes"] else None
         if isinstance(changed.get("regions"), Regions):
             # One image has just its own regions, however many others of its batch have.
             d = len(changed["regions"])
@@ -329,6 +342,11 @@ def _check_shapes(e: Explanation) -> None:
     for name in _WITHOUT_FEATURES:
         if getattr(e, name) is not None:
             expected[name] = tuple(sizes[a] for a in sizes if a != "feature")
+    if e.per_instance is not None and len(e.per_instance) != sizes.get("instance"):
+        raise InvalidParameterError(
+            f"per_instance must be of the instances of axis 0, {sizes.get('instance', 'none')}: "
+            f"got {len(e.per_instance)}."
+        )
     for name, shape in expected.items():
         if np.shape(getattr(e, name)) != shape:
             raise InvalidParameterError(

@@ -42,6 +42,11 @@ class Cost:
     def __add__(self, other: Cost) -> Cost:
         return Cost(self.n_rows + other.n_rows, self.n_calls + other.n_calls)
 
+    def divided(self, n: int) -> Ints:
+        """(n, 2) rows and calls of n instances that share them: whole numbers with that sum."""
+        whole = np.array([self.n_rows, self.n_calls])
+        return np.asarray(np.diff(np.arange(n + 1)[:, None] * whole // n, axis=0))
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:

@@ -36,6 +36,7 @@ PARTS = {
     "_storage": "explanation",
     "_notebook": "explanation",
     "_slicing": "explanation",
+    "_per_instance": "explanation",
     "_demo": "cli",
     "__main__": "cli",
 }

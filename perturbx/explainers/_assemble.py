@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._per_instance import PerInstance
 from perturbx._typing import Floats, Ints
-from perturbx.explainers._notes import error_notes, fit_notes
+from perturbx.explainers._notes import error_remarks, fit_remarks
 from perturbx.explainers._plan import Plan, Problem
 from perturbx.explanation import Explanation
-from perturbx.game import Cost
 from perturbx.interactions import Interactions
 from perturbx.maskers._base import Removal
 from perturbx.predictor import Predictor
@@ -22,11 +22,11 @@ from perturbx.solvers import Solution, Solver
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What was found for a chunk of instances."""
+    """What was found for a chunk of instances; `costs` are the (n, 2) rows and calls of each."""
 
     removals: Sequence[Removal]
     solutions: Sequence[Solution]
-    cost: Cost
+    costs: Ints
     converged: NDArray[np.bool_]
 
 
@@ -38,7 +38,7 @@ def assemble(
     columns: Ints,
     full: Floats,
     keeps_outputs: bool,
-    cost: Cost,
+    costs: Ints,
     solver: Solver,
 ) -> Explanation:
     """One explanation of all instances; a single one loses its axis, and so does one output."""
@@ -48,9 +48,12 @@ def assemble(
     errors = _padded([s.standard_errors for s in solutions])
     base = np.concatenate([s.base for s in solutions])
     fidelity = _fidelity(solutions)
-    estimators = dict.fromkeys(s.estimator for s in solutions if s.estimator)
-    each = cost.n_rows / len(solutions) if solver.samples else None
-    notes = (*problem.masker.notes, *fit_notes(fidelity), *error_notes(values, errors, plan, each))
+    estimators = tuple(s.estimator for s in solutions)
+    spent = costs[:, 0] if solver.samples else None
+    remarks = error_remarks(values, errors, plan, removals, spent)
+    converged = None if plan.tol is None else np.concatenate([part.converged for part in scored])
+    rows, calls = costs.T
+    each = PerInstance(estimators, rows, calls, converged, (*fit_remarks(fidelity), *remarks))
     explanation = Explanation(
         values=values,
         standard_errors=errors,
@@ -60,19 +63,17 @@ def assemble(
         feature_names=max((r.feature_names for r in removals), key=len),
         output_names=_output_names(problem.predictor, columns),
         axes=("instance", "feature", "output"),
-        method=": ".join(filter(None, [plan.method, " or ".join(estimators)])),
         value_function=_value_function(problem),
-        n_rows=cost.n_rows,
-        n_calls=cost.n_calls,
         degrees_of_freedom=min(s.degrees_of_freedom for s in solutions),
-        converged=None if plan.tol is None else bool(all(p.converged.all() for p in scored)),
         residual=full - base - np.nansum(values, axis=1) if solver.additive else None,
         fidelity=fidelity,
         effective_samples=_fewest([s.effective_samples for s in solutions]),
         regions=_regions(removals),
         background_errors=_background_errors(solutions),
         interactions=_interactions(solutions),
-        notes=notes,
+        notes=(*problem.masker.notes, *each.notes),
+        per_instance=each,
+        **each.together(plan.method),
     )
     explanation = explanation if keeps_outputs else explanation[:, :, 0]
     return explanation[0] if problem.is_single else explanation

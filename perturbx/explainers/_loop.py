@@ -67,7 +67,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         columns=columns,
         full=full,
         keeps_outputs=keeps_outputs,
-        cost=sum((part.cost for part in scored), cost),
+        costs=cost.divided(n) + np.concatenate([part.costs for part in scored]),
         solver=price.solver,
     )
 
@@ -87,6 +87,7 @@ def _solve_chunk(
     apart = adapts and sampler.names_rows
     parts = None if apart else parts
     rows, empty, cost = _empty(game, removals, columns, first, parts, apart)
+    costs = cost.divided(len(removals))
     solutions: list[Any] = [None] * len(removals)
     converged = np.ones(len(removals), dtype=bool)
     actives = np.array([removal.active for removal in removals])
@@ -105,12 +106,12 @@ def _solve_chunk(
         )
         if active.any():
             found, converged[group], price = _solve(game, plan, cohort)
-            cost += price
+            costs[group] += price
         else:
             found = [cohort.unmoved(place) for place in range(len(group))]
         for i, solution in zip(group, found, strict=True):
             solutions[i] = solution
-    return Scored(removals, solutions, cost, converged)
+    return Scored(removals, solutions, costs, converged)
 
 
 def _groups(actives: NDArray[np.bool_], alone: bool) -> Iterator[Ints]:
@@ -124,20 +125,23 @@ def _groups(actives: NDArray[np.bool_], alone: bool) -> Iterator[Ints]:
 
 def _solve(
     game: Game, plan: Plan, cohort: Cohort
-) -> tuple[list[Solution], NDArray[np.bool_], Cost]:
-    """Rounds until the budget is spent or every instance is precise enough."""
+) -> tuple[list[Solution], NDArray[np.bool_], Ints]:
+    """Rounds until the budget is spent or every instance is precise enough.
+
+    Also which instances are, and the (n, 2) rows and calls of each.
+    """
     todo = task(plan, cohort.removals[0])
     rng = np.random.default_rng(np.random.SeedSequence(plan.seeds.entropy, spawn_key=(1,)))
     undone = np.arange(len(cohort.removals))
     solutions: list[Any] = [None] * len(undone)
-    cost = Cost()
+    costs = np.zeros((len(undone), 2), dtype=np.intp)
     design: Perturbations | None = None
     n_outputs = cohort.full.shape[1] if todo.sampler.names_rows else cohort.empty.shape[1]
     outputs = np.empty((0, len(undone), n_outputs))
     for total in _totals(plan, todo):
         known = -1 if design is None else len(design)
         design, outputs, price = _grown(game, cohort, todo, undone, total, rng, design, outputs)
-        cost += price
+        costs[undone] += price.divided(len(undone))
         if len(design) == known:
             continue
         evaluations = cohort.evaluations(design, outputs, undone)
@@ -150,7 +154,7 @@ def _solve(
         if not len(undone):
             break
     converged = np.isin(np.arange(len(solutions)), undone, invert=True)
-    return solutions, converged, cost
+    return solutions, converged, costs
 
 
 def _grown(

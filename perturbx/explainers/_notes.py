@@ -1,61 +1,79 @@
-"""What a reader should know before trusting the scores."""
+"""What a reader should know before trusting the scores of an instance."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
+from dataclasses import replace
 
-from perturbx._typing import Floats
-from perturbx.explainers._plan import Plan
+import numpy as np
+
+from perturbx._per_instance import Remark
+from perturbx._typing import Floats, Ints
+from perturbx.explainers._plan import Plan, setting_of
+from perturbx.maskers._base import Removal
 
 _LOW_FIDELITY = 0.5
 
 _GOOD = 0.01
-"""Without `tol`, standard errors above this part of the range of the scores are said."""
+"""Without `tol`, standard errors above this fraction of the range of the scores are reported."""
+
+_MOST_ADVISED = 1e11
+"""Nobody can pay for more model rows than this."""
 
 
-def fit_notes(fidelity: Floats | None) -> tuple[str, ...]:
+def fit_remarks(fidelity: Floats | None) -> tuple[Remark, ...]:
     """Where a local fit does not describe the model."""
-    if fidelity is None or not np.nanmin(fidelity, initial=1.0) < _LOW_FIDELITY:
+    if fidelity is None:
         return ()
-    low = np.asarray(np.nan_to_num(fidelity, nan=1.0).min(axis=1) < _LOW_FIDELITY)
-    return (
-        f"low fidelity: {_some(low)} local fits that explain as little as R2 = "
-        f"{np.nanmin(fidelity):.2f} of what the model does around",
-    )
+    worst = np.nan_to_num(fidelity, nan=1.0).min(axis=1)
+    said = "low fidelity: R2 is only {:.2f}, so a linear model describes the neighborhood poorly"
+    texts = tuple(said.format(r2) if r2 < _LOW_FIDELITY else "" for r2 in worst.tolist())
+    return (Remark(texts, -worst),)
 
 
-def error_notes(
-    values: Floats, errors: Floats, plan: Plan, rows_each: float | None
-) -> tuple[str, ...]:
-    """Where standard errors are large or unknown, and what would make them small.
+def error_remarks(
+    values: Floats,
+    errors: Floats,
+    plan: Plan,
+    removals: Sequence[Removal],
+    spent: Ints | None,
+) -> tuple[Remark, ...]:
+    """Where standard errors are large or unknown, and the budget that would make them small.
 
-    `rows_each` are the model rows of an instance, None where errors do not shrink with their root.
+    `spent` are the model rows of each instance, None where errors do not shrink with their root.
     """
-    notes = []
     unknown = np.asarray((np.isnan(errors) & ~np.isnan(values)).any(axis=(1, 2)))
-    if unknown.any():
-        notes.append(f"{_some(unknown)} too few perturbations to know every standard error")
+    said = "too few perturbations to estimate some standard errors"
+    too_few = tuple(said if u else "" for u in unknown)
     reach = np.nanmax(values, axis=1) - np.nanmin(values, axis=1)
     largest = np.nanmax(np.where(np.isnan(errors), 0.0, errors), axis=1)
     share = np.divide(largest, reach, out=np.zeros_like(reach), where=reach > 0).max(axis=1)
     tol = _GOOD if plan.tol is None else plan.tol
-    wide = np.asarray(share > tol)
-    if wide.any():
-        said = f"{_some(wide)} standard errors above {tol:.3g} of the range of the scores, up to "
-        said += f"{share.max():.2g}"
-        if rows_each is not None:
-            more = rows_each * ((share.max() / tol) ** 2 - 1)
-            said += f": about {_rounded(more)} more model rows an instance would do"
-        notes.append(said)
-    return tuple(notes)
+    wide = [""] * len(share)
+    for i in np.flatnonzero(share > tol).tolist():
+        wide[i] = f"standard errors reach {_percent(share[i])} of the score range "
+        wide[i] += f"(target {_percent(tol)})"
+        if spent is not None:
+            wide[i] += _advice(plan, removals[i], spent[i] * (share[i] / tol) ** 2)
+    return Remark(too_few, unknown.astype(np.float64)), Remark(tuple(wide), share)
 
 
-def _some(which: NDArray[np.bool_]) -> str:
-    n = int(which.sum())
-    return f"{n} of {len(which)} instances have" if len(which) > 1 else "there are"
+def _advice(plan: Plan, removal: Removal, rows: float) -> str:
+    """A budget of about so many rows, or what it takes to try every coalition if that is less."""
+    rows = _rounded_up(min(rows, 2 * _MOST_ADVISED))
+    d = int(removal.active.sum())
+    everything = 1 + removal.rows_per_perturbation * (2.0 ** min(d, 60) - 1)
+    if removal.reads == "coalitions" and rows > everything:
+        sampler, _ = plan.recipe(setting_of(replace(plan, budget=int(everything)), removal, d))
+        rows = rows if sampler.names_rows else everything
+    return f": budget={int(rows):_} would be enough" if rows <= _MOST_ADVISED else ""
 
 
-def _rounded(number: float) -> str:
-    digits = max(0, int(np.log10(max(number, 1.0))) - 1)
-    return f"{int(np.ceil(number / 10**digits) * 10**digits):,}"
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g}%" if share < 1 else f"{100 * share:.0f}%"
+
+
+def _rounded_up(rows: float) -> float:
+    """To two digits, as no estimate is better than that."""
+    unit = 10.0 ** max(0, int(np.log10(max(rows, 1.0))) - 1)
+    return float(np.ceil(rows / unit) * unit)

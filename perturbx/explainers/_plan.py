@@ -191,7 +191,8 @@ class Task:
         return self.n_perturbations * self.rows_each
 
 
-def _setting(plan: Plan, removal: Removal, n_features: int) -> Setting:
+def setting_of(plan: Plan, removal: Removal, n_features: int) -> Setting:
+    """What the recipe of a plan may look at for an instance with so many features to remove."""
     is_image, n_rows = removal.regions is not None, removal.rows_per_perturbation
     trees = removal.trees
     if trees and trees[0].n_features > n_features > 0:
@@ -211,7 +212,7 @@ def _setting(plan: Plan, removal: Removal, n_features: int) -> Setting:
 
 def _least_rows(plan: Plan, removal: Removal, n_features: int) -> int:
     """The smallest budget for so many features."""
-    setting = _setting(plan, removal, n_features)
+    setting = setting_of(plan, removal, n_features)
     sampler, _ = plan.recipe(setting)
     rows_each = 1 if sampler.names_rows else setting.n_rows
     return sampler.minimum(n_features) * rows_each + setting.n_fixed
@@ -220,7 +221,7 @@ def _least_rows(plan: Plan, removal: Removal, n_features: int) -> int:
 def task(plan: Plan, removal: Removal) -> Task:
     """The parts that the recipe picks for an instance, and what the budget pays for."""
     d = int(removal.active.sum())
-    setting = _setting(plan, removal, d)
+    setting = setting_of(plan, removal, d)
     sampler, solver = plan.recipe(setting)
     rows_each = 1 if sampler.names_rows else setting.n_rows
     minimum = sampler.minimum(d)

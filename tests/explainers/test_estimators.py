@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -179,9 +180,33 @@ def test_background_errors_know_nothing_of_the_order(method: Any, settings: Any)
 
 
 def test_large_errors_are_said(rows: np.ndarray) -> None:
-    """With how many more rows it would take; and not where they are small."""
+    """With a budget to type that makes them small; and not where they are small."""
     wide = px.KernelShap(curved, budget=600, random_state=0).fit(rows).explain(rows[:2])
-    assert any("more model rows an instance would do" in note for note in wide.notes)
+    (note,) = (note for note in wide.notes if "standard errors" in note)
+    assert note.startswith("2 of 2 instances: standard errors reach ")
+    advice = re.search(r"budget=([\d_]+) would be enough", note)
+    assert advice is not None
+    enough = px.KernelShap(curved, budget=int(advice[1]), random_state=0).fit(rows)
+    assert enough.explain(rows[:2]).notes == ()
+
+
+def test_no_budget_is_advised_beyond_what_tries_everything(rows: np.ndarray) -> None:
+    """Five features have 30 coalitions between none and all; single rows are never all tried."""
+    everything = 60 * (2**5 - 1) + 1
+    settings: Any = {"budget": 1_000, "tol": 1e-6, "random_state": 0}
+    notes = {
+        estimator: px.KernelShap(triple, estimator=estimator, **settings)
+        .fit(rows[:, :5])
+        .explain(rows[0, :5])
+        .notes[-1]
+        for estimator in ("auto", "rows")
+    }
+    assert notes["auto"].endswith(f"(target 0.0001%): budget={everything:_} would be enough")
+    assert notes["rows"].endswith("(target 0.0001%)")
+
+
+def triple(X: np.ndarray) -> np.ndarray:
+    return np.asarray(X[:, :3].prod(axis=1) + np.sin(X[:, 3] * X[:, 4]))
     fine = px.KernelShap(curved, budget=60 * 2**12 + 1).fit(rows).explain(rows[0])
     assert fine.notes == ()
 
