@@ -50,7 +50,8 @@ class Watched(Solver):
     during: Callable[[], Any] = field(default=lambda: None)
 
     def solve(self, evaluations: Any) -> Any:
-        self.during()
+        if evaluations.full[0, 0] == 6.0:  # the answers to x, not those of a rehearsal
+            self.during()
         return Deltas().solve(evaluations)
 
 
@@ -61,7 +62,7 @@ def explain(during: Callable[[], Any] = lambda: None, model: Any = None) -> px.E
         sampler=OneAtATime(),
         solver=Watched(during),
     )
-    return explainer.explain([[3.0, 2.0]])
+    return explainer.explain([[2.0, 4.0]])
 
 
 def in_threads(*functions: Callable[[], Any]) -> None:
@@ -77,7 +78,7 @@ def test_solvers_run_on_one_thread() -> None:
     """While a solver reads answers BLAS has one thread, and afterwards what it had."""
     seen: list[set[int]] = []
     explain(lambda: seen.append(blas_threads()))
-    assert seen[-1] == {1}
+    assert seen == [{1}]
     assert blas_threads() == {SET}
 
 
@@ -88,20 +89,12 @@ def test_threads_that_overlap_leave_the_setting(first_out: int) -> None:
     seen: list[set[int]] = []
 
     def run(who: int) -> None:
-        entered: list[None] = []
-
         def during() -> None:
-            if entered or threading.current_thread() is not me:  # the rehearsal, before the rows
-                return
-            if blas_threads() != {1}:
-                return
-            entered.append(None)
             both.wait()
             if who != first_out:
                 assert first_left.wait(20)
             seen.append(blas_threads())
 
-        me = threading.current_thread()
         explain(during)
         if who == first_out:
             first_left.set()
@@ -115,8 +108,7 @@ def test_errors_leave_the_setting() -> None:
     """A solver or a model that raises, in several threads, leaves the setting as it was."""
 
     def fails() -> None:
-        if blas_threads() == {1}:
-            raise ZeroDivisionError
+        raise ZeroDivisionError
 
     def model(X: np.ndarray) -> np.ndarray:
         raise ZeroDivisionError
@@ -136,17 +128,15 @@ def test_nested_explains_leave_the_setting() -> None:
     seen: list[set[int]] = []
 
     def during() -> None:
-        if blas_threads() == {1}:
-            explain()
-            seen.append(blas_threads())
+        explain()
+        seen.append(blas_threads())
 
     def model(X: np.ndarray) -> np.ndarray:
         explain()
         return X.sum(axis=1)
 
     explain(during, model)
-    assert seen
-    assert all(found == {1} for found in seen)
+    assert seen == [{1}]
     assert blas_threads() == {SET}
 
 
@@ -165,9 +155,8 @@ def test_models_that_limit_threads_leave_the_setting() -> None:
     entered = threading.Event()
 
     def during() -> None:
-        if blas_threads() == {1} and not entered.is_set():
-            entered.set()
-            assert model_limits.wait(20)
+        entered.set()
+        assert model_limits.wait(20)
 
     def solver() -> None:
         explain(during)
@@ -189,9 +178,8 @@ def test_forks_have_the_setting() -> None:
     solving, forked = threading.Event(), threading.Event()
 
     def during() -> None:
-        if blas_threads() == {1}:
-            solving.set()
-            assert forked.wait(20)
+        solving.set()
+        assert forked.wait(20)
 
     def fork() -> None:
         assert solving.wait(20)
