@@ -16,6 +16,7 @@ import numpy as np
 from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise, Outputs
 from perturbx.errors import PredictFnError
 from perturbx.maskers._base import FittedMasker, Removal
+from perturbx.perturbations import Rounding
 from perturbx.predictor import Predictor
 
 _TILE_BYTES = 2**22
@@ -194,6 +195,11 @@ class Game:
             outputs[part, block] = answers
             cost += asked
         return outputs, cost
+
+    @property
+    def rounding(self) -> Rounding:
+        """How far a linked output may be off by rounding alone."""
+        return Rounding(self.predictor.resolution, self.link, self.predictor.is_complementary)
 
     def linked(self, values: Floats) -> Floats:
         """Values on the scale on which scores add up."""

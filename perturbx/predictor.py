@@ -47,6 +47,12 @@ class Predictor:
     first_answers: Floats
     resolution: float = DOUBLE
 
+    @property
+    def is_complementary(self) -> bool:
+        """True for the probabilities of two classes: either may be 1 minus the other."""
+        near = np.abs(self.first_answers.sum(axis=1) - 1) <= 4 * self.resolution
+        return self.n_outputs == 2 and bool(near.all())
+
     def __call__(self, batch: Any, n_rows: int, columns: Ints | None, place: str) -> Floats:
         """Answers to a batch of `n_rows` rows, (n_rows, k): some columns, or all for None."""
         answer = _ask(self.predict_fn, batch, n_rows, place)
@@ -154,6 +160,9 @@ def connect(
 
 _PROBE = "the first rows"
 
+_SHORT = 2**16
+"""Numbers with so many binary digits, such as shares of 64 trees, are the same in any type."""
+
 _BRIDGES = {
     "torch": "A torch module becomes a predict_fn by px.interop.from_torch(module).",
     "onnxruntime": "A session becomes a predict_fn by px.interop.from_onnx(session).",
@@ -174,6 +183,7 @@ def _resolution(function: Callable[[Any], Any], raw: Any, answer: NDArray[Any]) 
     A predict_fn that computes in less than it answers with says so by its own `resolution`.
     """
     eps = float(np.finfo(answer.dtype).eps) if answer.dtype.kind == "f" else 0.0
+    eps = max(eps, float(np.finfo(np.float32).eps)) if _is_widened(answer) else eps
     own = getattr(function, "resolution", None)
     eps = max(eps, own) if isinstance(own, float) else eps
     if type(raw).__module__.partition(".")[0] == "torch" and raw.is_floating_point():
@@ -181,6 +191,16 @@ def _resolution(function: Callable[[Any], Any], raw: Any, answer: NDArray[Any]) 
 
         eps = float(torch.finfo(raw.dtype).eps)
     return DOUBLE if eps < 1e-10 else SINGLE if eps < 1e-6 else 4 * eps
+
+
+def _is_widened(answer: NDArray[Any]) -> bool:
+    """Whether float64 answers were float32 before, as no other numbers of so many digits are."""
+    if answer.dtype != np.float64:
+        return False
+    with np.errstate(over="ignore"):
+        was_single = np.array_equal(answer.astype(np.float32), answer)
+    mantissa = np.frexp(answer)[0] * _SHORT
+    return was_single and bool((mantissa != np.rint(mantissa)).any())
 
 
 def _ask(function: Callable[[Any], Any], batch: Any, n_rows: int, place: str) -> NDArray[Any]:

@@ -67,6 +67,54 @@ def test_memory_stays_bounded(counting_model: Any) -> None:
     assert peak < 30e6 < 200_000 * 30 * 8
 
 
+def _probabilities(form: str, offset: float) -> Any:
+    """A sigmoid in double precision, or as float32 alone, beside its complement, or widened."""
+
+    def model(X: np.ndarray) -> np.ndarray:
+        p = 1 / (1 + np.exp(-(X.sum(axis=1) + offset)))
+        if form == "double":
+            return np.stack([1 - p, p], axis=1)
+        p = p.astype(np.float32)
+        if form == "alone":
+            return p
+        both = np.stack([1 - p, p], axis=1)
+        return both if form == "pair" else both.astype(np.float64)
+
+    return model
+
+
+@pytest.mark.parametrize("form", ["alone", "pair", "widened"])
+@pytest.mark.parametrize("offset", [-12.0, 13.0])
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        (px.KernelShap, {}),
+        (px.KernelShap, {"estimator": "regression", "budget": 300}),
+        (px.KernelShap, {"interactions": True}),
+        (px.PermutationShap, {}),
+        (px.Banzhaf, {}),
+        (px.Occlusion, {}),
+        (px.OwenShap, {}),
+        (px.Lime, {}),
+        (px.Rise, {}),
+    ],
+)
+def test_rounded_probabilities_have_the_error_of_their_logit(
+    method: Any, settings: Any, offset: float, form: str, table: np.ndarray
+) -> None:
+    """Near 1, and near 0 as 1 minus another, a float32 is coarse on the logit scale."""
+    settings = {"link": "logit", "random_state": 0, "outputs": [0, 1], **settings}
+    of = [1] if form == "alone" else [0, 1]
+    X = table[:, :6] / 3
+    exact = method(_probabilities("double", offset), **settings).fit(X[:8]).explain(X[9])[..., of]
+    settings["outputs"] = None
+    found = method(_probabilities(form, offset), **settings).fit(X[:8]).explain(X[9])
+    difference = np.abs(found.values.reshape(exact.shape) - exact.values)
+    assert (difference <= found.standard_errors.reshape(exact.shape)).all()
+    rounding = found.standard_errors.reshape(exact.shape) - exact.standard_errors
+    assert rounding.max() <= 1e4 * max(difference.max(), 1e-8)
+
+
 class _Rows:
     """Remembers every row that it was asked for."""
 

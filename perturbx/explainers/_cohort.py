@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
 from perturbx.game import Parts
 from perturbx.maskers._base import Removal
-from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.perturbations import Evaluations, Perturbations, Rounding
 from perturbx.solvers import Solution
 
 
@@ -34,8 +34,8 @@ class Cohort:
         The outputs with nothing present, over the background and over each part of it.
     rows : (B, n, k) array or None
         The outputs of each background row, where they are told apart.
-    resolution : float
-        The rounding of the model's answers, as a part of their size.
+    rounding : Rounding
+        How far an output may be off by rounding alone.
     parts : Parts or None
         The parts of the background that are kept apart.
     """
@@ -47,7 +47,7 @@ class Cohort:
     full: Floats
     empty: Floats
     rows: Floats | None
-    resolution: float
+    rounding: Rounding
     parts: Parts | None
 
     def full_z(self, z: Coalitions | Noise) -> Coalitions | Noise:
@@ -70,7 +70,7 @@ class Cohort:
             self.full[members],
             self.empty[members, :k],
             None if self.rows is None else self.rows[:, members],
-            self.resolution,
+            self.rounding,
         )
 
     def by_part(self, whole: Evaluations, outputs: Outputs, members: Ints) -> Evaluations | None:
@@ -91,7 +91,7 @@ class Cohort:
         full, empty = self.full[place : place + 1], self.empty[place : place + 1, :k]
         zeros = np.zeros((1, len(self.active), k))
         base = full if np.isnan(empty).any() else empty
-        return Solution(zeros, zeros + self.resolution * np.abs(full)[:, None], base)
+        return Solution(zeros, zeros + self.rounding.of(full)[:, None], base)
 
 
 def with_all_features(

@@ -101,7 +101,7 @@ def _solve_chunk(
             full[group],
             empty[group],
             None if rows is None else rows[:, group],
-            game.predictor.resolution,
+            game.rounding,
             parts,
         )
         if active.any():

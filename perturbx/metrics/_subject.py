@@ -59,7 +59,8 @@ class Subject:
     @property
     def size(self) -> Floats:
         """(n, k): |f(x) - f(empty)|, 0 where it is rounding."""
-        rounding = self.game.predictor.resolution * np.maximum(abs(self.full), abs(self.empty))
+        of = self.game.rounding.of
+        rounding = np.maximum(of(self.full), of(self.empty))
         size = np.abs(self.full - self.empty)
         return np.asarray(np.where(size > 4 * rounding, size, 0.0))
 

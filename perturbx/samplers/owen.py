@@ -114,7 +114,7 @@ def _urgency(evaluations: Evaluations, splits: Splits) -> Floats:
     empty = evaluations.empty[None] if rows is None or len(splits.trees) == 1 else rows
     deltas = np.abs(splits.deltas(evaluations.outputs, evaluations.full, empty))
     reach = deltas.max(axis=0)
-    rounding = 4 * evaluations.resolution * np.abs(evaluations.full)
+    rounding = 4 * evaluations.rounding.of(evaluations.full)
     scaled = np.divide(deltas, reach, out=np.zeros_like(deltas), where=reach > rounding)
     return np.asarray(scaled.max(axis=(1, 2)) * splits.weight)
 

@@ -79,9 +79,12 @@ class Solver(ABC):
 
 
 def floor(evaluations: Evaluations) -> Floats:
-    """(n, 1, k): the standard error of exact arithmetic, a tiny part of the largest output."""
-    largest = np.maximum(np.abs(evaluations.full), np.abs(np.nan_to_num(evaluations.empty)))
+    """(n, 1, k): the standard error of exact arithmetic, the largest rounding of an output."""
+    rounding = evaluations.rounding
+    largest = np.maximum(
+        rounding.of(evaluations.full), np.nan_to_num(rounding.of(evaluations.empty))
+    )
     if len(evaluations.outputs):
-        highest, lowest = evaluations.outputs.max(axis=0), evaluations.outputs.min(axis=0)
-        largest = np.maximum(largest, np.maximum(highest, -lowest))
-    return np.asarray(evaluations.resolution * largest[:, None, :])
+        for ends in (evaluations.outputs.max(axis=0), evaluations.outputs.min(axis=0)):
+            largest = np.maximum(largest, rounding.of(ends))
+    return np.asarray(largest[:, None, :])
