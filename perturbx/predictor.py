@@ -224,9 +224,13 @@ def _cure(function: Callable[[Any], Any], batch: Any, error: Exception) -> str:
     if framework and type(batch).__module__.partition(".")[0] != framework:
         return f" {_BRIDGES[framework]}"
     shape = np.shape(batch)
-    if len(shape) == 4 and shape[-1] == 4 and not isinstance(error, PerturbxError):
-        return " If the model takes three channels, without transparency: pass image[..., :3]."
-    return ""
+    if len(shape) != 4 or isinstance(error, PerturbxError):
+        return ""
+    alpha = " If the model takes three channels, without transparency: pass image[..., :3]."
+    return (
+        f"{alpha * (shape[-1] == 4)} X was read as images of shape {shape[1:]}: for series pass "
+        "masker=px.Windows(shape=(k,))."
+    )
 
 
 def _as_array(answer: Any, n_rows: int, place: str) -> NDArray[Any]:

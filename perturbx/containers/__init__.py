@@ -11,6 +11,8 @@ import numpy as np
 from perturbx.containers._base import Cells as Cells
 from perturbx.containers._base import Layout as Layout
 from perturbx.containers.arrays import ArrayLayout, ObjectArrayLayout, SparseLayout, TorchLayout
+from perturbx.containers.foreign import TEXT_CURE, holds_texts, is_torch, table_cure
+from perturbx.containers.foreign import looks_like_images as looks_like_images
 from perturbx.containers.frames import FrameLayout, PandasLayout, PolarsLayout
 from perturbx.errors import InvalidInputError
 
@@ -35,20 +37,40 @@ def rows_of(X: Any, name: str = "X") -> tuple[Any, bool]:
         raise InvalidInputError(
             f"{name} is a Series, which has lost its columns' types: pass a frame of one row, "
             "as in frame.iloc[[0]] (pandas) or frame[0] (polars)."
+            f"{f' {TEXT_CURE}' * holds_texts(X)}"
         )
-    if not hasattr(X, "shape"):
-        raise InvalidInputError(f"{name} must be {_ACCEPTED}; got {type(X).__name__}.")
+    if isinstance(X, (str, bytes)) or not hasattr(X, "shape"):  # NumPy's texts have a shape
+        said = f"{name} must be {_ACCEPTED}; got {type(X).__name__}."
+        raise InvalidInputError(f"{said} {table_cure(X)}".rstrip())
     single = len(X.shape) == 1
     if single:
         X = X.reshape(1, -1)
     if len(X.shape) != 2:
         raise InvalidInputError(
             f"{name} must have two dimensions, rows and columns; got shape {tuple(X.shape)}. "
-            "For images pass masker=Superpixels(...) or masker=Windows(...)."
+            "For images pass masker=Superpixels(...) or masker=Windows(...), for series "
+            "masker=Windows(shape=(k,))."
         )
     if 0 in X.shape:
         raise InvalidInputError(f"{name} is empty: its shape is {tuple(X.shape)}.")
     return X, single
+
+
+def training_rows(X: Any, name: str = "X") -> Any:
+    """X as the table that a masker learns from (see `rows_of`).
+
+    Raises
+    ------
+    InvalidInputError
+        If X is no table, or flat and nothing but texts: as training data they are no single row.
+    """
+    if holds_texts(X) and not isinstance(X, (str, bytes)):
+        raise InvalidInputError(
+            f"{name} is a flat {type(X).__name__} of strings, which would be a single row with one "
+            f"string for each column. If it is that, pass np.array([{name}], dtype=object). "
+            f"{TEXT_CURE}"
+        )
+    return rows_of(X, name)[0]
 
 
 def _array_of(X: Sequence[Any], name: str) -> Any:
@@ -56,7 +78,8 @@ def _array_of(X: Sequence[Any], name: str) -> Any:
     try:
         array = np.asarray(X)
     except ValueError as error:
-        raise InvalidInputError(f"{name} must hold rows of one length: {error}") from error
+        cure = f" {TEXT_CURE}" * all(map(holds_texts, X))
+        raise InvalidInputError(f"{name} must hold rows of one length: {error}{cure}") from error
     return np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
 
 
@@ -65,7 +88,7 @@ def layout_of(X: Any, names: Sequence[str] | None = None) -> Layout:
     if _frame(X, "pandas") or _frame(X, "polars"):
         return _frame_layout(X, names)
     names = _array_names(int(X.shape[1]), names)
-    if _is_torch(X):
+    if is_torch(X):
         if str(X.dtype) == "torch.bfloat16":
             raise InvalidInputError("X is a tensor of bfloat16, unknown to NumPy: pass X.float().")
         dtype = X[:0].detach().cpu().numpy().dtype
@@ -124,8 +147,3 @@ def _is_series(X: Any) -> bool:
         for library in ("pandas", "polars")
         if library in sys.modules
     )
-
-
-def _is_torch(X: Any) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(X, torch.Tensor)

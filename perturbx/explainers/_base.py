@@ -20,6 +20,7 @@ from perturbx._validation import (
     check_random_state,
     invalid,
 )
+from perturbx.containers import looks_like_images, training_rows
 from perturbx.errors import NotFittedError, UnknownParameterError
 from perturbx.explainers._loop import explain
 from perturbx.explainers._plan import Plan, Problem, Setting
@@ -90,6 +91,9 @@ class BaseExplainer(BaseEstimator):
     image_masker: ClassVar[type[Masker]] = Superpixels
     """Removes parts of images where the user names no masker."""
 
+    for_images: ClassVar[bool] = False
+    """True if `fit` without data is no mistake, as images come first and need none."""
+
     def __new__(cls, *args: Any, **keywords: Any) -> Any:
         check_keywords(cls, keywords)
         if len(args) > 1:
@@ -123,13 +127,18 @@ class BaseExplainer(BaseEstimator):
         ----------
         X : table of rows or images, optional
             Training data. Not needed where the masker learns nothing from it (images) or has
-            rows of its own.
+            rows of its own, nor by methods that are for images first (`OwenShap`, `Rise`): then
+            `explain` picks the masker by what it is given.
 
         Returns
         -------
         self
         """
         self._check_parameters()
+        if X is None and self.masker is None and self.for_images:
+            for learned in ("masker_", "predictor_"):  # what is explained picks the masker
+                self.__dict__.pop(learned, None)
+            return self
         with threads_kept():
             self.masker_, self.predictor_ = self._learn(X, X)
         return self
@@ -184,7 +193,7 @@ class BaseExplainer(BaseEstimator):
     def _masker_for(self, X: Any) -> Masker:
         if self.masker is not None:
             return self.masker
-        return self.image_masker() if _is_image(X) else self.table_masker()
+        return self.image_masker() if looks_like_images(X) else self.table_masker()
 
     def _learn(self, X: Any, like: Any) -> tuple[FittedMasker, Predictor | None]:
         """Masker and predictor from training data, or from none if the masker needs none."""
@@ -201,6 +210,7 @@ class BaseExplainer(BaseEstimator):
             return self.masker_, self.predictor_
         masker = self._masker_for(X)
         if masker.needs_fit:
+            training_rows(X)  # what is no table at all needs another cure than a fit
             cure = ""
             if self.masker is None and isinstance(X, np.ndarray) and X.ndim == 2:
                 cure = f" For one grey image pass masker=px.{self.image_masker.__name__}(...)."
@@ -226,10 +236,3 @@ class BaseExplainer(BaseEstimator):
             check_number("tol", self.tol, above=0, below=1)
         check_choice("link", self.link, ("identity", "logit"))
         check_random_state(copy.deepcopy(self.random_state))  # a copy, so that nothing is drawn
-
-
-def _is_image(X: Any) -> bool:
-    """True for arrays with more than rows and columns, and for lists of such."""
-    if isinstance(X, (list, tuple)) and len(X):
-        return all(isinstance(x, np.ndarray) and x.ndim >= 2 for x in X)
-    return isinstance(X, np.ndarray) and X.ndim > 2

@@ -62,12 +62,14 @@ class OwenShap(BaseExplainer):
 
     table_masker: ClassVar[type[Masker]] = ColumnTree
     image_masker: ClassVar[type[Masker]] = SuperpixelTrees
+    for_images: ClassVar[bool] = True
 
     def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
         check_integer("splits_per_round", self.splits_per_round, minimum=1)
         if not setting.trees:
             raise InvalidParameterError(
                 "OwenShap goes down a tree of features, and this masker has none: pass "
-                "masker=px.ColumnTree(X) for tables, or px.SuperpixelTrees() for images."
+                "masker=px.ColumnTree(X) for tables, or px.SuperpixelTrees() for images. Series "
+                "and volumes have no trees: px.KernelShap(predict_fn, masker=px.Windows(...))."
             )
         return OwenSplits(setting.trees, self.splits_per_round), OwenValues()

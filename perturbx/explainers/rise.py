@@ -53,6 +53,7 @@ class Rise(BaseExplainer):
     p: float = field(default=0.5, kw_only=True)
 
     image_masker: ClassVar[type[Masker]] = SmoothGrid
+    for_images: ClassVar[bool] = True
 
     def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
         estimator = check_choice("estimator", self.estimator, get_args(Estimator))

@@ -28,6 +28,13 @@ _TYPES = {
     "tensor(bool)": np.bool_,
 }
 
+_FLOATS = ("tensor(float)", "tensor(double)", "tensor(float16)")
+
+_WITHOUT_ZIPMAP = (
+    "Of a scikit-learn classifier convert the probabilities to one tensor, as in "
+    'skl2onnx.to_onnx(model, X, options={"zipmap": False}), and pass output=None.'
+)
+
 
 def from_onnx(
     model: str | PathLike[str] | bytes | Any,
@@ -66,7 +73,8 @@ def from_onnx(
     providers : sequence, optional
         Where it runs, as in ``InferenceSession(providers=...)``; by default the processor.
     answer : str, optional
-        Which of several outputs of the file holds the scores.
+        Which of several outputs of the file holds the scores. By default the only one of floats:
+        integers are labels unless they are named here.
 
     Returns
     -------
@@ -196,23 +204,36 @@ def _chosen(session: Any, answer: str | None) -> str:
         listed = ", ".join(f"{i.name} ({i.type})" for i in inputs)
         raise InvalidParameterError(
             f"the network must have one input of numbers; this one has {listed}. Write a "
-            "predict_fn of your own that calls session.run."
+            "predict_fn of your own that calls session.run, as in lambda X: session.run(None, "
+            "{name: X[[name]].to_numpy() for name in X})[0] for a DataFrame X."
         )
     found = {o.name: o.type for o in session.get_outputs()}
     listed = ", ".join(f"{name!r} ({kind})" for name, kind in found.items())
-    if answer is None:
-        tensors = [name for name, kind in found.items() if kind in _TYPES]
-        scores = [name for name in tensors if np.dtype(_TYPES[found[name]]).kind == "f"]
-        candidates = scores or tensors
-        if len(candidates) == 1:
-            return str(candidates[0])
-        raise InvalidParameterError(
-            f"the network has several outputs, or none of numbers: {listed}. Say which one holds "
-            "the scores, as in answer='name'; of scikit-learn models, convert without zipmap."
-        )
-    if found.get(answer) not in _TYPES:
-        raise invalid("answer", f"the name of an output of numbers ({listed})", answer)
-    return answer
+    if answer is not None:
+        if found.get(answer) not in _TYPES:
+            in_maps = _WITHOUT_ZIPMAP * ("map(" in found.get(answer, ""))
+            raise invalid("answer", f"the name of an output of numbers ({listed})", answer, in_maps)
+        return answer
+    floats = [name for name, kind in found.items() if kind in _FLOATS]
+    if len(floats) == 1:
+        return str(floats[0])
+    raise InvalidParameterError(f"the network has {_which_scores(found, floats, listed)}")
+
+
+def _which_scores(found: dict[str, str], floats: list[str], listed: str) -> str:
+    """Why no output is sure to hold the scores, and what to do."""
+    if floats:
+        beside = f" {_WITHOUT_ZIPMAP}" * (len(found) > len(floats))
+        cure = f"Say which one holds the scores, as in answer={floats[0]!r}.{beside}"
+        return f"several outputs of floats: {listed}. {cure}"
+    whole = [name for name, kind in found.items() if kind in _TYPES]
+    if any("map(" in kind for kind in found.values()):
+        cure = f"Probabilities in maps cannot be read. {_WITHOUT_ZIPMAP}"
+    elif len(whole) == len(found):
+        cure = f"If one holds scores nevertheless, pass answer={whole[0]!r} and output=None."
+    else:
+        cure = "Write a predict_fn of your own that calls session.run."
+    return f"no output of floats: {listed}. Integers and texts are labels, not scores. {cure}"
 
 
 def _typed(array: NDArray[Any], entry: Any) -> NDArray[Any]:

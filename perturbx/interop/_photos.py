@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._validation import check_choice, check_integer, check_number, invalid
-from perturbx.errors import InvalidInputError
+from perturbx.errors import InvalidInputError, PerturbxWarning
 from perturbx.interop._resample import FILTERS, Box, Filter, resample
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -21,6 +22,10 @@ _WHITE = {"b": {1: 1.0}, "u": {1: 255.0, 2: 65535.0}, "f": {2: 1.0, 4: 1.0, 8: 1
 
 _SLACK = 1e-3
 """How far floats may leave 0..1, as a part of it: a filter or a mean may round over the edge."""
+
+_DARK = 15
+"""A brightest pixel of less than one part in this many of full brightness is no photo's: 12 bits in
+16, 4 bits in 8 are below it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,8 @@ class ImagePreprocess:
         How images are resized; both smooth what they shrink.
     white : float or None
         What full brightness is, where the dtype does not tell: 4095 for 12 bits, 255 for floats
-        up to 255. Values are then taken as they are.
+        up to 255. Values are then taken as they are. Without it photos that are nearly black for
+        their dtype, such as 8 or 12 bits in uint16, are warned of.
 
     Examples
     --------
@@ -93,11 +99,19 @@ class ImagePreprocess:
         InvalidInputError
             If they are no batch of photos, have other channels than the network takes, or a
             brightness that cannot be read.
+
+        Warns
+        -----
+        PerturbxWarning
+            If all of a batch is so dark for its dtype that it has another white, as 8 or 12 bits
+            in uint16 have; `white` says which.
         """
         batch = [self._three_axes(image) for image in _images(images)]
+        whites = [_white(image) if self.white is None else None for image in batch]
+        _warn_if_dark(batch, whites)
         out: NDArray[np.float32] | None = None
-        for index, image in enumerate(batch):
-            pixels = self._brightness(image)
+        for index, (image, white) in enumerate(zip(batch, whites, strict=True)):
+            pixels = self._brightness(image, white)
             if out is None:
                 out = np.empty((len(batch), *pixels.shape), dtype=np.float32)
             elif pixels.shape[1:] != out.shape[2:]:
@@ -113,12 +127,11 @@ class ImagePreprocess:
         out /= std
         return out
 
-    def _brightness(self, image: NDArray[Any]) -> Any:
-        """(C, h, w) float32, at the network's size, 0..1."""
-        if self.white is not None:
+    def _brightness(self, image: NDArray[Any], white: float | None) -> Any:
+        """(C, h, w) float32, at the network's size, 0..1; `white` as the dtype has it."""
+        if white is None:
             return self._resized(image) / np.float32(self.white)
-        white = np.float32(_white(image))
-        return np.clip(self._resized(image) / white, 0, 1)  # cubics overshoot at edges
+        return np.clip(self._resized(image) / np.float32(white), 0, 1)  # cubics overshoot at edges
 
     def _resized(self, image: NDArray[Any]) -> Any:
         """(C, h, w) float32, as bright as the image."""
@@ -180,6 +193,28 @@ def _images(images: Any) -> Sequence[NDArray[Any]]:
                 f"shape {image.shape} of {image.dtype}."
             )
     return found
+
+
+def _warn_if_dark(batch: Sequence[NDArray[Any]], whites: Sequence[float | None]) -> None:
+    """Warn of brightness that the network would see as black, unless `white` was given.
+
+    A warning, and of all the batch: the rows that explainers make of a photo may be dark.
+    """
+    known = [(image, white) for image, white in zip(batch, whites, strict=True) if white]
+    highest = [float(image.max()) for image, _ in known]
+    if not any(highest) or any(
+        high * _DARK >= white for high, (_, white) in zip(highest, known, strict=True)
+    ):
+        return
+    (image, white), high = known[0], max(highest)
+    likely = next((w for w in (1, 15, 255, 4095) if high <= w < white), high)
+    warnings.warn(
+        f"photos of {image.dtype} with values up to {high:g} look black to the network, as full "
+        f"brightness is {white:g}: say what it is, as in ImagePreprocess(white={likely:g}), or "
+        f"white={white:g} if they are so dark.",
+        PerturbxWarning,
+        stacklevel=3,
+    )
 
 
 def _white(image: NDArray[Any]) -> float:

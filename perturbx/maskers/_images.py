@@ -1,27 +1,22 @@
-"""Images, series and volumes at the door: which axes are what, and what cannot be explained."""
+"""Images, series and volumes at the door: read as they are, and refused where they cannot be."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._validation import invalid
+from perturbx.containers.foreign import array_of, is_pillow, is_torch, shape_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.maskers._axes import Axes, ChannelAxis, spatial_axes
 from perturbx.maskers._base import Features, FittedMasker, Removal
 
 Image: TypeAlias = NDArray[Any]
 """One image (or series, or volume): its spatial axes, then perhaps a channel axis."""
-
-ChannelAxis: TypeAlias = Literal["auto", -1] | None
-"""-1: the last axis holds channels. None: there are none. "auto": by the shape."""
-
-MOST_COLOURS = 4
-"""A last axis of at most this many entries is read as colours by "auto"."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +70,10 @@ class FittedImages(FittedMasker):
         return 1
 
 
-def read_images(X: Any, channel_axis: ChannelAxis, n_axes: int) -> ImageBatch:
-    """X as one image or several, each with `n_axes` spatial axes.
+def read_images(X: Any, channel_axis: ChannelAxis, n_axes: int | None, masker: str) -> ImageBatch:
+    """X as one image or several, each with `n_axes` spatial axes, or for None by the dimensions.
+
+    `masker` is the class that errors name, or "" (see `Axes`).
 
     Raises
     ------
@@ -84,34 +81,29 @@ def read_images(X: Any, channel_axis: ChannelAxis, n_axes: int) -> ImageBatch:
         If X is no array or list of arrays, its axes cannot be told or are not the expected
         ones, it is empty, or it holds NaN, infinity or objects.
     """
-    if isinstance(X, (list, tuple)):
-        arrays = tuple(_array(image, f"image {i}") for i, image in enumerate(X))
-        if not arrays:
-            raise InvalidInputError("X is an empty list: pass at least one image.")
-        channels = _agreed_channels(arrays, channel_axis, n_axes)
-        batch = ImageBatch(arrays, channels, single=False)
+    several = isinstance(X, (list, tuple))
+    if several and not len(X):
+        raise InvalidInputError("X is an empty list: pass at least one image.")
+    named = [(image, f"image {i}") for i, image in enumerate(X)] if several else [(X, "X")]
+    if n_axes is None:
+        n_axes = spatial_axes(len(shape_of(named[0][0]) or ()), channel_axis)
+    axes = Axes(channel_axis, n_axes, masker, may_be_batch=not several)
+    for image, name in named:
+        if not isinstance(image, np.ndarray):
+            raise InvalidInputError(
+                f"{name} must be a NumPy array, and several images a list of arrays; "
+                f"got {type(image).__name__}. {_conversion(image, X, axes)}"
+            )
+        _check_array(image, name)
+    if several:
+        batch = ImageBatch(tuple(map(np.asarray, X)), _agreed_channels(X, axes), single=False)
     else:
-        image = _array(X, "X")
-        channels, single = _axes(image.shape, channel_axis, n_axes)
+        channels, single = axes.of(X.shape)
+        image = np.asarray(X)
         batch = ImageBatch((image,) if single else tuple(image), channels, single)
     for index, image in enumerate(batch.arrays):
         _check_values(image, "X" if batch.single else f"image {index}")
     return batch
-
-
-def check_channel_axis(channel_axis: Any) -> None:
-    """Refuse a channel axis that cannot be read."""
-    if channel_axis is None or (isinstance(channel_axis, str) and channel_axis == "auto"):
-        return
-    if isinstance(channel_axis, int) and not isinstance(channel_axis, bool) and channel_axis == -1:
-        return
-    raise invalid(
-        "channel_axis",
-        "'auto', -1 (channels last) or None (no channels)",
-        channel_axis,
-        "Channels elsewhere: pass np.moveaxis(image, channel_axis, -1), and move them back inside "
-        "predict_fn.",
-    )
 
 
 def check_features(features: Features) -> None:
@@ -124,13 +116,8 @@ def check_features(features: Features) -> None:
             )
 
 
-def _array(X: Any, name: str) -> Image:
-    """X itself as a plain array; nothing is converted, so that the model gets what came in."""
-    if not isinstance(X, np.ndarray):
-        raise InvalidInputError(
-            f"{name} must be a NumPy array, and several images a list of arrays; "
-            f"got {type(X).__name__}. Read or convert it first, as in np.asarray(image)."
-        )
+def _check_array(X: NDArray[Any], name: str) -> None:
+    """Refuse what is no plain array; nothing is converted, so that the model gets what came in."""
     if isinstance(X, np.ma.MaskedArray):
         raise InvalidInputError(f"{name} is a masked array: pass {name}.filled(value).")
     if X.dtype.kind not in "buif" or X.dtype.itemsize not in (1, 2, 4, 8):
@@ -140,7 +127,27 @@ def _array(X: Any, name: str) -> Image:
         )
     if X.size == 0:
         raise InvalidInputError(f"{name} is empty: its shape is {X.shape}.")
-    return np.asarray(X)
+
+
+def _conversion(image: Any, X: Any, axes: Axes) -> str:
+    """What to type where an image in X is no array, and what is amiss with its axes besides."""
+    shape = shape_of(image)
+    if axes.may_be_batch:
+        several = len(shape or ()) > axes.n_axes + 1
+        said = f"Pass {'images' if several else 'image'} = {array_of(image, 'X')}."
+    else:
+        alike = len({(type(x), getattr(x, "mode", None)) for x in X}) == 1
+        said = f"Pass images = [{array_of(image, 'x', alike=alike)} for x in X]."
+    if is_torch(image):
+        said += " predict_fn gets arrays too: turn them back in it, as in torch.from_numpy(batch)."
+    elif is_pillow(image):
+        said += " predict_fn gets arrays too: turn them back in it by PIL.Image.fromarray."
+    try:
+        if shape is not None:
+            axes.of(shape)
+    except InvalidInputError as error:
+        return f"{said} Besides, {error}"
+    return said
 
 
 def _check_values(image: Image, name: str) -> None:
@@ -152,37 +159,11 @@ def _check_values(image: Image, name: str) -> None:
         )
 
 
-def _axes(shape: tuple[int, ...], channel_axis: ChannelAxis, n_axes: int) -> tuple[bool, bool]:
-    """Whether there are channels, and whether it is a single image."""
-    extra = len(shape) - n_axes
-    if channel_axis == "auto":
-        if extra == 0:
-            return False, True
-        if extra in (1, 2):
-            _refuse_channels_first(shape, shape[extra - 1 :])
-        if extra == 1 and shape[-1] > MOST_COLOURS:
-            raise InvalidInputError(
-                f"an array of shape {shape} may be one image with {shape[-1]} channels or a batch "
-                f"of {shape[0]} without: pass channel_axis=-1 (channels) or None (a batch). If "
-                "channels come first, pass np.moveaxis(image, 0, -1) and channel_axis=-1."
-            )
-        if extra in (1, 2):
-            return True, extra == 1
-    elif extra - (channel_axis == -1) in (0, 1):
-        channels = channel_axis == -1
-        return channels, extra == int(channels)
-    raise _wrong_ndim(shape, channel_axis, n_axes, several=True)
-
-
-def _agreed_channels(images: Sequence[Image], channel_axis: ChannelAxis, n_axes: int) -> bool:
+def _agreed_channels(images: Sequence[Image], axes: Axes) -> bool:
     """Whether the images of a list have channels; an error if they differ in more than size."""
     answers = []
     for image in images:
-        if image.ndim not in (n_axes, n_axes + 1):
-            raise _wrong_ndim(image.shape, channel_axis, n_axes, several=False)
-        channels, single = _axes(image.shape, channel_axis, n_axes)
-        if not single:
-            raise _wrong_ndim(image.shape, channel_axis, n_axes, several=False)
+        channels, _ = axes.of(image.shape)
         answers.append((channels, image.shape[-1] if channels else 1, image.dtype))
     for index, answer in enumerate(answers):
         if answer != answers[0]:
@@ -192,30 +173,3 @@ def _agreed_channels(images: Sequence[Image], channel_axis: ChannelAxis, n_axes:
                 f"{answer[2]}. Convert them, or explain them one by one."
             )
     return answers[0][0]
-
-
-def _refuse_channels_first(shape: tuple[int, ...], image_shape: tuple[int, ...]) -> None:
-    if image_shape[0] in (1, 3, 4) and image_shape[-1] > MOST_COLOURS:
-        axis = len(shape) - len(image_shape)
-        plural = "s" * (shape[0] > 1)
-        batch = f" For a batch of {shape[0]} image{plural} without channels pass channel_axis=None."
-        raise InvalidInputError(
-            f"an array of shape {shape} looks like channels first: channels must come last. Pass "
-            f"np.moveaxis({'images' if axis else 'image'}, {axis}, -1), and move them back inside "
-            "predict_fn."
-            f"{batch * (axis == 0)}"
-        )
-
-
-def _wrong_ndim(
-    shape: tuple[int, ...], channel_axis: ChannelAxis, n_axes: int, *, several: bool
-) -> InvalidInputError:
-    channels = {"auto": (0, 1), -1: (1,), None: (0,)}[channel_axis]
-    plain = [n_axes + c for c in channels]
-    batches = [n + 1 for n in plain if channel_axis != "auto" or n > n_axes] * several
-    text = f"{' or '.join(map(str, plain))} dimensions"
-    text += f" (a batch of them {' or '.join(map(str, batches))})" if batches else ""
-    return InvalidInputError(
-        f"an image with {n_axes} spatial axes and channel_axis={channel_axis!r} must have {text}; "
-        f"got shape {shape}."
-    )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Ints
-from perturbx.containers import Layout, rows_of
+from perturbx.containers import Layout, rows_of, training_rows
 from perturbx.containers.arrays import ArrayLayout
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._base import Features, FittedMasker
@@ -149,5 +149,8 @@ def at_type_of(X: Any, rows: Any, name: str) -> Any:
 def require(X: Any, what: str) -> Any:
     """X as rows, or an error that says what needs them."""
     if X is None:
-        raise InvalidInputError(f"{what} learns from data: call fit(X) with training rows first.")
-    return rows_of(X)[0]
+        raise InvalidInputError(
+            f"{what} learns from data: call fit(X) with training rows first. Images need no fit: "
+            "call explain(image)."
+        )
+    return training_rows(X)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Ints, Noise
 from perturbx._validation import check_choice, check_integer
-from perturbx.containers import Layout, layout_of, rows_of
+from perturbx.containers import Layout, layout_of, rows_of, training_rows
 from perturbx.errors import InvalidInputError
 from perturbx.hierarchy import Hierarchy
 from perturbx.maskers._base import Features, FittedMasker, Masker, Removal
@@ -61,7 +61,7 @@ class Background(Masker):
 
     def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedMasker:
         max_rows = check_integer("max_rows", self.max_rows, minimum=1)
-        rows = require(X, "Background") if self.rows is None else rows_of(self.rows, "rows")[0]
+        rows = require(X, "Background") if self.rows is None else training_rows(self.rows, "rows")
         X = rows if X is None else rows_of(X)[0]
         rows = at_type_of(X, rows, "Background rows")
         layout = layout_of(rows, features.names)

@@ -11,6 +11,7 @@ import numpy as np
 from perturbx._typing import Kind
 from perturbx._validation import check_integer, invalid
 from perturbx.errors import InvalidInputError
+from perturbx.maskers._axes import ChannelAxis, check_channel_axis
 from perturbx.maskers._base import Features, Masker, Removal
 from perturbx.maskers._fills import (
     Fill,
@@ -21,10 +22,8 @@ from perturbx.maskers._fills import (
     render_fill,
 )
 from perturbx.maskers._images import (
-    ChannelAxis,
     FittedImages,
     ImageBatch,
-    check_channel_axis,
     check_features,
     read_images,
 )
@@ -56,8 +55,9 @@ class SmoothGrid(Masker):
         one colour (a number, or one a channel), or an array of the image's shape.
     channel_axis : "auto", -1 or None
         -1 if the last axis holds channels, None if there are none. "auto": no axis beyond the
-        spatial ones is a single instance, one of at most 4 is its channels, two are a batch with
-        channels; anything else is refused.
+        spatial ones is a single instance, one of at most 4 entries is its channels, two are a
+        batch with such channels. Anything else is refused: more than 4 channels, channels first,
+        and batches without channels.
 
     Examples
     --------
@@ -110,7 +110,9 @@ class FittedSmoothGrid(FittedImages):
     value_function: str
 
     def read(self, X: Any) -> ImageBatch:
-        batch = read_images(X, self.masker.channel_axis, self._n_axes(X))
+        cells = self.masker.cells
+        n_axes = len(cells) if _several(cells) else None
+        batch = read_images(X, self.masker.channel_axis, n_axes, "SmoothGrid")
         for index, image in enumerate(batch.arrays):
             lattice(batch.spatial(index), self.masker.cells, self.masker.steps)
             if not isinstance(self.masker.fill, str):
@@ -122,13 +124,6 @@ class FittedSmoothGrid(FittedImages):
         points = lattice(X.spatial(index), self.masker.cells, self.masker.steps)
         fill = render_fill(self.masker.fill, image, X.channels, None, self.seed)
         return smooth_removal(image, fill, points, "point")
-
-    def _n_axes(self, X: Any) -> int:
-        """How many spatial axes an instance has: as many as there are cells, or else 1 or 2."""
-        if _several(self.masker.cells):
-            return len(self.masker.cells)
-        first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
-        return 1 if np.ndim(first) - (self.masker.channel_axis == -1) == 1 else 2
 
 
 def lattice(extent: tuple[int, ...], cells: int | Sequence[int], steps: int) -> Lattice:
@@ -144,7 +139,8 @@ def lattice(extent: tuple[int, ...], cells: int | Sequence[int], steps: int) -> 
         if side <= n:
             raise InvalidInputError(
                 f"an image of {extent} is too small for {n_cells} cells: each axis needs more "
-                "positions than cells. Pass fewer cells."
+                "positions than cells. Pass fewer cells. A tuple says how many axes are spatial: "
+                "(k,) for series, (k, k, k) for volumes."
             )
     each = tuple(min(steps, (side - 1) // n) for side, n in zip(extent, n_cells, strict=True))
     nodes = tuple(n * step + 1 for n, step in zip(n_cells, each, strict=True))

@@ -13,6 +13,7 @@ from perturbx._typing import Coalitions, Ints, Noise
 from perturbx._validation import invalid
 from perturbx.errors import InvalidParameterError
 from perturbx.hierarchy import Hierarchy
+from perturbx.maskers._axes import ChannelAxis, check_channel_axis
 from perturbx.maskers._base import Features, Masker, Removal
 from perturbx.maskers._fills import (
     Fill,
@@ -23,11 +24,9 @@ from perturbx.maskers._fills import (
     render_fill,
 )
 from perturbx.maskers._images import (
-    ChannelAxis,
     FittedImages,
     Image,
     ImageBatch,
-    check_channel_axis,
     check_features,
     read_images,
 )
@@ -107,7 +106,7 @@ class FittedTrees(FittedImages):
     value_function: str
 
     def read(self, X: Any) -> ImageBatch:
-        batch = read_images(X, self.channel_axis, 2)
+        batch = read_images(X, self.channel_axis, 2, "SuperpixelTrees")
         for index, image in enumerate(batch.arrays):
             for fill in self.fills:
                 if not isinstance(fill, str):

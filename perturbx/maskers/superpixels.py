@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Segments
 from perturbx._validation import check_choice, check_integer, check_number, invalid
 from perturbx.errors import InvalidInputError
+from perturbx.maskers._axes import ChannelAxis, check_channel_axis
 from perturbx.maskers._base import Features, Masker
 from perturbx.maskers._fills import (
     Fill,
@@ -22,10 +23,8 @@ from perturbx.maskers._fills import (
     render_fill,
 )
 from perturbx.maskers._images import (
-    ChannelAxis,
     FittedImages,
     ImageBatch,
-    check_channel_axis,
     check_features,
     read_images,
 )
@@ -74,8 +73,9 @@ class Superpixels(Masker):
         become 0..K-1 in the order of their values, and each of them is a region.
     channel_axis : "auto", -1 or None
         -1 if the last axis holds channels, None if there are none. "auto": two dimensions are
-        one grey image, three with a last axis of at most 4 one colour image, four a batch of
-        colour images; anything else is refused.
+        one gray image, three with a last axis of at most 4 one color image, four with such an
+        axis a batch of them. Anything else is refused: more than 4 channels, channels first, and
+        batches without channels.
 
     Examples
     --------
@@ -134,7 +134,7 @@ class FittedSuperpixels(FittedImages):
     value_function: str
 
     def read(self, X: Any) -> ImageBatch:
-        batch = read_images(X, self.masker.channel_axis, 2)
+        batch = read_images(X, self.masker.channel_axis, 2, "Superpixels")
         for index, image in enumerate(batch.arrays):
             if not isinstance(self.masker.fill, str):
                 given_fill(self.masker.fill, image, batch.channels)
@@ -172,6 +172,7 @@ def _map_of(segments: NDArray[Any] | Sequence[NDArray[Any]], X: ImageBatch, inde
     if len(segments) != len(X):
         raise InvalidInputError(
             f"segments must hold one label map for each image: got {len(segments)} for {len(X)}. "
-            "One map for all is passed as an array, without a list."
+            "One map for all is passed as an array (height, width), without a list. For a volume "
+            "pass masker=px.Windows(shape=(k, k, k))."
         )
     return segments[index]

@@ -11,6 +11,7 @@ import numpy as np
 from perturbx._typing import Segments
 from perturbx._validation import invalid
 from perturbx.errors import InvalidInputError
+from perturbx.maskers._axes import ChannelAxis, check_channel_axis
 from perturbx.maskers._base import Features, Masker, Removal
 from perturbx.maskers._fills import (
     Fill,
@@ -21,10 +22,8 @@ from perturbx.maskers._fills import (
     render_fill,
 )
 from perturbx.maskers._images import (
-    ChannelAxis,
     FittedImages,
     ImageBatch,
-    check_channel_axis,
     check_features,
     read_images,
 )
@@ -61,8 +60,9 @@ class Windows(Masker):
         channel), or an array of the image's shape. It is rounded to the image's dtype.
     channel_axis : "auto", -1 or None
         -1 if the last axis holds channels, None if there are none. "auto": no axis beyond the
-        spatial ones is a single instance, one of at most 4 is its channels, two are a batch with
-        channels; anything else is refused.
+        spatial ones is a single instance, one of at most 4 entries is its channels, two are a
+        batch with such channels. Anything else is refused: more than 4 channels, channels first,
+        and batches without channels.
 
     Examples
     --------
@@ -122,7 +122,7 @@ class FittedWindows(FittedImages):
     value_function: str
 
     def read(self, X: Any) -> ImageBatch:
-        batch = read_images(X, self.masker.channel_axis, self._n_axes(X))
+        batch = read_images(X, self.masker.channel_axis, self._n_axes(), "Windows")
         for index, image in enumerate(batch.arrays):
             window_grid(batch.spatial(index), self.masker.shape, self.masker.stride)
             if not isinstance(self.masker.fill, str):
@@ -139,13 +139,12 @@ class FittedWindows(FittedImages):
             return label_removal(image, fill, grid, segments, "window")
         return window_removal(image, fill, grid, "window")
 
-    def _n_axes(self, X: Any) -> int:
-        """How many spatial axes an instance has: as many as were named, or else 1 or 2."""
+    def _n_axes(self) -> int | None:
+        """How many spatial axes an instance has, where a setting says so."""
         for sides in (self.masker.shape, self.masker.stride):
             if sides is not None and not isinstance(sides, (int, np.integer)):
                 return len(sides)
-        first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
-        return 1 if np.ndim(first) - (self.masker.channel_axis == -1) == 1 else 2
+        return None
 
 
 def window_grid(extent: tuple[int, ...], shape: Sides, stride: Sides) -> WindowGrid:
@@ -160,7 +159,8 @@ def window_grid(extent: tuple[int, ...], shape: Sides, stride: Sides) -> WindowG
     step = _spread(stride, [max(1, round(length / _STEPS)) for length in size])
     if any(length > side for length, side in zip(size, extent, strict=True)):
         raise InvalidInputError(
-            f"a window of shape {size} is larger than its image of {extent}: pass a smaller shape."
+            f"a window of shape {size} is larger than its image of {extent}: pass a smaller shape. "
+            "A tuple says how many axes are spatial: (k,) for series, (k, k, k) for volumes."
         )
     if any(s > length for s, length in zip(step, size, strict=True)):
         raise InvalidInputError(

@@ -10,7 +10,7 @@ import numpy as np
 
 from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
 from perturbx._validation import check_choice, check_integer, check_random_state, invalid
-from perturbx.containers import rows_of
+from perturbx.containers import looks_like_images, rows_of
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.explainers._probe import probe
@@ -141,13 +141,6 @@ def _given(
         raise invalid("outputs", "the one output that the scores explain", outputs)
     is_image = fill is not None or isinstance(masker, (Superpixels, Windows))
     return of_maps(explanation, X) if is_image or looks_like_images(X) else of_table(explanation)
-
-
-def looks_like_images(X: Any) -> bool:
-    """True for arrays with more than rows and columns, and for lists of such."""
-    if isinstance(X, (list, tuple)) and len(X):
-        return all(isinstance(x, np.ndarray) and x.ndim >= 2 for x in X)
-    return isinstance(X, np.ndarray) and X.ndim > 2
 
 
 def _fitted(

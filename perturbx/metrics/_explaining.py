@@ -12,11 +12,11 @@ import numpy as np
 
 from perturbx._typing import Floats, OutputSelection
 from perturbx._validation import invalid
+from perturbx.containers import looks_like_images
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import BaseExplainer
 from perturbx.explanation import Explanation
 from perturbx.game import Cost
-from perturbx.metrics._base import looks_like_images
 from perturbx.metrics._measure import Better, Measure
 from perturbx.metrics._scores import Given, of_explanation, of_maps, of_table
 

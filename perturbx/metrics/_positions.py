@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._typing import Floats, Ints, Segments
+from perturbx.maskers._axes import ChannelAxis
 from perturbx.maskers._base import Removal
 from perturbx.maskers._fills import Fill, check_fill, describe_fill, draw_seed, render_fill
-from perturbx.maskers._images import ChannelAxis, FittedImages, ImageBatch, read_images
+from perturbx.maskers._images import FittedImages, ImageBatch, read_images
 from perturbx.maskers._removals import ImageRemoval, label_removal
 from perturbx.regions import LabelMap
 
@@ -41,7 +42,7 @@ class FittedPositions(FittedImages):
     value_function: str
 
     def read(self, X: object) -> ImageBatch:
-        return read_images(X, self.channel_axis, self.n_axes)
+        return read_images(X, self.channel_axis, self.n_axes, "")
 
     def remove(self, X: ImageBatch, index: int) -> Removal:
         spatial = X.spatial(index)

@@ -11,7 +11,7 @@ import numpy as np
 from perturbx._typing import Floats, OutputSelection
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explanation import Explanation
-from perturbx.maskers._images import MOST_COLOURS
+from perturbx.maskers._axes import MOST_COLOURS
 from perturbx.maskers.gaussian import FittedNoise
 from perturbx.regions import LabelMap, Regions
 

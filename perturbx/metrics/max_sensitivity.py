@@ -9,13 +9,12 @@ import numpy as np
 
 from perturbx._typing import OutputSelection, RandomState
 from perturbx._validation import check_integer, check_number, check_random_state
-from perturbx.containers import rows_of
+from perturbx.containers import looks_like_images, rows_of
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import BaseExplainer
 from perturbx.maskers import Features, GaussianNoise
 from perturbx.maskers.background import FittedBackground
 from perturbx.maskers.gaussian import FittedNoise, NoiseRemoval
-from perturbx.metrics._base import looks_like_images
 from perturbx.metrics._explaining import Explained, Explains, explain_with
 from perturbx.metrics._measure import Measure
 

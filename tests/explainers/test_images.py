@@ -8,7 +8,7 @@ import numpy as np
 import perturbx as px
 import pytest
 from numpy.testing import assert_allclose
-from perturbx.errors import BudgetError
+from perturbx.errors import BudgetError, InvalidInputError, NotFittedError
 
 
 def test_default_windows_are_a_fifth_with_a_stride_of_a_third() -> None:
@@ -80,3 +80,40 @@ def test_default_budgets_pay_for_ten_rows_a_superpixel() -> None:
             explainer = method(lambda b: b.mean(axis=(1, 2)), masker=masker, random_state=0)
             explanation = explainer.explain(image)
             assert explanation.n_rows >= 10 * explanation.shape[0]
+
+
+@pytest.mark.parametrize("method", [px.Rise, px.OwenShap])
+def test_methods_for_images_need_no_data(method: Any, counting_model: Any) -> None:
+    """fit() without X changes no number of an image, and leaves a table to be refused unasked."""
+    image = np.random.default_rng(0).random((24, 24, 3))
+    model = counting_model(lambda b: b[:, 5, 7, 0])
+    explainer = method(model, budget=200, random_state=0)
+    expected = explainer.explain(image).values
+    assert explainer.fit() is explainer
+    np.testing.assert_array_equal(explainer.explain(image).values, expected)
+    asked = model.n_rows
+    with pytest.raises(NotFittedError, match=r"call fit\(X_train\) before explain"):
+        explainer.explain(np.ones((8, 5)))
+    assert model.n_rows == asked
+
+
+def test_fit_without_data_forgets_the_data_of_an_earlier_fit() -> None:
+    """What was learned of a table is not kept for the images that come next."""
+    explainer = px.OwenShap(lambda b: b.reshape(len(b), -1).mean(axis=1), budget=60)
+    explainer.fit(np.random.default_rng(0).normal(size=(20, 4)))
+    image = np.random.default_rng(1).random((24, 24, 3))
+    with pytest.raises(InvalidInputError, match="two dimensions"):
+        explainer.explain(image)
+    assert explainer.fit().explain(image).heatmap().shape == (24, 24)
+
+
+@pytest.mark.parametrize("method", [px.KernelShap, px.Lime, px.Occlusion, px.Banzhaf])
+def test_maskers_of_images_need_no_data(method: Any) -> None:
+    """fit() with an image masker needs no X; without one, images are told to need no fit."""
+    image = np.random.default_rng(0).random((12, 12, 3))
+    masker = px.Superpixels(method="grid", n_segments=4, fill=0)
+    explainer = method(lambda b: b.sum(axis=(1, 2, 3)), masker=masker, random_state=0)
+    expected = explainer.explain(image).values
+    np.testing.assert_array_equal(explainer.fit().explain(image).values, expected)
+    with pytest.raises(InvalidInputError, match=r"Images need no fit: call explain\(image\)"):
+        method(lambda b: b.sum(axis=(1, 2, 3))).fit()

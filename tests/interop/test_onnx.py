@@ -148,6 +148,75 @@ def test_the_scores_among_several_outputs():
         px.interop.from_onnx(model_bytes(), answer="score")
 
 
+def with_outputs(*kinds):
+    """x @ W as each of some outputs: its label, its floats, or its probabilities in maps."""
+    helper, types = onnx.helper, onnx.TensorProto
+    ml = "ai.onnx.ml"
+    nodes = [helper.make_node("MatMul", ["x", "W"], ["scores"])]
+    outputs = []
+    for number, kind in enumerate(kinds):
+        name = f"{kind}{number}"
+        if kind == "label":
+            nodes.append(helper.make_node("ArgMax", ["scores"], [name], axis=1, keepdims=0))
+            outputs.append(helper.make_tensor_value_info(name, types.INT64, ["n"]))
+        elif kind == "floats":
+            nodes.append(helper.make_node("Identity", ["scores"], [name]))
+            outputs.append(helper.make_tensor_value_info(name, types.FLOAT, ["n", 3]))
+        else:
+            classes = {"classlabels_int64s": [0, 1, 2]}
+            nodes.append(helper.make_node("ZipMap", ["scores"], [name], domain=ml, **classes))
+            value = helper.make_tensor_type_proto(types.FLOAT, None)
+            of_maps = helper.make_sequence_type_proto(
+                helper.make_map_type_proto(types.INT64, value)
+            )
+            outputs.append(helper.make_value_info(name, of_maps))
+    entry = helper.make_tensor_value_info("x", types.FLOAT, ["n", 4])
+    weights = onnx.numpy_helper.from_array(W.astype(np.float32), "W")
+    graph = helper.make_graph(nodes, "network", [entry], outputs, [weights])
+    opset = [helper.make_opsetid("", 17), helper.make_opsetid(ml, 3)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        (("label", "maps"), r"no output of floats.*'label0'.*seq\(map.*\"zipmap\": False"),
+        (("maps",), r"no output of floats.*\"zipmap\": False"),
+        (("label",), r"no output of floats.*labels, not scores.*answer='label0' and output=None"),
+        (("label", "floats", "floats"), r"several outputs.*answer='floats1'.*\"zipmap\": False"),
+        (("floats", "floats"), r"several outputs.*answer='floats0'\.$"),
+    ],
+)
+def test_a_label_is_not_taken_for_scores(kinds, said):
+    """Without one output of floats nothing is guessed, and what to convert or name is said."""
+    with pytest.raises(InvalidParameterError, match=said):
+        px.interop.from_onnx(with_outputs(*kinds))
+
+
+def test_maps_are_refused_by_name_too():
+    """Whoever names the maps is told how to convert them; whoever names a label gets it."""
+    model = with_outputs("label", "maps")
+    with pytest.raises(InvalidParameterError, match=r"answer must be.*\"zipmap\": False"):
+        px.interop.from_onnx(model, answer="maps1")
+    found = px.interop.from_onnx(model, answer="label0", output=None)(X)
+    np.testing.assert_array_equal(found, (X @ W).argmax(axis=1))
+
+
+def test_a_converted_classifier_is_explained_by_its_probabilities():
+    """As skl2onnx makes it it is refused; as the message says it has scikit-learn's scores."""
+    skl2onnx = pytest.importorskip("skl2onnx")
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    rows = X.astype(np.float32)
+    model = linear_model.LogisticRegression().fit(np.tile(rows, (4, 1)), np.arange(28) % 3)
+    opset = {"target_opset": {"": 17, "ai.onnx.ml": 3}}
+    plain = skl2onnx.to_onnx(model, rows, **opset).SerializeToString()
+    with pytest.raises(InvalidParameterError, match=r'options=\{"zipmap": False\}'):
+        px.interop.from_onnx(plain)
+    converted = skl2onnx.to_onnx(model, rows, options={"zipmap": False}, **opset)
+    predict = px.interop.from_onnx(converted.SerializeToString(), output=None)
+    np.testing.assert_allclose(predict(rows), model.predict_proba(rows), atol=1e-5)
+
+
 def test_probabilities_are_not_made_twice():
     """A network that ends with its softmax is refused, or explained as it is."""
     with pytest.raises(PredictFnError, match=r"already are probabilities.*output=None"):

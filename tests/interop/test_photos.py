@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import perturbx as px
 import pytest
-from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.errors import InvalidInputError, InvalidParameterError, PerturbxWarning
 from perturbx.interop._resample import resample
 from skimage import data
 
@@ -110,6 +110,51 @@ def test_white_says_what_full_brightness_is():
     np.testing.assert_allclose(
         Photos(None, white=1, **PLAIN)(negative), np.moveaxis(negative, -1, 1), atol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "high", "white"),
+    [
+        ("uint16", 255, 255),
+        ("uint16", 300, 4095),
+        ("uint16", 4095, 4095),
+        ("uint8", 1, 1),
+        ("uint8", 15, 15),
+        ("uint8", 16, 16),
+        ("float32", 1 / 255, 0.00392157),
+    ],
+)
+def test_photos_that_would_be_black_are_warned_of(dtype, high, white):
+    """Few bits in a wide type: brightness is divided by the white that the warning names."""
+    image = np.linspace(0, high, 192).reshape(1, 8, 8, 3).astype(dtype)
+    with pytest.warns(PerturbxWarning, match=rf"look black.*ImagePreprocess\(white={white}\)"):
+        Photos(8)(image)
+    found = Photos(8, white=white, **PLAIN)(image)
+    np.testing.assert_allclose(found, np.moveaxis(image / white, -1, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.full((1, 8, 8), 4400, np.uint16),
+        np.full((1, 8, 8), 17, np.uint8),
+        np.full((1, 8, 8), 0.07),
+        np.zeros((1, 8, 8), np.uint16),
+        np.concatenate([np.full((1, 8, 8), 9, np.uint16), np.full((1, 8, 8), 65535, np.uint16)]),
+        np.eye(8)[None] > 0,
+    ],
+    ids=["dim", "dim bytes", "dim floats", "black", "beside a bright one", "bits"],
+)
+def test_dark_photos_and_black_fills_are_no_reason_to_warn(image):
+    """Warnings are errors here, so that none was raised."""
+    assert np.isfinite(Photos(8)(image)).all()
+
+
+def test_a_given_white_is_not_doubted():
+    """White says that it is so, however dark the photo is."""
+    image = np.full((1, 8, 8, 3), 200, np.uint16)
+    found = Photos(8, white=65535, **PLAIN)(image)
+    np.testing.assert_allclose(found, 200 / 65535, rtol=1e-5)
 
 
 def test_cubics_stay_within_black_and_white():

@@ -251,7 +251,7 @@ def test_a_removal_pickles():
         (np.zeros((9, 8, 12)), -1, None, (9, 8, 12)),
         (np.zeros((3, 9, 8)), -1, None, (3, 9, 8)),
         (np.zeros((2, 9, 8, 3)), "auto", 2, (9, 8, 3)),
-        (np.zeros((2, 9, 8, 12)), "auto", 2, (9, 8, 12)),
+        (np.zeros((2, 9, 8, 12)), -1, 2, (9, 8, 12)),
         (np.zeros((5, 9, 8)), None, 5, (9, 8)),
         ([np.zeros((9, 8)), np.zeros((7, 6))], "auto", 2, (9, 8)),
         ((np.zeros((9, 8, 3)), np.zeros((7, 6, 3))), "auto", 2, (9, 8, 3)),

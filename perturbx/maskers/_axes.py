@@ -1,0 +1,147 @@
+"""Which axes of an array are instances, space and channels; where that is not clear, an error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from perturbx._validation import invalid
+from perturbx.errors import InvalidInputError
+
+ChannelAxis: TypeAlias = Literal["auto", -1] | None
+"""-1: the last axis holds channels. None: there are none. "auto": by the shape."""
+
+MOST_COLOURS = 4
+"""A last axis of at most this many entries is read as colors by "auto"."""
+
+_NOUNS = {1: ("series", "series"), 2: ("image", "images"), 3: ("volume", "volumes")}
+"""By the number of spatial axes: what one instance is called, and several."""
+
+
+def check_channel_axis(channel_axis: Any) -> None:
+    """Refuse a channel axis that cannot be read."""
+    if channel_axis is None or (isinstance(channel_axis, str) and channel_axis == "auto"):
+        return
+    if isinstance(channel_axis, int) and not isinstance(channel_axis, bool) and channel_axis == -1:
+        return
+    raise invalid(
+        "channel_axis",
+        "'auto', -1 (channels last) or None (no channels)",
+        channel_axis,
+        "Channels elsewhere: pass np.moveaxis(image, channel_axis, -1), and move them back inside "
+        "predict_fn.",
+    )
+
+
+def spatial_axes(n_dims: int, channel_axis: ChannelAxis) -> int:
+    """How many axes of an instance are spatial where nobody says so: 1 of a series, else 2."""
+    return 1 if n_dims - (channel_axis == -1) == 1 else 2
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What is known of an array's axes before its shape is seen.
+
+    Parameters
+    ----------
+    channel_axis : "auto", -1 or None
+    n_axes : int
+        How many spatial axes an instance has.
+    masker : str
+        The class of the masker, by which errors name the cure; "" if it is none of the user's.
+    may_be_batch : bool
+        False for the members of a list.
+    """
+
+    channel_axis: ChannelAxis
+    n_axes: int
+    masker: str
+    may_be_batch: bool
+
+    def of(self, shape: tuple[int, ...]) -> tuple[bool, bool]:
+        """Whether an array has channels, and whether it is a single instance.
+
+        Raises
+        ------
+        InvalidInputError
+            If the shape does not fit, or "auto" can read it in more than one way.
+        """
+        extra = len(shape) - self.n_axes
+        if self.channel_axis != "auto":
+            channels = self.channel_axis == -1
+            if extra == channels or (self.may_be_batch and extra == channels + 1):
+                return channels, extra == channels
+        elif extra == 0:
+            return False, True
+        elif extra == 1 or (self.may_be_batch and extra == 2):
+            is_upright = extra == 1 or shape[1] >= min(shape[2:])
+            if shape[-1] <= MOST_COLOURS and is_upright:
+                return True, extra == 1
+            raise self._unclear(shape, extra)
+        raise self._wrong_ndim(shape)
+
+    def _unclear(self, shape: tuple[int, ...], extra: int) -> InvalidInputError:
+        """The last axis may hold channels or not: each reading, and how to ask for it."""
+        one, many = _NOUNS.get(self.n_axes, _NOUNS[3])
+        first, last, n = shape[extra - 1], shape[-1], shape[0]
+        move = f"np.moveaxis({one}, 0, -1)" if extra == 1 else f"np.moveaxis({many}, 1, -1)"
+        move = move if self.may_be_batch else f"[{move} for {one} in {many}]"
+        move += " and channel_axis=-1"
+        back = "and move them back inside predict_fn"
+        maybe_plain = extra == 1 and self.may_be_batch
+        if first <= MOST_COLOURS or (extra == 2 and first < min(shape[2:])):
+            said = (
+                f"looks like channels first: channels must come last. Pass {move}, {back}. If the "
+                "last axis does hold channels, pass channel_axis=-1."
+            )
+            if maybe_plain:
+                batch = f"a batch of {n} {many if n > 1 else one} without channels"
+                said += f" For {batch} pass channel_axis=None."
+        elif maybe_plain:
+            said = (
+                f"may be one {one} with {last} channels or a batch of {n} without: pass "
+                "channel_axis=-1 (channels) or None (a batch). If channels come first, pass "
+                f"{move}, {back}."
+            )
+        else:
+            said = (
+                f"may hold {last} channels in its last axis, or {first} in the first axis of "
+                f"each {one}: pass channel_axis=-1 (channels last), or {move} (channels first), "
+                f"{back}."
+            )
+        said += f" channel_axis belongs to the masker: masker=px.{self.masker}(channel_axis=-1)."
+        return InvalidInputError(f"an array of shape {shape} {said}{self._others(len(shape))}")
+
+    def _wrong_ndim(self, shape: tuple[int, ...]) -> InvalidInputError:
+        channels = {"auto": (0, 1), -1: (1,), None: (0,)}[self.channel_axis]
+        plain = [self.n_axes + c for c in channels]
+        batches = [n + 1 for n in plain if self.channel_axis != "auto" or n > self.n_axes]
+        text = f"{' or '.join(map(str, plain))} dimensions"
+        if self.may_be_batch:
+            text += f" (a batch of them {' or '.join(map(str, batches))})"
+        cure = ""
+        if self.channel_axis is None and len(shape) == self.n_axes + 1 + self.may_be_batch:
+            cure = " If the last axis holds channels, pass channel_axis=-1."
+        elif self.channel_axis == -1 and len(shape) == self.n_axes:
+            cure = " If there are no channels, pass channel_axis=None."
+        one, _ = _NOUNS.get(self.n_axes, _NOUNS[3])
+        spatial = f"{self.n_axes} spatial {'axis' if self.n_axes == 1 else 'axes'}"
+        return InvalidInputError(
+            f"one {one} with {spatial} and channel_axis={self.channel_axis!r} must have {text}; "
+            f"got shape {shape}.{cure}{self._others(len(shape))}"
+        )
+
+    def _others(self, n_dims: int) -> str:
+        """The maskers for instances with another number of spatial axes that X may hold."""
+        found = [n for n in _NOUNS if n != self.n_axes and n <= n_dims <= n + 2]
+        if not found or not self.masker:
+            return ""
+        ways = [f"for {_NOUNS[n][1]} masker={sized(self.masker, n)}" for n in found]
+        return f" Instances of other kinds: {', '.join(ways)}, with channel_axis=-1 or None."
+
+
+def sized(masker: str, n_axes: int) -> str:
+    """What to type for instances with some number of spatial axes."""
+    sides = f"({', '.join('k' * n_axes)}{',' * (n_axes == 1)})"
+    windows = f"px.Windows(shape={sides})"
+    return f"px.SmoothGrid(cells={sides}) or {windows}" if masker == "SmoothGrid" else windows
