@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from perturbx._typing import RandomState
-from perturbx.errors import InvalidParameterError, UnknownParameterError
+from perturbx.errors import InvalidParameterError, PerturbxError, UnknownParameterError
 
 _OTHER_WORDS = {
     "nsamples": "budget",
@@ -96,6 +96,25 @@ def check_keywords(kind: type, keywords: Mapping[str, Any]) -> None:
             f"{kind.__name__} has no parameter {name!r}{': ' * bool(hint)}{hint}. "
             f"It has {', '.join(known)}."
         )
+
+
+def distinct_names(
+    what: str,
+    labels: Iterable[Any],
+    error: type[PerturbxError] = InvalidParameterError,
+    cure: str = "rename one of them",
+) -> tuple[str, ...]:
+    """Labels as text; an error if two of them print alike."""
+    names: dict[str, Any] = {}
+    for label in labels:
+        name = str(label)
+        if name in names:
+            raise error(
+                f"{what}: {names[name]!r} and {label!r} print alike, so that scores of one could "
+                f"be taken for the other's: {cure}."
+            )
+        names[name] = label
+    return tuple(names)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

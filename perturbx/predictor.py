@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
-from perturbx._validation import did_you_mean, invalid
+from perturbx._validation import did_you_mean, distinct_names, invalid
 from perturbx.errors import InvalidParameterError, PerturbxError, PredictFnError
 from perturbx.perturbations import DOUBLE, SINGLE
 
@@ -286,18 +286,22 @@ def _output_names(
     if names is not None:
         if len(names) != n_outputs or len(set(names)) < len(names):
             raise invalid("output_names", f"{n_outputs} distinct names, one an output", names)
-        return tuple(map(str, names))
+        return distinct_names("output_names", names)
     classes = getattr(getattr(function, "__self__", None), "classes_", None)
     if isinstance(classes, np.ndarray) and len(classes) == n_outputs:
-        return tuple(map(str, classes.tolist()))
+        return _distinct("classes_ of the model", classes.tolist())
     own = getattr(function, "output_names", None)
     if isinstance(own, (list, tuple)) and len(own) == n_outputs == len(set(own)):
-        return tuple(map(str, own))
+        return _distinct("output_names of predict_fn", own)
     if type(answer).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(
         answer, "columns"
     ):
-        return tuple(map(str, answer.columns))
+        return _distinct("columns of predict_fn's answer", answer.columns)
     return ("output",) if n_outputs == 1 else tuple(f"output {i}" for i in range(n_outputs))
+
+
+def _distinct(what: str, labels: Iterable[Any]) -> tuple[str, ...]:
+    return distinct_names(what, labels, PredictFnError, "pass output_names=[...]")
 
 
 def _top(outputs: OutputSelection) -> int | None:

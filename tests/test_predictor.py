@@ -11,7 +11,7 @@ import perturbx as px
 import pytest
 from numpy.testing import assert_allclose
 from perturbx._validation import did_you_mean
-from perturbx.errors import InvalidParameterError
+from perturbx.errors import InvalidParameterError, PredictFnError
 from perturbx.predictor import Predictor, connect, resolve
 
 BATCH = np.arange(6.0).reshape(3, 2)
@@ -96,6 +96,22 @@ def test_models_are_asked_for_the_most_they_know() -> None:
             return X
 
     assert resolve(Callable())[1] == "Callable"
+
+
+def test_outputs_that_print_alike_need_names() -> None:
+    """Class 1 and class "1" cannot be told apart by their names."""
+
+    class Model:
+        classes_ = np.array([1, "1"], dtype=object)
+
+        def predict_proba(self, X: Any) -> Any:
+            return X / X.sum()
+
+    with pytest.raises(PredictFnError, match=r"print alike.*output_names=\[\.\.\.\]"):
+        _connect(Model())
+    assert _connect(Model(), ["number", "text"]).output_names == ("number", "text")
+    with pytest.raises(InvalidParameterError, match="print alike.*rename one of them"):
+        _connect(Model(), [1, "1"])
 
 
 def test_classes_name_the_outputs(boosted: Any) -> None:

@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from perturbx._validation import distinct_names
 from perturbx.containers._base import Cells as Cells
 from perturbx.containers._base import Layout as Layout
+from perturbx.containers._base import is_missing as is_missing
+from perturbx.containers._base import position as position
 from perturbx.containers.arrays import ArrayLayout, ObjectArrayLayout, SparseLayout, TorchLayout
 from perturbx.containers.foreign import TEXT_CURE, holds_texts, is_torch, table_cure
 from perturbx.containers.foreign import looks_like_images as looks_like_images
 from perturbx.containers.frames import FrameLayout, PandasLayout, PolarsLayout
 from perturbx.errors import InvalidInputError
+
+_TRIED = 50
+"""So many rows of a frame are taken apart and put together again, to see that nothing changes."""
 
 _ACCEPTED = "a 2-D NumPy array, a pandas or polars DataFrame, a SciPy sparse matrix, a torch tensor"
 
@@ -100,29 +106,64 @@ def layout_of(X: Any, names: Sequence[str] | None = None) -> Layout:
         return SparseLayout(names, kind.dtype, kind.format, isinstance(X, sparse.sparray))
     if not isinstance(X, np.ndarray):
         raise InvalidInputError(f"X must be {_ACCEPTED}; got {type(X).__name__}.")
+    if type(X) not in (np.ndarray, np.memmap):
+        raise InvalidInputError(
+            f"X is a {type(X).__name__}, but predict_fn would receive plain arrays: pass "
+            "np.asarray(X), and let predict_fn make of it what the model wants."
+        )
     if X.dtype.kind in "biuf" and X.dtype.itemsize <= 8:
         return ArrayLayout(names, X.dtype)
     if X.dtype.kind in "OUS":
         return ObjectArrayLayout(names, X.dtype)
     raise InvalidInputError(
-        f"X is of dtype {X.dtype}, which no column can have: pass numbers, bools or strings."
+        f"X is of dtype {X.dtype}, which no column can have: pass numbers, bools or strings"
+        f"{_CURES.get(X.dtype.kind, '')}."
     )
 
 
+_CURES = {
+    "M": ", or pd.DataFrame(X), which holds dates",
+    "m": ", or pd.DataFrame(X), which holds time differences",
+    "V": ", or pd.DataFrame(X), which gives each field a column",
+    "T": ", as X.astype(object) does",
+    "c": ", as np.hstack([X.real, X.imag]) does",
+    "f": ", as X.astype(float) does",
+}
+"""What to do with an array of a kind that is refused."""
+
+
 def _frame_layout(X: Any, names: Sequence[str] | None) -> FrameLayout:
-    kind = PandasLayout if _frame(X, "pandas") else PolarsLayout
     columns = tuple(X.columns)
     if len(set(columns)) < len(columns):
         twice = next(c for c in columns if columns.count(c) > 1)
         raise InvalidInputError(f"Two columns of X are named {twice!r}: give each its own name.")
-    if names is not None and tuple(names) != tuple(map(str, columns)):
+    printed = distinct_names("columns of X", columns, InvalidInputError)
+    if names is not None and tuple(names) != printed:
         raise InvalidInputError(
             "feature_names differ from the names of X's columns: leave feature_names out."
         )
-    layout = kind(tuple(map(str, columns)), columns, tuple(X.dtypes), None)
-    plain = {layout.plain(X[c]) for c in columns}
-    common = plain.pop() if len(plain) == 1 else None
-    return kind(layout.names, columns, layout.dtypes, common)
+    layout = (PandasLayout if _frame(X, "pandas") else PolarsLayout).of(X, printed)
+    _check_round_trip(layout, X)
+    return layout
+
+
+def _check_round_trip(layout: FrameLayout, X: Any) -> None:
+    """Refuse a frame that does not come back as it was, before any score is made of it."""
+    n = layout.count(X)
+    sample = layout.take(X, np.unique(np.linspace(0, n - 1, min(n, _TRIED)).astype(np.intp)))
+    try:
+        (cells,) = layout.encode(sample)
+        changed = layout.difference(sample, layout.decode(cells.bits, cells.tables))
+    except Exception as error:
+        raise InvalidInputError(
+            f"X cannot be taken apart and put together again ({type(error).__name__}: {error}): "
+            "pass a plain frame, with columns of numbers, text, categories or dates."
+        ) from error
+    if changed:
+        raise InvalidInputError(
+            f"{changed}, so that predict_fn would not receive what you passed: convert it before "
+            "fit, and back inside predict_fn."
+        )
 
 
 def _array_names(n_columns: int, names: Sequence[str] | None) -> tuple[str, ...]:
@@ -133,7 +174,7 @@ def _array_names(n_columns: int, names: Sequence[str] | None) -> tuple[str, ...]
             f"feature_names must be {n_columns} distinct names, one for each column of X; "
             f"got {len(names)}, {len(set(names))} of them distinct."
         )
-    return tuple(map(str, names))
+    return distinct_names("feature_names", names, InvalidInputError)
 
 
 def _frame(X: Any, library: str) -> bool:

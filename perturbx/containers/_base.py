@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from struct import pack
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx.errors import InvalidInputError
+from perturbx.errors import InvalidInputError, InvalidParameterError
+
+_PLAIN = (str, int, bool, bytes, type(None))
+"""Types whose equal values cannot be told apart."""
+
+_NUMBERS = (int, float, Decimal, Fraction, np.integer, np.floating)
+_NO_NUMBERS = (bool, np.timedelta64)
+"""Types of numbers that a mean makes sense of, and their subclasses of which it makes none."""
+
+_MISSING = ("NAType", "NaTType")
+"""The types of ``pd.NA`` and ``pd.NaT``, known by name, so that pandas need not be imported."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +54,11 @@ class Layout(ABC):
 
     names: tuple[str, ...]
     """The columns' names, as strings."""
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """The columns' own labels, of any type where the container has such."""
+        return self.names
 
     @property
     @abstractmethod
@@ -83,6 +101,14 @@ class Layout(ABC):
     def number_type(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any] | None:
         """The NumPy type of a column whose bits are numbers, None where they are codes."""
 
+    @abstractmethod
+    def numbers(self, X: Any, column: int) -> NDArray[Any] | None:
+        """A column's numbers, the missing left out; None if it holds anything else, or none."""
+
+    @abstractmethod
+    def put(self, row: Any, numbers: Mapping[int, Any]) -> Any:
+        """One row of `decode` with numbers put into some columns, each in its column's type."""
+
     def count(self, X: Any) -> int:
         """How many rows X has."""
         return int(X.shape[0])
@@ -98,8 +124,8 @@ class Layout(ABC):
 def distinct(values: list[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """(codes, first): a code for each value, and where each code first stood.
 
-    Values count as one only if their types agree too (1, 1.0 and True stay apart), and a
-    missing value equals the missing values of its type.
+    Values share a code only if a model cannot tell them apart: 1, 1.0 and True, 0.0 and -0.0,
+    None and NaN, Decimal("1.0") and Decimal("1.00") stay apart.
     """
     codes: dict[Any, int] = {}
     first: list[int] = []
@@ -113,13 +139,76 @@ def distinct(values: list[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _identity(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
-    same = value == value
-    if same is not True and not (isinstance(same, np.bool_) and same):
-        return type(value), "missing" if np.ndim(same) == 0 else id(value)
+    """A key that is the same for values that look the same in every way, and for no others."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return kind, value
+    if kind is float:
+        return kind, pack("d", value)
+    if isinstance(value, np.generic):
+        return kind, value.dtype.str, value.tobytes()
     try:
         hash(value)
-    except TypeError:
-        return type(value), id(value)
-    return type(value), value
+        if value == value:
+            return kind, value, repr(value)
+    except Exception:  # lists, arrays and pd.NA have no hash, or no truth
+        pass
+    return kind, id(value)
+
+
+def numbers(cells: list[Any]) -> NDArray[Any] | None:
+    """The numbers among a column's cells, as objects; None if it holds anything else, or none."""
+    known = [cell for cell in cells if not is_missing(cell)]
+    if any(not isinstance(cell, _NUMBERS) or isinstance(cell, _NO_NUMBERS) for cell in known):
+        return None
+    try:
+        np.asarray(known, dtype=np.float64)
+    except OverflowError:  # integers that no float64 can hold
+        return None
+    return np.array(known, dtype=object) if known else None
+
+
+def present(column: NDArray[Any]) -> NDArray[Any] | None:
+    """The numbers of an array, NaN left out; None if it holds bools, or nothing but NaN."""
+    if column.dtype.kind == "f":
+        column = column[~np.isnan(column)]
+    return column if column.dtype.kind in "iuf" and len(column) else None
+
+
+def is_missing(cell: Any) -> bool:
+    """True for None, NaN, ``pd.NA`` and ``pd.NaT``."""
+    if isinstance(cell, (float, np.floating, Decimal)):
+        return bool(cell.is_nan()) if isinstance(cell, Decimal) else bool(cell != cell)
+    return cell is None or type(cell).__name__ in _MISSING
+
+
+def position(label: Any, labels: Sequence[Any], names: tuple[str, ...], unknown: str) -> int:
+    """Which column or feature a user means by a label, a name or a position.
+
+    A label wins. An integer is a position only where no label is an integer and no name prints
+    like it.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is none; `unknown` begins the message, which goes on with the label.
+    """
+    try:
+        own = {(_is_bool(known), known): j for j, known in enumerate(labels)}
+        if (_is_bool(label), label) in own:
+            return own[_is_bool(label), label]
+    except TypeError:  # a label that has no hash
+        pass
+    if isinstance(label, str) and label in names:
+        return list(names).index(label)
+    cure = ""
+    if isinstance(label, (int, np.integer)) and not _is_bool(label) and 0 <= label < len(names):
+        alike = names.index(str(label)) if str(label) in names else label
+        if alike == label and not any(isinstance(known, (int, np.integer)) for known in labels):
+            return int(label)
+        cure = f" Position {label} is that of {labels[int(label)]!r}: write it so."
+    raise InvalidParameterError(f"{unknown} {label!r}; there are {list(labels)[:10]}.{cure}")
+
+
+def _is_bool(label: Any) -> bool:
+    return isinstance(label, (bool, np.bool_))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx.containers._base import Cells, Layout, distinct
+from perturbx.containers._base import Cells, Layout, distinct, numbers, present
 from perturbx.errors import InvalidInputError
 
 
@@ -46,6 +47,14 @@ class ArrayLayout(Layout):
 
     def number_type(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any] | None:
         return self.dtype
+
+    def numbers(self, X: Any, column: int) -> NDArray[Any] | None:
+        return present(X[:, column])
+
+    def put(self, row: Any, numbers: Mapping[int, Any]) -> Any:
+        for column, number in numbers.items():
+            row[0, column] = number
+        return row
 
     def _check_dtype(self, dtype: Any) -> None:
         if dtype != self.dtype:
@@ -96,6 +105,14 @@ class ObjectArrayLayout(Layout):
     def number_type(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any] | None:
         return None
 
+    def numbers(self, X: Any, column: int) -> NDArray[Any] | None:
+        return numbers(X[:, column].tolist())
+
+    def put(self, row: Any, numbers: Mapping[int, Any]) -> Any:
+        for column, number in numbers.items():
+            row[0, column] = number
+        return row
+
 
 @dataclass(frozen=True, eq=False)
 class SparseLayout(ArrayLayout):
@@ -120,10 +137,16 @@ class SparseLayout(ArrayLayout):
         return super().encode(*(part.toarray() for part in parts))
 
     def decode(self, bits: NDArray[Any], tables: tuple[Any, ...]) -> Any:
-        return self._of(_compressed(bits.view(self.dtype)))
+        return self._of(_compressed(bits, self.dtype))
 
     def values(self, X: Any) -> NDArray[Any]:
         return np.asarray(X.toarray(), dtype=np.float64)
+
+    def numbers(self, X: Any, column: int) -> NDArray[Any] | None:
+        return super().numbers(X.tocsc()[:, [column]].toarray(), 0)
+
+    def put(self, row: Any, numbers: Mapping[int, Any]) -> Any:
+        return self._of(super().put(row.toarray(), numbers))
 
     def _of(self, values: Any) -> Any:
         """In the class and the format of the X of fit, whatever those of `values` are."""
@@ -133,14 +156,18 @@ class SparseLayout(ArrayLayout):
         return kind(values).asformat(self.format)
 
 
-def _compressed(dense: NDArray[Any]) -> Any:
-    """The rows of a dense array, compressed; scipy's own conversion takes ten times as long."""
+def _compressed(bits: NDArray[Any], dtype: np.dtype[Any]) -> Any:
+    """Dense rows, compressed; scipy's own conversion takes ten times as long.
+
+    A zero is what has no bits, so that -0.0 is kept.
+    """
     from scipy import sparse
 
-    present = dense != 0
+    present, dense = bits != 0, bits.view(dtype)
     places = np.flatnonzero(present)
     ends = np.concatenate([[0], np.cumsum(np.count_nonzero(present, axis=1))])
-    kind = sparse.get_index_dtype(maxval=max(len(places), dense.shape[1]))
+    small = max(len(places), dense.shape[1]) <= np.iinfo(np.int32).max
+    kind = np.int32 if small else np.int64
     columns = (places % dense.shape[1]).astype(kind)
     entries = (dense.reshape(-1)[places], columns, ends.astype(kind))
     return sparse.csr_array(entries, shape=dense.shape)
@@ -173,6 +200,9 @@ class TorchLayout(ArrayLayout):
 
     def values(self, X: Any) -> NDArray[Any]:
         return super().values(_to_numpy(X))
+
+    def numbers(self, X: Any, column: int) -> NDArray[Any] | None:
+        return super().numbers(_to_numpy(X), column)
 
 
 def _to_numpy(tensor: Any) -> NDArray[Any]:

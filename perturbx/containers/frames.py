@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx.containers._base import Cells, Layout, distinct
+from perturbx.containers._base import Cells, Layout, distinct, numbers, present
 from perturbx.errors import InvalidInputError
 
 _NUMBERS = "biuf"
@@ -33,8 +33,37 @@ class FrameLayout(Layout):
     common: np.dtype[Any] | None
 
     @property
+    def labels(self) -> tuple[Any, ...]:
+        return self.columns
+
+    @property
     def bits_dtype(self) -> np.dtype[Any]:
         return np.dtype(f"u{self.common.itemsize}" if self.common is not None else "u8")
+
+    @classmethod
+    @abstractmethod
+    def of(cls, X: Any, names: tuple[str, ...]) -> FrameLayout:
+        """The layout of a frame whose columns' names are known."""
+
+    def difference(self, X: Any, back: Any) -> str:
+        """What `decode` changed of X, in words, or ""."""
+        for j, label in enumerate(self.columns):
+            column, other = self.column(X, j), self.column(back, j)
+            for dtype in (column.dtype, other.dtype):
+                if dtype != self.dtypes[j]:
+                    return f"Column {label!r} of X, of dtype {self.dtypes[j]}, becomes {dtype}"
+            if not self.is_same(column, other):
+                return f"Column {label!r} of X, of dtype {column.dtype}, gets other values"
+        return ""
+
+    @abstractmethod
+    def is_same(self, column: Any, back: Any) -> bool:
+        """Whether two columns of one type hold the same cells."""
+
+    def common_type(self, X: Any) -> np.dtype[Any] | None:
+        """The one NumPy type of all columns, if they have one."""
+        plain = {self.plain(self.column(X, j)) for j in range(len(self.columns))}
+        return plain.pop() if len(plain) == 1 else None
 
     @abstractmethod
     def frame_type(self) -> type:
@@ -43,6 +72,10 @@ class FrameLayout(Layout):
     @abstractmethod
     def plain(self, column: Any) -> np.dtype[Any] | None:
         """The NumPy type that holds this column exactly, or None."""
+
+    @abstractmethod
+    def column(self, X: Any, position: int) -> Any:
+        """One column of X."""
 
     @abstractmethod
     def join(self, columns: list[Any]) -> Any:
@@ -59,6 +92,10 @@ class FrameLayout(Layout):
     @abstractmethod
     def build_common(self, values: NDArray[Any]) -> Any:
         """A frame of one type from (n, d) values whose columns are contiguous."""
+
+    @abstractmethod
+    def _is_typed_category(self, column: int) -> bool:
+        """True for columns without a distance whose type says so, not their cells."""
 
     @abstractmethod
     def described(self, X: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -80,6 +117,11 @@ class FrameLayout(Layout):
                     f"Column {name!r} of X is of dtype {got}, but fit saw {expected}: convert it "
                     "to the type that it had."
                 )
+            if got != expected and not _categories(expected):
+                raise InvalidInputError(
+                    f"Column {name!r} of X is of dtype {got!r}, but fit saw {expected!r}: convert "
+                    "it to the type that it had."
+                )
             if got != expected or _categories(got) != _categories(expected):
                 raise InvalidInputError(
                     f"Column {name!r} of X has the categories {_categories(got)[:5]}, first ones "
@@ -89,19 +131,19 @@ class FrameLayout(Layout):
 
     def encode(self, *parts: Any) -> tuple[Cells, ...]:
         ends = np.cumsum([len(part) for part in parts])[:-1]
-        bits = np.empty((sum(map(len, parts)), len(self.columns)), dtype=self.bits_dtype)
-        tables: list[Any] = []
-        for j, name in enumerate(self.columns):
-            column = self.join([part[name] for part in parts])
-            dtype = self.plain(column)
-            if dtype is not None:
-                unsigned = np.dtype(f"u{dtype.itemsize}")
+        columns = [
+            self.join([self.column(part, j) for part in parts]) for j in range(len(self.columns))
+        ]
+        tables = [self.plain(column) for column in columns]
+        dtype = self.bits_dtype if all(tables) else np.dtype("u8")
+        bits = np.empty((sum(map(len, parts)), len(columns)), dtype=dtype)
+        for j, (column, plain) in enumerate(zip(columns, tables, strict=True)):
+            if plain is not None:
+                unsigned = np.dtype(f"u{plain.itemsize}")
                 bits[:, j] = np.ascontiguousarray(column.to_numpy()).view(unsigned)
-                tables.append(dtype)
             else:
-                codes, first = distinct(column.to_list())
-                bits[:, j] = codes
-                tables.append(self.table(column, first))
+                bits[:, j], first = distinct(column.to_list())
+                tables[j] = self.table(column, first)
         return tuple(Cells(piece, tuple(tables)) for piece in np.split(bits, ends))
 
     def table(self, column: Any, first: NDArray[np.intp]) -> Any:
@@ -134,9 +176,19 @@ class FrameLayout(Layout):
     def values(self, X: Any) -> NDArray[Any]:
         kind = np.float64 if self._is_numeric() else object
         out = np.empty((len(X), len(self.columns)), dtype=kind)
-        for j, name in enumerate(self.columns):
-            out[:, j] = X[name].to_numpy() if kind is np.float64 else X[name].to_list()
+        for j in range(len(self.columns)):
+            column = self.column(X, j)
+            if kind is np.float64:
+                out[:, j] = column.to_numpy()
+            else:  # one by one: cells may be lists
+                out[:, j] = np.fromiter(column.to_list(), dtype=object, count=len(out))
         return out
+
+    def numbers(self, X: Any, column: int) -> NDArray[Any] | None:
+        values = self.column(X, column)
+        if self.plain(values) is not None:
+            return present(values.to_numpy())
+        return None if self._is_typed_category(column) else numbers(values.to_list())
 
     def number_type(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any] | None:
         table = tables[column]
@@ -148,7 +200,40 @@ class FrameLayout(Layout):
 
 @dataclass(frozen=True, eq=False)
 class PandasLayout(FrameLayout):
-    """A pandas DataFrame; predict_fn gets its columns, types and categories, index-free."""
+    """A pandas DataFrame; predict_fn gets its columns, types and attributes, index-free.
+
+    Parameters
+    ----------
+    head : DataFrame
+        The X of fit without its rows: its class, its attributes and the index of its columns.
+    """
+
+    head: Any
+
+    @classmethod
+    def of(cls, X: Any, names: tuple[str, ...]) -> PandasLayout:
+        head = X.iloc[[]]
+        if type(head) is not type(X):
+            raise InvalidInputError(
+                f"X is a {type(X).__name__}, of which pandas takes rows as a "
+                f"{type(head).__name__}: let its _constructor return {type(X).__name__}, or pass "
+                "pd.DataFrame(X)."
+            )
+        layout = cls(names, tuple(X.columns), tuple(X.dtypes), None, head)
+        return replace(layout, common=layout.common_type(X))
+
+    def difference(self, X: Any, back: Any) -> str:
+        if type(back) is not type(X):
+            return f"X is a {type(X).__name__} and comes back as a {type(back).__name__}"
+        if not back.columns.identical(X.columns) or back.attrs.keys() != X.attrs.keys():
+            return "the names or the attrs of X are lost"
+        return super().difference(X, back)
+
+    def is_same(self, column: Any, back: Any) -> bool:
+        if not _is_object(column.dtype):
+            return bool(column.equals(back))
+        codes, _ = distinct([*column, *back])
+        return bool((codes[: len(column)] == codes[len(column) :]).all())
 
     def frame_type(self) -> type:
         import pandas as pd
@@ -161,10 +246,24 @@ class PandasLayout(FrameLayout):
 
     def plain(self, column: Any) -> np.dtype[Any] | None:
         dtype = column.dtype
-        return dtype if isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS else None
+        is_plain = isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS and dtype.itemsize <= 8
+        return dtype if is_plain else None
 
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
-        return X.iloc[index].reset_index(drop=True)
+        return self._dressed(X.iloc[index].reset_index(drop=True))
+
+    def column(self, X: Any, position: int) -> Any:
+        import pandas as pd
+
+        column = X.iloc[:, position]
+        return pd.Series(column.array, dtype=column.dtype, copy=False)  # without attributes
+
+    def _of_type(self, cell: Any, position: int) -> Any:
+        import pandas as pd
+
+        dtype = self.dtypes[position]
+        scale = getattr(getattr(dtype, "pyarrow_dtype", None), "scale", None)
+        return pd.Series([_at_scale(cell, scale)], dtype=dtype)
 
     def join(self, columns: list[Any]) -> Any:
         import pandas as pd
@@ -172,18 +271,27 @@ class PandasLayout(FrameLayout):
         return pd.concat(columns, ignore_index=True)
 
     def table(self, column: Any, first: NDArray[np.intp]) -> Any:
-        return column.array.take(first)
+        return column.to_numpy()[first] if _is_object(column.dtype) else column.array.take(first)
 
     def pick(self, column: Any, positions: NDArray[np.intp]) -> Any:
         return column.take(positions)
 
+    def put(self, row: Any, numbers: Mapping[int, Any]) -> Any:
+        for column, number in numbers.items():
+            row.isetitem(column, self._of_type(number, column))
+        return row
+
     def build(self, columns: list[Any]) -> Any:
-        frame = self.frame_type()(dict(enumerate(columns)), copy=False)
-        frame.columns = self._index.view()
-        return frame
+        import pandas as pd
+
+        as_they_are = [
+            pd.Series(column, dtype=object, copy=False) if _is_object(column.dtype) else column
+            for column in columns
+        ]  # pandas would make text, dates and NaN of objects that look like them
+        return self._dressed(self.frame_type()(dict(enumerate(as_they_are)), copy=False))
 
     def build_common(self, values: NDArray[Any]) -> Any:
-        return self.frame_type()(values, columns=self._index.view(), copy=False)
+        return self._dressed(self.frame_type()(values, copy=False))
 
     def is_category(self, column: int) -> bool:
         dtype = self.dtypes[column]
@@ -193,17 +301,34 @@ class PandasLayout(FrameLayout):
             getattr(dtype, "_is_boolean", False)
         )
 
-    @cached_property
-    def _index(self) -> Any:
-        """The columns' names; a frame gets a view, which it may name without naming this one."""
-        import pandas as pd
+    def _is_typed_category(self, column: int) -> bool:
+        return self.is_category(column) and not _is_object(self.dtypes[column])
 
-        return pd.Index(self.columns)
+    def _dressed(self, frame: Any) -> Any:
+        """A frame in the class, with the attributes and the names of the X of fit.
+
+        It gets a view of the names, which it may rename without renaming the user's.
+        """
+        frame.columns = self.head.columns.view()
+        return self.head._constructor(frame).__finalize__(self.head)
 
 
 @dataclass(frozen=True, eq=False)
 class PolarsLayout(FrameLayout):
     """A polars DataFrame."""
+
+    @classmethod
+    def of(cls, X: Any, names: tuple[str, ...]) -> PolarsLayout:
+        layout = cls(names, tuple(X.columns), tuple(X.dtypes), None)
+        if type(X) is not layout.frame_type():
+            raise InvalidInputError(
+                f"X is a {type(X).__name__}, which cannot be put together again from its columns: "
+                "pass pl.DataFrame(X)."
+            )
+        return replace(layout, common=layout.common_type(X))
+
+    def is_same(self, column: Any, back: Any) -> bool:
+        return bool(column.equals(back))
 
     def frame_type(self) -> type:
         import polars as pl
@@ -215,12 +340,21 @@ class PolarsLayout(FrameLayout):
         return tuple(X.columns), tuple(X.dtypes)
 
     def plain(self, column: Any) -> np.dtype[Any] | None:
-        if not (column.dtype.is_integer() or column.dtype.is_float() or column.dtype == bool):
-            return None
-        return column.to_numpy().dtype if column.null_count() == 0 else None
+        known = str(column.dtype) in _POLARS_NUMBERS and column.null_count() == 0
+        return column.to_numpy().dtype if known else None
 
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
         return X[index.tolist()]
+
+    def column(self, X: Any, position: int) -> Any:
+        return X.to_series(position)
+
+    def _of_type(self, cell: Any, position: int) -> Any:
+        import polars as pl
+
+        dtype = self.dtypes[position]
+        cell = _at_scale(cell, getattr(dtype, "scale", None))
+        return pl.Series(self.columns[position], [cell], dtype=dtype)
 
     def join(self, columns: list[Any]) -> Any:
         import polars as pl
@@ -229,6 +363,9 @@ class PolarsLayout(FrameLayout):
 
     def pick(self, column: Any, positions: NDArray[np.intp]) -> Any:
         return column.gather(positions)
+
+    def put(self, row: Any, numbers: Mapping[int, Any]) -> Any:
+        return row.with_columns([self._of_type(n, column) for column, n in numbers.items()])
 
     def build(self, columns: list[Any]) -> Any:
         return self.frame_type()(dict(zip(self.columns, columns, strict=True)))
@@ -239,8 +376,28 @@ class PolarsLayout(FrameLayout):
     def is_category(self, column: int) -> bool:
         return not self.dtypes[column].is_numeric()
 
+    def _is_typed_category(self, column: int) -> bool:
+        return self.is_category(column) and str(self.dtypes[column]) != "Object"
+
     def _is_numeric(self) -> bool:
-        return all(dtype.is_integer() or dtype.is_float() for dtype in self.dtypes)
+        return all(str(dtype) in _POLARS_NUMBERS and dtype.is_numeric() for dtype in self.dtypes)
+
+
+_POLARS_NUMBERS = {
+    *(f"{sign}Int{size}" for sign in ("", "U") for size in (8, 16, 32, 64)),
+    *(f"Float{size}" for size in (16, 32, 64)),
+    "Boolean",
+}
+"""The types whose values NumPy holds to the last bit."""
+
+
+def _is_object(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind == "O"
+
+
+def _at_scale(cell: Any, scale: int | None) -> Any:
+    """A number as a cell of a column of decimals, which holds `scale` digits after the point."""
+    return cell if scale is None else round(Decimal(cell), scale)
 
 
 def _categories(dtype: Any) -> list[Any]:

@@ -71,10 +71,17 @@ def _equal(before: Any, after: Any) -> bool:
     if hasattr(before, "detach"):
         before, after = before.detach().cpu().numpy(), after.detach().cpu().numpy()
     before, after = np.asarray(before), np.asarray(after)
-    if before.dtype == object:  # a missing value is itself, but does not equal itself
-        pairs = zip(before.flat, after.flat, strict=True)
-        return bool(all(a is b or np.all(a == b) for a, b in pairs))
+    if before.dtype == object:
+        return all(_same_cell(a, b) for a, b in zip(before.flat, after.flat, strict=True))
     same = before == after
     if before.dtype.kind in "fc":
         same |= np.isnan(before) & np.isnan(after)
     return bool(before.shape == after.shape and np.all(same))
+
+
+def _same_cell(before: Any, after: Any) -> bool:
+    """Whether a cell is as it was, as far as it can be compared: missing values equal nothing."""
+    try:
+        return before is after or bool(np.all(before == after) or not np.all(after == after))
+    except (TypeError, ValueError):
+        return type(before) is type(after)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats
+from perturbx.containers import position
 from perturbx.errors import InvalidParameterError
 
 JOINS = ("ward", "average", "complete", "single", "weighted")
@@ -59,8 +59,8 @@ def read_linkage(matrix: Any, n: int, things: str) -> Children:
     return tuple((int(a), int(b)) for a, b in pairs)
 
 
-def read_nested(nested: Any, names: Sequence[str]) -> Children:
-    """Lists of lists of features, by name or position, as the nodes that each list joins.
+def read_nested(nested: Any, labels: tuple[Any, ...], names: tuple[str, ...]) -> Children:
+    """Lists of lists of features, by label, name or position, as the nodes that each list joins.
 
     Raises
     ------
@@ -71,8 +71,9 @@ def read_nested(nested: Any, names: Sequence[str]) -> Children:
     seen: list[int] = []
 
     def node(part: Any) -> int:
-        if not isinstance(part, (list, tuple)):
-            seen.append(_position(part, names))
+        is_label = isinstance(part, tuple) and part in labels
+        if is_label or not isinstance(part, (list, tuple)):
+            seen.append(position(part, labels, names, "clustering: there is no feature"))
             return seen[-1]
         below = tuple(node(inner) for inner in part)
         if len(below) == 1:
@@ -99,14 +100,3 @@ def _check_width(below: tuple[int, ...]) -> None:
             f"2**{len(below)} coalitions: join at most {MOST_CHILDREN}, in lists of lists, or "
             "take KernelShap, which needs no tree."
         )
-
-
-def _position(part: Any, names: Sequence[str]) -> int:
-    if isinstance(part, str) and part in names:
-        return list(names).index(part)
-    whole = isinstance(part, (int, np.integer)) and not isinstance(part, bool)
-    if whole and 0 <= part < len(names):
-        return int(part)
-    raise InvalidParameterError(
-        f"clustering: there is no feature {part!r}; there are {list(names)[:10]}."
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Ints
-from perturbx.containers import Layout, rows_of, training_rows
+from perturbx._validation import distinct_names
+from perturbx.containers import Layout, position, rows_of, training_rows
 from perturbx.containers.arrays import ArrayLayout
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._base import Features, FittedMasker
@@ -27,10 +28,13 @@ class Columns:
         The d features' names.
     feature_of : (n_columns,) int array
         The feature of each column.
+    labels : tuple
+        What the user calls the features: the names, or labels of a frame that are no text.
     """
 
     names: tuple[str, ...]
     feature_of: Ints
+    labels: tuple[Any, ...]
 
     @cached_property
     def is_plain(self) -> bool:
@@ -61,42 +65,44 @@ def columns_of(layout: Layout, features: Features) -> Columns:
     """The features of a table: its columns, or the user's groups of them."""
     n_columns = len(layout.names)
     if features.groups is None:
-        return Columns(layout.names, np.arange(n_columns))
+        return Columns(layout.names, np.arange(n_columns), layout.labels)
     feature_of = np.full(n_columns, -1)
     for j, (name, members) in enumerate(features.groups.items()):
-        for member in _members(name, members):
-            column = _position(member, layout.names)
+        for column in positions(layout, members, "groups: X has no column", f"groups: {name!r}"):
             if feature_of[column] >= 0:
                 raise InvalidParameterError(
-                    f"groups overlap: column {layout.names[column]!r} is in "
+                    f"groups overlap: column {layout.labels[column]!r} is in "
                     f"{list(features.groups)[feature_of[column]]!r} and in {name!r}."
                 )
             feature_of[column] = j
         if not (feature_of == j).any():
             raise InvalidParameterError(f"groups: {name!r} holds no column.")
-    left_out = [layout.names[c] for c in np.flatnonzero(feature_of < 0)]
+    left_out = [layout.labels[c] for c in np.flatnonzero(feature_of < 0)]
     if left_out:
         raise InvalidParameterError(
             f"groups leaves out {len(left_out)} columns, {left_out[:5]} first: every column must "
             f"be in one group, alone if need be, as in {left_out[0]!r}: [{left_out[0]!r}]."
         )
-    return Columns(tuple(map(str, features.groups)), feature_of)
+    names = distinct_names("groups", features.groups)
+    return Columns(names, feature_of, tuple(features.groups))
 
 
-def _members(name: str, members: Any) -> Iterable[Any]:
-    if isinstance(members, (str, int, np.integer)):
-        return [members]
-    if isinstance(members, Iterable):
-        return members
-    raise InvalidParameterError(f"groups: {name!r} must be a list of columns; got {members!r}.")
+def positions(layout: Layout, columns: Any, unknown: str, what: str) -> list[int]:
+    """Which columns a user means by one label, name or position, or by a list of them.
 
-
-def _position(column: str | int, names: Sequence[str]) -> int:
-    if isinstance(column, str) and column in names:
-        return list(names).index(column)
-    if isinstance(column, (int, np.integer)) and 0 <= column < len(names):
-        return int(column)
-    raise InvalidParameterError(f"groups: X has no column {column!r}; it has {list(names)[:10]}.")
+    Raises
+    ------
+    InvalidParameterError
+        If there is no such column (`unknown` begins the message), or `what` is no list.
+    """
+    labels, names = layout.labels, layout.names
+    is_label = isinstance(columns, (str, int, np.integer)) or (
+        isinstance(columns, tuple) and columns in labels
+    )
+    if not is_label and not isinstance(columns, Iterable):
+        raise InvalidParameterError(f"{what} must be a list of columns; got {columns!r}.")
+    members = [columns] if is_label else columns
+    return [position(member, labels, names, unknown) for member in members]
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,7 +104,7 @@ class Baseline(Masker):
             kind = check_choice("Baseline values", self.values, ("mean", "median"))
             X = require(X, f"Baseline({kind!r})")
             layout = layout_of(X, features.names)
-            row, said = _typical_row(layout, X, kind), f"their {kind}"  # type: ignore[arg-type]
+            row, said = _typical_row(layout, X, kind)  # type: ignore[arg-type]
         else:
             row = rows_of(self.values, "Baseline values")[0]
             X = row if X is None else rows_of(X)[0]
@@ -122,22 +122,33 @@ class Baseline(Masker):
         )
 
 
-def _typical_row(layout: Layout, X: Any, kind: Literal["mean", "median"]) -> Any:
-    """A row of the mean, median or most frequent value of each column."""
+def _typical_row(layout: Layout, X: Any, kind: Literal["mean", "median"]) -> tuple[Any, str]:
+    """A row of the mean, median or most frequent value of each column, and how to call it."""
     (cells,) = layout.encode(X)
-    values = layout.values(X)
-    center = np.nanmean if kind == "mean" else np.nanmedian
-    row = np.empty((1, len(layout.names)), dtype=layout.bits_dtype, order="F")
+    center = np.mean if kind == "mean" else np.median
+    row = np.empty((1, len(layout.names)), dtype=cells.bits.dtype, order="F")
+    centers: dict[int, Any] = {}
     for j in range(len(layout.names)):
-        dtype = layout.number_type(j, cells.tables)
-        if layout.is_category(j) or dtype is None or dtype.kind not in "iuf":
+        numbers = layout.numbers(X, j)
+        if numbers is None:
             codes, counts = np.unique(cells.bits[:, j], return_counts=True)
             row[0, j] = codes[counts.argmax()]
-            continue
-        number = center(values[:, j].astype(np.float64))
-        number = np.rint(number) if dtype.kind in "iu" else number
-        row[0, j] = np.array(number).astype(dtype).view(f"u{dtype.itemsize}")
-    return layout.decode(row, cells.tables)
+        else:
+            row[0, j] = cells.bits[0, j]
+            centers[j] = _like(numbers, float(center(numbers.astype(np.float64))))
+    others = len(layout.names) - len(centers)
+    said = f"their {kind}" if centers else ""
+    if others:
+        said += f"{', or ' * bool(said)}their most frequent value where a column holds no numbers"
+    return layout.put(layout.decode(row, cells.tables), centers), said
+
+
+def _like(numbers: NDArray[Any], center: float) -> Any:
+    """The center of some numbers as a number of their kind, and within their range."""
+    if all(isinstance(number, (int, np.integer)) for number in numbers.flat):
+        return min(max(round(center), int(numbers.min())), int(numbers.max()))
+    kinds = set(map(type, numbers.flat)) if numbers.dtype == object else set()
+    return kinds.pop()(center) if len(kinds) == 1 else center
 
 
 @dataclass(frozen=True, eq=False)

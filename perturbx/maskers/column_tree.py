@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats
 from perturbx._validation import check_choice, invalid
-from perturbx.containers import Layout, rows_of
+from perturbx.containers import Layout, is_missing, rows_of
 from perturbx.hierarchy import Hierarchy
 from perturbx.maskers._base import Features, FittedMasker, Masker
 from perturbx.maskers._linkage import JOINS, Children, join, read_linkage, read_nested
@@ -96,7 +96,8 @@ class ColumnTree(Masker):
             children = self._by_correlation(layout, columns, seen)
             how = f"a tree of correlated {'features' if len(names) > 1 else 'feature'}"
         elif isinstance(given, (list, tuple)) and not _is_matrix(given):
-            children, how = read_nested(list(given), names), "a given tree of features"
+            children = read_nested(list(given), columns.labels, names)
+            how = "a given tree of features"
         else:
             children, how = read_linkage(given, len(names), "features"), "a given tree of features"
         return Hierarchy.of_leaves(children, len(names)), how
@@ -129,9 +130,9 @@ def _numbers(column: NDArray[Any]) -> Floats:
     if column.dtype.kind in "biuf":
         return np.asarray(column, dtype=np.float64)[:, None]
     try:
-        return np.array([np.nan if v is None else float(v) for v in column])[:, None]
+        return np.array([np.nan if is_missing(v) else float(v) for v in column])[:, None]
     except (TypeError, ValueError):
-        texts = column.astype(str)
+        texts = np.array([str(v) for v in column])
     names, counts = np.unique(texts, return_counts=True)
     frequent = names[np.argsort(-counts, kind="stable")[:_MOST_VALUES]]
     return np.asarray(texts[:, None] == frequent, dtype=np.float64)

@@ -14,7 +14,7 @@ from perturbx._validation import check_number, invalid
 from perturbx.containers import Layout, layout_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._base import Features, FittedMasker, Kind, Masker, Removal
-from perturbx.maskers._tabular import FittedTable, columns_of, require, sample_rows
+from perturbx.maskers._tabular import FittedTable, columns_of, positions, require, sample_rows
 
 _FREQUENCY_ROWS = 1000
 
@@ -77,11 +77,8 @@ class GaussianNoise(Masker):
                 [layout.is_category(j) or _two_integers(values[:, j]) for j in range(d)]
             )
         chosen = np.array([layout.is_category(j) for j in range(d)])
-        for column in self.categorical:
-            known = isinstance(column, str) and column in layout.names
-            if not known and not (isinstance(column, (int, np.integer)) and 0 <= column < d):
-                raise invalid("categorical", "names or positions of columns of X", column)
-            chosen[layout.names.index(column) if isinstance(column, str) else column] = True
+        unknown = "categorical must be names or positions of columns of X, which has no"
+        chosen[positions(layout, self.categorical, unknown, "categorical")] = True
         return chosen
 
     def _scale(self, values: NDArray[Any], categorical: NDArray[np.bool_]) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers import Features
+from scipy import sparse
 
 NO_FEATURES = Features()
 
@@ -123,6 +125,130 @@ def test_baseline_of_the_columns() -> None:
         assert (fitted.rows.dtypes == X.dtypes).all()
 
 
+NUMBERS = [1, 2, 2, 7, None]
+
+
+@pytest.mark.parametrize(
+    ("column", "mean", "median"),
+    [
+        (lambda pd: pd.Series(NUMBERS, dtype="Int64"), 3, 2),
+        (lambda pd: pd.Series(NUMBERS, dtype="Float64"), 3.0, 2.0),
+        (lambda pd: pd.Series([0, 0, 3, 9, 3], dtype="Sparse[float64]"), 3.0, 3.0),
+        (lambda pd: pd.Series([0, 0, 3, 8, 3], dtype="Sparse[int64]"), 3, 3),
+        (lambda pd: pd.Series(NUMBERS, dtype=object), 3, 2),
+        (lambda pd: pd.Series([1.5, None, 2, pd.NA, 2], dtype=object), 5.5 / 3, 2.0),
+        (lambda pd: pd.Series([Decimal("1.5"), Decimal(3), None, 3, 3]), 2.625, 3.0),
+        (
+            lambda pd: pd.Series([Decimal("1.5"), Decimal(3), None]),
+            Decimal("2.25"),
+            Decimal("2.25"),
+        ),
+        (lambda pd: pd.Series([2**63 - 1] * 5), 2**63 - 1, 2**63 - 1),
+        (
+            lambda pd: pd.Series([2**64 - 1, None] * 2 + [None], dtype="UInt64"),
+            2**64 - 1,
+            2**64 - 1,
+        ),
+        (lambda pd: pd.Series(["u", "v", "v", None, "w"]), "v", "v"),
+        (lambda pd: pd.Series([True, None, True, False, True], dtype="boolean"), True, True),
+        (lambda pd: pd.Series(pd.Categorical([9, 9, 1, 2, 3])), 9, 9),
+        (lambda pd: pd.Series([1, True, 1, None, 1], dtype=object), 1, 1),
+        (lambda pd: pd.Series([None] * 5, dtype="Int64"), None, None),
+    ],
+)
+def test_centers_of_pandas_columns(column: Any, mean: Any, median: Any) -> None:
+    """Numbers of every type have their mean, in that type; all else its most frequent value."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame({"c": column(pd)})
+    for kind, expected in (("mean", mean), ("median", median)):
+        row = px.Baseline(kind).fit(X, NO_FEATURES, np.random.default_rng(0)).rows
+        (cell,) = row["c"]
+        assert row["c"].dtype == X["c"].dtype
+        if expected is None:
+            assert cell is pd.NA
+        else:
+            assert cell == expected
+            assert X["c"].dtype != object or type(cell) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("arrow", "cells", "mean"),
+    [
+        ("int16", NUMBERS, 3),
+        ("float64", NUMBERS, 3.0),
+        ("decimal", [Decimal("1.50"), Decimal("3.00"), None], Decimal("2.25")),
+        ("decimal", [Decimal("0.00"), Decimal("0.00"), Decimal("1.00")], Decimal("0.33")),
+        ("string", ["a", "b", "b", None], "b"),
+    ],
+)
+def test_means_of_pyarrow_columns(arrow: str, cells: list[Any], mean: Any) -> None:
+    """A decimal keeps the digits of its type."""
+    pd, pa = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    kind = pa.decimal128(8, 2) if arrow == "decimal" else getattr(pa, arrow)()
+    X = pd.DataFrame({"c": pd.Series(cells, dtype=pd.ArrowDtype(kind))})
+    fitted = px.Baseline().fit(X, NO_FEATURES, np.random.default_rng(0))
+    assert fitted.rows["c"].tolist() == [mean]
+    assert fitted.rows["c"].dtype == X["c"].dtype
+
+
+def test_means_of_polars_columns_with_null() -> None:
+    """A null is left out of the mean, and the type stays."""
+    pl = pytest.importorskip("polars")
+    decimals = [Decimal("1.50"), Decimal("3.00"), None, None, None]
+    X = pl.DataFrame(
+        {
+            "i": pl.Series(NUMBERS, dtype=pl.Int16),
+            "f": pl.Series([0.5, 1.0, float("nan"), None, 4.5], dtype=pl.Float32),
+            "d": pl.Series(decimals, dtype=pl.Decimal(8, 2)),
+            "u": pl.Series([2**64 - 1, None, None, None, 2**64 - 1], dtype=pl.UInt64),
+            "s": ["a", "b", "b", None, "c"],
+        }
+    )
+    row = px.Baseline().fit(X, NO_FEATURES, np.random.default_rng(0)).rows
+    assert row.schema == X.schema
+    assert row.row(0) == (3, 2.0, Decimal("2.25"), 2**64 - 1, "b")
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, sparse.lil_matrix])
+def test_means_of_arrays(make: Any) -> None:
+    """In the container of X, integers rounded."""
+    X = make(np.array([[0, 5], [0, 2], [4, 0]]))
+    row = px.Baseline().fit(X, NO_FEATURES, np.random.default_rng(0)).rows
+    assert (type(row), row.dtype) == (type(X), X.dtype)
+    assert np.array_equal(row.toarray() if sparse.issparse(row) else row, [[1, 2]])
+
+
+def test_means_of_object_arrays() -> None:
+    """A column of numbers beside one of text."""
+    X = np.array([[1.0, "a"], [None, "b"], [4.0, "b"]], dtype=object)
+    row = px.Baseline().fit(X, NO_FEATURES, np.random.default_rng(0)).rows
+    assert row.tolist() == [[2.5, "b"]]
+
+
+def test_the_words_say_where_there_is_no_mean() -> None:
+    """A column without numbers is said to take its most frequent value."""
+    pd = pytest.importorskip("pandas")
+    said = {}
+    for name in ("n", "s", "ns"):
+        X = pd.DataFrame({"n": [1.0, 2.0], "s": ["a", "a"]})[list(name)]
+        said[name] = px.Baseline().fit(X, NO_FEATURES, np.random.default_rng(0)).value_function
+    assert said["n"] == "absent features at their mean"
+    assert "mean" not in said["s"]
+    assert "most frequent value" in said["s"]
+    assert "mean, or their most frequent value where a column holds no numbers" in said["ns"]
+
+
+def test_a_mean_of_nullable_numbers_is_what_a_linear_model_is_explained_by() -> None:
+    """Scores are weight times distance from the mean, as they are for plain numbers."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame({"a": pd.array([0.0, None, 6.0], dtype="Float64"), "b": [1.0, 1.0, 4.0]})
+    explainer = px.KernelShap(
+        lambda Z: 2 * Z["a"].to_numpy(float) + Z["b"].to_numpy(), masker=px.Baseline()
+    )
+    values = explainer.fit(X.dropna()).explain(X.iloc[[2]]).values
+    np.testing.assert_allclose(values, [[6.0, 1.5]], rtol=1e-12)
+
+
 def test_a_baseline_of_whole_numbers_fits_floats(table: np.ndarray) -> None:
     """[0, 0, ...] stands for 0.0 where X holds floats, with or without fit."""
     explainer = px.KernelShap(lambda X: X.sum(axis=1), masker=px.Baseline([0] * 5))
@@ -169,3 +295,88 @@ def test_groups_that_cannot_be(groups: Any, said: str, table: np.ndarray) -> Non
     """Overlaps, gaps, empty groups and unknown columns are refused by name."""
     with pytest.raises(InvalidParameterError, match=said):
         px.Background().fit(table, Features(None, groups), np.random.default_rng(0))
+
+
+def _weights(columns: Any, pd: Any) -> tuple[Any, Any]:
+    """A frame of four columns and a model that weighs them by their place: 1, 10, 100, 1000."""
+    X = pd.DataFrame(np.vstack([np.zeros(4), np.ones(4)]), columns=columns)
+    return X, lambda Z: Z.to_numpy() @ [1.0, 10.0, 100.0, 1000.0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "groups", "scores"),
+    [
+        ([3, 2, 1, 0], {"three": [3], "rest": [0, 1, 2]}, [1, 1110]),
+        ([3, 2, 1, 0], {3: 3, "rest": np.array([0, 1, 2])}, [1, 1110]),
+        ([1, 2, 3, 4], {"one": [1], "two": ["2"], "rest": range(3, 5)}, [1, 10, 1100]),
+        ([3.0, 2.0, 1.0, 0.0], {"three": [3], "rest": [0, 1, 2]}, [1, 1110]),
+        (["d", "c", "b", "a"], {"last": [3], "rest": ["d", 1, 2]}, [1000, 111]),
+        (["0", "1", "2", "3"], {"last": [3], "rest": [0, "1", 2]}, [1000, 111]),
+        (["a", 0, 2, "b"], {"zero": [0], "rest": ["a", 2, "b"]}, [10, 1101]),
+        ([("u", 1), ("u", 0), ("v", 1), ("v", 0)], {"p": ("v", 1), "rest": [0, 1, 3]}, [100, 1011]),
+        ([True, False, "a", "b"], {"no": [False], "rest": [True, "a", "b"]}, [10, 1101]),
+    ],
+)
+def test_groups_go_by_the_labels_of_a_frame(columns: Any, groups: Any, scores: Any) -> None:
+    """A label wins over a position: the groups' scores are the sums of their own weights."""
+    pd = pytest.importorskip("pandas")
+    X, model = _weights(columns, pd)
+    explainer = px.KernelShap(model, masker=px.Background(X.iloc[[0]]), groups=groups)
+    np.testing.assert_allclose(explainer.explain(X.iloc[[1]]).values[0], scores, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("columns", "member", "said"),
+    [
+        ([3, 2, 1, 10], 0, "no column 0; there are.*Position 0 is that of 3"),
+        ([3, 2, 1, 0], 4, r"no column 4; there are \[3, 2, 1, 0\]\.$"),
+        (list("abcd"), 4, "no column 4"),
+        (list("abcd"), -1, "no column -1"),
+        (list("abcd"), True, "no column True"),
+        (["3", "2", "1", "0"], 3, "no column 3.*Position 3 is that of '0'"),
+        (list("abcd"), 1.0, r"no column 1\.0"),
+        (list("abcd"), ["a"], r"no column \['a'\]"),
+    ],
+)
+def test_what_is_neither_label_nor_position_is_refused(
+    columns: Any, member: Any, said: str
+) -> None:
+    """In a frame whose labels are integers, no other integer is read as a position."""
+    pd = pytest.importorskip("pandas")
+    X, model = _weights(columns, pd)
+    groups = {"a": [member], "b": [c for c in columns if c != member]}
+    with pytest.raises(InvalidParameterError, match=said):
+        px.KernelShap(model, groups=groups).fit(X)
+
+
+def test_names_of_an_array_that_look_like_other_positions() -> None:
+    """An integer is not read as a position where another column is called so."""
+    names = ["3", "2", "1", "0"]
+    explainer = px.KernelShap(
+        lambda Z: Z.sum(axis=1), feature_names=names, groups={"a": [3], "b": [0, 1, 2]}
+    )
+    with pytest.raises(InvalidParameterError, match="Position 3 is that of '0'"):
+        explainer.fit(np.zeros((2, 4)))
+
+
+@pytest.mark.parametrize(
+    "columns", [[1, "1"], ["1", 1], [1.5, "1.5"], [None, "None"], [(1, 2), "(1, 2)"]]
+)
+def test_columns_that_print_alike_are_refused(columns: Any) -> None:
+    """Their scores could not be told apart."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.zeros((2, 2)))
+    X.columns = pd.Index(columns, dtype=object, tupleize_cols=False)
+    with pytest.raises(InvalidInputError, match=r"print alike.*rename one"):
+        px.KernelShap(lambda Z: Z.to_numpy().sum(axis=1)).fit(X)
+
+
+def test_other_names_that_print_alike_are_refused() -> None:
+    """Of groups, and of an array's columns."""
+    X = np.zeros((2, 2))
+    for names, kind in (
+        ({"groups": {1: [0], "1": [1]}}, InvalidParameterError),
+        ({"feature_names": [1, "1"]}, InvalidInputError),
+    ):
+        with pytest.raises(kind, match="print alike"):
+            px.KernelShap(lambda Z: Z.sum(axis=1), **names).fit(X)

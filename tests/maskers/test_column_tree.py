@@ -99,6 +99,30 @@ def test_trees_of_ones_own(paired: np.ndarray) -> None:
     assert flat.children == ((0, 1, 2, 3, 4),)
 
 
+def test_trees_go_by_the_labels_of_a_frame(paired: np.ndarray) -> None:
+    """Integers that are labels are no positions, and neither are keys of groups."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(paired, columns=[4, 3, 2, 1, 0])
+    assert _tree(ColumnTree(clustering=[[4, 0], 3, 2, 1]), X).children == ((0, 4), (5, 1, 2, 3))
+    groups = {2: [4, 3], 1: [2, 1], 0: [0]}
+    assert _tree(ColumnTree(clustering=[[2, 0], 1]), X, None, groups).children == ((0, 2), (3, 1))
+    pairs = pd.MultiIndex.from_product([["u"], range(5)])
+    nested = [[("u", 0), ("u", 4)], ("u", 1), ("u", 2), ("u", 3)]
+    tree = _tree(ColumnTree(clustering=nested), pd.DataFrame(paired, columns=pairs))
+    assert tree.children == ((0, 4), (5, 1, 2, 3))
+
+
+def test_missing_nullable_numbers_are_numbers() -> None:
+    """A column with pd.NA is correlated as numbers, like the same column with NaN."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=200)
+    X = pd.DataFrame({"a": base, "b": rng.normal(size=200), "c": base + rng.normal(size=200) * 0.1})
+    X.loc[::9, "c"] = np.nan
+    X["c"] = X["c"].astype("Float64")
+    assert frozenset((0, 2)) in _nodes(_tree(ColumnTree(), X))
+
+
 def test_one_column_is_a_tree(paired: np.ndarray) -> None:
     """There is nothing to split."""
     assert _tree(ColumnTree(), paired[:, :1]).children == ()

@@ -88,6 +88,34 @@ def test_which_columns_have_no_distance() -> None:
     assert named.tolist() == [True, True, False, True, True]
 
 
+@pytest.mark.parametrize(
+    ("columns", "categorical", "expected"),
+    [
+        ([3, 2, 1, 0], [3], [True, False, False, False]),
+        ([3, 2, 1, 0], 0, [False, False, False, True]),
+        (list("abcd"), [3, "a"], [True, False, False, True]),
+        (list("abcd"), "d", [False, False, False, True]),
+        ([("u", 1), ("u", 2), ("v", 1), ("v", 2)], [("v", 1)], [False, False, True, False]),
+        ([("u", 1), ("u", 2), ("v", 1), ("v", 2)], ("v", 2), [False, False, False, True]),
+    ],
+)
+def test_categorical_goes_by_the_labels_of_a_frame(
+    columns: Any, categorical: Any, expected: Any
+) -> None:
+    """A label wins over a position; one label needs no list."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(9, 4)), columns=columns)
+    assert _fit(px.GaussianNoise(categorical=categorical), X).categorical.tolist() == expected
+
+
+def test_an_integer_that_is_no_label_is_refused() -> None:
+    """Where labels are integers, position 0 is written as the label that stands there."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.zeros((3, 2)), columns=[7, 9])
+    with pytest.raises(InvalidParameterError, match="Position 0 is that of 7: write it so"):
+        _fit(px.GaussianNoise(categorical=[0]), X)
+
+
 def test_what_never_varied_scores_zero() -> None:
     """A constant column does not move, and a category without others stays."""
     X = np.column_stack([np.full(50, 3.5), np.random.default_rng(0).normal(size=50)])
