@@ -110,7 +110,7 @@ def test_outputs_that_print_alike_need_names() -> None:
     with pytest.raises(PredictFnError, match=r"print alike.*output_names=\[\.\.\.\]"):
         _connect(Model())
     assert _connect(Model(), ["number", "text"]).output_names == ("number", "text")
-    with pytest.raises(InvalidParameterError, match="print alike.*rename one of them"):
+    with pytest.raises(InvalidParameterError, match=r"print alike.*rename one of them"):
         _connect(Model(), [1, "1"])
 
 

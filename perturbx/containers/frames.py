@@ -310,7 +310,9 @@ class PandasLayout(FrameLayout):
         It gets a view of the names, which it may rename without renaming the user's.
         """
         frame.columns = self.head.columns.view()
-        return self.head._constructor(frame).__finalize__(self.head)
+        if type(frame) is not type(self.head):
+            frame = self.head._constructor(frame)
+        return frame.__finalize__(self.head)
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,8 @@ from perturbx.solvers import Solver
 _COMMON = """predict_fn : callable or fitted model
         A batch of rows or images to (n,) or (n, k) scores. An object is asked through its
         predict_proba, decision_function or predict, the first that it has. It receives the
-        container that you pass to `explain`: same columns, types and categories.
+        container that you pass to `explain`: same columns, types and categories. Rows of a
+        frame are numbered from 0: what the model reads from the index must be a column.
     masker : Masker, optional
         How a feature is removed. By default the method's own for tables, and superpixels or
         windows for images.
@@ -50,7 +51,8 @@ _COMMON = """predict_fn : callable or fitted model
     output_names, feature_names : sequence of str, optional
         Names where neither the model nor the container gives them.
     groups : mapping of str to list of columns, optional
-        Columns that are one feature, such as the columns of a one-hot code.
+        Columns that are one feature, such as the columns of a one-hot code: by label, by name,
+        or by position where no label is an integer.
     link : "identity" or "logit"
         Applied to the averaged output before solving; scores add up on that scale.
     batch_size : int, optional

@@ -82,8 +82,9 @@ class Baseline(Masker):
     Parameters
     ----------
     values : "mean", "median", or one row
-        Columns' means or medians in the X of ``fit`` (the most frequent value where a column
-        holds no numbers; rounded where it holds integers), or a row of X's container.
+        Columns' means or medians in the X of ``fit``, missing values left out (the most frequent
+        value where a column holds no numbers; rounded where it holds integers), or a row of X's
+        container.
 
     Examples
     --------

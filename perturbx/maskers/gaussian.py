@@ -34,7 +34,8 @@ class GaussianNoise(Masker):
         A number multiplies the columns' standard deviations in the X of ``fit``; a sequence
         gives the noise of each column in its own units.
     categorical : sequence of str or int, optional
-        The columns whose values have no distance. By default those that hold strings,
+        The columns whose values have no distance: by label, by name, or by position where no
+        label is an integer. By default those that hold strings,
         categories or bools, and integers with no more than two values.
 
     Notes
