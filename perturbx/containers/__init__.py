@@ -105,7 +105,8 @@ def layout_of(X: Any, names: Sequence[str] | None = None) -> Layout:
         kind: Any = X
         return SparseLayout(names, kind.dtype, kind.format, isinstance(X, sparse.sparray))
     if not isinstance(X, np.ndarray):
-        raise InvalidInputError(f"X must be {_ACCEPTED}; got {type(X).__name__}.")
+        said = f"X must be {_ACCEPTED}; got {type(X).__name__}."
+        raise InvalidInputError(f"{said} {table_cure(X)}".rstrip())
     if type(X) not in (np.ndarray, np.memmap):
         raise InvalidInputError(
             f"X is a {type(X).__name__}, but predict_fn would receive plain arrays: pass "

@@ -37,16 +37,17 @@ def is_pillow(X: Any) -> bool:
 
 def looks_like_images(X: Any) -> bool:
     """True for what has more than rows and columns, for pictures and their files, and lists."""
-    if isinstance(X, (list, tuple)) and len(X):
-        return all(_is_picture(x) or _n_axes(x) >= 2 for x in X)
-    return _is_picture(X) or _n_axes(X) > 2
+    cells = X if isinstance(X, (list, tuple)) else flat_cells(X)
+    if len(cells) and all(_is_picture(x) or _n_axes(x) >= 2 for x in cells):
+        return True
+    return _is_picture(X) or (_n_axes(X) > 2 and not isinstance(X, (list, tuple)))
 
 
 def holds_texts(X: Any) -> bool:
     """True for a text, and for a flat sequence, array or series of texts, some perhaps missing."""
     if isinstance(X, (str, bytes)):
         return True
-    cells = X if isinstance(X, (list, tuple, set, frozenset)) else _flat_cells(X)
+    cells = X if isinstance(X, (list, tuple, set, frozenset)) else flat_cells(X)
     found = False
     for cell in cells:
         if isinstance(cell, (str, bytes)):
@@ -54,6 +55,16 @@ def holds_texts(X: Any) -> bool:
         elif not _is_missing(cell):
             return False
     return found
+
+
+def flat_cells(X: Any) -> list[Any]:
+    """The cells of an array or series of objects or texts with one axis or none, else nothing."""
+    shape, dtype = getattr(X, "shape", ()), getattr(X, "dtype", None)
+    if len(shape) > 1 or (isinstance(dtype, np.dtype) and dtype.kind in "biufc") or is_torch(X):
+        return []
+    to_list = getattr(X, "tolist", getattr(X, "to_list", None))
+    cells = [] if to_list is None else to_list()
+    return cells if isinstance(cells, list) else [cells]
 
 
 def table_cure(X: Any) -> str:
@@ -111,14 +122,3 @@ def _is_picture(X: Any) -> bool:
 
 def _n_axes(X: Any) -> int:
     return len(shape_of(X) or ())
-
-
-def _flat_cells(X: Any) -> list[Any]:
-    """The cells of an array or series with one axis or none."""
-    shape = getattr(X, "shape", None)
-    dtype = getattr(X, "dtype", None)
-    if shape is None or len(shape) > 1 or (isinstance(dtype, np.dtype) and dtype.kind in "biufc"):
-        return []
-    to_list = getattr(X, "tolist", getattr(X, "to_list", None))
-    cells = [] if to_list is None else to_list()
-    return cells if isinstance(cells, list) else [cells]

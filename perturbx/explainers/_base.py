@@ -20,7 +20,7 @@ from perturbx._validation import (
     check_random_state,
     invalid,
 )
-from perturbx.containers import looks_like_images, training_rows
+from perturbx.containers import layout_of, looks_like_images, training_rows
 from perturbx.errors import NotFittedError, UnknownParameterError
 from perturbx.explainers._loop import explain
 from perturbx.explainers._plan import Plan, Problem, Setting
@@ -212,10 +212,12 @@ class BaseExplainer(BaseEstimator):
             return self.masker_, self.predictor_
         masker = self._masker_for(X)
         if masker.needs_fit:
-            training_rows(X)  # what is no table at all needs another cure than a fit
+            layout_of(training_rows(X))  # what is no table needs another cure than a fit
             cure = ""
-            if self.masker is None and isinstance(X, np.ndarray) and X.ndim == 2:
-                cure = f" For one grey image pass masker=px.{self.image_masker.__name__}(...)."
+            if self.masker is None and isinstance(X, np.ndarray) and X.ndim <= 2:
+                image = f"grey image pass masker=px.{self.image_masker.__name__}(...)"
+                series = "series pass masker=px.Windows(shape=(k,))"
+                cure = f" For one {series if X.ndim == 1 else image}."
             raise NotFittedError(
                 f"{type(masker).__name__} learns from data: call fit(X_train) before explain.{cure}"
             )

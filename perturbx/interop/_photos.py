@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._validation import check_choice, check_integer, check_number, invalid
+from perturbx.containers.foreign import array_of, is_pillow, is_torch
 from perturbx.errors import InvalidInputError, PerturbxWarning
 from perturbx.interop._resample import FILTERS, Box, Filter, resample
 
@@ -170,10 +171,10 @@ class ImagePreprocess:
 
 def _images(images: Any) -> Sequence[NDArray[Any]]:
     """The images of a batch as arrays of two or three axes."""
-    if type(images).__module__.partition(".")[0] == "torch":
-        images = images.detach().cpu().numpy()
+    if is_torch(images):
+        images = _pixels(images)
     if isinstance(images, (list, tuple)):
-        found = [np.asarray(image) for image in images]
+        found = [_pixels(image) for image in images]
     elif isinstance(images, np.ndarray):
         if images.ndim == 2 or (images.ndim == 3 and images.shape[-1] in (1, 3, 4)):
             raise InvalidInputError(
@@ -184,7 +185,7 @@ def _images(images: Any) -> Sequence[NDArray[Any]]:
     else:
         raise InvalidInputError(
             f"photos must be a NumPy array (n, H, W, C) or a list of arrays; got "
-            f"{type(images).__name__}."
+            f"{type(images).__name__}. Pass [{array_of(images, 'image')}]."
         )
     for image in found:
         if image.ndim not in (2, 3) or image.size == 0 or image.dtype.kind not in "buif":
@@ -193,6 +194,18 @@ def _images(images: Any) -> Sequence[NDArray[Any]]:
                 f"shape {image.shape} of {image.dtype}."
             )
     return found
+
+
+def _pixels(image: Any) -> NDArray[Any]:
+    """One photo, or a tensor of several, as an array of brightness."""
+    if is_torch(image):
+        image = image.detach().cpu()
+        image = image.float() if image.is_floating_point() else image
+    elif is_pillow(image) and (typed := array_of(image, "image")) != "np.asarray(image)":
+        raise InvalidInputError(
+            f"a Pillow image of mode {image.mode!r} holds no plain brightness: pass {typed}."
+        )
+    return np.asarray(image)
 
 
 def _warn_if_dark(batch: Sequence[NDArray[Any]], whites: Sequence[float | None]) -> None:

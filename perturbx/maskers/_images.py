@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx.containers.foreign import array_of, is_pillow, is_torch, shape_of
+from perturbx.containers.foreign import array_of, flat_cells, is_pillow, is_torch, shape_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._axes import Axes, ChannelAxis, spatial_axes
 from perturbx.maskers._base import Features, FittedMasker, Removal
@@ -121,9 +121,12 @@ def _check_array(X: NDArray[Any], name: str) -> None:
     if isinstance(X, np.ma.MaskedArray):
         raise InvalidInputError(f"{name} is a masked array: pass {name}.filled(value).")
     if X.dtype.kind not in "buif" or X.dtype.itemsize not in (1, 2, 4, 8):
+        cure = "Convert it, as in np.asarray(image, dtype=np.float32)."
+        if X.ndim == 1 and X.dtype.kind in "OUS":
+            cure = "Several images are a list of arrays, as in list(X)."
         raise InvalidInputError(
             f"{name} must hold bool, integers or floats of at most 64 bits; got dtype {X.dtype}. "
-            "Convert it, as in np.asarray(image, dtype=np.float32)."
+            f"{cure}"
         )
     if X.size == 0:
         raise InvalidInputError(f"{name} is empty: its shape is {X.shape}.")
@@ -132,6 +135,8 @@ def _check_array(X: NDArray[Any], name: str) -> None:
 def _conversion(image: Any, X: Any, axes: Axes) -> str:
     """What to type where an image in X is no array, and what is amiss with its axes besides."""
     shape = shape_of(image)
+    if axes.may_be_batch and flat_cells(image):
+        return "Pass a list of its images, as in list(X)."
     if axes.may_be_batch:
         several = len(shape or ()) > axes.n_axes + 1
         said = f"Pass {'images' if several else 'image'} = {array_of(image, 'X')}."

@@ -213,6 +213,48 @@ def test_arrays_of_other_libraries(kind: Any, counting_model: Any) -> None:
     assert "images = [np.asarray(x) for x in X]" in said
 
 
+@pytest.mark.parametrize("kind", ["arrays", "pictures", "paths", "tensors"])
+def test_images_in_arrays_and_series(kind: str, counting_model: Any) -> None:
+    """Images in an array of objects, or a column of a frame, are no row: a list is asked for."""
+    image, torch = pytest.importorskip("PIL.Image"), pytest.importorskip("torch")
+    pd = pytest.importorskip("pandas")
+    arrays = [np.zeros((16, 15, 3)), np.zeros((18, 20, 3))]
+    cells = {
+        "arrays": arrays,
+        "pictures": [image.new("RGB", (16, 15)), image.new("L", (20, 18))],
+        "paths": ["a.png", "b.jpg"],
+        "tensors": [torch.zeros(16, 15, 3), torch.zeros(18, 20, 3)],
+    }[kind]
+    objects = np.empty(2, dtype=object)
+    for i, cell in enumerate(cells):
+        objects[i] = cell
+    for X in (objects, pd.Series(cells)):
+        for masker in (None, px.Windows()):
+            assert "list(X)" in refused(px.KernelShap, X, counting_model, masker=masker)
+
+
+@pytest.mark.parametrize(
+    ("X", "said"),
+    [
+        (Shaped(np.zeros((5, 3))), r"got Shaped\. Pass np\.asarray\(X\)"),
+        (range(5), "got range"),
+        (np.zeros(4, dtype=[("a", "f4")]), "which no column can have"),
+    ],
+)
+def test_what_is_no_table_is_not_sent_to_fit(X: Any, said: str, counting_model: Any) -> None:
+    """An unfitted method says what is wrong with X before it asks for a fit."""
+    model = counting_model(len)
+    with pytest.raises(InvalidInputError, match=said):
+        px.KernelShap(model).explain(X)
+    assert model.n_rows == 0
+
+
+def test_a_lone_series_names_its_masker() -> None:
+    """One axis is taken for a row, so who meant a series is told what to pass."""
+    with pytest.raises(NotFittedError, match=r"one series pass masker=px.Windows\(shape=\(k,\)\)"):
+        px.Occlusion(lambda X: X.mean(axis=1)).explain(np.ones(30))
+
+
 @pytest.mark.parametrize("depth", [3, 4])
 def test_lists_of_lists_of_pixels(depth: int, counting_model: Any) -> None:
     """Deeper than a table they are images, and asked for as arrays."""

@@ -150,6 +150,29 @@ def test_dark_photos_and_black_fills_are_no_reason_to_warn(image):
     assert np.isfinite(Photos(8)(image)).all()
 
 
+@pytest.mark.parametrize("mode", ["1", "P", "LA", "RGBA", "CMYK", "YCbCr"])
+def test_pillow_images_that_hold_no_brightness(mode):
+    """Indices and ink are not read as shades; what converts them gives the picture's colors."""
+    image = pytest.importorskip("PIL.Image")
+    red = image.new("RGB", (8, 8), (255, 0, 0))
+    with pytest.raises(InvalidInputError, match=r'np\.asarray\(image\.convert\("RGB"\)\)'):
+        Photos(8, **PLAIN)([red.convert(mode)])
+    np.testing.assert_array_equal(Photos(8, **PLAIN)([red])[0, :, 0, 0], [1, 0, 0])
+    with pytest.raises(InvalidInputError, match=r"Pass \[np\.asarray\(image\)\]"):
+        Photos(8)(red)
+
+
+def test_tensors_of_any_kind_are_photos():
+    """With a gradient, in half precision, alone or in a list: as their numbers in an array."""
+    torch = pytest.importorskip("torch")
+    image = np.random.default_rng(0).random((2, 8, 8, 3)).astype(np.float32)
+    expected = Photos(8)(image)
+    tensor = torch.from_numpy(image).requires_grad_()
+    np.testing.assert_array_equal(Photos(8)(tensor), expected)
+    np.testing.assert_array_equal(Photos(8)(list(tensor)), expected)
+    np.testing.assert_allclose(Photos(8)(tensor.bfloat16()), expected, atol=0.02)
+
+
 def test_a_given_white_is_not_doubted():
     """White says that it is so, however dark the photo is."""
     image = np.full((1, 8, 8, 3), 200, np.uint16)
