@@ -329,17 +329,16 @@ def _average(answers: Floats, per: int, parts: Parts | None) -> Floats:
     if per == 1:
         return answers[:, :, None]
     rows = answers.reshape(-1, per, answers.shape[1])
-    rows = rows if parts is None else np.take(rows, parts.order, axis=1)
     by_row = np.ascontiguousarray(rows.transpose(0, 2, 1))
     first = by_row[:, :, :1]
+    by_row = by_row - first
+    whole = first + np.add.reduce(by_row, axis=2, keepdims=True) / per
     if parts is None:
-        return np.asarray(first + np.add.reduce(by_row - first, axis=2, keepdims=True) / per)
-    sums = np.add.reduceat(by_row - first, parts.starts, axis=2)
-    means = np.empty((*sums.shape[:2], 1 + len(parts)))
-    np.divide(sums.sum(axis=2), per, out=means[:, :, 0])
-    np.divide(sums, np.diff(parts.starts, append=per), out=means[:, :, 1:])
-    means += first
-    return means
+        return np.asarray(whole)
+    # apart from the whole, whose rounding is not to depend on how rows were dealt
+    sums = np.add.reduceat(np.take(by_row, parts.order, axis=2), parts.starts, axis=2)
+    means = first + sums / np.diff(parts.starts, append=per)
+    return np.concatenate([whole, means], axis=2)
 
 
 def _linked_parts(averaged: Floats, name: LinkName) -> Floats:

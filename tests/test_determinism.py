@@ -74,6 +74,17 @@ def test_global_randomness_is_left_alone(method: Any, random_state: Any, boosted
     assert random.getstate() == before[1]
 
 
+def test_seeds_change_nothing_where_everything_is_tried(boosted: Any) -> None:
+    """How background rows are dealt for their error does not reach the last bit of a score."""
+    model, rows = boosted
+    masker = px.Background(rows[:40])
+    found = [
+        px.KernelShap(model.predict_proba, masker=masker, random_state=seed).explain(rows[:2])
+        for seed in range(5)
+    ]
+    assert {one.values.tobytes() for one in found} == {found[0].values.tobytes()}
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_fitted_explainer_pickles(method: Any, boosted: Any) -> None:
     """With its background and what it learned of the model."""
