@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perturbx._rounding import above_rounding
 from perturbx._typing import Floats
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _ROWS, _OUTPUTS, _WIDTH = 10, 3, 36
 
 _ARITHMETIC = 1e-9
-"""Standard errors below this part of the largest score are rounding, not doubt."""
+"""Standard errors below this fraction of the largest score or output are rounding, not doubt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +57,8 @@ class Table:
         spec = f"{sign}.{decimals}f" if plain else f"{sign}.3e"
         cells = []
         for v, e in zip(self.scores[:, column], self.errors[:, column], strict=True):
-            if e <= _ARITHMETIC * largest:
-                cells.append(f"{v if abs(v) > e else 0.0:{spec}}, exact")
+            if e == 0:
+                cells.append(f"{v:{spec}}, exact")
                 continue
             error = f"{e:.{decimals}f}" if plain and e >= 0.5 * 0.1**decimals else f"{e:.1g}"
             cells.append(f"{v:{spec}} ± {'?' if np.isnan(e) else error}")
@@ -69,7 +70,7 @@ def tabulate(explanation: Explanation) -> Table:
     axes = explanation.axes
     kind = "feature" if "feature" in axes or not axes else axes[0]
     mean = kind == "feature" and "instance" in axes
-    scores, errors = np.asarray(explanation.values), np.asarray(explanation.standard_errors)
+    scores, errors = np.asarray(explanation.values), _doubts(explanation)
     if mean:
         scores, errors = _mean(np.abs(scores)), np.sqrt(_mean(errors**2))
     size = len(scores) if axes else 1
@@ -147,6 +148,17 @@ def show(value: Any) -> str:
     if isinstance(value, (float, np.floating)):
         return "missing" if np.isnan(value) else f"{value:.4g}"
     return "missing" if value is None else shorten(str(value), 20)
+
+
+def _doubts(explanation: Explanation) -> Floats:
+    """Standard errors, and 0 for those that are rounding."""
+    scores, axes = np.abs(explanation.values), explanation.axes
+    size = np.fmax(np.abs(explanation.predictions), np.abs(explanation.base_values))
+    if "feature" in axes:
+        axis = axes.index("feature")
+        largest = np.fmax.reduce(scores, axis=axis, keepdims=True, initial=0.0)
+        size = np.fmax(np.expand_dims(size, axis), largest)
+    return above_rounding(explanation.standard_errors, _ARITHMETIC * np.fmax(size, scores))
 
 
 def _names(explanation: Explanation, kind: str, size: int) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 from perturbx import _storage
 from perturbx._notebook import notebook
 from perturbx._per_instance import PerInstance
+from perturbx._rounding import DOUBLE, above_rounding
 from perturbx._slicing import Key, cut, cut_output_names, locate
 from perturbx._summary import summary
 from perturbx._typing import Floats
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 AXES = ("instance", "feature", "output")
 _SCORES = ("values", "standard_errors", "background_errors")
-_WITHOUT_FEATURES = ("base_values", "predictions", "residual", "fidelity")
+_WITHOUT_FEATURES = ("base_values", "predictions", "residual", "fidelity", "rounding")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,6 +80,9 @@ class Explanation:
         another sample. It is not part of `standard_errors`.
     interactions : Interactions or None
         Scores of pairs of features, where they were asked for; None once features are picked.
+    rounding : array like base_values, or None
+        The rounding error of the outputs. Tables, plots and metrics take a score no larger than
+        that for 0. None: what is usual for float64.
     regions : tuple of Regions, Regions or None
         Where each feature lies in the image, series or volume.
     notes : tuple of str
@@ -136,6 +140,7 @@ class Explanation:
     effective_samples: float | None = None
     background_errors: Floats | None = None
     interactions: Interactions | None = None
+    rounding: Floats | None = None
     regions: Regions | tuple[Regions, ...] | None = None
     notes: tuple[str, ...] = field(default=())
     per_instance: PerInstance | None = None
@@ -256,19 +261,19 @@ class Explanation:
             raise InvalidParameterError(
                 "A heat map needs an image, a series or a volume: these features are columns."
             )
-        return self.regions.heatmap(one_output(self, output).values)
+        return self.regions.heatmap(without_rounding(one_output(self, output)).values)
 
     def to_frame(self) -> pd.DataFrame:
         """A tidy pandas DataFrame: a row for each instance, output and feature."""
         from perturbx.interop._frames import to_frame
 
-        return to_frame(self)
+        return to_frame(without_rounding(self))
 
     def to_shap(self) -> Any:
         """A `shap.Explanation`, for every ``shap.plots.*``; images become maps of their shape."""
         from perturbx.interop._shap import to_shap
 
-        return to_shap(self)
+        return to_shap(without_rounding(self))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to `path`, which ends in .npz or .json; `perturbx.load` reads it back.
@@ -278,10 +283,10 @@ class Explanation:
         _storage.write(path, {f.name: getattr(self, f.name) for f in fields(self)})
 
     def __repr__(self) -> str:
-        return summary(self)
+        return summary(without_rounding(self))
 
     def _repr_html_(self) -> str:
-        return notebook(self)
+        return notebook(without_rounding(self))
 
 
 def load(path: str | os.PathLike[str]) -> Explanation:
@@ -291,6 +296,18 @@ def load(path: str | os.PathLike[str]) -> Explanation:
         return Explanation(**saved)
     except (TypeError, ValueError) as error:
         raise _storage.not_saved_here(path) from error
+
+
+def without_rounding(explanation: Explanation) -> Explanation:
+    """The explanation as it is shown: with 0 for each score that rounding explains."""
+    rounding = explanation.rounding
+    if rounding is None:
+        rounding = DOUBLE * np.fmax(
+            np.abs(explanation.predictions), np.abs(explanation.base_values)
+        )
+    if "feature" in explanation.axes:
+        rounding = np.expand_dims(rounding, explanation.axes.index("feature"))
+    return replace(explanation, values=above_rounding(explanation.values, rounding))
 
 
 def one_output(explanation: Explanation, output: int | str | None) -> Explanation:

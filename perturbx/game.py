@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from perturbx._rounding import Rounding
 from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise, Outputs
 from perturbx.errors import PredictFnError
 from perturbx.maskers._base import FittedMasker, Removal
-from perturbx.perturbations import Rounding
 from perturbx.predictor import Predictor
 
 _TILE_BYTES = 2**22

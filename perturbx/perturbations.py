@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Floats, Ints, Kind, LinkName, Noise, Outputs
+from perturbx._rounding import Rounding
+from perturbx._typing import Coalitions, Floats, Ints, Kind, Noise, Outputs
 from perturbx.splits import Splits
-
-DOUBLE, SINGLE = 1e-12, 5e-7
-"""Errors below these parts of the outputs are arithmetic: of float64, of float32 answers."""
-
-_ITSELF = 1e-14 / DOUBLE, 0.25
-"""The rounding of an answer before anything is computed from it, as a part of that: of float64,
-of float32 and less."""
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """How far an output may be off by rounding alone.
-
-    Parameters
-    ----------
-    resolution : float
-        The rounding of an answer and of what is computed from it, as a part of its size.
-    link : "identity" or "logit"
-        The scale of the outputs. The rounding of an answer p goes through the slope of the logit,
-        1 / (p * (1 - p)), and so grows without bound towards 1.
-    of_one : bool
-        True if an answer may be 1 minus another, so that one near 0 is as coarse as one near 1.
-    """
-
-    resolution: float = DOUBLE
-    link: LinkName = "identity"
-    of_one: bool = False
-
-    def of(self, outputs: Floats) -> Floats:
-        """The rounding error of each (linked) output."""
-        if self.link == "identity":
-            least = 1.0 if self.of_one else 0.0
-            return np.asarray(self.resolution * np.maximum(np.abs(outputs), least))
-        answer = self.resolution * _ITSELF[self.resolution > DOUBLE]
-        slope = 1 + np.exp(outputs)  # p / (p * (1 - p))
-        if self.of_one:
-            slope = slope + 1 + np.exp(-outputs)  # 1 / (p * (1 - p))
-        return np.asarray(np.maximum(self.resolution * np.abs(outputs), answer * slope))
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,4 +106,4 @@ class Evaluations:
     full: Floats
     empty: Floats
     empty_rows: Floats | None = None
-    rounding: Rounding = Rounding()
+    rounding: Rounding = field(default_factory=Rounding)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._rounding import DOUBLE, SINGLE
 from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
 from perturbx._validation import did_you_mean, distinct_names, invalid
 from perturbx.errors import InvalidParameterError, PerturbxError, PredictFnError
-from perturbx.perturbations import DOUBLE, SINGLE
 
 _METHODS = ("predict_proba", "decision_function", "predict")
 

@@ -14,6 +14,7 @@ ROOT = Path(perturbx.__file__).parent
 LAYERS: list[set[str]] = [
     {"errors", "_typing"},
     {
+        "_rounding",
         "_validation",
         "hierarchy",
         "splits",
@@ -44,6 +45,7 @@ PARTS = {
 
 BESIDE = {
     ("_validation", "errors"),
+    ("perturbations", "_rounding"),
     ("containers", "_validation"),
     ("containers", "perturbations"),
     ("perturbations", "splits"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from perturbx._per_instance import PerInstance
 from perturbx._typing import Floats, Ints
-from perturbx.explainers._notes import error_remarks, fit_remarks
+from perturbx.explainers._notes import error_remarks, fit_remarks, nothing_remarks
 from perturbx.explainers._plan import Plan, Problem
 from perturbx.explanation import Explanation
 from perturbx.interactions import Interactions
@@ -47,13 +47,18 @@ def assemble(
     values = _padded([s.values for s in solutions])
     errors = _padded([s.standard_errors for s in solutions])
     base = np.concatenate([s.base for s in solutions])
+    rounding = np.concatenate([s.rounding for s in solutions if s.rounding is not None])
     fidelity = _fidelity(solutions)
     estimators = tuple(s.estimator for s in solutions)
     spent = costs[:, 0] if solver.samples else None
-    remarks = error_remarks(values, errors, plan, removals, spent)
+    remarks = (
+        nothing_remarks(removals),
+        *fit_remarks(fidelity),
+        *error_remarks(values, errors, rounding, plan, removals, spent),
+    )
     converged = None if plan.tol is None else np.concatenate([part.converged for part in scored])
     rows, calls = costs.T
-    each = PerInstance(estimators, rows, calls, converged, (*fit_remarks(fidelity), *remarks))
+    each = PerInstance(estimators, rows, calls, converged, remarks)
     explanation = Explanation(
         values=values,
         standard_errors=errors,
@@ -71,6 +76,7 @@ def assemble(
         regions=_regions(removals),
         background_errors=_background_errors(solutions),
         interactions=_interactions(solutions),
+        rounding=rounding,
         notes=(*problem.masker.notes, *each.notes),
         per_instance=each,
         **each.together(plan.method),

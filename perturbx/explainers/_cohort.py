@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._rounding import Rounding
 from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
 from perturbx.game import Parts
 from perturbx.maskers._base import Removal
-from perturbx.perturbations import Evaluations, Perturbations, Rounding
+from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers import Solution
 
 
@@ -90,8 +91,8 @@ class Cohort:
         k = self.full.shape[1]
         full, empty = self.full[place : place + 1], self.empty[place : place + 1, :k]
         zeros = np.zeros((1, len(self.active), k))
-        base = full if np.isnan(empty).any() else empty
-        return Solution(zeros, zeros + self.rounding.of(full)[:, None], base)
+        base, rounding = full if np.isnan(empty).any() else empty, self.rounding.of(full)
+        return Solution(zeros, zeros + rounding[:, None], base, rounding=rounding)
 
 
 def with_all_features(
@@ -121,6 +122,7 @@ def with_all_features(
         base=solution.base[one],
         fidelity=None if solution.fidelity is None else solution.fidelity[one],
         background_errors=background,
+        rounding=least[one, 0],
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from perturbx._per_instance import Remark
+from perturbx._rounding import above_rounding
 from perturbx._typing import Floats, Ints
 from perturbx.explainers._plan import Plan, setting_of
 from perturbx.maskers._base import Removal
@@ -31,22 +32,38 @@ def fit_remarks(fidelity: Floats | None) -> tuple[Remark, ...]:
     return (Remark(texts, -worst),)
 
 
+def nothing_remarks(removals: Sequence[Removal]) -> Remark:
+    """Where no feature can be removed, as from a blank image, or one that equals its fill."""
+    texts = ["" if removal.active.any() else _nothing(removal) for removal in removals]
+    return Remark(tuple(texts), np.zeros(len(texts)))
+
+
+def _nothing(removal: Removal) -> str:
+    if removal.reads == "noise":
+        return "nothing to move: no column varies in the training rows, so all scores are 0"
+    what = "background" if removal.regions is None else "fill"
+    return f"nothing to remove: the instance equals its {what}, so all scores are 0"
+
+
 def error_remarks(
     values: Floats,
     errors: Floats,
+    rounding: Floats,
     plan: Plan,
     removals: Sequence[Removal],
     spent: Ints | None,
 ) -> tuple[Remark, ...]:
     """Where standard errors are large or unknown, and the budget that would make them small.
 
-    `spent` are the model rows of each instance, None where errors do not shrink with their root.
+    What is as exact as arithmetic, `rounding` (n, k), is no reason to ask more. `spent` are the
+    model rows of each instance, None where errors do not shrink with their root.
     """
     unknown = np.asarray((np.isnan(errors) & ~np.isnan(values)).any(axis=(1, 2)))
     said = "too few perturbations to estimate some standard errors"
     too_few = tuple(said if u else "" for u in unknown)
-    reach = np.nanmax(values, axis=1) - np.nanmin(values, axis=1)
-    largest = np.nanmax(np.where(np.isnan(errors), 0.0, errors), axis=1)
+    scores = above_rounding(values, rounding[:, None])
+    reach = np.nanmax(scores, axis=1) - np.nanmin(scores, axis=1)
+    largest = np.nanmax(above_rounding(np.nan_to_num(errors), rounding[:, None]), axis=1)
     share = np.divide(largest, reach, out=np.zeros_like(reach), where=reach > 0).max(axis=1)
     tol = _GOOD if plan.tol is None else plan.tol
     wide = [""] * len(share)

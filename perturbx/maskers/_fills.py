@@ -24,6 +24,9 @@ BLUR_SHARE, LIGHT_SHARE = 0.05, 0.0125
 
 _BLURS = {"blur": BLUR_SHARE, "light blur": LIGHT_SHARE}
 
+_ROUNDED = 16
+"""A blur of equal values may be off by so many units in the last place."""
+
 COPY_SIDE = 256
 """Blurs and segmentations are found on a copy whose sides have at most this many pixels."""
 
@@ -93,12 +96,25 @@ def render_fill(
     if fill == "grey":
         return np.full_like(image, _middle(image))
     if fill in _BLURS:
-        return as_dtype(_blurred(image, image.ndim - channels, _BLURS[fill]), image.dtype)
+        blurred = _blurred(image, image.ndim - channels, _BLURS[fill])
+        return _settled(as_dtype(blurred, image.dtype), image)
     labels = np.zeros(len(pixels), dtype=np.intp) if segments is None else segments.ravel()
     count = np.bincount(labels)
-    means = np.stack([np.bincount(labels, channel) / count for channel in pixels.T], axis=-1)
-    filled: Image = as_dtype(means, image.dtype)[labels]
+    first = pixels[np.unique(labels, return_index=True)[1]].astype(np.float64)
+    # The mean of equal values is that value to the last bit, as it is of their differences to it.
+    away = pixels - first[labels]
+    means = np.stack([np.bincount(labels, channel) / count for channel in away.T], axis=-1)
+    filled: Image = as_dtype(first + means, image.dtype)[labels]
     return filled.reshape(image.shape)
+
+
+def _settled(fill: Image, image: Image) -> Image:
+    """The fill, and the image itself where rounding alone tells them apart."""
+    if image.dtype.kind != "f":
+        return fill
+    reach = _ROUNDED * np.finfo(image.dtype).eps * np.maximum(np.abs(fill), np.abs(image))
+    settled = np.where(np.abs(fill - image) <= reach, image, fill)
+    return settled.astype(image.dtype, copy=False)
 
 
 def _middle(image: Image) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from perturbx._typing import Floats, OutputSelection
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.explanation import Explanation
+from perturbx.explanation import Explanation, without_rounding
 from perturbx.maskers._axes import MOST_COLOURS
 from perturbx.maskers.gaussian import FittedNoise
 from perturbx.regions import LabelMap, Regions
@@ -78,7 +78,7 @@ def of_explanation(explanation: Explanation, outputs: OutputSelection) -> Given:
             "explanation must hold all features: got one from which features were picked. Pass "
             "the whole explanation."
         )
-    top = _top(outputs)
+    explanation, top = without_rounding(explanation), _top(outputs)
     chosen = explanation if top else _chosen(explanation, outputs)
     axes = tuple(a for a in chosen.axes if a != "feature")
     values = _cube(np.asarray(chosen.values), chosen.axes)

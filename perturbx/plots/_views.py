@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perturbx._summary import shorten
 from perturbx._typing import Floats
 from perturbx.errors import InvalidParameterError
-from perturbx.explanation import Explanation, one_output
+from perturbx.explanation import Explanation, one_output, without_rounding
 from perturbx.plots import _heat, _style
 from perturbx.plots._photo import step_of
 from perturbx.regions import LabelMap, Regions
@@ -76,6 +76,7 @@ def views(
     side: int = 1200,
 ) -> tuple[list[View], float, str]:
     """What each panel shows, the end of the scale, and the ends that scores go beyond."""
+    shown = [without_rounding(one) for one in shown]
     regions: Any = shown[0].regions
     step = step_of(regions.shape, side)
     thin: Any = (..., *[slice(None, None, step)] * min(2, len(regions.shape)))

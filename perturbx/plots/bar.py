@@ -9,7 +9,7 @@ import numpy as np
 
 from perturbx._typing import Floats
 from perturbx.errors import InvalidParameterError
-from perturbx.explanation import Explanation, one_output
+from perturbx.explanation import Explanation, one_output, without_rounding
 from perturbx.plots import _rows, _style
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def bar(
         If there is no feature axis, if there are more than six outputs and none is named, or if
         several images are given, whose regions have nothing in common.
     """
-    explanation = _drawable(explanation, output)
+    explanation = without_rounding(_drawable(explanation, output))
     several = "instance" in explanation.axes
     bars = _means(explanation, max_display) if several else _scores(explanation, max_display)
     n, k = bars.scores.shape

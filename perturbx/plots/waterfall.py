@@ -8,7 +8,7 @@ import numpy as np
 
 from perturbx._typing import Floats
 from perturbx.errors import InvalidParameterError
-from perturbx.explanation import Explanation, one_output
+from perturbx.explanation import Explanation, one_output, without_rounding
 from perturbx.plots import _rows, _style
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _additive(explanation: Explanation, output: int | str | None) -> Explanation
             f"{explanation.method_name} do not, or only some of the features were picked. "
             "Use plots.bar."
         )
-    return one_output(explanation, output)
+    return without_rounding(one_output(explanation, output))
 
 
 def _data(one: Explanation, top: list[int], n_rows: int) -> list[Any] | None:

@@ -38,6 +38,8 @@ class Solution:
         single rows and can tell.
     interactions : Interactions or None
         Scores of pairs of features, where they were asked for.
+    rounding : (n, k) array or None
+        The rounding of an output, which the explainer adds: a score no larger than that is 0.
     """
 
     values: Floats
@@ -49,6 +51,7 @@ class Solution:
     estimator: str = ""
     background_errors: Floats | None = None
     interactions: Interactions | None = None
+    rounding: Floats | None = None
 
 
 class Solver(ABC):

@@ -31,11 +31,18 @@ class LocalFit:
 
 
 def local_fit(
-    z: Floats, targets: Floats, weights: Floats, unit: Ints, alpha: float, select: Selection
+    z: Floats,
+    targets: Floats,
+    weights: Floats,
+    unit: Ints,
+    alpha: float,
+    select: Selection,
+    rounding: Floats,
 ) -> LocalFit:
     """Ridge of targets (m, t) on z (m, d) with weights (m,) that add up to 1.
 
-    `alpha` is the penalty on the slopes of standardised features, as a share of all weights.
+    `alpha` is the penalty on the slopes of standardised features, as a share of all weights;
+    `rounding` (t,) is how far a target that never changes may still range.
     """
     centre, mean = weights @ z, weights @ targets
     square = weights @ (z - centre) ** 2
@@ -43,7 +50,7 @@ def local_fit(
     scale = np.where(varied, np.sqrt(square), 1.0)
     rows = np.where(varied, (z - centre) / scale, 0.0)
     # A constant output has no scale: what rounding leaves of it must not become a score.
-    change = np.where(np.ptp(targets, axis=0) > 0, targets - mean, 0.0)
+    change = np.where(np.ptp(targets, axis=0) > rounding, targets - mean, 0.0)
     weighted = weights[:, None] * rows
     gram, cross = rows.T @ weighted, weighted.T @ change
     kept = select(gram, cross) & varied[:, None]

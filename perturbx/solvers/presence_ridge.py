@@ -77,7 +77,7 @@ class PresenceRidge(Solver):
 
     def solve(self, evaluations: Evaluations) -> Solution:
         z, outputs = presences(evaluations, "PresenceRidge")
-        fit = _Fit.of(z, centred(outputs))
+        fit = _Fit.of(z, centred(outputs, floor(evaluations).ravel()))
         strengths = STRENGTHS if self.alpha is None else (self.alpha,)
         chosen, unexplained = _chosen(fit, strengths)
         d, t = z.shape[1], outputs.shape[1]

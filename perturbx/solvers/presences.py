@@ -102,7 +102,7 @@ class PresenceSlopes(Solver):
 
     def solve(self, evaluations: Evaluations) -> Solution:
         z, outputs = presences(evaluations, "PresenceSlopes")
-        answers, m = centred(outputs), len(z)
+        answers, m = centred(outputs, floor(evaluations).ravel()), len(z)
         step = max(1, _MOST_NUMBERS // m)
         blocks = [z[:, start : start + step] for start in range(0, z.shape[1], step)]
         slopes, errors = map(
@@ -140,9 +140,9 @@ def presences(evaluations: Evaluations, solver: str) -> tuple[Floats, Floats]:
     return design.z.astype(np.float64, copy=False), evaluations.outputs.reshape(len(design), -1)
 
 
-def centred(columns: Floats) -> Floats:
-    """Columns less their means; those that are constant become 0 to the last bit."""
-    moved = np.ptp(columns, axis=0) > 0
+def centred(columns: Floats, rounding: Floats | float = 0.0) -> Floats:
+    """Columns less their means; those that are constant, up to rounding, become 0."""
+    moved = np.ptp(columns, axis=0) > rounding
     return np.asarray(np.where(moved, columns - columns.mean(axis=0), 0.0))
 
 

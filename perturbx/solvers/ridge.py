@@ -122,6 +122,7 @@ class WeightedRidge(Solver):
             design.unit,
             self.alpha,
             self._select(),
+            floor(evaluations).ravel(),
         )
         n_units = _effective(_sums(weights, design.unit))
         degrees = n_units - d - 1
