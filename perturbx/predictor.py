@@ -66,7 +66,7 @@ class Predictor:
             answer = answer[:, None]
         elif columns is not None:
             answer = answer[:, columns]
-        return _finite(np.array(answer, dtype=np.float64), place)
+        return _finite(answer, place)
 
     def select(self, outputs: OutputSelection, answers: Floats) -> tuple[Ints, bool]:
         """Which columns are explained for each instance, and whether an output axis stays.
@@ -153,12 +153,15 @@ def connect(
     answer = _as_array(raw, n_rows, _PROBE)
     n_outputs = 1 if answer.ndim == 1 else answer.shape[1]
     output_names = _output_names(function, raw, n_outputs, names)
-    first = _finite(answer.reshape(n_rows, n_outputs).astype(np.float64), _PROBE)
+    first = _finite(answer.reshape(n_rows, n_outputs), _PROBE)
     resolution = _resolution(function, raw, answer)
     return Predictor(function, name, n_outputs, answer.ndim == 1, output_names, first, resolution)
 
 
 _PROBE = "the first rows"
+
+_LARGEST = 1e150
+"""The squares of larger answers, of which standard errors are made, are beyond float64."""
 
 _SHORT = 2**16
 """Numbers with so many binary digits, such as shares of 64 trees, are the same in any type."""
@@ -237,11 +240,12 @@ def _as_array(answer: Any, n_rows: int, place: str) -> NDArray[Any]:
     """The answer as numbers of shape (n_rows,) or (n_rows, k)."""
     if answer is None:
         raise PredictFnError(f"predict_fn returned None for {place}: it must return the scores.")
+    _refuse_masked(answer, place)
     try:
         array = np.asarray(_unwrapped(answer))
-        if array.dtype == object and not any(isinstance(a, str) for a in array.flat):
+        if array.dtype == object and not any(isinstance(a, (str, bytes)) for a in array.flat):
             array = array.astype(np.float64)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
         raise PredictFnError(
             f"predict_fn answered with what is no array of numbers for {place}: {error}"
         ) from error
@@ -259,19 +263,38 @@ def _as_array(answer: Any, n_rows: int, place: str) -> NDArray[Any]:
     return array
 
 
+def _refuse_masked(answer: Any, place: str) -> None:
+    """A masked answer is none: what lies under the mask must not be read."""
+    parts = answer if isinstance(answer, (list, tuple)) else [answer]
+    if any(np.ma.is_masked(part) for part in parts):
+        raise PredictFnError(
+            f"predict_fn answered with masked values for {place}: return answer.filled(value), "
+            "with the score that a missing answer stands for."
+        )
+
+
 def _unwrapped(answer: Any) -> Any:
     """Tensors and frames as what NumPy understands."""
     module = type(answer).__module__.partition(".")[0]
     if module == "torch":
-        answer = answer.detach().cpu()
+        answer = answer.detach().cpu().resolve_conj()
         is_known = not answer.is_floating_point() or answer.element_size() > 2
         return (answer if is_known else answer.float()).numpy()  # NumPy has no bfloat16
     return answer.to_numpy() if module in ("pandas", "polars") else answer
 
 
-def _finite(answers: Floats, place: str) -> Floats:
-    if np.isfinite(answers).all():
+def _finite(answer: NDArray[Any], place: str) -> Floats:
+    """A float64 copy of an answer, whose numbers are neither missing nor beyond reckoning."""
+    with np.errstate(over="ignore"):  # what is beyond float64 becomes infinite, and is refused
+        answers = answer.astype(np.float64)
+    largest = np.abs(answers).max()
+    if largest <= _LARGEST:
         return answers
+    if np.isfinite(largest):
+        raise PredictFnError(
+            f"predict_fn answered with numbers of up to {largest:.3g} for {place}, whose squares "
+            "are beyond float64: return them divided by a constant, or their logarithms."
+        )
     bad = ~np.isfinite(answers)
     raise PredictFnError(
         f"predict_fn returned {int(bad.sum())} NaN or infinite values for {place}, "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,6 +46,33 @@ def test_arrays_and_lists_become_float64(answer: Any, shape: Any, is_vector: boo
     assert (out.shape, out.dtype) == (shape, np.float64)
     assert predictor.is_vector is is_vector
     assert_allclose(out, np.asarray(answer, dtype=float).reshape(shape))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        np.array([200, 10, 255], dtype=np.uint8),
+        np.array([100, -100, -128], dtype=np.int8),
+        np.array([2**62, -(2**62), 2**62 + 2**53], dtype=np.int64),
+        np.array([2**64 - 1, 0, 1], dtype=np.uint64),
+        np.array([60_000, -60_000, 65_504], dtype=np.float16),
+        np.array([True, False, True]),
+        np.array([1, 2, 3], dtype=np.longdouble),
+        np.ma.masked_array([1.0, 2.0, 3.0]),
+        np.array([2**70, Decimal("0.5"), Fraction(1, 4)], dtype=object),
+    ],
+)
+def test_no_type_of_answer_wraps_around(answer: Any) -> None:
+    """Without a coalition between them, a score is the difference of the two numbers themselves."""
+    rows = np.arange(3.0)[:, None]
+    for i in range(3):
+        explainer = px.KernelShap(
+            lambda X: answer[X[:, 0].astype(int)], masker=px.Background(rows[[1, 2]])
+        )
+        expected = float(answer[i]) - (float(answer[1]) + float(answer[2])) / 2
+        explanation = explainer.explain(rows[[i]])
+        assert_allclose(explanation.values, [[expected]], atol=explanation.standard_errors.max())
+        assert explanation.standard_errors.max() <= 4e-3 * max(map(abs, map(float, answer)))
 
 
 def test_tensors_become_float64() -> None:

@@ -97,12 +97,16 @@ def layout_of(X: Any, names: Sequence[str] | None = None) -> Layout:
     if is_torch(X):
         if str(X.dtype) == "torch.bfloat16":
             raise InvalidInputError("X is a tensor of bfloat16, unknown to NumPy: pass X.float().")
+        if X.is_complex():
+            raise _no_column(np.dtype(complex))
         dtype = X[:0].detach().cpu().numpy().dtype
         return TorchLayout(names, dtype, str(X.device))
     from scipy import sparse
 
     if sparse.issparse(X):
         kind: Any = X
+        if kind.dtype.kind not in "biuf":
+            raise _no_column(kind.dtype)
         return SparseLayout(names, kind.dtype, kind.format, isinstance(X, sparse.sparray))
     if not isinstance(X, np.ndarray):
         said = f"X must be {_ACCEPTED}; got {type(X).__name__}."
@@ -116,9 +120,13 @@ def layout_of(X: Any, names: Sequence[str] | None = None) -> Layout:
         return ArrayLayout(names, X.dtype)
     if X.dtype.kind in "OUS":
         return ObjectArrayLayout(names, X.dtype)
-    raise InvalidInputError(
-        f"X is of dtype {X.dtype}, which no column can have: pass numbers, bools or strings"
-        f"{_CURES.get(X.dtype.kind, '')}."
+    raise _no_column(X.dtype)
+
+
+def _no_column(dtype: Any) -> InvalidInputError:
+    return InvalidInputError(
+        f"X is of dtype {dtype}, which no column can have: pass numbers, bools or strings"
+        f"{_CURES.get(dtype.kind, '')}."
     )
 
 

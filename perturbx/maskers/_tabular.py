@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Ints
+from perturbx._typing import Floats, Ints
 from perturbx._validation import distinct_names
 from perturbx.containers import Layout, position, rows_of, training_rows
 from perturbx.containers.arrays import ArrayLayout
@@ -143,13 +143,27 @@ def at_type_of(X: Any, rows: Any, name: str) -> Any:
     numbers = [type(a) is np.ndarray and a.dtype.kind in "iuf" for a in (X, rows)]
     if not all(numbers):
         return rows
-    cast = rows.astype(X.dtype)
+    with np.errstate(over="ignore"):  # refused below
+        cast = rows.astype(X.dtype)
+    if X.dtype.kind == "f" and np.isinf(cast[np.isfinite(rows)]).any():
+        raise InvalidInputError(
+            f"{name} hold values up to {np.abs(rows[np.isfinite(rows)]).max():.6g}, beyond what "
+            f"X, of dtype {X.dtype}, can have: pass X as float64."
+        )
     if X.dtype.kind != "f" and not np.array_equal(cast, rows):
         raise InvalidInputError(
             f"{name} hold values that X, of dtype {X.dtype}, cannot have: pass X as floats, or "
             f"{name} that fit {X.dtype}."
         )
     return cast
+
+
+def power_of_two(numbers: Floats) -> float:
+    """A unit for finite numbers in which neither sums nor squares overflow or vanish.
+
+    It is near the largest of them, and nothing is rounded by it.
+    """
+    return float(np.exp2(np.frexp(np.abs(numbers).max())[1] - 1.0))
 
 
 def require(X: Any, what: str) -> Any:

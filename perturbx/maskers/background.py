@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from perturbx.maskers._tabular import (
     FittedTable,
     at_type_of,
     columns_of,
+    power_of_two,
     require,
     sample_rows,
 )
@@ -126,7 +128,6 @@ class Baseline(Masker):
 def _typical_row(layout: Layout, X: Any, kind: Literal["mean", "median"]) -> tuple[Any, str]:
     """A row of the mean, median or most frequent value of each column, and how to call it."""
     (cells,) = layout.encode(X)
-    center = np.mean if kind == "mean" else np.median
     row = np.empty((1, len(layout.names)), dtype=cells.bits.dtype, order="F")
     centers: dict[int, Any] = {}
     for j in range(len(layout.names)):
@@ -136,7 +137,7 @@ def _typical_row(layout: Layout, X: Any, kind: Literal["mean", "median"]) -> tup
             row[0, j] = codes[counts.argmax()]
         else:
             row[0, j] = cells.bits[0, j]
-            centers[j] = _like(numbers, float(center(numbers.astype(np.float64))))
+            centers[j] = _center(numbers, kind)
     others = len(layout.names) - len(centers)
     said = f"their {kind}" if centers else ""
     if others:
@@ -144,10 +145,16 @@ def _typical_row(layout: Layout, X: Any, kind: Literal["mean", "median"]) -> tup
     return layout.put(layout.decode(row, cells.tables), centers), said
 
 
-def _like(numbers: NDArray[Any], center: float) -> Any:
-    """The center of some numbers as a number of their kind, and within their range."""
+def _center(numbers: NDArray[Any], kind: Literal["mean", "median"]) -> Any:
+    """The mean or median of some numbers as a number of their kind."""
     if all(isinstance(number, (int, np.integer)) for number in numbers.flat):
-        return min(max(round(center), int(numbers.min())), int(numbers.max()))
+        whole = sorted(map(int, numbers.tolist()))  # float64 would round those beyond 2**53
+        middle = whole[(len(whole) - 1) // 2 : len(whole) // 2 + 1]
+        some = whole if kind == "mean" else middle
+        return round(Fraction(sum(some), len(some)))
+    floats = numbers.astype(np.float64)
+    unit = power_of_two(floats)
+    center = float((np.mean if kind == "mean" else np.median)(floats / unit) * unit)
     kinds = set(map(type, numbers.flat)) if numbers.dtype == object else set()
     return kinds.pop()(center) if len(kinds) == 1 else center
 

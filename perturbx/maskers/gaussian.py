@@ -14,7 +14,14 @@ from perturbx._validation import check_number, invalid
 from perturbx.containers import Layout, layout_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._base import Features, FittedMasker, Kind, Masker, Removal
-from perturbx.maskers._tabular import FittedTable, columns_of, positions, require, sample_rows
+from perturbx.maskers._tabular import (
+    FittedTable,
+    columns_of,
+    positions,
+    power_of_two,
+    require,
+    sample_rows,
+)
 
 _FREQUENCY_ROWS = 1000
 
@@ -94,7 +101,9 @@ class GaussianNoise(Masker):
         for j in np.flatnonzero(~categorical):
             column = values[:, j].astype(np.float64)
             finite = column[np.isfinite(column)]
-            deviations[j] = finite.std() if len(finite) else 0.0
+            if len(finite):
+                unit = power_of_two(finite)
+                deviations[j] = (finite / unit).std() * unit
         return factor * deviations
 
 
@@ -234,8 +243,13 @@ class NoiseRemoval(Removal):
     def _moved(self, column: int, z: NDArray[Any]) -> NDArray[Any]:
         """Bits of x + z * scale, in the column's own type."""
         dtype: Any = self.layout.number_type(column, self.tables)
-        numbers = float(self.shown[column]) + z * self.scale[column]
+        with np.errstate(over="ignore"):  # clipped below
+            numbers = float(self.shown[column]) + z * self.scale[column]
         if dtype.kind in "iu":
             info = np.iinfo(dtype)
-            numbers = np.clip(np.rint(numbers), info.min, info.max)
+            # float(2**63 - 1) is 2**63, which does not fit
+            highest = np.nextafter(float(info.max), 0) if info.bits == 64 else float(info.max)
+            numbers = np.clip(np.rint(numbers), info.min, highest)
+        else:
+            numbers = np.clip(numbers, -np.finfo(dtype).max, np.finfo(dtype).max)
         return np.asarray(numbers.astype(dtype).view(f"u{dtype.itemsize}"))

@@ -37,6 +37,15 @@ def test_a_series_has_lost_its_types() -> None:
         rows_of(pd.DataFrame({"a": [1], "b": ["x"]}).iloc[0])
 
 
+def test_complex_columns_are_refused_in_every_container() -> None:
+    """Their imaginary part would be lost."""
+    sparse, torch = pytest.importorskip("scipy.sparse"), pytest.importorskip("torch")
+    X = np.array([[1 + 1j, 2], [0, 1j]])
+    for container in (X, sparse.csr_array(X), torch.tensor(X), torch.tensor(X).cfloat()):
+        with pytest.raises(InvalidInputError, match=r"complex.*, which no column can have"):
+            layout_of(container)
+
+
 @pytest.mark.parametrize("dtype", [complex, "datetime64[s]", "V8"])
 def test_types_that_no_column_has(dtype: Any) -> None:
     """Complex numbers and the like are refused with their type."""

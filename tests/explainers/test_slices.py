@@ -73,11 +73,13 @@ def test_a_slice_tells_its_own_notes_and_whether_it_converged():
     whole = explainer.explain(X)
     assert [one.converged for one in whole] == [True, False, True, False]
     assert (whole.converged, whole[::2].converged, whole[1:].converged) == (False, True, False)
-    (note,) = whole.notes
+    nothing, note = whole.notes
+    assert nothing.startswith("1 of 4 instances: nothing to remove")
     assert note.startswith("2 of 4 instances: standard errors reach ")
-    assert whole[0].notes == whole[::2].notes == whole[[2, 0]].notes == ()
+    assert whole[0].notes == ()
+    assert whole[::2].notes == whole[[2, 0]].notes == (nothing.replace("1 of 4", "1 of 2"),)
     reach = [float(n.split("reach ")[1].split("%")[0]) for n in (*whole[1].notes, *whole[3].notes)]
     assert float(note.split("reach ")[1].split("%")[0]) == max(reach)
-    (of_three,) = whole[1:].notes
-    assert of_three == note.replace("2 of 4", "2 of 3")
+    assert whole[1:].notes[0] == nothing.replace("1 of 4", "1 of 3")
+    assert whole[1:].notes[1] == note.replace("2 of 4", "2 of 3")
     assert whole[1:][0, 2:5].notes == whole[1].notes

@@ -380,3 +380,39 @@ def test_other_names_that_print_alike_are_refused() -> None:
     ):
         with pytest.raises(kind, match="print alike"):
             px.KernelShap(lambda Z: Z.sum(axis=1), **names).fit(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("masker", [px.Background, px.Baseline])
+def test_rows_beyond_the_type_are_refused(masker: Any, dtype: Any) -> None:
+    """They would become infinite on the way to the model; what is infinite already stays."""
+    X = np.ones((1, 3), dtype=dtype)
+    rows = np.array([[0.0, -1.5 * float(np.finfo(dtype).max), 2.0]])
+    explainer = px.KernelShap(lambda X: np.zeros(len(X)), masker=masker(rows))
+    with pytest.raises(InvalidInputError, match=r"hold values up to .* pass X as float64"):
+        explainer.explain(X)
+    rows[0, 1] = np.inf
+    assert explainer.explain(X).values.tolist() == [[0, 0, 0]]
+
+
+@pytest.mark.parametrize("kind", ["mean", "median"])
+@pytest.mark.parametrize(
+    ("column", "center"),
+    [
+        (np.array([2**63 - 1, 2**63 - 3]), 2**63 - 2),
+        (np.array([-(2**63)] * 3), -(2**63)),
+        (np.array([2**53 + 1] * 2), 2**53 + 1),
+        (np.array([2**64 - 1, 2**64 - 3], dtype=np.uint64), 2**64 - 2),
+        (np.array([255, 253], dtype=np.uint8), 254),
+        (np.array([-128, -128], dtype=np.int8), -128),
+        (np.full(3, 65504, dtype=np.float16), 65504),
+        (np.full(3, np.finfo(np.float32).max), np.finfo(np.float32).max),
+        (np.full(4, 1.7e308), 1.7e308),
+        (np.full(4, -1.7e308), -1.7e308),
+        (np.array([5e-324, 5e-324]), 5e-324),
+    ],
+)
+def test_the_center_of_a_column_is_in_its_range(kind: Any, column: Any, center: Any) -> None:
+    """Large integers neither wrap around nor are rounded, large floats are not infinite."""
+    (removal,) = _removals(px.Baseline(kind), column[:1, None], column[:, None])
+    assert removal.background.view(column.dtype)[0, 0] == center

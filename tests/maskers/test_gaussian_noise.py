@@ -162,3 +162,22 @@ def test_numbers_that_are_no_plain_numbers() -> None:
     with pytest.raises(InvalidParameterError, match="Column 'n' holds no plain numbers"):
         _fit(px.GaussianNoise(), X)
     assert _fit(px.GaussianNoise(categorical=["n"]), X).categorical.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_deviations_neither_vanish_nor_overflow(size: float) -> None:
+    """The squares of such columns are beyond float64; their deviation is not."""
+    X = np.array([[1.0], [2.0], [4.0]]) * size
+    rows, _ = _moved(px.GaussianNoise(), X, X[:1], np.array([[1.0]]))
+    assert_allclose(rows / size, 1 + np.std([1, 2, 4]), rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64, np.uint64])
+def test_moved_numbers_stay_within_their_type(dtype: Any) -> None:
+    """Neither infinite nor wrapped around: the end of the type's range is as far as they go."""
+    info = np.finfo(dtype) if np.dtype(dtype).kind == "f" else np.iinfo(dtype)
+    X = np.array([[info.max], [info.max // 2], [0]], dtype=dtype)
+    rows, _ = _moved(px.GaussianNoise(), X, X[:1], np.array([[9.0]]))
+    assert rows.dtype == dtype
+    assert np.isfinite(rows).all()
+    assert float(rows[0, 0]) >= 0.999 * float(info.max)
