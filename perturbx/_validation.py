@@ -33,6 +33,7 @@ _OTHER_WORDS = {
     "segmentation_fn": "masker=Superpixels(segments=...)",
     "sliding_window_shapes": "masker=Windows(shape=...)",
     "strides": "masker=Windows(stride=...)",
+    "channel_axis": "masker=Superpixels(channel_axis=...)",
     "labels": "outputs",
     "top_labels": 'outputs="top3"',
     "ranked_outputs": 'outputs="top3"',

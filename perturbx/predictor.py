@@ -135,6 +135,12 @@ def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:
     for method in _METHODS:
         found = getattr(predict_fn, method, None)
         if callable(found):
+            if method == "predict" and hasattr(predict_fn, "classes_"):
+                raise InvalidParameterError(
+                    f"{type(predict_fn).__name__} is a classifier with predict alone, which answers"
+                    " with labels and no scores: pass a model with predict_proba, or a predict_fn "
+                    "for one class, as in lambda X: (model.predict(X) == label) * 1.0."
+                )
             return found, f"{method} of {type(predict_fn).__name__}"
     raise invalid(
         "predict_fn",
@@ -232,7 +238,7 @@ def _cure(function: Callable[[Any], Any], batch: Any, error: Exception) -> str:
     alpha = " If the model takes three channels, without transparency: pass image[..., :3]."
     return (
         f"{alpha * (shape[-1] == 4)} X was read as images of shape {shape[1:]}: for series pass "
-        "masker=px.Windows(shape=(k,))."
+        "masker=px.Windows(shape=(k,)), for volumes and videos px.Windows(shape=(k, k, k))."
     )
 
 

@@ -260,3 +260,20 @@ def test_names_that_hold_the_word_come_first():
     assert did_you_mean("cat", known) == said
     assert did_you_mean("Egyption-cat", known) == ": did you mean 'Egyptian cat'?"
     assert did_you_mean("sofa", known) == ""
+
+
+def test_a_classifier_that_knows_labels_alone_is_refused() -> None:
+    """Labels are no scores, though they may be integers; the membership of one class is a score."""
+    from sklearn.ensemble import VotingClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = (X[:, 0] > 0).astype(int) + (X[:, 0] > 1)
+    tree = DecisionTreeClassifier(random_state=0)
+    hard = VotingClassifier([("tree", tree)], voting="hard").fit(X, y)
+    with pytest.raises(InvalidParameterError, match=r"labels and no scores.*model.predict\(X\) =="):
+        px.KernelShap(hard).fit(X)
+    found = px.Occlusion(lambda X: (hard.predict(X) == 2) * 1.0).fit(X).explain(X[:3])
+    assert_allclose(found.predictions, y[:3] == 2)
+    soft = VotingClassifier([("tree", tree)], voting="soft").fit(X, y)
+    assert resolve(soft)[1] == "predict_proba of VotingClassifier"

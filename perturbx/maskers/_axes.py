@@ -124,6 +124,8 @@ class Axes:
             cure = " If the last axis holds channels, pass channel_axis=-1."
         elif self.channel_axis == -1 and len(shape) == self.n_axes:
             cure = " If there are no channels, pass channel_axis=None."
+        elif not self.may_be_batch and len(shape) == self.n_axes + 2:
+            cure = " Several batches are joined by np.concatenate(X)."
         one, _ = _NOUNS.get(self.n_axes, _NOUNS[3])
         spatial = f"{self.n_axes} spatial {'axis' if self.n_axes == 1 else 'axes'}"
         return InvalidInputError(

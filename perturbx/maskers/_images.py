@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numbers
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -134,9 +135,11 @@ def _check_array(X: NDArray[Any], name: str) -> None:
 
 def _conversion(image: Any, X: Any, axes: Axes) -> str:
     """What to type where an image in X is no array, and what is amiss with its axes besides."""
-    shape = shape_of(image)
-    if axes.may_be_batch and flat_cells(image):
+    if isinstance(image, (list, tuple, numbers.Number)) and shape_of(X):  # lists all the way down
+        image, axes = X, replace(axes, may_be_batch=True)
+    elif axes.may_be_batch and flat_cells(image):
         return "Pass a list of its images, as in list(X)."
+    shape = shape_of(image)
     if axes.may_be_batch:
         several = len(shape or ()) > axes.n_axes + 1
         said = f"Pass {'images' if several else 'image'} = {array_of(image, 'X')}."

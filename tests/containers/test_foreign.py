@@ -255,11 +255,31 @@ def test_a_lone_series_names_its_masker() -> None:
         px.Occlusion(lambda X: X.mean(axis=1)).explain(np.ones(30))
 
 
-@pytest.mark.parametrize("depth", [3, 4])
-def test_lists_of_lists_of_pixels(depth: int, counting_model: Any) -> None:
-    """Deeper than a table they are images, and asked for as arrays."""
-    X = np.zeros((2, 8, 8, 3)[4 - depth :]).tolist()
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ((8, 9, 3), "Pass image = np.asarray(X)."),
+        ((2, 8, 9, 3), "Pass images = np.asarray(X)."),
+        ((3, 8, 9), "np.moveaxis(image, 0, -1)"),
+    ],
+)
+def test_lists_of_lists_of_pixels(shape: Any, said: str, counting_model: Any) -> None:
+    """Deeper than a table they are images, and asked for as one array, not as a list of lines."""
+    assert said in refused(px.KernelShap, np.zeros(shape).tolist(), counting_model)
+
+
+def test_lists_of_lists_of_several_sizes(counting_model: Any) -> None:
+    """One array for each image."""
+    X = [np.zeros((8, 9, 3)).tolist(), np.zeros((7, 9, 3)).tolist()]
     assert "images = [np.asarray(x) for x in X]" in refused(px.KernelShap, X, counting_model)
+
+
+def test_a_series_in_a_list(counting_model: Any) -> None:
+    """Numbers in a list are one series where windows are for series."""
+    model = counting_model(len)
+    with pytest.raises(InvalidInputError, match=r"Pass image = np\.asarray\(X\)\.$"):
+        px.Occlusion(model, masker=px.Windows(shape=(3,))).explain([0.5, 1.0, 2.0, 3.0])
+    assert model.n_rows == 0
 
 
 def test_lists_of_rows_are_a_table() -> None:

@@ -157,6 +157,18 @@ def test_a_channel_axis_that_is_not_there(channel_axis: Any, shape: Any, said: s
         read(px.Superpixels(channel_axis=channel_axis), np.zeros(shape))
 
 
+def test_a_list_of_batches() -> None:
+    """What a loader gives is joined first."""
+    with pytest.raises(InvalidInputError, match=r"np\.concatenate\(X\)"):
+        read(px.Superpixels(), [np.zeros((2, 16, 15, 3))] * 2)
+
+
+def test_channel_axis_belongs_to_the_masker() -> None:
+    """Given to a method it is told where it goes."""
+    with pytest.raises(px.errors.UnknownParameterError, match=r"masker=Superpixels\(channel_axis="):
+        px.KernelShap(len, channel_axis=-1)
+
+
 def test_label_maps_of_a_volume() -> None:
     """There are no superpixels of volumes: windows are named."""
     labels = np.arange(8 * 9 * 3).reshape(8, 9, 3)
