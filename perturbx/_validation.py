@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -49,31 +49,71 @@ _OTHER_WORDS = {
 
 def invalid(name: str, expected: str, got: Any, cure: str = "") -> InvalidParameterError:
     """The one wording for a parameter that cannot have its value."""
-    shown = repr(got)
-    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
-    return InvalidParameterError(f"{name} must be {expected}; got {shown}.{' ' * bool(cure)}{cure}")
+    said = f"{name} must be {expected}; got {shown(got)}.{' ' * bool(cure)}{cure}"
+    return InvalidParameterError(said)
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it."""
+    try:
+        text = repr(value)
+    except Exception:  # whatever an object's own repr raises; Python's, for 5,000 digits
+        text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+_MOST = 2**63 - 1
+"""The largest integer that an array holds: no count is larger."""
 
 
 def check_integer(name: str, value: Any, *, minimum: int | None = None) -> int:
-    """An int, of at least `minimum` if there is one."""
+    """An int that an array can hold, of at least `minimum` if there is one."""
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if is_integer and (minimum is None or int(value) >= minimum):
+    if is_integer and (-_MOST if minimum is None else minimum) <= int(value) <= _MOST:
         return int(value)
     bound = "" if minimum is None else f" of at least {minimum}"
+    if is_integer and abs(int(value)) > _MOST:
+        bound = " of at most 63 binary digits"
     raise invalid(name, f"an integer{bound}", value)
 
 
 def check_number(name: str, value: Any, *, above: float = -np.inf, below: float = np.inf) -> float:
     """A finite float strictly between two bounds."""
-    if (
-        isinstance(value, numbers.Real)
-        and not isinstance(value, bool)
-        and above < float(value) < below
-    ):
-        return float(value)
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:  # an integer beyond all floats
+            number = np.inf
+        if above < number < below:
+            return number
     bounds = [f"above {above:g}"] if np.isfinite(above) else []
     bounds += [f"below {below:g}"] if np.isfinite(below) else []
     raise invalid(name, f"a number {' and '.join(bounds)}".strip(), value)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """True or False, and nothing that would merely count as one of them."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise invalid(name, "True or False", value)
+
+
+def check_kind(name: str, value: Any, kind: type, expected: str, cure: str = "") -> None:
+    """An instance of a class."""
+    if not isinstance(value, kind):
+        raise invalid(name, expected, value, cure)
+
+
+def check_names(name: str, value: Any) -> list[Any]:
+    """Names in an order: texts, or the numbers that are labels of columns and classes."""
+    in_order = isinstance(value, Iterable) and not isinstance(
+        value, (str, bytes, Mapping, Set, Iterator)
+    )
+    names = list(value) if in_order and len(getattr(value, "shape", "n")) == 1 else []
+    labels = all(isinstance(label, (str, numbers.Real, np.bool_)) for label in names)
+    if not names or not labels or any(label != label for label in names):
+        raise invalid(name, "a list of names", value)
+    return names
 
 
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perturbx.errors import InvalidParameterError
+from perturbx._validation import check_number
 from perturbx.perturbations import Perturbations
 from perturbx.samplers._base import Sampler
 
@@ -43,11 +43,7 @@ class BernoulliMasks(Sampler):
     p: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 < self.p < 1:
-            raise InvalidParameterError(
-                f"The 'p' parameter of BernoulliMasks must be a probability strictly between "
-                f"0 and 1. Got {self.p!r} instead."
-            )
+        check_number("p", self.p, above=0, below=1)
 
     def minimum(self, n_features: int) -> int:
         """Two rows for each coefficient of a fit: d slopes and an intercept."""

@@ -9,7 +9,7 @@ from math import factorial
 import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints
-from perturbx._validation import check_integer
+from perturbx._validation import check_integer, invalid
 from perturbx.errors import RejectPerturbations
 from perturbx.hierarchy import Hierarchy
 from perturbx.perturbations import Evaluations, Perturbations
@@ -53,6 +53,10 @@ class OwenSplits(AdaptiveSampler):
     splits_per_round: int = 8
 
     def __post_init__(self) -> None:
+        if not isinstance(self.trees, tuple) or not all(
+            isinstance(tree, Hierarchy) for tree in self.trees
+        ):
+            raise invalid("trees", "a tuple of Hierarchy, one for each row", self.trees)
         check_integer("splits_per_round", self.splits_per_round, minimum=1)
 
     @property

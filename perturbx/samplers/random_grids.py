@@ -55,9 +55,12 @@ class RandomGrids(Sampler):
 
     def __post_init__(self) -> None:
         check_number("p", self.p, above=0, below=1)
-        for name, value in (("shape", self.shape), ("steps", self.steps)):
-            for n in value if isinstance(value, tuple) else (value,) if value is not None else ():
-                check_integer(name, n, minimum=1)
+        if self.shape is not None and not isinstance(self.shape, tuple):
+            raise invalid("shape", "a tuple of integers, or None", self.shape)
+        for n in self.shape or ():
+            check_integer("shape", n, minimum=1)
+        for n in self.steps if isinstance(self.steps, tuple) else (self.steps,):
+            check_integer("steps", n, minimum=1)
         if self.shape is not None and len(self._steps(self.shape)) != len(self.shape):
             raise invalid("steps", f"one integer, or one for each axis of {self.shape}", self.steps)
 

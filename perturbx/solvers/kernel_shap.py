@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import binom
 
 from perturbx._typing import Floats, Ints
+from perturbx._validation import check_flag
 from perturbx.errors import RejectPerturbations
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers._base import Solution, Solver, floor
@@ -62,6 +63,9 @@ class KernelShapRegression(Solver):
     additive = True
 
     errors: bool = True
+
+    def __post_init__(self) -> None:
+        check_flag("errors", self.errors)
 
     def linear(self) -> Solver:
         return KernelShapRegression(errors=False)

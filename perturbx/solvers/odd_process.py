@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
+from perturbx._validation import check_flag, check_integer, check_kind
 from perturbx.perturbations import Evaluations
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._exact import exact_shapley
@@ -89,6 +90,13 @@ class OddProcess(Solver):
     by_lot: bool = True
 
     additive = True
+
+    def __post_init__(self) -> None:
+        check_integer("n_folds", self.n_folds, minimum=2)
+        check_integer("most_judged", self.most_judged, minimum=2)
+        check_integer("most_pairs", self.most_pairs, minimum=0)
+        check_kind("boosting", self.boosting, Boosting, "a Boosting")
+        check_flag("by_lot", self.by_lot)
 
     def linear(self) -> Solver:
         return KernelShapRegression()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from perturbx._typing import Floats, Ints, Outputs
+from perturbx._validation import check_flag
 from perturbx.errors import RejectPerturbations
 from perturbx.hierarchy import Hierarchy
 from perturbx.perturbations import Evaluations
@@ -67,6 +68,9 @@ class OwenValues(Solver):
 
     additive = True
     samples = False
+
+    def __post_init__(self) -> None:
+        check_flag("by_example", self.by_example)
 
     def linear(self) -> Solver:
         return replace(self, by_example=False)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
-from perturbx.errors import InvalidParameterError
+from perturbx._validation import check_number
 from perturbx.perturbations import Evaluations
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers.presences import centred, presences
@@ -69,11 +69,8 @@ class PresenceRidge(Solver):
     alpha: float | None = None
 
     def __post_init__(self) -> None:
-        if self.alpha is not None and not 0 < self.alpha < np.inf:
-            raise InvalidParameterError(
-                "The 'alpha' parameter of PresenceRidge must be above 0, or None to choose. "
-                f"Got {self.alpha!r} instead."
-            )
+        if self.alpha is not None:
+            check_number("alpha", self.alpha, above=0)
 
     def solve(self, evaluations: Evaluations) -> Solution:
         z, outputs = presences(evaluations, "PresenceRidge")

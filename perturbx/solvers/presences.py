@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._typing import Floats
-from perturbx.errors import InvalidParameterError, RejectPerturbations
+from perturbx._validation import check_number, invalid
+from perturbx.errors import RejectPerturbations
 from perturbx.perturbations import Evaluations
 from perturbx.solvers._base import Solution, Solver, floor
 
@@ -54,11 +55,8 @@ class PresenceMeans(Solver):
     p: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 < self.p <= 1:
-            raise InvalidParameterError(
-                f"The 'p' parameter of PresenceMeans must be above 0 and at most 1. Got {self.p!r} "
-                "instead."
-            )
+        if check_number("p", self.p, above=0) > 1:
+            raise invalid("p", "a number above 0 and at most 1", self.p)
 
     def solve(self, evaluations: Evaluations) -> Solution:
         z, outputs = presences(evaluations, "PresenceMeans")

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from perturbx._typing import Floats, Ints
+from perturbx._validation import check_choice, check_integer, check_number, invalid
 from perturbx.errors import InvalidParameterError, RejectPerturbations
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers._base import Solution, Solver, floor
@@ -92,18 +93,16 @@ class WeightedRidge(Solver):
     selection: SelectionName = "highest_weights"
 
     def __post_init__(self) -> None:
-        if self.kernel_width is not None and not self.kernel_width > 0:
-            raise _wrong("kernel_width", "a number above 0, or None to choose", self.kernel_width)
-        if not 0 < self.effective_share <= 1:
-            raise _wrong("effective_share", "above 0 and at most 1", self.effective_share)
-        if not 0 < self.alpha < np.inf:
-            raise _wrong("alpha", "above 0 (1e-12 is as good as none)", self.alpha)
-        if self.distance not in ("cosine", "removed"):
-            raise _wrong("distance", "'cosine' or 'removed'", self.distance)
-        if self.n_select is not None and self.n_select < 1:
-            raise _wrong("n_select", "at least 1, or None to keep all", self.n_select)
-        if self.selection not in SELECTIONS:
-            raise _wrong("selection", f"one of {tuple(SELECTIONS)}", self.selection)
+        counts_all = isinstance(self.kernel_width, float) and self.kernel_width == np.inf
+        if self.kernel_width is not None and not counts_all:
+            check_number("kernel_width", self.kernel_width, above=0)
+        if check_number("effective_share", self.effective_share, above=0) > 1:
+            raise invalid("effective_share", "a number above 0 and at most 1", self.effective_share)
+        check_number("alpha", self.alpha, above=0)
+        check_choice("distance", self.distance, ("cosine", "removed"))
+        if self.n_select is not None:
+            check_integer("n_select", self.n_select, minimum=1)
+        check_choice("selection", self.selection, SELECTIONS)
 
     def solve(self, evaluations: Evaluations) -> Solution:
         design = evaluations.perturbations
@@ -170,12 +169,6 @@ class WeightedRidge(Solver):
             return np.asarray(np.sqrt((design.z**2).sum(axis=1)))
         present = design.z.mean(axis=1)
         return np.asarray(1 - (np.sqrt(present) if self.distance == "cosine" else present))
-
-
-def _wrong(name: str, expected: str, got: object) -> InvalidParameterError:
-    return InvalidParameterError(
-        f"The '{name}' parameter of WeightedRidge must be {expected}. Got {got!r} instead."
-    )
 
 
 def _effective(weights: Floats) -> float:

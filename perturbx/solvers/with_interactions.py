@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from perturbx._validation import check_kind
 from perturbx.perturbations import Evaluations
 from perturbx.solvers._base import Solution, Solver
 from perturbx.solvers.interactions import PairwiseInteractions
@@ -20,6 +21,8 @@ class WithInteractions(Solver):
 
     Raises
     ------
+    InvalidParameterError
+        If `solver` is none.
     RejectPerturbations
         If the perturbations are not pairs of complementary coalitions.
 
@@ -31,6 +34,9 @@ class WithInteractions(Solver):
     """
 
     solver: Solver
+
+    def __post_init__(self) -> None:
+        check_kind("solver", self.solver, Solver, "a solver, such as KernelShapRegression()")
 
     @property
     def additive(self) -> bool:  # type: ignore[override]

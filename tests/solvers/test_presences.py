@@ -199,7 +199,7 @@ def test_refusals_name_the_sampler() -> None:
 
 def test_wrong_settings_are_refused() -> None:
     """When the solver is made."""
-    with pytest.raises(InvalidParameterError, match="'p' parameter of PresenceMeans"):
+    with pytest.raises(InvalidParameterError, match="p must be a number above 0"):
         PresenceMeans(p=0)
-    with pytest.raises(InvalidParameterError, match="'alpha' parameter of PresenceRidge"):
+    with pytest.raises(InvalidParameterError, match="alpha must be a number above 0"):
         PresenceRidge(alpha=-1.0)

@@ -307,7 +307,7 @@ def test_a_width_that_nothing_is_near_is_an_error(games: SimpleNamespace) -> Non
 )
 def test_bad_parameters_are_named(name: str, value: object) -> None:
     """At construction, with the name and the value."""
-    with pytest.raises(InvalidParameterError, match=f"'{name}'.*Got"):
+    with pytest.raises(InvalidParameterError, match=f"{name} must be .*; got"):
         WeightedRidge(**{name: value})
 
 
