@@ -202,7 +202,11 @@ class Game:
         return Rounding(self.predictor.resolution, self.link, self.predictor.is_complementary)
 
     def linked(self, values: Floats) -> Floats:
-        """Values on the scale on which scores add up."""
+        """(n, k) outputs of the instances themselves, on the scale on which scores add up."""
+        if self.link == "logit":
+            at_the_end = np.flatnonzero(((values == 0) | (values == 1)).any(axis=1))
+            several = f" and of {len(at_the_end) - 1} more" * (len(at_the_end) > 1)
+            return link(values, self.link, f"instance {at_the_end[:1].sum()}{several}")
         return link(values, self.link)
 
     def _blocks(self, n: int, m: int) -> Iterator[tuple[list[int], slice]]:
@@ -233,18 +237,30 @@ class Game:
         return int(effective_n_jobs(self.n_jobs))
 
 
-def link(values: Floats, name: LinkName) -> Floats:
-    """The link function of averaged outputs."""
+def link(values: Floats, name: LinkName, whose: str = "some rows") -> Floats:
+    """The link function of averaged outputs, and an error that says whose it does not suit."""
+    check_link(values, name)
     if name == "identity":
         return values
-    if not ((values > 0) & (values < 1)).all():
+    if ((values == 0) | (values == 1)).any():
+        raise PredictFnError(
+            'link="logit" needs outputs strictly between 0 and 1, as the logit of 0 or 1 is '
+            f"infinite: an output of {whose} is exactly {0 if (values == 0).any() else 1}. Let "
+            "predict_fn clip its answers, as in predict_fn=lambda X: "
+            'np.clip(model.predict_proba(X), 1e-6, 1 - 1e-6), or use link="identity".'
+        )
+    return np.asarray(np.log(values) - np.log1p(-values))
+
+
+def check_link(values: Floats, name: LinkName) -> None:
+    """Refuse outputs that the link is not made for, whatever they are averaged with."""
+    if name == "logit" and not ((values >= 0) & (values <= 1)).all():
         raise PredictFnError(
             'link="logit" needs outputs strictly between 0 and 1: got values from '
             f'{values.min():.6g} to {values.max():.6g}. Of logits: use link="identity", which '
             "explains them as they are, or let predict_fn return probabilities, as "
             'px.interop.from_torch(module, output="softmax") does.'
         )
-    return np.asarray(np.log(values) - np.log1p(-values))
 
 
 def _answer(
@@ -259,7 +275,7 @@ def _answer(
     tell = progress or _nothing
     for removal, columns, instance in ask.instances:
         averaged, asked = _averages(predictor, batch_size, tell, removal, columns, ask, instance)
-        answers.append(_linked_parts(averaged, link_name))
+        answers.append(_linked_parts(averaged, link_name, f"a perturbation of instance {instance}"))
         cost += asked
     return np.stack(answers, axis=1), cost
 
@@ -341,13 +357,13 @@ def _average(answers: Floats, per: int, parts: Parts | None) -> Floats:
     return np.concatenate([whole, means], axis=2)
 
 
-def _linked_parts(averaged: Floats, name: LinkName) -> Floats:
+def _linked_parts(averaged: Floats, name: LinkName, whose: str = "") -> Floats:
     """(m, k, 1 + n_parts) to (m, k * (1 + n_parts)): all on the link's scale.
 
     Parts follow the link's tangent at the average of all rows, as their own averages may lie
     where it is not defined.
     """
-    whole = link(averaged[:, :, :1], name)
+    whole = link(averaged[:, :, :1], name, whose)
     parts = averaged[:, :, 1:] - averaged[:, :, :1]
     if name == "logit" and parts.shape[2]:
         parts = parts / (averaged[:, :, :1] * (1 - averaged[:, :, :1]))

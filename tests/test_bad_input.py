@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import warnings
 from collections.abc import Callable
@@ -478,6 +479,105 @@ def test_logit_outside_of_probabilities(
     with pytest.raises(PredictFnError, match=r'link="logit".*strictly between 0 and 1: got values'):
         explainer.explain(table)
     assert model.n_rows == probe_rows
+
+
+def test_logit_of_a_certain_answer(counting_model: Any, probe_rows: int) -> None:
+    """An instance at exactly 0 or 1 is named, with the cure, before any perturbation is asked."""
+    X = np.array([[0.5], [1.0], [0.2], [0.0]])
+    model = counting_model(lambda X: X[:, 0])
+    explainer = px.KernelShap(model, link="logit").fit(X)
+    with pytest.raises(PredictFnError, match=r"instance 1 and of 1 more is exactly 0.*np\.clip\("):
+        explainer.explain(X)
+    assert model.n_rows == probe_rows + len(X)
+    fixed = px.KernelShap(lambda X: np.clip(X[:, 0], 1e-6, 1 - 1e-6), link="logit").fit(X)
+    assert np.isfinite(fixed.explain(X).values).all()
+
+
+def test_logit_of_a_certain_perturbation() -> None:
+    """Where only a perturbation is at 1, its instance is named."""
+    model = lambda X: np.where(X[:, 1] > 5, 1.0, 0.5)  # noqa: E731
+    explainer = px.KernelShap(model, masker=px.Baseline([0.0, 9.0]), link="logit")
+    with pytest.raises(PredictFnError, match="of a perturbation of instance 0 is exactly 1"):
+        explainer.explain([[1.0, 1.0], [2.0, 2.0]])
+
+
+def test_training_rows_may_be_certain() -> None:
+    """The link is of averages: single background rows at 0 and 1 do no harm."""
+    X = np.array([[0.0], [1.0]])
+    found = px.KernelShap(lambda X: X[:, 0], link="logit").fit(X).explain([[0.8]])
+    assert abs(found.values.item() - np.log(4)) < 1e-12
+
+
+# What is set after fit, and what is asked before anything is refused
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"feature_names": ["a", "b", "c", "d", "e"]},
+        {"output_names": ["risk"]},
+        {"groups": {"first": [0, 1], "rest": [2, 3, 4]}},
+        {"masker": px.Baseline("mean")},
+        {"predict_fn": lambda X: -_sum(X)},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_settings_of_fit_that_are_set_later(
+    changed: dict[str, Any], table: np.ndarray, counting_model: Any, probe_rows: int
+) -> None:
+    """Refused by name until fit is called again, which uses them."""
+    model = counting_model(_sum)
+    explainer = px.KernelShap(model, random_state=0).fit(table)
+    explainer.set_params(**changed)
+    with pytest.raises(InvalidParameterError, match=f"{next(iter(changed))} was set after fit"):
+        explainer.explain(table[:1])
+    assert model.n_rows == probe_rows
+    found = explainer.fit(table).explain(table[:1])
+    assert "feature_names" not in changed or found.feature_names == tuple("abcde")
+    assert "groups" not in changed or found.feature_names == ("first", "rest")
+    assert "output_names" not in changed or found.output_names == ("risk",)
+
+
+def test_equal_settings_are_no_change(table: np.ndarray) -> None:
+    """Another list of the same names, and a method looked up again, are what fit saw."""
+
+    class Model:
+        def predict(self, X: np.ndarray) -> np.ndarray:
+            return _sum(X)
+
+    model, names = Model(), ["a", "b", "c", "d", "e"]
+    explainer = px.KernelShap(model.predict, feature_names=names).fit(table)
+    explainer.set_params(predict_fn=model.predict, feature_names=np.array(names))
+    assert explainer.explain(table[:1]).feature_names == tuple(names)
+    assert copy.deepcopy(explainer).explain(table[:1]).shape == (1, 5)
+
+
+@pytest.mark.parametrize("method", [px.KernelShap, px.PermutationShap, px.Occlusion, px.OwenShap])
+@pytest.mark.parametrize("n_background", [1, 3])
+@pytest.mark.parametrize("is_fitted", [True, False])
+def test_no_budget_is_exceeded(
+    method: Any, n_background: int, is_fitted: bool, counting_model: Any, probe_rows: int
+) -> None:
+    """From 1 on, also of rows that equal the background; refused budgets have cost nothing."""
+    background = np.arange(9.0).reshape(3, 3)[:n_background]
+    alike = background[:1]
+    other, one = alike + 1, alike + np.array([0, 0, 1])
+    for budget in (*range(1, 12), 20):
+        for X in (alike, one, np.concatenate([alike, other]), np.concatenate([other, alike])):
+            model = counting_model(lambda X: X[:, 0] * X[:, 1] + X[:, 2])
+            masker = px.ColumnTree(background)
+            explainer = method(model, masker=masker, budget=budget, random_state=0)
+            explainer = explainer.fit(background) if is_fitted else explainer
+            before = model.n_rows
+            try:
+                found = explainer.explain(X)
+            except BudgetError:
+                assert model.n_rows == before
+                continue
+            asked = model.n_rows - before
+            assert found.n_rows == asked
+            assert found.n_calls == len(model.calls) - (2 if is_fitted else 0)
+            assert asked <= budget * len(X) + (0 if is_fitted else probe_rows)
 
 
 @pytest.mark.parametrize(

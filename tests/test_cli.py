@@ -188,7 +188,7 @@ def test_photo_is_explained(photo, monkeypatch, capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert re.match(r"EfficientNet-Lite0 takes this photo for Egyptian cat with 7\d\.\d%", text)
     assert "Why Egyptian cat? With everything removed it gets" in text
-    assert re.search(r"asked about (5\d|60) versions", text)
+    assert re.search(r"asked about (5\d|6[0-2]) versions", text)
     image = np.asarray(Image.open(out).convert("L"))
     assert min(image.shape) > 300
     assert image.std() > 20

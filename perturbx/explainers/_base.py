@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import numbers
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -16,17 +17,19 @@ from perturbx._validation import (
     check_choice,
     check_integer,
     check_keywords,
+    check_names,
     check_number,
     check_random_state,
     invalid,
 )
 from perturbx.containers import layout_of, looks_like_images, training_rows
-from perturbx.errors import NotFittedError, UnknownParameterError
+from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
 from perturbx.explainers._loop import explain
-from perturbx.explainers._plan import Plan, Problem, Setting
-from perturbx.explainers._probe import probe
+from perturbx.explainers._plan import Plan, Problem, Setting, check_outputs, check_plan
+from perturbx.explainers._probe import probe, probe_cost
 from perturbx.explainers._threads import threads_kept
 from perturbx.explanation import Explanation
+from perturbx.game import Cost
 from perturbx.maskers import Background, Masker, Superpixels
 from perturbx.maskers._base import Features, FittedMasker
 from perturbx.predictor import Predictor, resolve
@@ -42,7 +45,8 @@ _COMMON = """predict_fn : callable or fitted model
         How a feature is removed. By default the method's own for tables, and superpixels or
         windows for images.
     budget : int, optional
-        The most model rows that one instance may cost.
+        The most model rows that one instance may cost. The two or three rows by which the model's
+        outputs are learned, in `fit` or in the first call without it, come on top.
     tol : float, optional
         Stop once every standard error is below tol * (largest - smallest score of the
         instance). None or 0 spends the whole budget.
@@ -142,7 +146,11 @@ class BaseExplainer(BaseEstimator):
                 self.__dict__.pop(learned, None)
             return self
         with threads_kept():
-            self.masker_, self.predictor_ = self._learn(X, X)
+            self.masker_ = self._learn(X, X)
+            self.predictor_ = None
+            if X is not None:
+                self.predictor_ = self._probe(self.masker_, self.masker_.check(X)[0])
+        self.fitted_with_ = self._settings_of_fit()
         return self
 
     def explain(self, X: Any) -> Explanation:
@@ -171,21 +179,14 @@ class BaseExplainer(BaseEstimator):
         with threads_kept():
             masker, predictor = self._fitted(X)
             X, is_single = masker.check(X)
+            plan = self._plan()
+            check_plan(masker, X, plan)
+            asked = Cost()
             if predictor is None:
-                predictor = probe(self.predict_fn, masker, X, self.output_names, self.batch_size)
-            seeds = check_random_state(self.random_state)
-            problem = Problem(masker, predictor, X, is_single, self.outputs, self.link)
-            plan = Plan(
-                method=type(self).__name__,
-                recipe=self.recipe,
-                link=self.link,
-                budget=self.budget,
-                tol=self.tol or None,
-                batch_size=self.batch_size,
-                n_jobs=self.n_jobs,
-                verbose=self.verbose,
-                seeds=seeds,
-            )
+                predictor = self._probe(masker, X)
+                asked = probe_cost(predictor)
+            check_outputs(predictor, self.outputs, self.link)
+            problem = Problem(masker, predictor, X, is_single, self.outputs, self.link, asked)
             return explain(problem, plan)
 
     def fit_explain(self, X: Any) -> Explanation:
@@ -197,18 +198,42 @@ class BaseExplainer(BaseEstimator):
             return self.masker
         return self.image_masker() if looks_like_images(X) else self.table_masker()
 
-    def _learn(self, X: Any, like: Any) -> tuple[FittedMasker, Predictor | None]:
-        """Masker and predictor from training data, or from none if the masker needs none."""
+    def _plan(self) -> Plan:
+        return Plan(
+            method=type(self).__name__,
+            recipe=self.recipe,
+            link=self.link,
+            budget=self.budget,
+            tol=self.tol or None,
+            batch_size=self.batch_size,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+            seeds=check_random_state(self.random_state),
+        )
+
+    def _settings_of_fit(self) -> dict[str, Any]:
+        """What `fit` learns from besides X, as it is now."""
+        return {
+            "predict_fn": self.predict_fn,
+            "masker": self.masker,
+            "feature_names": _by_value(self.feature_names),
+            "output_names": _by_value(self.output_names),
+            "groups": _by_value(self.groups),
+        }
+
+    def _probe(self, masker: FittedMasker, checked: Any) -> Predictor:
+        """The model, once it has answered the first rows of a checked X."""
+        return probe(self.predict_fn, masker, checked, self.output_names, self.batch_size)
+
+    def _learn(self, X: Any, like: Any) -> FittedMasker:
+        """The masker from training data, or from none if it needs none."""
         rng = np.random.default_rng(check_random_state(self.random_state).spawn(1)[0])
         names = None if self.feature_names is None else list(self.feature_names)
-        masker = self._masker_for(like).fit(X, Features(names, self.groups), rng)
-        if X is None:
-            return masker, None
-        checked, _ = masker.check(X)
-        return masker, probe(self.predict_fn, masker, checked, self.output_names, self.batch_size)
+        return self._masker_for(like).fit(X, Features(names, self.groups), rng)
 
     def _fitted(self, X: Any) -> tuple[FittedMasker, Predictor | None]:
         if "masker_" in vars(self):
+            self._check_unchanged()
             return self.masker_, self.predictor_
         masker = self._masker_for(X)
         if masker.needs_fit:
@@ -221,7 +246,17 @@ class BaseExplainer(BaseEstimator):
             raise NotFittedError(
                 f"{type(masker).__name__} learns from data: call fit(X_train) before explain.{cure}"
             )
-        return self._learn(X, X)
+        return self._learn(X, X), None
+
+    def _check_unchanged(self) -> None:
+        """Refuse settings that `fit` has used and that were set anew since."""
+        now = self._settings_of_fit()
+        for name, then in self.fitted_with_.items():
+            if now[name] is not then and now[name] != then:
+                raise InvalidParameterError(
+                    f"{name} was set after fit, which has used it: call fit again, so that it "
+                    "takes effect."
+                )
 
     def _check_parameters(self) -> None:
         resolve(self.predict_fn)
@@ -236,7 +271,19 @@ class BaseExplainer(BaseEstimator):
             check_integer("verbose", self.verbose, minimum=0)
         if self.groups is not None and not isinstance(self.groups, Mapping):
             raise invalid("groups", 'a dict, as in {"city": ["city_a", "city_b"]}', self.groups)
-        if self.tol is not None and self.tol != 0:
+        for name in ("output_names", "feature_names"):
+            if getattr(self, name) is not None:
+                check_names(name, getattr(self, name))
+        if self.tol is not None and not (isinstance(self.tol, numbers.Real) and self.tol == 0):
             check_number("tol", self.tol, above=0, below=1)
         check_choice("link", self.link, ("identity", "logit"))
         check_random_state(copy.deepcopy(self.random_state))  # a copy, so that nothing is drawn
+
+
+def _by_value(value: Any) -> Any:
+    """Names and groups as what compares by value, whatever lists and arrays they came in."""
+    if isinstance(value, Mapping):
+        return {key: _by_value(members) for key, members in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        return np.asarray(value, dtype=object).tolist()
+    return value

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints, Outputs
 from perturbx.explainers._assemble import Scored, assemble
 from perturbx.explainers._cohort import Cohort, with_all_features
-from perturbx.explainers._plan import Plan, Problem, Task, check_budget, check_plan, task
+from perturbx.explainers._plan import Plan, Problem, Task, task
 from perturbx.explainers._threads import one_thread
 from perturbx.explanation import Explanation
 from perturbx.game import Cost, Game, Parts, averages
@@ -41,8 +41,6 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     masker, X = problem.masker, problem.X
     n = masker.count(X)
     first = masker.bind(X, 0, 1)
-    check_plan(problem, plan, first[0])
-    check_budget(masker, X, plan, first[0])
     price = task(plan, first[0])
     with _progress_bar(plan.verbose) as (expect, progress):
         game = Game(problem.predictor, problem.link, plan.batch_size, plan.n_jobs, progress)
@@ -67,7 +65,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         columns=columns,
         full=full,
         keeps_outputs=keeps_outputs,
-        costs=cost.divided(n) + np.concatenate([part.costs for part in scored]),
+        costs=(cost + problem.asked).divided(n) + np.concatenate([part.costs for part in scored]),
         solver=price.solver,
     )
 

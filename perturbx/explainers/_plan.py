@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from perturbx._typing import LinkName, OutputSelection
 from perturbx.errors import BudgetError, InvalidParameterError
-from perturbx.game import link
+from perturbx.game import Cost, check_link
 from perturbx.hierarchy import Hierarchy
 from perturbx.maskers._base import FittedMasker, Kind, Removal
 from perturbx.perturbations import Evaluations, Perturbations
@@ -26,7 +26,10 @@ _REHEARSED = 5
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is explained: the instances, the model, how features go, which outputs."""
+    """What is explained: the instances, the model, how features go, which outputs.
+
+    `asked` is what the model was asked to learn of its outputs, where `fit` had not asked yet.
+    """
 
     masker: FittedMasker
     predictor: Predictor
@@ -34,6 +37,7 @@ class Problem:
     is_single: bool
     outputs: OutputSelection
     link: LinkName
+    asked: Cost = field(default_factory=Cost)
 
 
 @dataclass(frozen=True)
@@ -113,26 +117,38 @@ class Plan:
     seeds: np.random.SeedSequence
 
 
-def check_plan(problem: Problem, plan: Plan, removal: Removal) -> None:
-    """Whatever can be known to fail, at once, so that nothing is computed in vain.
+def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> None:
+    """Whatever can be known to fail before the model is asked.
 
     Raises
     ------
     InvalidParameterError
-        If outputs do not exist, the masker cannot read what the sampler draws, or the budget is
-        too small for one of the instances.
-    PredictFnError
-        If the link does not apply to what the model answered to the first rows.
+        If the masker cannot read what the sampler draws, or the budget is too small for one of
+        the instances.
     RejectPerturbations
         If the solver cannot read what the sampler draws.
     """
-    first = problem.predictor.first_answers
-    columns, _ = problem.predictor.select(problem.outputs, first)
-    link(np.take_along_axis(first, columns, axis=1), problem.link)
-    _rehearse(plan, removal)
+    first = masker.bind(X, 0, 1)[0]
+    _rehearse(plan, first)
+    _check_budget(masker, X, plan, first)
 
 
-def check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> None:
+def check_outputs(predictor: Predictor, outputs: OutputSelection, link: LinkName) -> None:
+    """Whatever can be known to fail from the answers to the first rows.
+
+    Raises
+    ------
+    InvalidParameterError
+        If outputs do not exist.
+    PredictFnError
+        If the link does not apply to outputs of this kind.
+    """
+    first = predictor.first_answers
+    columns, _ = predictor.select(outputs, first)
+    check_link(np.take_along_axis(first, columns, axis=1), link)
+
+
+def _check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> None:
     """Instances differ in how many features can change, and so in what they need.
 
     They are all looked at only where the budget would not pay for twice as many features as the
@@ -215,7 +231,12 @@ def _least_rows(plan: Plan, removal: Removal, n_features: int) -> int:
     setting = setting_of(plan, removal, n_features)
     sampler, _ = plan.recipe(setting)
     rows_each = 1 if sampler.names_rows else setting.n_rows
-    return sampler.minimum(n_features) * rows_each + setting.n_fixed
+    return _minimum(sampler, n_features) * rows_each + setting.n_fixed
+
+
+def _minimum(sampler: Sampler, n_features: int) -> int:
+    """The fewest perturbations; none where no feature can change."""
+    return sampler.minimum(n_features) if n_features else 0
 
 
 def task(plan: Plan, removal: Removal) -> Task:
@@ -224,7 +245,7 @@ def task(plan: Plan, removal: Removal) -> Task:
     setting = setting_of(plan, removal, d)
     sampler, solver = plan.recipe(setting)
     rows_each = 1 if sampler.names_rows else setting.n_rows
-    minimum = sampler.minimum(d)
+    minimum = _minimum(sampler, d)
     n_least = _least_rows(plan, removal, d)
     affordable = setting.affordable(rows_each, max(minimum, sampler.default(d)) * rows_each)
     if affordable < minimum:

@@ -11,6 +11,7 @@ import numpy as np
 
 from perturbx._typing import Floats, PredictFn
 from perturbx.errors import PredictFnError, UnstableModelWarning
+from perturbx.game import Cost
 from perturbx.maskers._base import FittedMasker
 from perturbx.predictor import Predictor, connect
 
@@ -49,6 +50,11 @@ def probe(
     again = predictor(masker.take(X, 0, 1), 1, None, "the first row, asked twice")
     _warn_if_unstable(predictor.first_answers[0], again[0], max(_SAME, predictor.resolution))
     return predictor
+
+
+def probe_cost(predictor: Predictor) -> Cost:
+    """What `probe` asked."""
+    return Cost(len(predictor.first_answers) + 1, 2)
 
 
 def _warn_if_unstable(first: Floats, second: Floats, same: float) -> None:

@@ -13,9 +13,9 @@ from perturbx._validation import check_choice, check_integer, check_random_state
 from perturbx.containers import looks_like_images, rows_of
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer
-from perturbx.explainers._probe import probe
+from perturbx.explainers._probe import probe, probe_cost
 from perturbx.explanation import Explanation
-from perturbx.game import Cost, Game
+from perturbx.game import Game
 from perturbx.maskers import (
     Background,
     Features,
@@ -108,7 +108,6 @@ def prepare(
     predictor = probe(predict_fn, fitted, checked, None, batch_size)
     game = Game(predictor, link, batch_size, 1)
     raw, cost = game.predictions(fitted, checked)
-    n_probe = len(predictor.first_answers) + 1
     columns = columns_of(given, explanation, outputs, predictor, raw, link, on_scale)
     subject = Subject(
         game=game,
@@ -119,7 +118,7 @@ def prepare(
         names=names_of(given, predictor, columns),
         full=game.linked(np.take_along_axis(raw, columns, axis=1)),
         empty=np.full(columns.shape, np.nan),
-        cost=cost + Cost(n_probe, 2),
+        cost=cost + probe_cost(predictor),
         seeds=seeds,
     )
     return with_empty(subject)

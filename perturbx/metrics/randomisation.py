@@ -155,6 +155,7 @@ def _asking(explainer: BaseExplainer, model: Callable[[Any], Any], **settings: A
     predictor = vars(explainer).get("predictor_")
     if predictor is not None:
         other.predictor_ = replace(predictor, predict_fn=model)
+        other.fitted_with_ = {**explainer.fitted_with_, "predict_fn": model}
     return other
 
 

@@ -66,7 +66,7 @@ def stability(
     >>> import numpy as np, perturbx as px
     >>> explainer = px.Occlusion(lambda X: X @ [3.0, 2.0], masker=px.Baseline([0.0, 0.0]))
     >>> px.metrics.stability(explainer, np.array([1.0, 1.0]), seeds=2)
-    stability 1 (random 0; top 2 overlap 1; higher is better): 1 instance, 8 model rows; <lambda>,
+    stability 1 (random 0; top 2 overlap 1; higher is better): 1 instance, 12 model rows; <lambda>,
     absent features at a baseline
     """
     seeds = check_integer("seeds", seeds, minimum=2)

@@ -19,7 +19,7 @@ def test_default_windows_are_a_fifth_with_a_stride_of_a_third() -> None:
     firsts = np.unique(explanation.regions.starts[:, 0])
     assert_allclose(np.diff(firsts)[:-1], 15)
     assert len(explanation.regions) == 13 * 13
-    assert explanation.n_rows == 169 + 2
+    assert explanation.n_rows == 2 + 169 + 2  # the probe comes first
 
 
 @pytest.mark.parametrize("n_axes", [1, 2, 3, 4])
@@ -68,7 +68,7 @@ def test_superpixels_need_two_rows_each(method: Any) -> None:
     with pytest.raises(BudgetError, match=r"needs at least (\d+) model rows"):
         explainer.set_params(budget=2 * d).explain(image)
     explanation = explainer.set_params(budget=2 * d + 4).explain(image)
-    assert explanation.n_rows <= 2 * d + 4
+    assert explanation.n_rows <= 2 + 2 * d + 4  # the probe comes on top
 
 
 def test_default_budgets_pay_for_ten_rows_a_superpixel() -> None:

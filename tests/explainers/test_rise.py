@@ -52,7 +52,7 @@ def test_maps_peak_where_the_output_comes_from(estimator: Any) -> None:
     image = np.random.default_rng(0).uniform(0.5, 1, (40, 40, 3))
     explainer = px.Rise(spots, estimator=estimator, random_state=0, budget=1002)
     explanation = explainer.explain(image)
-    assert explanation.n_rows == 1002
+    assert explanation.n_rows == 2 + 1002  # the probe comes first
     assert explanation.shape == (22 * 22, 2)
     centre = explanation.heatmap(1)
     row, column = np.unravel_index(centre.argmax(), centre.shape)

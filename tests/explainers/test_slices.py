@@ -47,9 +47,10 @@ def test_an_instance_pays_for_itself_and_its_share_of_the_background():
     background = np.random.default_rng(0).normal(size=(10, 3))
     X = np.random.default_rng(1).normal(size=(4, 3))
     explainer = px.KernelShap(bent_of_three, masker=px.Background(background), random_state=0)
-    whole = explainer.explain(X)
+    whole = explainer.fit(background).explain(X)
     assert [one.n_rows for one in whole] == [61 + 2, 61 + 3, 61 + 2, 61 + 3]
     baseline = px.KernelShap(bent_of_three, masker=px.Baseline(np.zeros((1, 3))), random_state=0)
+    baseline.fit(background)
     X[1, 1:], X[2] = 0, 0
     assert [one.n_rows - 1 for one in baseline.explain(X)] == [6, 0, 0, 7]
     assert_array_equal(baseline.explain(X)[2].values, 0)
