@@ -89,7 +89,7 @@ def _solve_chunk(
     solutions: list[Any] = [None] * len(removals)
     converged = np.ones(len(removals), dtype=bool)
     actives = np.array([removal.active for removal in removals])
-    for group in _groups(actives, adapts):
+    for group in _groups(actives, adapts or removals[0].reads_alone):
         active, members = actives[group[0]], [removals[i] for i in group]
         cohort = Cohort(
             members,

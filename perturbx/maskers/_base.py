@@ -28,6 +28,9 @@ class Removal(ABC):
     reads: ClassVar[Kind] = "coalitions"
     """Which perturbations `batch` takes; noise alone knows no state with nothing present."""
 
+    reads_alone: bool = False
+    """True if `interpretable` depends on the instance, which then is solved by itself."""
+
     shares_empty: bool = False
     """True if the empty state is the same for every instance of the fitted masker."""
 
@@ -81,7 +84,7 @@ class Removal(ABC):
         """
 
     def interpretable(self, z: Coalitions | Noise) -> Coalitions | Noise:
-        """What a solver reads in place of `z`; the same for every instance of a masker."""
+        """What a solver reads in place of `z`: for every instance the same, or `reads_alone`."""
         return z
 
 

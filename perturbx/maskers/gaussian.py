@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx._validation import check_number, invalid
-from perturbx.containers import Layout, layout_of
+from perturbx.containers import Cells, Layout, layout_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._base import Features, FittedMasker, Kind, Masker, Removal
 from perturbx.maskers._tabular import (
@@ -24,6 +24,15 @@ from perturbx.maskers._tabular import (
 )
 
 _FREQUENCY_ROWS = 1000
+
+_STILL = 0.3
+"""Noise of a smaller deviation leaves an integer as it is in nine of ten draws."""
+
+_REPEATS = 2
+"""Whole numbers of a float type that come so often, on average, may be codes."""
+
+_FURTHEST = 2**62
+"""No integer moves by more, so that sums of 64 bits hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +51,16 @@ class GaussianNoise(Masker):
         gives the noise of each column in its own units.
     categorical : sequence of str or int, optional
         The columns whose values have no distance: by label, by name, or by position where no
-        label is an integer. By default those that hold strings,
-        categories or bools, and integers with no more than two values.
+        label is an integer. By default those that hold strings, categories or bools, integers
+        with no more than two values, and integers whose noise would nearly always round to
+        nothing.
 
     Notes
     -----
-    Integer columns stay integers: the moved value is rounded. A column that is constant in the
-    training rows does not move and scores 0.
+    Integer columns stay integers, and within the range of the training rows (and of the instance):
+    the moved value is rounded and clipped, and solvers read how far it moved. They are moved as
+    numbers; of columns that may hold codes the explanation's notes say how to have them drawn from
+    the codes that occur. A column that is constant in the training rows does not move and scores 0.
     """
 
     needs_fit: ClassVar[bool] = True
@@ -70,21 +82,37 @@ class GaussianNoise(Masker):
                 "pass the training rows to fit."
             )
         values = layout.values(X)
-        categorical = self._categorical(layout, values)
         (cells,) = layout.encode(X)
+        integers = [_integers(layout, cells, j) for j in range(len(layout.names))]
+        categorical = self._categorical(layout, integers, values)
         _check_numbers(layout, cells.tables, ~categorical)
         scale = self._scale(values, categorical)
+        if self.categorical is None:
+            small = np.flatnonzero((scale > 0) & (scale < _STILL))
+            still = [j for j in small if integers[j] is not None]
+            categorical[still], scale[still] = True, 0.0
+        moving = [j for j, moves in enumerate(scale > 0) if moves]
+        codes = [layout.labels[j] for j in moving if _may_be_codes(integers[j], values[:, j])]
+        ranges: list[tuple[int, int] | None] = [None] * len(scale)
+        for j in moving:
+            seen = integers[j]
+            ranges[j] = None if seen is None else (int(seen[0]), int(seen[-1]))
         frequencies, _ = sample_rows(layout, X, _FREQUENCY_ROWS, rng)
         columns = columns_of(layout, features)
-        return FittedNoise(layout, columns, frequencies, scale, categorical)
+        notes = (_codes_note(codes),) if codes else ()
+        return FittedNoise(
+            layout, columns, frequencies, scale, categorical, tuple(ranges), notes=notes
+        )
 
-    def _categorical(self, layout: Layout, values: NDArray[Any]) -> NDArray[np.bool_]:
-        d = len(layout.names)
+    def _categorical(
+        self, layout: Layout, integers: list[NDArray[Any] | None], values: NDArray[Any]
+    ) -> NDArray[np.bool_]:
+        chosen = np.array([layout.is_category(j) for j in range(len(layout.names))])
         if self.categorical is None:
-            return np.array(
-                [layout.is_category(j) or _two_integers(values[:, j]) for j in range(d)]
-            )
-        chosen = np.array([layout.is_category(j) for j in range(d)])
+            for j in np.flatnonzero(~chosen):
+                seen = integers[j]
+                chosen[j] = _two_integers(values[:, j]) if seen is None else len(seen) <= 2
+            return chosen
         unknown = "categorical must be names or positions of columns of X, which has no"
         chosen[positions(layout, self.categorical, unknown, "categorical")] = True
         return chosen
@@ -116,6 +144,33 @@ def _two_integers(column: NDArray[Any]) -> bool:
     return len(numbers) <= 2 and bool((numbers == np.rint(numbers)).all())
 
 
+def _integers(layout: Layout, cells: Cells, column: int) -> NDArray[Any] | None:
+    """The sorted values of a column of an integer type, None for any other."""
+    dtype = layout.number_type(column, cells.tables)
+    if dtype is None or dtype.kind not in "iu":
+        return None
+    bits = cells.bits[:, column].astype(f"u{dtype.itemsize}")
+    return np.unique(bits.view(dtype).astype(dtype.newbyteorder("=")))
+
+
+def _may_be_codes(integers: NDArray[Any] | None, column: NDArray[Any]) -> bool:
+    """True for whole numbers of which noise can make others that never occurred."""
+    if integers is not None:
+        return int(integers[-1]) - int(integers[0]) >= len(integers)
+    numbers = column.astype(np.float64)
+    numbers = numbers[np.isfinite(numbers)]
+    is_whole = bool((numbers == np.rint(numbers)).all())
+    return is_whole and len(np.unique(numbers)) * _REPEATS <= len(numbers)
+
+
+def _codes_note(labels: list[Any]) -> str:
+    shown = ", ".join(map(repr, labels[:5])) + ", ..." * (len(labels) > 5)
+    return (
+        f"columns [{shown}] hold whole numbers and are moved as numbers, also to values that fit "
+        f"never saw: if they are codes, pass masker=px.GaussianNoise(categorical=[{shown}])"
+    )
+
+
 def _check_numbers(layout: Layout, tables: tuple[Any, ...], moving: NDArray[np.bool_]) -> None:
     """Refuse columns that should move but hold no plain numbers."""
     for j in np.flatnonzero(moving):
@@ -136,6 +191,7 @@ class FittedNoise(FittedTable):
     rows: Any
     scale: Floats
     categorical: NDArray[np.bool_]
+    ranges: tuple[tuple[int, int] | None, ...]
     value_function: str = "Gaussian noise around the instance"
     notes: tuple[str, ...] = ()
 
@@ -157,6 +213,7 @@ class FittedNoise(FittedTable):
                 data,
                 self.scale,
                 self.categorical,
+                self.ranges,
                 tuple(_without(o, bits[j]) for j, o in enumerate(others)),
             )
             for bits, data in zip(instances.bits, values, strict=True)
@@ -188,6 +245,7 @@ class NoiseRemoval(Removal):
     shown: NDArray[Any]
     scale: Floats
     categorical: NDArray[np.bool_]
+    ranges: tuple[tuple[int, int] | None, ...]
     others: tuple[tuple[NDArray[Any], Floats] | None, ...]
 
     @property
@@ -216,7 +274,15 @@ class NoiseRemoval(Removal):
     def scratch(self, n_rows: int) -> NDArray[Any]:
         return np.empty(n_rows * len(self.instance), dtype=self.instance.dtype)
 
-    def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: NDArray[Any]) -> Any:
+    @property
+    def reads_alone(self) -> bool:  # type: ignore[override]
+        return any(self.ranges)
+
+    def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: Any) -> Any:
+        return self.layout.decode(self.bits(z, scratch), self.tables)
+
+    def bits(self, z: Coalitions | Noise, scratch: NDArray[Any]) -> NDArray[Any]:
+        """The bits of the model rows of `batch`."""
         from scipy.special import ndtr
 
         d = len(self.instance)
@@ -232,24 +298,51 @@ class NoiseRemoval(Removal):
                 bits[moved, j] = codes[np.minimum(drawn, len(codes) - 1)]
             elif self.scale[j] > 0:
                 bits[:, j] = self._moved(j, z[:, j])
-        return self.layout.decode(bits, self.tables)
+        return bits
 
     def interpretable(self, z: Coalitions | Noise) -> Coalitions | Noise:
-        """Numbers as they are; a category is 0 where it stays and -1 where it was drawn anew."""
+        """Numbers by how far they moved; a category is 0 where it stays, -1 where drawn anew."""
         read = np.array(z, dtype=np.float64)
         read[:, self.categorical] = -(read[:, self.categorical] > 0).astype(np.float64)
+        for j, seen in enumerate(self.ranges):
+            if seen is not None and self.scale[j] > 0:
+                read[:, j] = self._steps(j, z[:, j]) / self.scale[j]
         return read
+
+    def least_moves(self) -> Floats:
+        """(d,) the smallest move of each number that its type does not round away; 0 for others."""
+        moves = np.zeros(len(self.instance))
+        for j in np.flatnonzero(self.scale > 0):
+            dtype: Any = self._type(j)
+            x = np.abs(np.asarray(self.shown[j], dtype=np.float64)).astype(dtype.newbyteorder("="))
+            moves[j] = 1.0 if dtype.kind in "iu" else np.nan_to_num(np.spacing(x))
+        return moves
+
+    def _type(self, column: Any) -> np.dtype[Any]:
+        dtype = self.layout.number_type(int(column), self.tables)
+        assert dtype is not None  # checked when the instance was bound
+        return dtype
+
+    def _steps(self, column: int, z: NDArray[Any]) -> NDArray[np.int64]:
+        """By how much an integer moves, so that it stays within what was seen."""
+        x, (low, high) = self._integer(column), self.ranges[column] or (0, 0)
+        wanted = np.clip(np.rint(z * self.scale[column]), -_FURTHEST, _FURTHEST).astype(np.int64)
+        low, high = min(low - x, 0), max(high - x, 0)
+        return np.asarray(np.clip(wanted, max(low, -_FURTHEST), min(high, _FURTHEST)))
+
+    def _integer(self, column: int) -> int:
+        dtype = self._type(column)
+        return int(self.instance[column : column + 1].astype(f"u{dtype.itemsize}").view(dtype)[0])
 
     def _moved(self, column: int, z: NDArray[Any]) -> NDArray[Any]:
         """Bits of x + z * scale, in the column's own type."""
-        dtype: Any = self.layout.number_type(column, self.tables)
-        with np.errstate(over="ignore"):  # clipped below
-            numbers = float(self.shown[column]) + z * self.scale[column]
+        dtype: Any = self._type(column)
+        unsigned = np.dtype(f"u{dtype.itemsize}")
         if dtype.kind in "iu":
-            info = np.iinfo(dtype)
-            # float(2**63 - 1) is 2**63, which does not fit
-            highest = np.nextafter(float(info.max), 0) if info.bits == 64 else float(info.max)
-            numbers = np.clip(np.rint(numbers), info.min, highest)
-        else:
-            numbers = np.clip(numbers, -np.finfo(dtype).max, np.finfo(dtype).max)
-        return np.asarray(numbers.astype(dtype).view(f"u{dtype.itemsize}"))
+            x = np.uint64(self._integer(column) % 2**64)
+            moved = (x + self._steps(column, z).view(np.uint64)).astype(unsigned)
+            return moved.astype(unsigned.newbyteorder(dtype.byteorder)).view(unsigned)
+        with np.errstate(over="ignore"):
+            numbers = float(self.shown[column]) + z * self.scale[column]
+        numbers = np.clip(numbers, -np.finfo(dtype).max, np.finfo(dtype).max)
+        return np.asarray(numbers.astype(dtype).view(unsigned))

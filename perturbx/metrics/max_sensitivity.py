@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from perturbx._typing import OutputSelection, RandomState
+from perturbx._typing import Floats, OutputSelection, RandomState
 from perturbx._validation import check_integer, check_number, check_random_state
 from perturbx.containers import looks_like_images, rows_of
 from perturbx.errors import InvalidInputError
@@ -17,6 +18,9 @@ from perturbx.maskers.background import FittedBackground
 from perturbx.maskers.gaussian import FittedNoise, NoiseRemoval
 from perturbx.metrics._explaining import Explained, Explains, explain_with
 from perturbx.metrics._measure import Measure
+
+Move: TypeAlias = Callable[[np.random.Generator], Any]
+"""X, moved a little."""
 
 
 def max_sensitivity(
@@ -45,7 +49,8 @@ def max_sensitivity(
     radius : float
         Every number moves by at most this part of its column's standard deviation, every pixel
         by this part of the range of its type (of the image's values, for floats), uniformly.
-        Categories stay.
+        Where the type would round that away, as with integers of a small deviation, it moves by
+        one whole step to either side, and the notes say so. Categories stay.
     n_moves : int
         How many points near x are tried.
     background : table of rows, optional
@@ -59,10 +64,15 @@ def max_sensitivity(
     -------
     Measure
 
+    Raises
+    ------
+    InvalidInputError
+        If nothing can move: every column is constant or a category, or images hold bools.
+
     Examples
     --------
     >>> import numpy as np, perturbx as px
-    >>> X = np.array([[1.0, 1.0], [3.0, 2.0]])
+    >>> X = np.array([[1.0, 1.0], [3.0, 2.0], [4.0, 5.0]])
     >>> explainer = px.Lime(lambda X: X @ [3.0, 2.0], random_state=0).fit(X)
     >>> bool(px.metrics.max_sensitivity(explainer, X).mean < 1e-9)
     True
@@ -72,44 +82,70 @@ def max_sensitivity(
     seeds = check_random_state(random_state)
     rng, seed = np.random.default_rng(seeds), int(seeds.generate_state(1)[0])
     first = explain_with(explainer, X, outputs, seed)
-    move = _moving_images(X) if _is_image(first, X) else _moving_rows(explainer, X, background)
+    if _is_image(first, X):
+        move, note = _moving_images(X, radius)
+    else:
+        move, note = _moving_rows(explainer, X, background, radius)
     size = first.grid(lambda v: float(np.linalg.norm(v)))
     worst, cost = np.zeros(size.shape), first.cost
     for _ in range(n_moves):
-        moved = explain_with(explainer, move(radius, rng), outputs, seed)
+        moved = explain_with(explainer, move(rng), outputs, seed)
         worst = np.maximum(worst, first.against(moved, lambda a, b: float(np.linalg.norm(a - b))))
         cost += moved.cost
     relative = np.divide(worst, size, out=np.full(size.shape, np.nan), where=size > 0)
-    return first.measure("max_sensitivity", relative, "lower", cost)
+    notes = (note,) if note else ()
+    return first.measure("max_sensitivity", relative, "lower", cost, notes=notes)
 
 
 def _is_image(first: Explained, X: Any) -> bool:
     return first.given.n_features is None or looks_like_images(X)
 
 
-def _moving_images(X: Any) -> Callable[[float, np.random.Generator], Any]:
+def _moving_images(X: Any, radius: float) -> tuple[Move, str]:
     """Every pixel moves by a part of its range, and stays in its type."""
+    images = list(X) if isinstance(X, (list, tuple)) else [np.asarray(X)]
+    if any(image.dtype.kind == "b" for image in images):
+        raise InvalidInputError(
+            "images of bools cannot move a little: pass numbers, as X.astype(float) are."
+        )
+    reach = [radius * _range(image) for image in images]
+    least = [_least(image, r) for image, r in zip(images, reach, strict=True)]
+    is_coarse = any((r < step).any() for r, step in zip(reach, least, strict=True))
 
-    def one(image: Any, radius: float, rng: np.random.Generator) -> Any:
+    def one(image: Any, reach: float, least: Any, rng: np.random.Generator) -> Any:
+        by = _distances(rng.uniform(-1, 1, image.shape), reach, least)
         if image.dtype.kind not in "iu":
-            reach = float(np.ptp(image)) or 1.0
-            return (image + radius * reach * rng.uniform(-1, 1, image.shape)).astype(image.dtype)
+            return (image + by).astype(image.dtype)
         info = np.iinfo(image.dtype)
-        reach = float(info.max) if image.dtype.kind == "u" else float(np.ptp(image)) or 1.0
-        moved = np.rint(image + radius * reach * rng.uniform(-1, 1, image.shape))
-        return np.clip(moved, info.min, info.max).astype(image.dtype)
+        return np.clip(np.rint(image + by), info.min, info.max).astype(image.dtype)
 
-    def move(radius: float, rng: np.random.Generator) -> Any:
-        if isinstance(X, (list, tuple)):
-            return [one(image, radius, rng) for image in X]
-        return one(np.asarray(X), radius, rng)
+    def move(rng: np.random.Generator) -> Any:
+        moved = [one(*each, rng) for each in zip(images, reach, least, strict=True)]
+        return moved if isinstance(X, (list, tuple)) else moved[0]
 
-    return move
+    return move, "pixels moved by whole steps of their type, more than the radius" * is_coarse
 
 
-def _moving_rows(
-    explainer: Explains, X: Any, background: Any
-) -> Callable[[float, np.random.Generator], Any]:
+def _range(image: NDArray[Any]) -> float:
+    """The reach of a type of unsigned integers, or of the image's values."""
+    if image.dtype.kind == "u":
+        return float(np.iinfo(image.dtype).max)
+    return float(np.ptp(image)) or 1.0
+
+
+def _least(image: NDArray[Any], reach: float) -> Any:
+    """The smallest move of each pixel that its type does not round away."""
+    if image.dtype.kind in "iu":
+        return np.float64(1.0)
+    return np.spacing(np.abs(image)).astype(np.float64)
+
+
+def _distances(uniform: Floats, reach: Any, least: Any) -> Floats:
+    """Moves by up to `reach`, or by one whole step where `reach` is less than that."""
+    return np.asarray(np.where(reach < least, np.sign(uniform) * least, uniform * reach))
+
+
+def _moving_rows(explainer: Explains, X: Any, background: Any, radius: float) -> tuple[Move, str]:
     """Every number moves by a part of its column's deviation; the container stays what it is."""
     X, is_single = rows_of(X)
     rows = _rows_behind(explainer, X) if background is None else background
@@ -118,24 +154,41 @@ def _moving_rows(
             "one row has no standard deviations by which to move: pass background=X_train."
         )
     masker = GaussianNoise().fit(rows, Features(), np.random.default_rng(0))
+    assert isinstance(masker, FittedNoise)
+    scale = masker.scale
+    if not (scale > 0).any():
+        raise InvalidInputError(
+            "nothing in X can move: every column is constant in the background, or a category. "
+            "max_sensitivity needs a column of numbers: pass others as background=, or take "
+            "stability."
+        )
     checked, _ = masker.check(X)
-    n = masker.count(checked)
-    removals = masker.bind(checked, 0, n)
+    removals = [
+        r for r in masker.bind(checked, 0, masker.count(checked)) if isinstance(r, NoiseRemoval)
+    ]
+    least = np.stack([removal.least_moves() for removal in removals])
+    coarse = [masker.columns.names[j] for j in np.flatnonzero((radius * scale < least).any(axis=0))]
 
-    def move(radius: float, rng: np.random.Generator) -> Any:
-        moved = [_moved(removal, radius, rng) for removal in removals]
-        return moved[0][0] if is_single else _stacked(moved)
+    def move(rng: np.random.Generator) -> Any:
+        bits = [
+            _moved(r, radius * scale, steps, rng) for r, steps in zip(removals, least, strict=True)
+        ]
+        moved = masker.layout.decode(np.concatenate(bits), removals[0].tables)
+        return moved[0] if is_single else moved
 
-    return move
+    shown = ", ".join(map(repr, coarse[:5])) + ", ..." * (len(coarse) > 5)
+    return (
+        move,
+        f"moved by whole steps of their type, more than the radius: {shown}" if coarse else "",
+    )
 
 
-def _moved(removal: Any, radius: float, rng: np.random.Generator) -> Any:
-    """One row, moved, in its container."""
-    if not isinstance(removal, NoiseRemoval):
-        raise TypeError("Rows are moved by Gaussian noise's removal.")
-    z = radius * rng.uniform(-1, 1, (1, removal.n_features))
-    z = np.where(removal.categorical, -1.0, z)  # a category stays where z < 0
-    return removal.batch(z, slice(0, 1), removal.scratch(1))
+def _moved(removal: NoiseRemoval, reach: Floats, least: Floats, rng: np.random.Generator) -> Any:
+    """The bits of one row, moved."""
+    by = _distances(rng.uniform(-1, 1, (1, removal.n_features)), reach, least)
+    z = np.divide(by, removal.scale, out=np.full(by.shape, -1.0), where=removal.scale > 0)
+    stuck = (removal.interpretable(z) == 0) & ~removal.categorical  # at an end of its range
+    return removal.bits(np.where(stuck, -z, z), removal.scratch(1))
 
 
 def _rows_behind(explainer: Explains, X: Any) -> Any:
@@ -145,25 +198,3 @@ def _rows_behind(explainer: Explains, X: Any) -> Any:
     if known and masker is not None and masker.count(masker.rows) > 1:
         return masker.rows
     return X
-
-
-def _stacked(parts: list[Any]) -> Any:
-    """One-row containers as one."""
-    module = type(parts[0]).__module__.partition(".")[0]
-    if module == "pandas":
-        import pandas as pd
-
-        return pd.concat(parts)
-    if module == "polars":
-        import polars as pl
-
-        return pl.concat(parts)
-    if module == "torch":
-        import torch
-
-        return torch.cat(parts)
-    if module == "scipy":
-        from scipy import sparse
-
-        return sparse.vstack(parts, format=parts[0].format)
-    return np.concatenate(parts)

@@ -53,6 +53,24 @@ def test_types_that_no_column_has(dtype: Any) -> None:
         layout_of(np.zeros((2, 2), dtype=dtype))
 
 
+@pytest.mark.parametrize(
+    ("X", "cure"),
+    [
+        (np.zeros((2, 2), dtype="datetime64[s]"), r"pd\.DataFrame\(X\), which holds dates"),
+        (np.zeros((2, 2), dtype="timedelta64[s]"), r"pd\.DataFrame\(X\)"),
+        (np.zeros((2, 1), dtype=[("a", "i4"), ("b", "f8")]), r"pd\.DataFrame\(X\).*each field"),
+        (np.zeros((2, 2), dtype=complex), r"np\.hstack\(\[X\.real, X\.imag\]\)"),
+        (np.zeros((2, 2), dtype=np.longdouble), r"X\.astype\(float\)"),
+        (np.matrix([[1.0, 2.0]]), r"X is a matrix.*np\.asarray\(X\)"),
+        (np.zeros((2, 2)).view(np.recarray), r"X is a recarray.*np\.asarray\(X\)"),
+    ],
+)
+def test_arrays_that_would_reach_the_model_as_something_else(X: Any, cure: str) -> None:
+    """Refused at once, with what to type."""
+    with pytest.raises(InvalidInputError, match=cure):
+        layout_of(X)
+
+
 def test_columns_of_one_name() -> None:
     """Two columns of one name cannot be told apart."""
     pd = pytest.importorskip("pandas")

@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers import Features
+from scipy import sparse
 from scipy.stats import chisquare
 
 
@@ -43,7 +44,7 @@ def test_scales_may_be_given(table: np.ndarray) -> None:
 
 
 def test_types_are_kept() -> None:
-    """Integers stay integers within their range; float32 stays float32; NaN stays NaN."""
+    """Integers stay integers within what was seen; float32 stays float32; NaN stays NaN."""
     pd = pytest.importorskip("pandas")
     X = pd.DataFrame(
         {
@@ -54,7 +55,7 @@ def test_types_are_kept() -> None:
     z = np.array([[9.0, 0.5], [-9.0, 0.0], [0.001, 1.0]])
     rows, _ = _moved(px.GaussianNoise(), X, X.iloc[[2]], z)
     assert (rows.dtypes == X.dtypes).all()
-    assert rows["i"].tolist() == [127, -128, 127]
+    assert rows["i"].tolist() == [127, -100, 127]
     assert rows["f"].isna().all()
 
 
@@ -181,3 +182,81 @@ def test_moved_numbers_stay_within_their_type(dtype: Any) -> None:
     assert rows.dtype == dtype
     assert np.isfinite(rows).all()
     assert float(rows[0, 0]) >= 0.999 * float(info.max)
+
+
+def _codes(n: int = 2000) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 100, size=(n, 2))
+
+
+@pytest.mark.parametrize("kind", ["array", "int16", "pandas", "polars", "torch", "csr"])
+def test_integers_stay_within_what_fit_saw(kind: str) -> None:
+    """No code below the smallest or above the largest of the training rows is drawn."""
+    seen: list[Any] = []
+    X: Any = _codes()
+    if kind in ("pandas", "polars"):
+        X = pytest.importorskip(kind).DataFrame({"a": X[:, 0], "b": X[:, 1]})
+    X = X.astype(kind) if kind == "int16" else sparse.csr_array(X) if kind == "csr" else X
+    X = pytest.importorskip("torch").tensor(X) if kind == "torch" else X
+
+    def model(Z: Any) -> np.ndarray:
+        values = np.asarray(Z.toarray() if kind == "csr" else Z)
+        seen.append(values)
+        return values[:, 0] * 1.0
+
+    px.Lime(model, budget=400, random_state=0).fit(X).explain(X[:3])
+    moved = np.concatenate(seen)
+    assert (moved.min(), moved.max()) == (0, 99)
+
+
+def test_the_score_of_an_integer_is_the_models_slope() -> None:
+    """Also at the ends of its range, and where a deviation is less than a whole step."""
+    rng = np.random.default_rng(1)
+    X = np.column_stack([rng.integers(0, 100, 3000), rng.poisson(0.3, 3000)])
+    weights = np.array([0.5, 20.0])
+    x = np.array([[0, 0], [99, 3], [50, 1]])
+    explanation = px.Lime(lambda Z: Z @ weights, random_state=0).fit(X).explain(x)
+    assert_allclose(explanation.values, np.tile(weights * X.std(axis=0), (3, 1)), rtol=1e-4)
+    alone = px.Lime(lambda Z: Z @ weights, random_state=0).fit(X).explain(x[1])
+    assert_allclose(alone.values, explanation.values[1], rtol=1e-12)
+
+
+def test_large_integers_move_exactly() -> None:
+    """By whole steps from the number itself, beyond what a float can hold, without wrapping."""
+    for dtype, top in (("int64", 2**63 - 1), ("uint64", 2**64 - 1), (">i8", 2**63 - 1)):
+        X = np.array([[top - 5], [top], [top - 2], [top - 8]], dtype=dtype)
+        z = np.array([[0.0], [0.5], [-0.5], [9.0], [-9.0]])
+        rows, removal = _moved(px.GaussianNoise([4.0]), X, X[:1], z)
+        assert rows.dtype == X.dtype
+        assert [int(row) - (top - 5) for row in rows[:, 0]] == [0, 2, -2, 5, -3]
+        assert removal.interpretable(z)[:, 0].tolist() == [0, 0.5, -0.5, 1.25, -0.75]
+
+
+def test_integers_that_hardly_vary_are_drawn_anew() -> None:
+    """Noise of a tenth would round to nothing and score a silent 0."""
+    X = np.zeros((1000, 2), dtype=int)
+    X[:6, 0], X[6:10, 0] = 1, 2
+    X[:, 1] = np.arange(1000) % 7
+    explanation = px.Lime(lambda Z: 10.0 * (Z[:, 0] > 0), random_state=0).fit(X).explain(X[500])
+    assert_allclose(explanation.values, [-10.0, 0.0], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (np.arange(300) % 50, False),
+        (np.arange(300) % 50 * 2, True),
+        (np.array([3, 17, 42, 99] * 75), True),
+        (np.array([3.0, 17.0, 42.0, 99.0] * 75), True),
+        (np.linspace(0, 1, 300), False),
+        (np.arange(300) * 1.0, False),
+    ],
+)
+def test_notes_say_which_columns_may_be_codes(column: np.ndarray, said: bool) -> None:
+    """Whole numbers that noise makes into others: with the cure, which is then not needed."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame({"zip": column, "z": np.random.default_rng(0).normal(size=300)})
+    explainer = px.Lime(lambda Z: Z["z"].to_numpy(), budget=60, random_state=0)
+    notes = " ".join(explainer.fit(X).explain(X.iloc[:1]).notes)
+    assert ("GaussianNoise(categorical=['zip'])" in notes) is said
+    explainer.set_params(masker=px.GaussianNoise(categorical=["zip"]))
+    assert "categorical" not in " ".join(explainer.fit(X).explain(X.iloc[:1]).notes)

@@ -8,6 +8,7 @@ import numpy as np
 import perturbx as px
 import pytest
 from numpy.testing import assert_allclose
+from perturbx.errors import InvalidInputError
 from perturbx.metrics import max_sensitivity, randomisation, stability
 from scipy.stats import spearmanr
 
@@ -118,6 +119,65 @@ def test_max_sensitivity_of_frames(mixed_frame: Any) -> None:
     found = max_sensitivity(explainer, frame, n_moves=2)
     assert 0 < found.mean < 1
     assert all((batch.dtypes == frame.dtypes).all() for batch in seen)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "float16"])
+@pytest.mark.parametrize("n_moves", [1, 3])
+def test_max_sensitivity_moves_by_whole_steps(dtype: str, n_moves: int) -> None:
+    """What the type would round away moves by one step, also at the ends of what was seen."""
+    X = np.array([[10, 30], [13, 38], [16, 46], [10, 46]]).astype(dtype)
+    found = max_sensitivity(lambda Z: np.asarray(Z, dtype=float), X, radius=1e-5, n_moves=n_moves)
+    step = 1.0 if dtype != "float16" else np.spacing(X).astype(float)
+    expected = np.linalg.norm(np.broadcast_to(step, X.shape), axis=1)
+    assert_allclose(found.values, expected / np.linalg.norm(X.astype(float), axis=1), rtol=1e-12)
+    assert "moved by whole steps of their type, more than the radius: 'x0', 'x1'" in found.notes
+
+
+def test_max_sensitivity_of_images_moves_by_whole_steps() -> None:
+    """A pixel of 8 bits cannot move by a thousandth of its range."""
+    images = np.random.default_rng(0).integers(20, 200, (2, 8, 9, 3), dtype=np.uint8)
+    seen: list[Any] = []
+
+    def watch(X: Any) -> np.ndarray:
+        seen.append(X)
+        return np.ones(X.shape[:3])
+
+    found = max_sensitivity(watch, images, radius=0.001, n_moves=2)
+    assert (np.abs(seen[1].astype(int) - images) == 1).all()
+    assert any("pixels moved by whole steps" in note for note in found.notes)
+    assert not max_sensitivity(watch, images, radius=0.1, n_moves=1).notes
+
+
+@pytest.mark.parametrize(
+    ("X", "said"),
+    [
+        (np.array([["a"], ["b"]], dtype=object), "nothing in X can move"),
+        (np.array([[0, 1], [1, 0]]), "nothing in X can move.*stability"),
+        (np.full((3, 2), 7.0), "nothing in X can move"),
+        (np.zeros((2, 6, 6, 3), dtype=bool), r"bools cannot move a little.*astype\(float\)"),
+    ],
+)
+def test_max_sensitivity_without_anything_to_move(X: np.ndarray, said: str) -> None:
+    """No perfect 0 where nothing was tried."""
+    with pytest.raises(InvalidInputError, match=said):
+        max_sensitivity(lambda Z: np.ones(Z.shape[: max(2, Z.ndim - 1)]), X)
+
+
+def test_max_sensitivity_of_frames_that_carry_more() -> None:
+    """Rows are put together in the frame's own class, with attrs that hold arrays."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame({"a": [1.0, 2.0, 4.0], "o": pd.Series(["u", None, "v"], dtype=object)})
+    X.attrs["units"] = np.arange(3)
+    seen: list[Any] = []
+
+    def watch(Z: Any) -> np.ndarray:
+        seen.append(Z)
+        return np.ones(Z.shape)
+
+    max_sensitivity(watch, X, n_moves=1)
+    assert (seen[1].dtypes == X.dtypes).all()
+    assert seen[1]["o"].tolist() == ["u", None, "v"]
+    assert np.array_equal(seen[1].attrs["units"], np.arange(3))
 
 
 def test_what_never_asks_does_not_change(rows: np.ndarray) -> None:
