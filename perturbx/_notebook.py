@@ -68,8 +68,8 @@ def _bar(table: Table, i: int, j: int) -> str:
     """A bar of 60 pixels to each side of zero, or to the right where no score is negative."""
     known = table.scores[np.isfinite(table.scores)]
     largest, signed = float(np.abs(known).max(initial=0.0)), bool((known < 0).any())
-    score = float(np.nan_to_num(table.scores[i, j]))
-    width = round(60 * abs(score) / largest) if largest else 0
+    score = float(np.clip(np.nan_to_num(table.scores[i, j]), -largest, largest))
+    width = round(60 * (abs(score) / largest)) if largest else 0
     left = (60 - width if score < 0 else 60) if signed else 0
     colour = _BLUE if score < 0 else _RED
     return (

@@ -1,79 +1,77 @@
 """Named fields to a file and back: .npz for arrays as they are, .json for other languages.
 
-Nothing is pickled. Arrays keep dtype and shape; what is no array goes through JSON with a tag
-for what JSON lacks (tuples, NaN and infinity, object arrays, regions).
+Nothing is pickled. A file is written as a whole or not at all. A file that is read is somebody
+else's: only what its fields name is unpacked, and only as much as it can truly hold.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
+import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from perturbx._per_instance import PerInstance, Remark
+from perturbx._encoding import cannot_be_saved, decode, encode, plain_dtype
+from perturbx._files import replace_file
 from perturbx.errors import InvalidParameterError
-from perturbx.interactions import Interactions
-from perturbx.regions import LabelMap, Lattice, Pieces, WindowGrid
 
 _VERSION = 1
-_KNOWN: dict[str, type[Any]] = {
-    "pieces": Pieces,
-    "label_map": LabelMap,
-    "lattice": Lattice,
-    "window_grid": WindowGrid,
-    "interactions": Interactions,
-    "per_instance": PerInstance,
-    "remark": Remark,
-}
+
+_TIMES, _AT_LEAST = 50, 2**23
+"""A file unpacks to at most _TIMES its size, or to _AT_LEAST bytes: less than deflate can do."""
+
 _BROKEN = (
-    *(ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, RecursionError),
-    *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
+    *(ValueError, LookupError, TypeError, AttributeError, EOFError, ArithmeticError),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error, struct.error),
 )
 """What NumPy, zipfile and json raise on files that are cut short, changed or another's."""
 
-_Arrays: TypeAlias = dict[str, np.ndarray[Any, Any]]
+_HEADER = re.compile(
+    rb"\{'descr': '([<>|][a-zA-Z]\d+(?:\[\w+\])?)', 'fortran_order': (?:True|False), "
+    rb"'shape': \(([\d, ]*)\), \}\s*"
+)
+"""What NumPy writes before an array without objects or records."""
 
 
 def write(path: str | os.PathLike[str], mapping: Mapping[str, Any]) -> None:
     """Write the fields to `path`; its ending says how."""
-    arrays: _Arrays | None = {} if _ending(path) == ".npz" else None
-    text = json.dumps({"perturbx": _VERSION, "fields": _encode(dict(mapping), arrays)})
-    if arrays is None:
-        Path(path).write_text(text, encoding="utf-8")
-    else:
-        everything: dict[str, Any] = {**arrays, "fields": np.array(text)}
-        with Path(path).open("wb") as file:
-            np.savez_compressed(file, **everything)
+    arrays: dict[str, NDArray[Any]] | None = {} if _ending(path) == ".npz" else None
+    try:
+        content = {"perturbx": _VERSION, "fields": encode(dict(mapping), arrays)}
+        text = json.dumps(content, allow_nan=False)
+    except RecursionError as error:
+        raise cannot_be_saved("cell that holds itself, or lists many levels deep,") from error
+    replace_file(path, text.encode() if arrays is None else _packed(text, arrays))
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The fields that `write` wrote."""
     ending = _ending(path)
-    try:
-        if ending == ".npz":
-            # Opened here, as np.load leaves a file open that it cannot read.
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as saved:
-                arrays = {name: saved[name] for name in saved.files}
-            text = str(arrays.pop("fields"))
-        else:
-            arrays, text = {}, Path(path).read_text(encoding="utf-8")
-        content = json.loads(text)
-        if content["perturbx"] > _VERSION:
-            raise InvalidParameterError(
-                f"{os.fspath(path)!r} was saved by a newer perturbx: update perturbx to read it."
-            )
-        return dict(_decode(content["fields"], arrays))
-    except InvalidParameterError:
-        raise
-    except _BROKEN as error:
-        raise not_saved_here(path) from error
+    with Path(path).open("rb") as file:
+        try:
+            arrays = _Archive(file) if ending == ".npz" else {}
+            text = str(arrays["fields"]) if arrays else file.read().decode()
+            content = json.loads(text, parse_constant=_refuse)
+            if content["perturbx"] > _VERSION:
+                raise InvalidParameterError(
+                    f"{os.fspath(path)!r} was saved by a newer perturbx: update perturbx to "
+                    "read it."
+                )
+            return dict(decode(content["fields"], arrays))
+        except InvalidParameterError:
+            raise
+        except _BROKEN as error:
+            raise not_saved_here(path) from error
 
 
 def not_saved_here(path: str | os.PathLike[str]) -> InvalidParameterError:
@@ -91,76 +89,57 @@ def _ending(path: str | os.PathLike[str]) -> str:
     return ending
 
 
-def _encode(value: Any, arrays: _Arrays | None) -> Any:
-    """`value` as JSON; arrays go to `arrays` by name, or into the JSON where that is None."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if np.isfinite(value) else {"float": repr(value)}
-    if isinstance(value, dict):
-        return {"dict": {str(k): _encode(v, arrays) for k, v in value.items()}}
-    if isinstance(value, (tuple, list)):
-        return {"tuple": [_encode(v, arrays) for v in value]}
-    if isinstance(value, np.ndarray):
-        return _encode_array(value, arrays)
-    for name, kind in _KNOWN.items():
-        if isinstance(value, kind):
-            held = {f.name: getattr(value, f.name) for f in fields(kind)}
-            return {"known": name, "fields": _encode(held, arrays)}
-    raise InvalidParameterError(
-        f"A {type(value).__name__} cannot be saved: an explanation holds numbers, text, arrays "
-        f"and {', '.join(kind.__name__ for kind in _KNOWN.values())}."
-    )
+def _refuse(token: str) -> None:
+    raise ValueError(f"{token} is no JSON")
 
 
-def _encode_array(array: np.ndarray[Any, Any], arrays: _Arrays | None) -> Any:
-    if array.dtype.kind not in "biufU":
-        cells = array.ravel() if array.dtype.kind == "O" else array.ravel().astype(str)
-        items = [_encode_cell(cell) for cell in cells.tolist()]
-        return {"objects": items, "shape": list(array.shape)}
-    if arrays is not None:
-        name = f"array_{len(arrays)}"
-        arrays[name] = array
-        return {"array": name}
-    items = array.ravel().tolist()
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        items = [_encode(item, None) for item in items]
-    return {"values": items, "shape": list(array.shape), "dtype": array.dtype.str}
+def _packed(text: str, arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """An .npz file; not compressed where it would look like one that is made to fill memory."""
+    everything: dict[str, Any] = {**arrays, "fields": np.array(text)}
+    unpacked = sum(array.nbytes + 2**10 for array in everything.values())
+    for save in (np.savez_compressed, np.savez):
+        file = io.BytesIO()
+        save(file, **everything)
+        if unpacked <= _most_unpacked(file.tell()):
+            break
+    return file.getvalue()
 
 
-def _encode_cell(cell: Any) -> Any:
-    """A cell of mixed data; a date, a decimal, whatever else stands there becomes text."""
-    try:
-        return _encode(cell, None)
-    except InvalidParameterError:
-        return str(cell)
+def _most_unpacked(size: int) -> int:
+    return max(_TIMES * size, _AT_LEAST)
 
 
-def _decode(value: Any, arrays: _Arrays) -> Any:
-    if not isinstance(value, dict):
-        return value
-    if "float" in value:
-        return float(value["float"])
-    if "dict" in value:
-        return {k: _decode(v, arrays) for k, v in value["dict"].items()}
-    if "tuple" in value:
-        return tuple(_decode(v, arrays) for v in value["tuple"])
-    if "array" in value:
-        return arrays[value["array"]]
-    if "known" in value:
-        return _KNOWN[value["known"]](**_decode(value["fields"], arrays))
-    return _decode_array(value)
+class _Archive(Mapping[str, NDArray[Any]]):
+    """The arrays of an .npz file, each read when it is asked for, and checked before."""
 
+    def __init__(self, file: IO[bytes]) -> None:
+        self._zip = zipfile.ZipFile(file)
+        self._left = _most_unpacked(os.fstat(file.fileno()).st_size)
+        if len(set(self._zip.namelist())) < len(self._zip.namelist()):
+            raise ValueError("two arrays of one name")
 
-def _decode_array(value: dict[str, Any]) -> np.ndarray[Any, Any]:
-    shape = tuple(value["shape"])
-    if "values" in value:
-        items = [_decode(item, {}) for item in value["values"]]
-        return np.array(items, dtype=value["dtype"]).reshape(shape)
-    cells = np.empty(len(value["objects"]), dtype=object)
-    for i, item in enumerate(value["objects"]):
-        # One by one: NumPy would unpack cells that are tuples.
-        cells[i] = _decode(item, {})
-    return cells.reshape(shape)
+    def __iter__(self) -> Iterator[str]:
+        return (name.removesuffix(".npy") for name in self._zip.namelist())
+
+    def __len__(self) -> int:
+        return len(self._zip.namelist())
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        member = self._zip.getinfo(f"{name}.npy")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError("a compression that save does not use")
+        self._left -= member.file_size
+        if self._left < 0:
+            raise ValueError("more than a file of this size holds")
+        with self._zip.open(member) as content:
+            start = content.read(10)
+            header = content.read(int.from_bytes(start[8:], "little"))
+            found = _HEADER.fullmatch(header)
+            if not start.startswith(b"\x93NUMPY\x01\x00") or found is None:
+                raise ValueError("no array")
+            shape = [int(length) for length in re.findall(rb"\d+", found[2])]
+            held = member.file_size - content.tell()
+            if prod(shape) * plain_dtype(found[1].decode()).itemsize != held:
+                raise ValueError("a shape of another size than its data")
+            content.seek(0)
+            return np.asarray(np.lib.format.read_array(content, allow_pickle=False))

@@ -72,7 +72,8 @@ def tabulate(explanation: Explanation) -> Table:
     mean = kind == "feature" and "instance" in axes
     scores, errors = np.asarray(explanation.values), _doubts(explanation)
     if mean:
-        scores, errors = _mean(np.abs(scores)), np.sqrt(_mean(errors**2))
+        with np.errstate(over="ignore"):  # errors near 1e308 are shown as inf
+            scores, errors = _mean(np.abs(scores)), np.sqrt(_mean(errors**2))
     size = len(scores) if axes else 1
     columns = int(np.prod(scores.shape[1:]))
     scores, errors = scores.reshape(size, columns), errors.reshape(size, columns)

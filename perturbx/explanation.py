@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perturbx import _storage
+from perturbx._consistency import SCORES, WITHOUT_FEATURES, check, check_loaded
 from perturbx._notebook import notebook
 from perturbx._per_instance import PerInstance
 from perturbx._rounding import DOUBLE, above_rounding
@@ -23,10 +24,6 @@ from perturbx.regions import Regions
 
 if TYPE_CHECKING:
     import pandas as pd
-
-AXES = ("instance", "feature", "output")
-_SCORES = ("values", "standard_errors", "background_errors")
-_WITHOUT_FEATURES = ("base_values", "predictions", "residual", "fidelity", "rounding")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,7 +143,7 @@ class Explanation:
     per_instance: PerInstance | None = None
 
     def __post_init__(self) -> None:
-        _check_shapes(self)
+        check(self)
 
     @property
     def method_name(self) -> str:
@@ -175,9 +172,9 @@ class Explanation:
                 "explanation.heatmap() for their places."
             )
         without = tuple(axis for axis in self.axes if axis != "feature")
-        scores = [name for name in _SCORES if getattr(self, name) is not None]
+        scores = [name for name in SCORES if getattr(self, name) is not None]
         changed = {n: cut(getattr(self, n), self.axes, picks) for n in scores}
-        for name in _WITHOUT_FEATURES:
+        for name in WITHOUT_FEATURES:
             if getattr(self, name) is not None:
                 changed[name] = cut(getattr(self, name), without, picks)
         if self.interactions is not None:
@@ -227,10 +224,9 @@ class Explanation:
             )
         upper, freedom = (1 + level) / 2, self.degrees_of_freedom
         quantile = ndtri(upper) if np.isinf(freedom) else stdtrit(freedom, upper)
-        return (
-            self.values - quantile * self.standard_errors,
-            self.values + quantile * self.standard_errors,
-        )
+        with np.errstate(over="ignore"):  # ends beyond the largest float are infinite
+            half = quantile * self.standard_errors
+            return self.values - half, self.values + half
 
     def heatmap(self, output: int | str | None = None) -> Floats:
         """The scores of one image (or series, or volume) as a map over its positions.
@@ -278,7 +274,16 @@ class Explanation:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to `path`, which ends in .npz or .json; `perturbx.load` reads it back.
 
-        Cells of mixed data that are neither text, number, bool nor missing become text.
+        Cells of mixed data come back as what they were: text, numbers of Python and NumPy, bools,
+        dates, times, decimals, bytes, missing markers, and those of pandas. A file that is there
+        stays as it was until all of the new one is on the disk.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a cell is something else, which would not come back; nothing is written then.
+        OSError
+            If the file cannot be written; the one that was there is as it was then.
         """
         _storage.write(path, {f.name: getattr(self, f.name) for f in fields(self)})
 
@@ -293,8 +298,10 @@ def load(path: str | os.PathLike[str]) -> Explanation:
     """Read an explanation that `Explanation.save` wrote; no code in the file is ever run."""
     saved = _storage.read(path)
     try:
-        return Explanation(**saved)
-    except (TypeError, ValueError) as error:
+        explanation = Explanation(**saved)
+        check_loaded(explanation)
+        return explanation
+    except (TypeError, ValueError, AttributeError) as error:
         raise _storage.not_saved_here(path) from error
 
 
@@ -342,31 +349,3 @@ def _no_output(output: Any, k: int, names: tuple[Any, ...]) -> InvalidParameterE
         f"output must be one that was explained, by name or position, {choice}: got {output!r}. "
         f"{several}".rstrip()
     )
-
-
-def _check_shapes(e: Explanation) -> None:
-    """Everything that is sliced together must have the same lengths."""
-    if e.axes != tuple(axis for axis in AXES if axis in e.axes):
-        raise InvalidParameterError(f"axes must be some of {AXES}, in this order: got {e.axes!r}.")
-    sizes = dict(zip(e.axes, e.shape, strict=False))
-    names = {"feature": len(e.feature_names)}
-    if np.ndim(e.output_names) == 2:
-        names["instance"], names["output"] = np.shape(e.output_names)
-    else:
-        names["output"] = len(e.output_names)
-    expected = {"values": tuple(names.get(a, sizes.get(a)) for a in e.axes)}
-    expected["standard_errors"] = expected["values"]
-    for name in _WITHOUT_FEATURES:
-        if getattr(e, name) is not None:
-            expected[name] = tuple(sizes[a] for a in sizes if a != "feature")
-    if e.per_instance is not None and len(e.per_instance) != sizes.get("instance"):
-        raise InvalidParameterError(
-            f"per_instance must be of the instances of axis 0, {sizes.get('instance', 'none')}: "
-            f"got {len(e.per_instance)}."
-        )
-    for name, shape in expected.items():
-        if np.shape(getattr(e, name)) != shape:
-            raise InvalidParameterError(
-                f"{name} must have shape {shape} for axes {e.axes} and the names given: "
-                f"got {np.shape(getattr(e, name))}."
-            )

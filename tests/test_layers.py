@@ -35,6 +35,9 @@ LAYERS: list[set[str]] = [
 PARTS = {
     "_summary": "explanation",
     "_storage": "explanation",
+    "_encoding": "explanation",
+    "_files": "explanation",
+    "_consistency": "explanation",
     "_notebook": "explanation",
     "_slicing": "explanation",
     "_per_instance": "explanation",

@@ -83,26 +83,7 @@ def test_an_explanation_comes_back(tmp_path, ending):
         notes=("one", "two"),
     )
     explanation.save(tmp_path / f"e{ending}")
-    back = vars(load(tmp_path / f"e{ending}"))
-    expected = dict(vars(explanation))
-    expected["data"] = expected["data"].copy()
-    expected["data"][1, 2] = "2024-02-29"
-    assert same(expected, back)
-
-
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_dates_become_text(tmp_path, ending):
-    """A datetime64 array of any unit is read back as ISO dates, not as counts."""
-    days = np.array(["2024-02-29", "NaT"], dtype="datetime64[ns]")
-    _storage.write(tmp_path / f"x{ending}", {"data": days})
-    back = _storage.read(tmp_path / f"x{ending}")["data"]
-    assert back.tolist() == ["2024-02-29T00:00:00.000000000", "NaT"]
-
-
-def test_regions_of_ones_own_are_not_lost_silently(tmp_path):
-    """What cannot be read back is not written."""
-    with pytest.raises(InvalidParameterError, match="A complex cannot be saved"):
-        _storage.write(tmp_path / "x.npz", {"regions": 1j})
+    assert same(vars(explanation), vars(load(tmp_path / f"e{ending}")))
 
 
 def test_nothing_is_pickled(tmp_path):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perturbx.explanation import AXES, Explanation
+from perturbx._consistency import AXES
+from perturbx.explanation import Explanation
 
 if TYPE_CHECKING:
     import pandas as pd
