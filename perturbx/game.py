@@ -62,16 +62,34 @@ class Parts:
         The rows of the first part, then those of the second, and so on.
     starts : (n_parts,) int array
         Where each part begins in `order`.
+    shares : (n_parts,) array
+        How much of the average over all rows each part is, adding up to 1.
     """
 
     order: Ints
     starts: Ints
+    shares: Floats
 
     @classmethod
-    def dealt(cls, n_rows: int, n_parts: int, rng: np.random.Generator) -> Parts:
+    def dealt(
+        cls, n_rows: int, n_parts: int, rng: np.random.Generator, weights: Floats | None = None
+    ) -> Parts:
         """`n_rows` rows in `n_parts` parts, whose sizes differ by one at most."""
         starts = np.linspace(0, n_rows, n_parts + 1).astype(int)[:-1]
-        return cls(rng.permutation(n_rows), starts)
+        order = rng.permutation(n_rows)
+        if weights is None:
+            return cls(order, starts, np.diff(starts, append=n_rows) / n_rows)
+        return cls(order, starts, np.add.reduceat(weights[order], starts))
+
+    def error(self, values: Floats) -> Floats:
+        """The standard error of an average over all rows, from (..., n_parts) values of parts.
+
+        That of a ratio estimate (Cochran, Sampling Techniques, 1977, section 6.4); of parts of one
+        size, their standard deviation over the root of their number.
+        """
+        n = len(self)
+        about = values - (values @ self.shares)[..., None]
+        return np.asarray(np.sqrt(about**2 @ self.shares**2 * (n / (n - 1))))
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -310,7 +328,8 @@ def _averages(
             answers[start:stop] = predictor(batch, stop - start, columns, place)
             n_calls += 1
             progress(stop - start)
-        averaged[first : first + n] = _average(answers, per, ask.parts)
+        weights = removal.weights if ask.background_row is None else None
+        averaged[first : first + n] = _average(answers, per, ask.parts, weights)
     return averaged, Cost(m * per, n_calls)
 
 
@@ -329,12 +348,13 @@ def _rows_in_a_call(removal: Removal) -> int:
     return max(1, worth_it, min(_MOST_ROWS, _TILE_BYTES // removal.row_bytes))
 
 
-def averages(answers: Floats, parts: Parts | None) -> Floats:
+def averages(answers: Floats, parts: Parts | None, weights: Floats | None) -> Floats:
     """(B, k) answers to background rows: averages of all and of parts, (k * (1 + n_parts),)."""
-    return np.asarray(_linked_parts(_average(answers, len(answers), parts), "identity")[0])
+    averaged = _average(answers, len(answers), parts, weights)
+    return np.asarray(_linked_parts(averaged, "identity")[0])
 
 
-def _average(answers: Floats, per: int, parts: Parts | None) -> Floats:
+def _average(answers: Floats, per: int, parts: Parts | None, weights: Floats | None) -> Floats:
     """Means over the `per` rows behind each perturbation: (c * per, k) to (c, k, 1 + n_parts).
 
     The mean of all rows comes first. Sums run along contiguous memory, so their rounding does
@@ -348,12 +368,15 @@ def _average(answers: Floats, per: int, parts: Parts | None) -> Floats:
     by_row = np.ascontiguousarray(rows.transpose(0, 2, 1))
     first = by_row[:, :, :1]
     by_row = by_row - first
+    if weights is not None:
+        by_row *= weights * per
     whole = first + np.add.reduce(by_row, axis=2, keepdims=True) / per
     if parts is None:
         return np.asarray(whole)
     # apart from the whole, whose rounding is not to depend on how rows were dealt
     sums = np.add.reduceat(np.take(by_row, parts.order, axis=2), parts.starts, axis=2)
-    means = first + sums / np.diff(parts.starts, append=per)
+    sizes = np.diff(parts.starts, append=per) if weights is None else parts.shares * per
+    means = first + sums / sizes
     return np.concatenate([whole, means], axis=2)
 
 

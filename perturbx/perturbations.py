@@ -95,10 +95,12 @@ class Evaluations:
     empty : (n, k) array
         The output with every feature absent; NaN where the masker has no such state (noise).
     empty_rows : (B, n, k) array, optional
-        The output of each background row itself, whose mean is `empty`; given where the
-        perturbations name their background rows.
+        The output of each background row itself, whose (weighted) mean is `empty`; given where
+        the perturbations name their background rows.
     rounding : Rounding
         How far an output may be off by rounding alone.
+    row_weights : (B,) array, optional
+        How much each background row counts, adding up to 1; by default all count the same.
     """
 
     perturbations: Perturbations
@@ -107,3 +109,4 @@ class Evaluations:
     empty: Floats
     empty_rows: Floats | None = None
     rounding: Rounding = field(default_factory=Rounding)
+    row_weights: Floats | None = None

@@ -16,6 +16,7 @@ from perturbx.containers._base import position as position
 from perturbx.containers.arrays import ArrayLayout, ObjectArrayLayout, SparseLayout, TorchLayout
 from perturbx.containers.foreign import TEXT_CURE, holds_texts, is_torch, table_cure
 from perturbx.containers.foreign import looks_like_images as looks_like_images
+from perturbx.containers.foreign import rows_and_weights as rows_and_weights
 from perturbx.containers.frames import FrameLayout, PandasLayout, PolarsLayout
 from perturbx.errors import InvalidInputError
 

@@ -67,6 +67,28 @@ def flat_cells(X: Any) -> list[Any]:
     return cells if isinstance(cells, list) else [cells]
 
 
+def rows_and_weights(rows: Any, weights: Any, X: Any) -> tuple[Any, Any]:
+    """Background rows and their weights; what ``shap.kmeans`` returned holds both.
+
+    Its rows are put back into the container that they came from, where X is a pandas DataFrame.
+    """
+    if not is_dense_data(rows):
+        return rows, weights
+    weights = rows.weights if weights is None else weights
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(X, pandas.DataFrame):
+        names = list(map(str, X.columns))
+        if names == list(map(str, rows.group_names)):
+            return pandas.DataFrame(rows.data, columns=X.columns).astype(X.dtypes), weights
+    return rows.data, weights
+
+
+def is_dense_data(X: Any) -> bool:
+    """True for what ``shap.kmeans`` returns; shap is not imported for it."""
+    kind = type(X)
+    return kind.__name__ == "DenseData" and kind.__module__.partition(".")[0] == "shap"
+
+
 def table_cure(X: Any) -> str:
     """What to type where a table is expected and X is none, or "" if that is not known."""
     if holds_texts(X):
@@ -76,6 +98,8 @@ def table_cure(X: Any) -> str:
             "Columns by name: pass pd.DataFrame(X). What a tokenizer made of a text: pass its words"
             " instead, as one row of an object array."
         )
+    if is_dense_data(X):
+        return "Rows with weights are a background: pass masker=px.Background(X)."
     if isinstance(X, PathLike):
         return "perturbx opens no files: read it first, as in pd.read_csv(X)."
     return f"Pass {array_of(X, 'X')}." if is_pillow(X) or hasattr(X, "__array__") else ""

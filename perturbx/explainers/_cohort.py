@@ -72,6 +72,7 @@ class Cohort:
             self.empty[members, :k],
             None if self.rows is None else self.rows[:, members],
             self.rounding,
+            None if self.rows is None else self.removals[0].weights,
         )
 
     def by_part(self, whole: Evaluations, outputs: Outputs, members: Ints) -> Evaluations | None:

@@ -49,7 +49,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
         scored = []
-        parts = _parts(plan, first[0].rows_per_perturbation)
+        parts = _parts(plan, first[0])
         kept = 1 if price.sampler.names_rows else 1 + _PARTS
         step = _chunk(masker, price.n_perturbations, columns.shape[1] * kept)
         for start in range(0, n, step):
@@ -144,7 +144,8 @@ def _solve(
             continue
         evaluations = cohort.evaluations(design, outputs, undone)
         least = floor(evaluations)
-        solution = _solution(todo, evaluations, cohort.by_part(evaluations, outputs, undone))
+        by_part = cohort.by_part(evaluations, outputs, undone)
+        solution = _solution(todo, evaluations, by_part, cohort.parts)
         for place, i in enumerate(undone):
             solutions[i] = with_all_features(solution, place, cohort.active, least)
         done = _precise(solution, plan.tol, least) | design.complete
@@ -197,12 +198,13 @@ def _ask(
     )
 
 
-def _parts(plan: Plan, n_rows: int) -> Parts | None:
+def _parts(plan: Plan, removal: Removal) -> Parts | None:
     """The parts of the background that are kept apart; None where it has too few rows."""
+    n_rows = removal.rows_per_perturbation
     if n_rows < _FEWEST_ROWS:
         return None
     rng = np.random.default_rng(np.random.SeedSequence(plan.seeds.entropy, spawn_key=(2,)))
-    return Parts.dealt(n_rows, min(_PARTS, n_rows), rng)
+    return Parts.dealt(n_rows, min(_PARTS, n_rows), rng, removal.weights)
 
 
 def _empty(
@@ -220,19 +222,22 @@ def _empty(
     if removals[0].rows_per_perturbation == 1 or (game.link != "identity" and not apart):
         return None, *game.empty(removals, columns, first, parts)
     rows, cost = game.empty_rows(removals, columns, first)
-    return rows, np.stack([averages(of_one, parts) for of_one in rows.swapaxes(0, 1)]), cost
+    weights = removals[0].weights
+    means = [averages(of_one, parts, weights) for of_one in rows.swapaxes(0, 1)]
+    return rows, np.stack(means), cost
 
 
-def _solution(todo: Task, whole: Evaluations, parts: Evaluations | None) -> Solution:
+def _solution(
+    todo: Task, whole: Evaluations, by_part: Evaluations | None, parts: Parts | None
+) -> Solution:
     """The solver's answer, with the part of the error that comes from the background."""
     with one_thread():
         solution = todo.solver.solve(whole)
-        if parts is None:
+        if by_part is None or parts is None:
             return solution
-        values = todo.solver.linear().solve(parts).values
-    n_parts = values.shape[2] // solution.values.shape[2]
-    spread = values.reshape(*solution.values.shape, n_parts).std(axis=3, ddof=1)
-    return replace(solution, background_errors=spread / np.sqrt(n_parts))
+        values = todo.solver.linear().solve(by_part).values
+    values = values.reshape(*solution.values.shape, len(parts))
+    return replace(solution, background_errors=parts.error(values))
 
 
 def _totals(plan: Plan, todo: Task) -> Iterator[int]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Ints, Noise
+from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx._typing import Kind as Kind
 from perturbx.hierarchy import Hierarchy
 from perturbx.regions import Regions
@@ -24,6 +24,9 @@ class Removal(ABC):
 
     rows_per_perturbation: int = 1
     """How many model rows stand behind one perturbation; their outputs are averaged."""
+
+    weights: Floats | None = None
+    """How much each of these rows counts, adding up to 1; None if they count the same."""
 
     reads: ClassVar[Kind] = "coalitions"
     """Which perturbations `batch` takes; noise alone knows no state with nothing present."""

@@ -138,6 +138,26 @@ def sample_rows(
     return layout.take(X, chosen), f"the background is a random sample of {max_rows} of {n} rows"
 
 
+def sample_weighted_rows(
+    layout: Layout, X: Any, weights: Floats, max_rows: int, rng: np.random.Generator
+) -> tuple[Any, Floats, str | None]:
+    """At most `max_rows` rows of X, their weights, and a note if they are a sample.
+
+    A sample is drawn systematically (Madow, Annals of Mathematical Statistics 20, 1949): a row is
+    expected to be drawn in proportion to its weight, and counts as often as it is drawn. Rows of
+    weight 0 are left out.
+    """
+    counting = np.flatnonzero(weights)
+    if len(counting) <= max_rows:
+        return layout.take(X, counting), weights[counting] / weights.sum(), None
+    shuffled = rng.permutation(counting)
+    ends = np.cumsum(weights[shuffled] / weights.sum()) * max_rows
+    drawn = shuffled[np.searchsorted(ends[:-1], rng.random() + np.arange(max_rows), side="right")]
+    chosen, times = np.unique(drawn, return_counts=True)
+    note = f"the background is a random sample of {len(chosen)} of {len(weights)} weighted rows"
+    return layout.take(X, chosen), times / max_rows, note
+
+
 def at_type_of(X: Any, rows: Any, name: str) -> Any:
     """`rows` at the dtype of X where both are arrays of numbers, so that [0, 0] fits floats."""
     numbers = [type(a) is np.ndarray and a.dtype.kind in "iuf" for a in (X, rows)]

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Ints, Noise
-from perturbx._validation import check_choice, check_integer
-from perturbx.containers import Layout, layout_of, rows_of, training_rows
+from perturbx._typing import Coalitions, Floats, Ints, Noise
+from perturbx._validation import check_choice, check_integer, invalid
+from perturbx.containers import Layout, layout_of, rows_and_weights, rows_of, training_rows
 from perturbx.errors import InvalidInputError
 from perturbx.hierarchy import Hierarchy
 from perturbx.maskers._base import Features, FittedMasker, Masker, Removal
@@ -24,6 +24,7 @@ from perturbx.maskers._tabular import (
     power_of_two,
     require,
     sample_rows,
+    sample_weighted_rows,
 )
 
 _LOOP = 512
@@ -44,6 +45,15 @@ class Background(Masker):
     max_rows : int
         If there are more rows, a random sample of this many is drawn once and used for every
         instance; the explanation's notes say so.
+    weights : sequence of float, optional
+        How much each row counts in the average, in proportion: the sizes of the clusters whose
+        centers the rows are, or survey weights. By default all count the same. What
+        ``shap.kmeans`` returns may be passed as `rows` and brings its own weights.
+
+    Notes
+    -----
+    With weights, ``background_errors`` take the rows for a sample in which each stands for as
+    many others as its weight says.
 
     Examples
     --------
@@ -56,6 +66,7 @@ class Background(Masker):
 
     rows: Any = None
     max_rows: int = 100
+    weights: Any = None
 
     @property
     def needs_fit(self) -> bool:  # type: ignore[override]
@@ -63,18 +74,43 @@ class Background(Masker):
 
     def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedMasker:
         max_rows = check_integer("max_rows", self.max_rows, minimum=1)
-        rows = require(X, "Background") if self.rows is None else training_rows(self.rows, "rows")
+        given, weights = rows_and_weights(self.rows, self.weights, X)
+        rows = require(X, "Background") if given is None else training_rows(given, "rows")
         X = rows if X is None else rows_of(X)[0]
         rows = at_type_of(X, rows, "Background rows")
         layout = layout_of(rows, features.names)
         layout.check(X)
-        rows, note = sample_rows(layout, rows, max_rows, rng)
+        counts = None if weights is None else _checked_weights(weights, layout.count(rows))
+        if counts is None or (counts == counts[0]).all():
+            rows, note = sample_rows(layout, rows, max_rows, rng)
+            counts = None
+        else:
+            rows, counts, note = sample_weighted_rows(layout, rows, counts, max_rows, rng)
         n = layout.count(rows)
-        said = f"the mean over {n} background rows" if n > 1 else "one background row"
+        mean = "mean" if counts is None else "weighted mean"
+        said = f"the {mean} over {n} background rows" if n > 1 else "one background row"
         notes = () if note is None else (note,)
         return FittedBackground(
-            layout, columns_of(layout, features), rows, f"absent features from {said}", notes
+            layout,
+            columns_of(layout, features),
+            rows,
+            f"absent features from {said}",
+            notes,
+            weights=counts,
         )
+
+
+def _checked_weights(weights: Any, n_rows: int) -> Floats:
+    """One finite weight for each row, none below 0 and some above."""
+    try:
+        counts = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        counts = np.zeros(0)
+    if counts.shape != (n_rows,) or not (counts >= 0).all() or not 0 < counts.sum() < np.inf:
+        raise invalid(
+            "weights", f"{n_rows} numbers of at least 0, one for each row, not all 0", weights
+        )
+    return counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +203,7 @@ class FittedBackground(FittedTable):
     value_function: str
     notes: tuple[str, ...] = ()
     trees: tuple[Hierarchy, ...] = ()
+    weights: Floats | None = None
 
     def bind(self, X: Any, start: int, stop: int) -> list[Removal]:
         chunk = self.layout.take(X, np.arange(start, stop))
@@ -181,6 +218,7 @@ class FittedBackground(FittedTable):
                 background.tables,
                 data,
                 self.trees,
+                self.weights,
             )
             for bits, data in zip(instances.bits, shown, strict=True)
         ]
@@ -201,6 +239,7 @@ class BackgroundRemoval(Removal):
     tables: tuple[Any, ...]
     shown: NDArray[Any]
     trees: tuple[Hierarchy, ...] = ()
+    weights: Floats | None = None
     shares_empty = True
 
     @property

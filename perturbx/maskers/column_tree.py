@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats
 from perturbx._validation import check_choice, invalid
-from perturbx.containers import Layout, is_missing, rows_of
+from perturbx.containers import Layout, is_missing, rows_and_weights, rows_of
 from perturbx.hierarchy import Hierarchy
 from perturbx.maskers._base import Features, FittedMasker, Masker
 from perturbx.maskers._linkage import JOINS, Children, join, read_linkage, read_nested
@@ -48,6 +48,8 @@ class ColumnTree(Masker):
     linkage : "complete", "average", "single", "weighted" or "ward"
         The rule by which correlated features are joined, as in `scipy.cluster.hierarchy`. The
         default is shap's, and makes trees that are shallow, and so cheap to split.
+    weights : sequence of float, optional
+        How much each row counts, as in `Background`. Correlations do not depend on them.
 
     Examples
     --------
@@ -63,6 +65,7 @@ class ColumnTree(Masker):
     max_rows: int = 100
     clustering: Any = "correlation"
     linkage: Literal["complete", "average", "single", "weighted", "ward"] = "complete"
+    weights: Any = None
 
     @property
     def needs_fit(self) -> bool:  # type: ignore[override]
@@ -79,9 +82,9 @@ class ColumnTree(Masker):
             If the clustering does not join the features of X to one tree.
         """
         check_choice("linkage", self.linkage, JOINS)
-        fitted = Background(self.rows, self.max_rows).fit(X, features, rng)
+        fitted = Background(self.rows, self.max_rows, self.weights).fit(X, features, rng)
         assert isinstance(fitted, FittedBackground)
-        seen = rows_of(self.rows if X is None else X)[0]
+        seen = rows_of(rows_and_weights(self.rows, None, X)[0] if X is None else X)[0]
         tree, how = self._tree(fitted.layout, fitted.columns, seen)
         said = f"{fitted.value_function} ({how})"
         return replace(fitted, trees=(tree,), value_function=said)

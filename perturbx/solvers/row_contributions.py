@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,8 @@ class RowContributions(Solver):
     Standard errors come from chains that share a row and from the two readings of each chain,
     and are moderated as in `MarginalContributions`; one chain gives NaN. They speak of the mean
     over these background rows. ``background_errors`` speak of the rows being a sample: the spread
-    between rows, less what is permutation noise, over the root of their number.
+    between rows, less what is permutation noise, over the root of their number. Where rows have
+    weights, a chain counts in proportion to that of its row.
 
     Raises
     ------
@@ -68,6 +69,9 @@ class RowContributions(Solver):
             return _alone(evaluations)
         chains = Chains.read(evaluations)
         values, spread = chains.estimate()
+        if evaluations.row_weights is not None:
+            about = chains.about(values, evaluations.row_weights)
+            spread = replace(spread, between=about.estimate()[1].between)
         d = evaluations.perturbations.n_features
         shape = (d, *evaluations.full.shape)
         errors = np.moveaxis(spread.errors().reshape(shape), 0, 1)
@@ -112,11 +116,39 @@ class Chains:
         along[:, :, 1:-1] = evaluations.outputs.reshape(n_chains, 2, d - 1, targets)
         along[:, :, -1] = evaluations.full.ravel()
         steps = np.diff(along, axis=2)
-        return cls(
+        chains = cls(
             row,
             np.take_along_axis(steps[:, 0], place[:, :, None], axis=1),
             np.take_along_axis(steps[:, 1], d - 1 - place[:, :, None], axis=1),
             evaluations.full.ravel() - empty_rows.reshape(-1, targets),
+        )
+        weights = evaluations.row_weights
+        return chains if weights is None else chains.weighted(weights)
+
+    def weighted(self, weights: Floats) -> Chains:
+        """Chains whose plain mean over rows is the weighted mean of these."""
+        times = weights * len(weights)
+        each = times[self.row][:, None, None]
+        return replace(
+            self,
+            forwards=self.forwards * each,
+            backwards=self.backwards * each,
+            totals=self.totals * times[:, None],
+        )
+
+    def about(self, values: Floats, weights: Floats) -> Chains:
+        """Weighted chains less the scores (d, t), each as often as its row counts.
+
+        Their spread between rows is that of a ratio estimate (Cochran, Sampling Techniques, 1977,
+        section 6.4): rows that agree with the scores add nothing to it, however much they count.
+        """
+        times = weights * len(weights)
+        gone = times[self.row][:, None, None] * values
+        return replace(
+            self,
+            forwards=self.forwards - gone,
+            backwards=self.backwards - gone,
+            totals=self.totals - times[:, None] * values.sum(axis=0),
         )
 
     @property
@@ -184,7 +216,10 @@ def _alone(evaluations: Evaluations) -> Solution:
     rows = evaluations.empty_rows
     spread = np.full_like(values, np.nan)
     if rows is not None and len(rows) > 1:
-        spread = (rows.std(axis=0, ddof=1) / np.sqrt(len(rows)))[:, None, :]
+        n, weights = len(rows), evaluations.row_weights
+        weights = np.full(n, 1 / n) if weights is None else weights
+        variance = np.einsum("b,bnk->nk", weights**2, (rows - evaluations.empty) ** 2)
+        spread = np.sqrt(variance * n / (n - 1))[:, None, :]
     return Solution(
         values=values,
         standard_errors=np.broadcast_to(floor(evaluations), values.shape).copy(),
