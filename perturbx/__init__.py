@@ -7,6 +7,7 @@ per-feature scores with error bars.
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from perturbx import plots as plots
+from perturbx._version import __version__ as __version__
 from perturbx.explainers import Banzhaf as Banzhaf
 from perturbx.explainers import Explainer as Explainer
 from perturbx.explainers import KernelShap as KernelShap
@@ -42,8 +43,6 @@ else:
 
 
 _LATER = ("interop", "metrics")
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Background",

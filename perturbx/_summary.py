@@ -144,6 +144,11 @@ def shorten(text: str, width: int) -> str:
     return f"{text[: width - 1 - tail].rstrip()}…{text[-tail:].lstrip()}"
 
 
+def safe(text: str) -> str:
+    """Text as matplotlib draws it unchanged: a name with two dollars is no formula."""
+    return text.replace("$", r"\$")
+
+
 def show(value: Any) -> str:
     """One cell of the data, short enough to stand beside a name."""
     if isinstance(value, (float, np.floating)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import numbers
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
@@ -176,7 +177,7 @@ def _plain(name: str) -> str:
 def check_random_state(random_state: RandomState) -> np.random.SeedSequence:
     """The root of every draw; a generator gives a fresh one at each call."""
     if random_state is None:
-        return np.random.SeedSequence()
+        return np.random.SeedSequence(secrets.randbits(63))  # small enough to be passed again
     if isinstance(random_state, np.random.Generator):
         return np.random.SeedSequence(int(random_state.integers(2**63)))
     if isinstance(random_state, np.random.RandomState):

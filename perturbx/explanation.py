@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,9 @@ class Explanation:
         Where each feature lies in the image, series or volume.
     notes : tuple of str
         What a reader should know before trusting the scores; a slice has those of its instances.
+    provenance : mapping
+        What it takes to repeat the numbers: random states, budget and all other parameters, the
+        versions of Python, perturbx and the libraries it computes with, and the date (UTC).
     per_instance : PerInstance or None
         Cost, convergence and notes of each instance, from which those of a slice are taken. None
         for a single instance; a batch without it hands its totals on to its slices.
@@ -140,6 +143,7 @@ class Explanation:
     rounding: Floats | None = None
     regions: Regions | tuple[Regions, ...] | None = None
     notes: tuple[str, ...] = field(default=())
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     per_instance: PerInstance | None = None
 
     def __post_init__(self) -> None:
@@ -266,7 +270,7 @@ class Explanation:
         return to_frame(without_rounding(self))
 
     def to_shap(self) -> Any:
-        """A `shap.Explanation`, for every ``shap.plots.*``; images become maps of their shape."""
+        """A `shap.Explanation`, for the plots of shap; images become maps of their shape."""
         from perturbx.interop._shap import to_shap
 
         return to_shap(without_rounding(self))

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(perturbx.__file__).parent
 
 LAYERS: list[set[str]] = [
-    {"errors", "_typing"},
+    {"errors", "_typing", "_version"},
     {
         "_rounding",
         "_validation",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from perturbx import interop
+from perturbx._summary import safe
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import OwenShap
 from perturbx.explanation import Explanation
@@ -173,7 +174,7 @@ def draw_photo(explanation: Explanation, out: Path) -> None:
     plots.overlay(explanation[..., :n_maps], ax=maps, show=False)
     first = explanation.output_names[0]
     title = f"Which parts make it {first}? Red speaks for the class above, blue against it"
-    figure.suptitle(title.replace("$", r"\$"), fontsize=12, color="#262626")
+    figure.suptitle(safe(title), fontsize=12, color="#262626")
     figure.savefig(out)
 
 

@@ -6,7 +6,7 @@ import copy
 import numbers
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +27,7 @@ from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParame
 from perturbx.explainers._loop import explain
 from perturbx.explainers._plan import Plan, Problem, Setting, check_outputs, check_plan
 from perturbx.explainers._probe import probe, probe_cost
+from perturbx.explainers._provenance import provenance
 from perturbx.explainers._threads import threads_kept
 from perturbx.explanation import Explanation
 from perturbx.game import Cost
@@ -187,7 +188,8 @@ class BaseExplainer(BaseEstimator):
                 asked = probe_cost(predictor)
             check_outputs(predictor, self.outputs, self.link)
             problem = Problem(masker, predictor, X, is_single, self.outputs, self.link, asked)
-            return explain(problem, plan)
+            told = provenance(self, predictor.name, _integer(plan.seeds), self.fit_random_state_)
+            return replace(explain(problem, plan), provenance=told)
 
     def fit_explain(self, X: Any) -> Explanation:
         """``fit(X).explain(X)``."""
@@ -227,7 +229,9 @@ class BaseExplainer(BaseEstimator):
 
     def _learn(self, X: Any, like: Any) -> FittedMasker:
         """The masker from training data, or from none if it needs none."""
-        rng = np.random.default_rng(check_random_state(self.random_state).spawn(1)[0])
+        seeds = check_random_state(self.random_state)
+        self.fit_random_state_ = _integer(seeds)
+        rng = np.random.default_rng(seeds.spawn(1)[0])
         names = None if self.feature_names is None else list(self.feature_names)
         return self._masker_for(like).fit(X, Features(names, self.groups), rng)
 
@@ -287,3 +291,9 @@ def _by_value(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         return np.asarray(value, dtype=object).tolist()
     return value
+
+
+def _integer(seeds: np.random.SeedSequence) -> int:
+    """The random state that gives the same draws, also of seeds that came from the system."""
+    assert isinstance(seeds.entropy, int)
+    return seeds.entropy

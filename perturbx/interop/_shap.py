@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from perturbx._summary import safe, show
 from perturbx._typing import Floats
 from perturbx.errors import InvalidInputError
 from perturbx.explanation import Explanation
@@ -13,7 +14,12 @@ from perturbx.regions import Regions
 
 
 def to_shap(explanation: Explanation) -> Any:
-    """A `shap.Explanation` of the same axes, for every ``shap.plots.*``.
+    """A `shap.Explanation` of the same axes, for the plots of shap.
+
+    ``shap.plots.bar``, ``beeswarm``, ``heatmap``, ``scatter``, ``waterfall`` and ``force`` draw
+    any table, ``violin`` one of numbers, and ``image`` images. ``decision`` takes arrays:
+    ``decision(x.base_values[0], x.values, x.data, x.feature_names)``. Dollars in names and texts
+    are escaped, as matplotlib would read two of them as a formula.
 
     The scores of an image's regions are spread evenly over their elements, so that the map has
     the image's shape, channels last, and sums to the scores. 95% intervals become shap's
@@ -46,10 +52,11 @@ def to_shap(explanation: Explanation) -> Any:
             values, data=data, output_names=_output_names(explanation, values), **shared
         )
     lower, upper = explanation.interval()
-    features: Any = list(explanation.feature_names)
+    features: Any = list(map(safe, explanation.feature_names))
     return shap.Explanation(
         explanation.values,
         data=explanation.data,
+        display_data=_display_data(explanation.data),
         feature_names=features if "feature" in explanation.axes else features[0],
         lower_bounds=lower,
         upper_bounds=upper,
@@ -63,12 +70,19 @@ def _output_names(explanation: Explanation, values: Floats) -> Any:
     """Names of the output axis; an array where each instance has its own."""
     if "output" not in explanation.axes:
         return None
-    names = np.asarray(explanation.output_names, dtype=object)
+    names = np.vectorize(safe, otypes=[object])(explanation.output_names)
     if names.ndim == 1:
         return names.tolist()
     # shap takes names of this shape for those of the last two axes, and then can plot nothing:
     # it numbers the outputs where it gets no names.
     return None if np.shape(values)[-2:] == names.shape else names
+
+
+def _display_data(data: Any) -> Any:
+    """Cells that are no numbers as text, which shap can draw; None for numbers."""
+    if data is None or np.asarray(data).dtype.kind in "biuf":
+        return None
+    return np.vectorize(lambda cell: safe(show(cell)), otypes=[object])(data)
 
 
 def _images(explanation: Explanation) -> tuple[Floats, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perturbx._summary import safe as safe
 from perturbx._typing import Floats
 from perturbx.errors import InvalidParameterError
 
@@ -54,11 +55,6 @@ def rows_of(max_display: int, n_features: int) -> int:
     if max_display < 1:
         raise InvalidParameterError(f"max_display must be at least 1: got {max_display}.")
     return n_features if n_features <= max_display else int(max_display) - 1
-
-
-def safe(text: str) -> str:
-    """Text as it is: a name with two dollars is no formula."""
-    return text.replace("$", r"\$")
 
 
 def output_label(name: str) -> str:

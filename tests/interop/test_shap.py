@@ -1,9 +1,10 @@
-"""An explanation as shap's draws with every plot of shap."""
+"""An explanation as shap's draws with the plots of shap that take one."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,6 +90,41 @@ def test_plots_of_one_instance(plot, k):
     OF_ONE[plot](ours.to_shap()[0, :, "o1"] if k else ours.to_shap()[0], show=False)
     text = build(k, data=np.full((N, D), "red", dtype=object))
     OF_ONE[plot](text[0, :, "o1"].to_shap() if k else text[0].to_shap(), show=False)
+
+
+AWKWARD = {
+    "names and text with dollars": {
+        "feature_names": ("$a$", "b$", "$c", "$$", r"\$d$", "e_1^2", "$\\frac$", "$f_{$"),
+        "output_names": ("$o$ and $",),
+        "data": np.full((N, D), "$1 to $2", dtype=object),
+    },
+    "mixed cells": {
+        "data": np.array([[1, "red", None, 2.5, "", True, np.nan, -3]] * N, dtype=object)
+    },
+    "dates": {"data": np.full((N, D), "2024-02-29", dtype="datetime64[D]")},
+    "missing numbers": {"data": np.where(np.arange(D) == 2, np.nan, np.ones((N, D)))},
+    "bools": {"data": np.arange(N * D).reshape(N, D) % 3 == 0},
+    "two instances": {"n": 2},
+}
+PLOTS = {**OF_MANY, **{f"{name} of one": plot for name, plot in OF_ONE.items()}}
+
+
+@pytest.mark.parametrize("case", AWKWARD)
+def test_names_and_data_of_any_kind(case):
+    """Every plot that is promised draws them to the last text."""
+    import matplotlib.pyplot as plt
+
+    ours = build(**AWKWARD[case])
+    for name, plot in PLOTS.items():
+        if name == "violin":  # of numbers alone: see above
+            continue
+        whole = ours
+        if name == "scatter":
+            whole = replace(ours, feature_names=("$a$", "f1", *ours.feature_names[2:]))
+        plot(whole[0].to_shap() if name.endswith("of one") else whole.to_shap(), show=False)
+        for figure in map(plt.figure, plt.get_fignums()):
+            figure.canvas.draw()
+        plt.close("all")
 
 
 def test_one_feature_scatters():

@@ -1,0 +1,72 @@
+"""The code of README and docs, as a reader meets it: installs what they say, runs their blocks.
+
+    python tests/documents.py [--constraint FILE] README.md docs/images.md
+
+runs each document from top to bottom: its `pip install` lines from its own folder, with the
+Python that runs this script, and its Python blocks, one after the other, in an empty folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+_INSTALL = "python -m pip install "
+
+
+def steps(document: Path) -> list[tuple[str, str, int]]:
+    """("install", arguments of pip, line) and ("python", code, line), in their order.
+
+    Shell blocks that do anything but install with the reader's own Python are left out.
+    """
+    text = document.read_text(encoding="utf-8")
+    found = []
+    for block in _BLOCK.finditer(text):
+        language, code = block.groups()
+        line = text.count("\n", 0, block.start(2)) + 1
+        if language == "python":
+            found.append(("python", code, line))
+        elif language == "sh" and code.startswith(_INSTALL):
+            found.append(("install", code.removeprefix(_INSTALL).strip(), line))
+    return found
+
+
+def run(document: Path, steps: list[tuple[str, str, int]], *options: str) -> None:
+    """Each step after the ones before, with the names that those defined; `options` are pip's."""
+    names: dict[str, object] = {"__name__": "__main__"}
+    for kind, code, line in steps:
+        start = time.perf_counter()
+        if kind == "install":
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", *options]
+            subprocess.run([*pip, *shlex.split(code)], cwd=document.parent, check=True)
+            importlib.invalidate_caches()
+        else:
+            # Line numbers of errors are those of the document.
+            exec(compile("\n" * (line - 1) + code, str(document), "exec"), names)
+        print(f"== {document.name}:{line}: {kind}, {time.perf_counter() - start:.1f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("documents", nargs="+", type=lambda name: Path(name).resolve())
+    parser.add_argument("--constraint", help="a file of versions that pip must keep to")
+    chosen = parser.parse_args()
+    options = ["--constraint", chosen.constraint] if chosen.constraint else []
+    os.environ["MPLBACKEND"] = "Agg"
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for document in chosen.documents:
+            run(document, steps(document), *options)
+
+
+if __name__ == "__main__":
+    main()
