@@ -59,8 +59,9 @@ def holds_texts(X: Any) -> bool:
 
 def flat_cells(X: Any) -> list[Any]:
     """The cells of an array or series of objects or texts with one axis or none, else nothing."""
-    shape, dtype = getattr(X, "shape", ()), getattr(X, "dtype", None)
-    if len(shape) > 1 or (isinstance(dtype, np.dtype) and dtype.kind in "biufc") or is_torch(X):
+    dtype = getattr(X, "dtype", None)
+    is_numeric = isinstance(dtype, np.dtype) and dtype.kind in "biufc"
+    if is_numeric or is_torch(X) or _n_axes(X) > 1:
         return []
     to_list = getattr(X, "tolist", getattr(X, "to_list", None))
     cells = [] if to_list is None else to_list()
