@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
@@ -221,17 +222,36 @@ def _call(function: Callable[[Any], Any], batch: Any, place: str) -> Any:
         return function(batch)
     except Exception as error:
         given = f"a {type(batch).__name__} of shape {np.shape(batch)}"
-        cure = _cure(function, batch, error)
+        said, cure = str(error).strip(), _bridge(function, batch, error)
+        if cure:  # torch lists every signature that it knows
+            said = f"{said.splitlines()[0].rstrip('.:')}." if said else ""
+        cure = cure or _cure(batch, error)
         raise PredictFnError(
-            f"predict_fn raised {type(error).__name__} for {place} ({given}): {error}{cure}"
+            f"predict_fn raised {type(error).__name__} for {place} ({given}): {said}{cure}"
         ) from error
 
 
-def _cure(function: Callable[[Any], Any], batch: Any, error: Exception) -> str:
-    """What often ails a model that raises for images, or that wants another container."""
-    framework = _framework(function)
-    if framework and type(batch).__module__.partition(".")[0] != framework:
-        return f" {_BRIDGES[framework]}"
+def _bridge(function: Callable[[Any], Any], batch: Any, error: Exception) -> str:
+    """How a module of another framework takes batches; "" if that is not what is wrong."""
+    framework = _framework(function) or ("torch" if _raised_inside("torch", error) else "")
+    foreign = type(batch).__module__.partition(".")[0] != framework
+    if not framework or isinstance(error, PerturbxError):
+        return ""
+    if not foreign and "dtype" not in str(error):
+        return ""
+    images = " Of photos: px.interop.from_torch(module, preprocess=px.interop.ImagePreprocess(224))"
+    photos = f"{images}, which also puts channels first." * (np.ndim(batch) == 4)
+    return f" {_BRIDGES[framework]}{photos}"
+
+
+def _raised_inside(package: str, error: Exception) -> bool:
+    """Whether the call that failed was one of that package's."""
+    names = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    return any(name.partition(".")[0] == package for name in names)
+
+
+def _cure(batch: Any, error: Exception) -> str:
+    """What often ails a model that raises for images."""
     shape = np.shape(batch)
     if len(shape) != 4 or isinstance(error, PerturbxError):
         return ""

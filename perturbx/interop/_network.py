@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._validation import check_choice, check_integer, invalid
-from perturbx.errors import InvalidInputError, PredictFnError
+from perturbx.errors import InvalidInputError, PerturbxError, PredictFnError
 
 Preprocess: TypeAlias = Callable[[Any], Any]
 """A part of the user's batch to what the network takes, one entry a row."""
@@ -34,6 +34,9 @@ _NO_ACCIDENT = 4
 @dataclass(frozen=True, eq=False, repr=False)
 class Network(ABC):
     """A network as a predict_fn: (n,) or (n, k) scores of a batch as the user holds it."""
+
+    maker: ClassVar[str]
+    """The function of `perturbx.interop` that makes it."""
 
     preprocess: Preprocess | None = None
     output: Output = "softmax"
@@ -61,7 +64,13 @@ class Network(ABC):
         parts = []
         for start in range(0, n, step):
             rows = min(step, n - start)
-            answer = self.forward(self._inputs(X[start : start + rows], rows))
+            inputs = self._inputs(X[start : start + rows], rows)
+            try:
+                answer = self.forward(inputs)
+            except Exception as error:
+                if isinstance(error, PerturbxError) or self.preprocess or np.ndim(inputs) != 4:
+                    raise
+                raise self._without_preprocess(inputs, error) from error
             self._check(answer, rows)
             parts.append(_scores(answer, self.output))
         return np.concatenate(parts)
@@ -75,6 +84,16 @@ class Network(ABC):
                 f"got {was}."
             )
         return inputs
+
+    def _without_preprocess(self, inputs: Any, error: Exception) -> PredictFnError:
+        """The error for photos that reach the network as they are."""
+        said = str(error).strip().partition("\n")[0].rstrip(".")
+        return PredictFnError(
+            f"the network cannot take a batch of shape {tuple(np.shape(inputs))}, which it got as "
+            f"it is, as {self.maker} was given no preprocess ({type(error).__name__}: {said}). For "
+            f"photos pass px.interop.{self.maker}(..., "
+            "preprocess=px.interop.ImagePreprocess(224)), which also puts channels first."
+        )
 
     def _worth_it(self, X: Any) -> int:
         most = _ACCELERATOR if self.on_accelerator else _CACHE

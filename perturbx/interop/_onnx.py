@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,10 @@ def from_onnx(
     answer: str | None = None,
 ) -> OnnxNetwork:
     """An ONNX network as a plain predict_fn: batches as you hold them to NumPy scores.
+
+    The extra ``onnx`` also brings the packages onnx and onnxscript, which
+    ``torch.onnx.export(module, inputs, "network.onnx")`` needs to write a file. For models of
+    scikit-learn, ``pip install skl2onnx``.
 
     Parameters
     ----------
@@ -117,6 +121,8 @@ def from_onnx(
 @dataclass(frozen=True, eq=False, repr=False)
 class OnnxNetwork(Network):
     """What `from_onnx` returns."""
+
+    maker: ClassVar[str] = "from_onnx"
 
     source: str | bytes | None = field(kw_only=True)
     threads: int | None = field(kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -102,6 +102,8 @@ def from_torch(
 @dataclass(frozen=True, eq=False, repr=False)
 class TorchNetwork(Network):
     """What `from_torch` returns."""
+
+    maker: ClassVar[str] = "from_torch"
 
     module: Any = field(kw_only=True)
     device: Any = field(default=None, kw_only=True)

@@ -393,3 +393,42 @@ def test_without_torch_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     with pytest.raises(ImportError, match=r'pip install "perturbx\[vision\]"'):
         px.interop.from_torch(None)
+
+
+def convolution():
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 2, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    )
+
+
+@pytest.mark.parametrize("kind", ["module", "its forward", "a function around it"])
+def test_a_raw_module_is_told_how_it_becomes_a_predict_fn(kind):
+    """The error names from_torch, for photos also preprocess, and no signatures of torch."""
+    network, photo = convolution(), np.zeros((16, 16, 3), dtype=np.uint8)
+    predict_fn = {
+        "module": network,
+        "its forward": network.forward,
+        "a function around it": lambda batch: network(batch),
+    }[kind]
+    with pytest.raises(px.errors.PredictFnError) as caught:
+        px.Occlusion(predict_fn).explain(photo)
+    cure = "px.interop.from_torch(module, preprocess=px.interop.ImagePreprocess(224))"
+    assert cure in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    rows = np.random.default_rng(0).normal(size=(20, 4))
+    with pytest.raises(px.errors.PredictFnError, match=r"from_torch\(module\)\.$"):
+        px.KernelShap(torch.nn.Linear(4, 2)).fit(rows)
+    with pytest.raises(px.errors.PredictFnError, match=r"dtype.*from_torch\(module\)\.$"):
+        px.KernelShap(torch.nn.Linear(4, 2)).fit(torch.tensor(rows))
+
+
+def test_photos_without_a_preprocess_are_told_of_it():
+    """Channels come last in photos and first in networks: the error names both and the cure."""
+    photo = np.zeros((16, 16, 3), dtype=np.uint8)
+    with pytest.raises(px.errors.PredictFnError) as caught:
+        px.Occlusion(px.interop.from_torch(convolution())).explain(photo)
+    for said in ("(1, 16, 16, 3)", "from_torch(..., preprocess=px.interop.ImagePreprocess(224))"):
+        assert said in str(caught.value)
+    preprocess = px.interop.ImagePreprocess(16)
+    fine = px.Occlusion(px.interop.from_torch(convolution(), preprocess=preprocess))
+    assert fine.explain(photo).shape[-1] == 2
