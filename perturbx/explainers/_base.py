@@ -176,24 +176,29 @@ class BaseExplainer(BaseEstimator):
         PredictFnError
             If the model fails, or answers with something that cannot be explained.
         """
-        self._check_parameters()
         with threads_kept():
-            masker, predictor = self._fitted(X)
-            X, is_single = masker.check(X)
-            plan = self._plan()
-            check_plan(masker, X, plan)
-            asked = Cost()
-            if predictor is None:
-                predictor = self._probe(masker, X)
-                asked = probe_cost(predictor)
-            check_outputs(predictor, self.outputs, self.link)
-            problem = Problem(masker, predictor, X, is_single, self.outputs, self.link, asked)
-            told = provenance(self, predictor.name, _integer(plan.seeds), self.fit_random_state_)
+            problem, plan = self._prepared(X)
+            model, seed = problem.predictor.name, _integer(plan.seeds)
+            told = provenance(self, model, seed, self.fit_random_state_)
             return replace(explain(problem, plan), provenance=told)
 
     def fit_explain(self, X: Any) -> Explanation:
         """``fit(X).explain(X)``."""
         return self.fit(X).explain(X)
+
+    def _prepared(self, X: Any) -> tuple[Problem, Plan]:
+        """Everything of `explain` that can fail before the budget is spent."""
+        self._check_parameters()
+        masker, predictor = self._fitted(X)
+        X, is_single = masker.check(X)
+        plan = self._plan()
+        check_plan(masker, X, plan)
+        asked = Cost()
+        if predictor is None:
+            predictor = self._probe(masker, X)
+            asked = probe_cost(predictor)
+        check_outputs(predictor, self.outputs, self.link)
+        return Problem(masker, predictor, X, is_single, self.outputs, self.link, asked), plan
 
     def _masker_for(self, X: Any) -> Masker:
         if self.masker is not None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
-from perturbx._validation import check_number, check_random_state, invalid
+from perturbx._validation import check_choice, check_number, check_random_state, invalid
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.explanation import Explanation
@@ -23,6 +23,7 @@ from perturbx.metrics._comparison import Comparison
 from perturbx.metrics._explaining import Explains, check_explainer
 from perturbx.metrics._measure import Measure
 from perturbx.metrics._paired import tabulate
+from perturbx.metrics._rehearsal import rehearse
 from perturbx.metrics.deletion import deletion
 from perturbx.metrics.insertion import insertion
 from perturbx.metrics.max_sensitivity import max_sensitivity
@@ -95,7 +96,8 @@ def compare(
     Raises
     ------
     InvalidParameterError
-        If there is nothing to compare, or no model to ask.
+        If there is nothing to compare, no model to ask, or an output must be named. Explainers
+        and outputs are checked before anything is explained.
 
     Examples
     --------
@@ -113,6 +115,10 @@ def compare(
     named = _check(explainers, metrics, against)
     check_number("level", level, above=0, below=1)
     model = _model(explainers) if predict_fn is None else predict_fn
+    check_choice("link", link, ("identity", "logit"))
+    if isinstance(outputs, (list, tuple, np.ndarray)) and len(outputs) == 1:
+        outputs = outputs[0]
+    rehearse(explainers, X, model, outputs)
     seed = int(check_random_state(random_state).generate_state(1)[0])
     settings = {
         "masker": _masker(explainers) if masker is None and fill is None else masker,

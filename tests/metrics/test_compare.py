@@ -9,6 +9,7 @@ import perturbx as px
 import pytest
 from numpy.testing import assert_allclose
 from perturbx import metrics
+from perturbx.errors import InvalidParameterError
 
 
 def model(X: np.ndarray) -> np.ndarray:
@@ -166,3 +167,56 @@ def test_maps_of_others() -> None:
     )
     assert found.names == ("occlusion", "plain", "(random)", "(centre blob)")
     assert found.means[0, 0] > found.means[1:, 0].max()
+
+
+def three(X: np.ndarray) -> np.ndarray:
+    """Three outputs."""
+    return np.stack([model(X), X[:, 0], -X[:, 1]], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("others", "settings", "says"),
+    [
+        ({}, {}, r"outputs must be given, as 'shap' explains 3 of them: .*'output 0', 'output 1'"),
+        ({}, {"outputs": "output 7"}, "'output 7'"),
+        ({}, {"outputs": 3}, "got 3"),
+        ({}, {"outputs": "top4"}, "'top4'"),
+        ({"flat": np.ones_like}, {"outputs": [0, 1]}, "the one output that the scores of 'flat'"),
+        ({"new": px.KernelShap(three)}, {"outputs": 0}, "call fit"),
+        ({"small": (px.Lime, {"budget": 3})}, {"outputs": 0}, "budget"),
+        ({"one": (px.Occlusion, {"outputs": 9})}, {"outputs": 0}, "no output 9"),
+        ({}, {"outputs": 0, "link": "log"}, "link must be"),
+        ({}, {"outputs": 0, "against": "me"}, "against must be"),
+    ],
+)
+def test_nothing_is_explained_where_something_will_be_refused(
+    rows, counting_model, others, settings, says
+) -> None:
+    """Not a row is asked of fitted explainers, whichever of them is wrong."""
+    counted = counting_model(three)
+    explainers = {"shap": px.KernelShap(counted, random_state=0).fit(rows)}
+    for name, other in others.items():
+        fitted = isinstance(other, tuple)
+        explainers[name] = other[0](counted, **other[1]).fit(rows) if fitted else other
+    counted.calls.clear()
+    with pytest.raises((px.errors.PerturbxError, ValueError), match=says):
+        metrics.compare(explainers, rows[:9], **settings)
+    assert counted.calls == []
+
+
+def test_plain_scores_of_several_outputs_need_a_name(rows, counting_model) -> None:
+    """Also where no px explainer is compared: two rows of the model tell that it has several."""
+    counted = counting_model(three)
+    with pytest.raises(InvalidParameterError, match="the model has 3 outputs: pass outputs="):
+        metrics.compare({"flat": np.ones_like}, rows[:9], predict_fn=counted)
+    assert counted.n_rows == 2
+
+
+def test_a_list_of_one_output_is_that_output(rows) -> None:
+    """``outputs=[1]`` is ``outputs=1``, by position and by name."""
+    explainers = {"one": px.Occlusion(three).fit(rows), "flat": np.ones_like}
+    settings = {"metrics": [metrics.deletion], "references": False}
+    expected = metrics.compare(explainers, rows[:5], outputs=1, **settings)
+    for outputs in ([1], ("output 1",), np.array([1])):
+        found = metrics.compare(explainers, rows[:5], outputs=outputs, **settings)
+        assert_allclose(found.means, expected.means)
