@@ -26,10 +26,10 @@ _TRIED = 50
 _ACCEPTED = "a 2-D NumPy array, a pandas or polars DataFrame, a SciPy sparse matrix, a torch tensor"
 
 
-def rows_of(X: Any, name: str = "X") -> tuple[Any, bool]:
+def rows_of(X: Any, name: str = "X", objects: bool = False) -> tuple[Any, bool]:
     """X as a table of rows, and whether the user passed a single row without its axis.
 
-    Lists become arrays; every other container stays what it is.
+    Lists become arrays, of objects where `objects` says so; every other container stays what it is.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def rows_of(X: Any, name: str = "X") -> tuple[Any, bool]:
         If X is no table, is empty, or holds what no column can (complex numbers, masks).
     """
     if isinstance(X, (list, tuple)):
-        X = _array_of(X, name)
+        X = _array_of(X, name, objects)
     if isinstance(X, np.ma.MaskedArray):
         raise InvalidInputError(f"{name} is a masked array: pass {name}.filled(...).")
     if _is_series(X):
@@ -80,14 +80,23 @@ def training_rows(X: Any, name: str = "X") -> Any:
     return rows_of(X, name)[0]
 
 
-def _array_of(X: Sequence[Any], name: str) -> Any:
+def _array_of(X: Sequence[Any], name: str, objects: bool) -> Any:
     """A list as an array; one that holds strings keeps its numbers numbers."""
     try:
-        array = np.asarray(X)
+        array = np.asarray(X, dtype=object if objects else None)
     except ValueError as error:
         cure = f" {TEXT_CURE}" * all(map(holds_texts, X))
         raise InvalidInputError(f"{name} must hold rows of one length: {error}{cure}") from error
-    return np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
+    if array.dtype.kind in "US":
+        return np.asarray(X, dtype=object)
+    if array.dtype.kind == "f" and (np.abs(array) >= 2**53).any():
+        for cell, number in zip(np.asarray(X, dtype=object).flat, array.flat, strict=True):
+            if isinstance(cell, int) and cell != float(number):
+                raise InvalidInputError(
+                    f"{name} holds the integer {cell}, which a float64 rounds to {number:.0f}: "
+                    f"pass np.array({name}, dtype=object), or floats."
+                )
+    return array
 
 
 def layout_of(X: Any, names: Sequence[str] | None = None) -> Layout:

@@ -52,6 +52,9 @@ class Layout(ABC):
     column_major: ClassVar[bool] = False
     """True if a batch is built fastest from bits whose columns are contiguous."""
 
+    holds_objects: bool = False
+    """True if all cells are objects of any type, as a list of such is then too."""
+
     names: tuple[str, ...]
     """The columns' names, as strings."""
 

@@ -72,6 +72,10 @@ class ObjectArrayLayout(Layout):
     dtype: np.dtype[Any]
 
     @property
+    def holds_objects(self) -> bool:  # type: ignore[override]
+        return self.dtype.kind == "O"
+
+    @property
     def bits_dtype(self) -> np.dtype[Any]:
         return np.dtype(np.uint64)
 

@@ -56,9 +56,12 @@ class FrameLayout(Layout):
                 return f"Column {label!r} of X, of dtype {column.dtype}, gets other values"
         return ""
 
-    @abstractmethod
     def is_same(self, column: Any, back: Any) -> bool:
         """Whether two columns of one type hold the same cells."""
+        if not self.is_object(column.dtype):
+            return bool(column.equals(back))
+        codes, _ = distinct([*column.to_list(), *back.to_list()])
+        return bool((codes[: len(column)] == codes[len(column) :]).all())
 
     def common_type(self, X: Any) -> np.dtype[Any] | None:
         """The one NumPy type of all columns, if they have one."""
@@ -93,9 +96,10 @@ class FrameLayout(Layout):
     def build_common(self, values: NDArray[Any]) -> Any:
         """A frame of one type from (n, d) values whose columns are contiguous."""
 
+    @staticmethod
     @abstractmethod
-    def _is_typed_category(self, column: int) -> bool:
-        """True for columns without a distance whose type says so, not their cells."""
+    def is_object(dtype: Any) -> bool:
+        """True for the type of columns whose cells may be anything."""
 
     @abstractmethod
     def described(self, X: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -188,7 +192,8 @@ class FrameLayout(Layout):
         values = self.column(X, column)
         if self.plain(values) is not None:
             return present(values.to_numpy())
-        return None if self._is_typed_category(column) else numbers(values.to_list())
+        by_type = self.is_category(column) and not self.is_object(values.dtype)
+        return None if by_type else numbers(values.to_list())
 
     def number_type(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any] | None:
         table = tables[column]
@@ -229,12 +234,6 @@ class PandasLayout(FrameLayout):
             return "the names or the attrs of X are lost"
         return super().difference(X, back)
 
-    def is_same(self, column: Any, back: Any) -> bool:
-        if not _is_object(column.dtype):
-            return bool(column.equals(back))
-        codes, _ = distinct([*column, *back])
-        return bool((codes[: len(column)] == codes[len(column) :]).all())
-
     def frame_type(self) -> type:
         import pandas as pd
 
@@ -271,7 +270,9 @@ class PandasLayout(FrameLayout):
         return pd.concat(columns, ignore_index=True)
 
     def table(self, column: Any, first: NDArray[np.intp]) -> Any:
-        return column.to_numpy()[first] if _is_object(column.dtype) else column.array.take(first)
+        return (
+            column.to_numpy()[first] if self.is_object(column.dtype) else column.array.take(first)
+        )
 
     def pick(self, column: Any, positions: NDArray[np.intp]) -> Any:
         return column.take(positions)
@@ -285,7 +286,7 @@ class PandasLayout(FrameLayout):
         import pandas as pd
 
         as_they_are = [
-            pd.Series(column, dtype=object, copy=False) if _is_object(column.dtype) else column
+            pd.Series(column, dtype=object, copy=False) if self.is_object(column.dtype) else column
             for column in columns
         ]  # pandas would make text, dates and NaN of objects that look like them
         return self._dressed(self.frame_type()(dict(enumerate(as_they_are)), copy=False))
@@ -301,8 +302,9 @@ class PandasLayout(FrameLayout):
             getattr(dtype, "_is_boolean", False)
         )
 
-    def _is_typed_category(self, column: int) -> bool:
-        return self.is_category(column) and not _is_object(self.dtypes[column])
+    @staticmethod
+    def is_object(dtype: Any) -> bool:
+        return isinstance(dtype, np.dtype) and dtype.kind == "O"
 
     def _dressed(self, frame: Any) -> Any:
         """A frame in the class, with the attributes and the names of the X of fit.
@@ -328,9 +330,6 @@ class PolarsLayout(FrameLayout):
                 "pass pl.DataFrame(X)."
             )
         return replace(layout, common=layout.common_type(X))
-
-    def is_same(self, column: Any, back: Any) -> bool:
-        return bool(column.equals(back))
 
     def frame_type(self) -> type:
         import polars as pl
@@ -378,8 +377,9 @@ class PolarsLayout(FrameLayout):
     def is_category(self, column: int) -> bool:
         return not self.dtypes[column].is_numeric()
 
-    def _is_typed_category(self, column: int) -> bool:
-        return self.is_category(column) and str(self.dtypes[column]) != "Object"
+    @staticmethod
+    def is_object(dtype: Any) -> bool:
+        return str(dtype) == "Object"
 
     def _is_numeric(self) -> bool:
         return all(str(dtype) in _POLARS_NUMBERS and dtype.is_numeric() for dtype in self.dtypes)
@@ -391,10 +391,6 @@ _POLARS_NUMBERS = {
     "Boolean",
 }
 """The types whose values NumPy holds to the last bit."""
-
-
-def _is_object(dtype: Any) -> bool:
-    return isinstance(dtype, np.dtype) and dtype.kind == "O"
 
 
 def _at_scale(cell: Any, scale: int | None) -> Any:

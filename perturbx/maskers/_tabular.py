@@ -114,7 +114,7 @@ class FittedTable(FittedMasker):
 
     def check(self, X: Any) -> tuple[Any, bool]:
         is_list = isinstance(X, (list, tuple))
-        X, single = rows_of(X)
+        X, single = rows_of(X, objects=self.layout.holds_objects)
         if is_list and type(self.layout) is ArrayLayout:  # a list has no type of its own
             X = at_type_of(np.empty(0, self.layout.dtype), X, "Rows of X")
         self.layout.check(X)
@@ -159,10 +159,12 @@ def sample_weighted_rows(
 
 
 def at_type_of(X: Any, rows: Any, name: str) -> Any:
-    """`rows` at the dtype of X where both are arrays of numbers, so that [0, 0] fits floats."""
-    numbers = [type(a) is np.ndarray and a.dtype.kind in "iuf" for a in (X, rows)]
-    if not all(numbers):
+    """`rows` of numbers at the dtype of X, so that [0, 0] fits floats, and objects too."""
+    is_array = all(type(a) is np.ndarray for a in (X, rows))
+    if not is_array or X.dtype.kind not in "iufO" or rows.dtype.kind not in "iuf":
         return rows
+    if X.dtype == object:
+        return rows.astype(object)
     with np.errstate(over="ignore"):  # refused below
         cast = rows.astype(X.dtype)
     if X.dtype.kind == "f" and np.isinf(cast[np.isfinite(rows)]).any():

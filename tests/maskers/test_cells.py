@@ -181,6 +181,7 @@ POLARS: dict[str, Callable[[Any], Any]] = {
     "Array": lambda pl: pl.Series([[1, 2], None, *[[3, 4]] * 4], dtype=pl.Array(pl.Int8, 2)),
     "Struct": lambda pl: pl.Series([{"a": 1, "b": "x"}, *[{"a": None, "b": "y"}] * 5]),
     "Null": lambda pl: pl.Series([None] * 6, dtype=pl.Null),
+    "Object": lambda pl: pl.Series([1, None, "a", {1}, (2,), 1.0], dtype=pl.Object),
 }
 
 
@@ -278,6 +279,26 @@ def test_objects_in_arrays(cells: str, kind: str) -> None:
     X[:, 1], X[:, 2] = range(6), ["u", "v", "w", "u", "v", "w"]
     for batch in _check_cells(kind, X, X[2:4], lambda array, position: list(array[:, position])):
         assert (type(batch), batch.dtype) == (np.ndarray, np.dtype(object))
+
+
+def test_a_list_of_numbers_fits_an_array_of_objects() -> None:
+    """A row, a baseline and a background of numbers alone, where fit saw other objects besides."""
+    X = [[None, 1], [2, True], ["a", 5]]
+    for masker in (px.Background(), px.Baseline([0, 0]), px.Background([[0, 0], [1, 1]])):
+        model = Recorder()
+        px.KernelShap(model, masker=masker).fit(X).explain([[2, True]])
+        known = {look(cell) for row in (*X, [0, 0], [1, 1]) for cell in row}
+        for batch in model.batches:
+            assert batch.dtype == object
+            assert {look(cell) for cell in batch.flat} <= known
+
+
+def test_a_list_whose_integers_a_float_rounds_is_refused() -> None:
+    """Mixed with fractions, NumPy would change them without a word."""
+    model = px.KernelShap(lambda Z: Z[:, 0] * 1.0)
+    with pytest.raises(InvalidInputError, match=r"integer 9007199254740993.*dtype=object"):
+        model.fit([[2**53 + 1, 0.5], [1, 2.5]])
+    assert model.fit([[2**53, 0.5], [1, 2.5]]).explain([[2**53, 0.5]]).shape == (1, 2)
 
 
 @pytest.mark.parametrize("kind", EXPLAINERS)
