@@ -15,6 +15,9 @@ from perturbx.maskers._base import Removal
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers import Solution
 
+_MOST_NUMBERS = 2**18
+"""Perturbations are read in blocks of so many numbers."""
+
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
@@ -62,11 +65,9 @@ class Cohort:
 
     def evaluations(self, design: Perturbations, outputs: Outputs, members: Ints) -> Evaluations:
         """What a solver reads of some members."""
-        z = self.removals[0].interpretable(self.full_z(design.z))
-        z = z if self.active.all() else z[:, self.active]
         k = self.full.shape[1]
         return Evaluations(
-            replace(design, z=z),
+            replace(design, z=self._interpretable(design.z)),
             outputs[:, :, :k],
             self.full[members],
             self.empty[members, :k],
@@ -74,6 +75,17 @@ class Cohort:
             self.rounding,
             None if self.rows is None else self.removals[0].weights,
         )
+
+    def _interpretable(self, z: Coalitions | Noise) -> Coalitions | Noise:
+        """What a solver reads in place of the active features' `z`, which may be very large."""
+        interpretable = self.removals[0].interpretable
+        if self.active.all():
+            return interpretable(z)
+        read, step = np.empty_like(z), max(1, _MOST_NUMBERS // len(self.active))
+        for start in range(0, len(z), step):
+            part = slice(start, start + step)
+            read[part] = interpretable(self.full_z(z[part]))[:, self.active]
+        return read
 
     def by_part(self, whole: Evaluations, outputs: Outputs, members: Ints) -> Evaluations | None:
         """The same for each part of the background, as so many more outputs."""

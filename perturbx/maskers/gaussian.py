@@ -302,6 +302,8 @@ class NoiseRemoval(Removal):
 
     def interpretable(self, z: Coalitions | Noise) -> Coalitions | Noise:
         """Numbers by how far they moved; a category is 0 where it stays, -1 where drawn anew."""
+        if not self.categorical.any() and all(seen is None for seen in self.ranges):
+            return z
         read = np.array(z, dtype=np.float64)
         read[:, self.categorical] = -(read[:, self.categorical] > 0).astype(np.float64)
         for j, seen in enumerate(self.ranges):

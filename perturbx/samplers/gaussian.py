@@ -9,6 +9,9 @@ import numpy as np
 from perturbx.perturbations import Perturbations
 from perturbx.samplers._base import Sampler
 
+_MOST_NUMBERS = 2**18
+"""Noise is drawn in blocks of so many numbers, as it may fill much of the memory."""
+
 
 @dataclass(frozen=True)
 class GaussianNoise(Sampler):
@@ -43,8 +46,13 @@ class GaussianNoise(Sampler):
         drawn: Perturbations | None = None,
     ) -> Perturbations:
         before = np.zeros((0, n_features)) if drawn is None else drawn.z
-        half = rng.standard_normal((max(n - len(before), 0) // 2, n_features))
-        z = np.empty((len(before) + 2 * len(half), n_features))
+        n_pairs = max(n - len(before), 0) // 2
+        z = np.empty((len(before) + 2 * n_pairs, n_features))
         z[: len(before)] = before
-        z[len(before) :: 2], z[len(before) + 1 :: 2] = half, -half
+        fresh = z[len(before) :].reshape(n_pairs, 2, n_features)
+        step = max(1, _MOST_NUMBERS // n_features)
+        for start in range(0, n_pairs, step):
+            pairs = fresh[start : start + step]
+            pairs[:, 0] = rng.standard_normal((len(pairs), n_features))
+            np.negative(pairs[:, 0], out=pairs[:, 1])
         return Perturbations(z, np.ones(len(z)), np.arange(len(z)) // 2)

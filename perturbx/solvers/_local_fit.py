@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Floats, Ints
+from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx.solvers._sandwich import slope_errors
 
 Selection: TypeAlias = Callable[[Floats, Floats], NDArray[np.bool_]]
 """Gram matrix (d, d) and cross products (d, t) of standardised features to those kept (d, t)."""
+
+_MOST_NUMBERS = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,7 @@ class LocalFit:
 
 
 def local_fit(
-    z: Floats,
+    z: Coalitions | Noise,
     targets: Floats,
     weights: Floats,
     unit: Ints,
@@ -44,28 +46,55 @@ def local_fit(
     `alpha` is the penalty on the slopes of standardised features, as a share of all weights;
     `rounding` (t,) is how far a target that never changes may still range.
     """
-    centre, mean = weights @ z, weights @ targets
-    square = weights @ (z - centre) ** 2
-    varied = (np.ptp(z, axis=0) > 0) & (square > 0)
-    scale = np.where(varied, np.sqrt(square), 1.0)
-    rows = np.where(varied, (z - centre) / scale, 0.0)
+    # Blocks, since z may fill much of the memory: no copy of it is ever made.
+    mean, centre, square = weights @ targets, np.zeros(z.shape[1]), np.zeros(z.shape[1])
+    for part in _parts(z):
+        centre += weights[part] @ z[part].astype(np.float64)
+    for part in _parts(z):
+        square += weights[part] @ (z[part] - centre) ** 2
+    varied = (z.max(axis=0) > z.min(axis=0)) & (square > 0)
+    standard = Standard(z, centre, np.where(varied, np.sqrt(square), np.inf))
     # A constant output has no scale: what rounding leaves of it must not become a score.
     change = np.where(np.ptp(targets, axis=0) > rounding, targets - mean, 0.0)
-    weighted = weights[:, None] * rows
-    gram, cross = rows.T @ weighted, weighted.T @ change
+    gram, cross = np.zeros((z.shape[1], z.shape[1])), np.zeros((z.shape[1], targets.shape[1]))
+    for part in _parts(z):
+        rows = standard.rows(part)
+        weighted = weights[part, None] * rows
+        gram += rows.T @ weighted
+        cross += weighted.T @ change[part]
     kept = select(gram, cross) & varied[:, None]
     slopes, errors = np.zeros_like(cross), np.full_like(cross, np.nan)
-    residual = np.empty_like(change)
+    residual = change.copy()
     for pattern, of in _patterns(kept):
         inverse = _inverse(gram, alpha, pattern)
         slopes[:, of] = inverse @ cross[:, of]
-        residual[:, of] = change[:, of] - rows @ slopes[:, of]
-        errors[:, of] = slope_errors(rows, inverse, weights, residual[:, of], unit)
+        for part in _parts(z):
+            residual[part, of] -= standard.rows(part) @ slopes[:, of]
+        errors[:, of] = slope_errors(standard.rows, inverse, weights, residual[:, of], unit)
     spread, unexplained = weights @ change**2, weights @ residual**2
     share = np.divide(unexplained, spread, out=np.full_like(spread, np.nan), where=spread > 0)
-    slopes /= scale[:, None]
-    errors = np.where(kept, errors / scale[:, None], np.nan)
+    slopes /= standard.scale[:, None]
+    errors = np.where(kept, errors / standard.scale[:, None], np.nan)
     return LocalFit(slopes, errors, mean - centre @ slopes, 1 - share)
+
+
+@dataclass(frozen=True, eq=False)
+class Standard:
+    """Perturbations of weighted mean 0 and variance 1; 0 where a feature never changed."""
+
+    z: Coalitions | Noise
+    centre: Floats
+    scale: Floats
+    """(d,): inf where a feature never changed."""
+
+    def rows(self, members: Ints | slice) -> Floats:
+        return np.asarray((self.z[members] - self.centre) / self.scale)
+
+
+def _parts(z: Coalitions | Noise) -> Iterator[slice]:
+    """Blocks of rows."""
+    step = max(1, _MOST_NUMBERS // z.shape[1])
+    yield from (slice(start, start + step) for start in range(0, len(z), step))
 
 
 def _patterns(kept: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], Ints]]:

@@ -115,7 +115,7 @@ class WeightedRidge(Solver):
         n, k = evaluations.full.shape
         d = design.n_features
         fit = local_fit(
-            design.z.astype(np.float64),
+            design.z,
             evaluations.outputs.reshape(len(design), n * k),
             weights,
             design.unit,
@@ -166,7 +166,7 @@ class WeightedRidge(Solver):
 
     def _distances(self, design: Perturbations) -> Floats:
         if not design.is_coalitions:
-            return np.asarray(np.sqrt((design.z**2).sum(axis=1)))
+            return np.asarray(np.sqrt(np.einsum("ij,ij->i", design.z, design.z)))
         present = design.z.mean(axis=1)
         return np.asarray(1 - (np.sqrt(present) if self.distance == "cosine" else present))
 
