@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._rounding import Rounding
 from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise, Outputs
@@ -103,6 +104,7 @@ class Ask:
     instances: Sequence[tuple[Removal, Ints, int]]
     background_row: Ints | None = None
     parts: Parts | None = None
+    active: NDArray[np.bool_] | None = None
 
     @property
     def n_averages(self) -> int:
@@ -179,6 +181,7 @@ class Game:
         places: Ints,
         background_row: Ints | None = None,
         parts: Parts | None = None,
+        active: NDArray[np.bool_] | None = None,
     ) -> tuple[Outputs, Cost]:
         """Outputs (m, n, k) of m perturbations of n instances, and what they cost.
 
@@ -195,6 +198,8 @@ class Game:
         parts : Parts, optional
             With parts, the outputs are (m, n, k * (1 + n_parts)): behind the averages of all
             background rows follow those of each part, for each output in turn.
+        active : (n_features,) bool array, optional
+            The d features that `z` is of, where it is not of all.
         """
         blocks = list(self._blocks(len(removals), len(z)))
         asks = [
@@ -203,6 +208,7 @@ class Game:
                 [(removals[i], columns[i], int(places[i])) for i in block],
                 None if background_row is None else background_row[part],
                 parts,
+                active,
             )
             for block, part in blocks
         ]
@@ -322,7 +328,7 @@ def _averages(
             block = slice(first + tried.start, first + tried.stop)
             named = rows if ask.background_row is None else ask.background_row[block]
             place = f"perturbations {block.start} to {block.stop - 1} of instance {instance}"
-            batch = removal.batch(ask.z[block], named, scratch)
+            batch = removal.batch(of_all_features(ask.z[block], ask.active), named, scratch)
             start = tried.start * per + rows.start
             stop = (tried.stop - 1) * per + rows.stop
             answers[start:stop] = predictor(batch, stop - start, columns, place)
@@ -331,6 +337,16 @@ def _averages(
         weights = removal.weights if ask.background_row is None else None
         averaged[first : first + n] = _average(answers, per, ask.parts, weights)
     return averaged, Cost(m * per, n_calls)
+
+
+def of_all_features(z: Coalitions | Noise, active: NDArray[np.bool_] | None) -> Coalitions | Noise:
+    """Perturbations of the active features as perturbations of all; the rest stay."""
+    if active is None or active.all():
+        return z
+    stays = np.ones if z.dtype == np.bool_ else np.zeros
+    out: Any = stays((len(z), len(active)), dtype=z.dtype)
+    out[:, active] = z
+    return np.asarray(out)
 
 
 def _tiles(n: int, per: int, most: int) -> Iterator[tuple[slice, slice]]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._rounding import Rounding
 from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
-from perturbx.game import Parts
+from perturbx.game import Parts, of_all_features
 from perturbx.maskers._base import Removal
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers import Solution
@@ -54,15 +53,6 @@ class Cohort:
     rounding: Rounding
     parts: Parts | None
 
-    def full_z(self, z: Coalitions | Noise) -> Coalitions | Noise:
-        """Perturbations of the active features as perturbations of all; the rest stay."""
-        if self.active.all():
-            return z
-        stays = np.ones if z.dtype == np.bool_ else np.zeros
-        out: Any = stays((len(z), len(self.active)), dtype=z.dtype)
-        out[:, self.active] = z
-        return np.asarray(out)
-
     def evaluations(self, design: Perturbations, outputs: Outputs, members: Ints) -> Evaluations:
         """What a solver reads of some members."""
         k = self.full.shape[1]
@@ -84,7 +74,7 @@ class Cohort:
         read, step = np.empty_like(z), max(1, _MOST_NUMBERS // len(self.active))
         for start in range(0, len(z), step):
             part = slice(start, start + step)
-            read[part] = interpretable(self.full_z(z[part]))[:, self.active]
+            read[part] = interpretable(of_all_features(z[part], self.active))[:, self.active]
         return read
 
     def by_part(self, whole: Evaluations, outputs: Outputs, members: Ints) -> Evaluations | None:

@@ -191,10 +191,11 @@ def _ask(
     return game.evaluate(
         [cohort.removals[i] for i in undone],
         cohort.columns[undone],
-        cohort.full_z(design.z[known:]),
+        design.z[known:],
         cohort.places[undone],
         None if rows is None else rows[known:],
         cohort.parts if rows is None else None,
+        cohort.active,
     )
 
 

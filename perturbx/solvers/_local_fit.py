@@ -15,7 +15,7 @@ from perturbx.solvers._sandwich import slope_errors
 Selection: TypeAlias = Callable[[Floats, Floats], NDArray[np.bool_]]
 """Gram matrix (d, d) and cross products (d, t) of standardised features to those kept (d, t)."""
 
-_MOST_NUMBERS = 2**18
+_MOST_NUMBERS = 2**17
 
 
 @dataclass(frozen=True, eq=False)

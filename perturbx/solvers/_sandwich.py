@@ -8,7 +8,7 @@ import numpy as np
 
 from perturbx._typing import Floats, Ints
 
-_MOST_NUMBERS = 2**19
+_MOST_NUMBERS = 2**17
 
 
 def slope_errors(
