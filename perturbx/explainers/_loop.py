@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints, Outputs
 from perturbx.explainers._assemble import Scored, assemble
 from perturbx.explainers._cohort import Cohort, with_all_features
+from perturbx.explainers._memory import check_memory
 from perturbx.explainers._plan import Plan, Problem, Task, task
 from perturbx.explainers._threads import one_thread
 from perturbx.explanation import Explanation
@@ -42,6 +43,8 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     n = masker.count(X)
     first = masker.bind(X, 0, 1)
     price = task(plan, first[0])
+    parts = _parts(plan, first[0])
+    _check_memory(problem, plan, price, parts)
     with _progress_bar(plan.verbose) as (expect, progress):
         game = Game(problem.predictor, problem.link, plan.batch_size, plan.n_jobs, progress)
         expect(n * (price.n_rows + 1) + first[0].rows_per_perturbation)
@@ -49,7 +52,6 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
         scored = []
-        parts = _parts(plan, first[0])
         kept = 1 if price.sampler.names_rows else 1 + _PARTS
         step = _chunk(masker, price.n_perturbations, columns.shape[1] * kept)
         for start in range(0, n, step):
@@ -68,6 +70,12 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         costs=(cost + problem.asked).divided(n) + np.concatenate([part.costs for part in scored]),
         solver=price.solver,
     )
+
+
+def _check_memory(problem: Problem, plan: Plan, price: Task, parts: Parts | None) -> None:
+    columns, _ = problem.predictor.select(problem.outputs, problem.predictor.first_answers)
+    n_parts = 0 if parts is None or price.sampler.names_rows else len(parts)
+    check_memory(price, plan, columns.shape[1] * (1 + n_parts))
 
 
 def _solve_chunk(

@@ -20,6 +20,13 @@ class Sampler(ABC):
     names_rows: ClassVar[bool] = False
     """True if the design names one background row for each perturbation; one costs one row."""
 
+    entry_bytes: ClassVar[int] = 1
+    """The size of what a design says of one feature: a byte for coalitions, 8 for numbers."""
+
+    def most(self, n_features: int) -> float:
+        """The most perturbations that a design can hold, whatever is asked for."""
+        return np.inf
+
     @abstractmethod
     def minimum(self, n_features: int) -> int:
         """The fewest perturbations from which a solver can say anything."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ class GaussianNoise(Sampler):
     >>> design.z.shape, bool((design.z[0::2] == -design.z[1::2]).all())
     ((100, 3), True)
     """
+
+    entry_bytes: ClassVar[int] = 8
 
     def minimum(self, n_features: int) -> int:
         """Pairs for d slopes, of which each tells one thing, and two to spare for an error."""

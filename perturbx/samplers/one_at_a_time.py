@@ -28,6 +28,9 @@ class OneAtATime(Sampler):
            [1, 1, 0]])
     """
 
+    def most(self, n_features: int) -> float:
+        return float(n_features)
+
     def minimum(self, n_features: int) -> int:
         return n_features
 

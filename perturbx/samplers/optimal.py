@@ -56,6 +56,9 @@ class OptimalPairs(Sampler):
     True
     """
 
+    def most(self, n_features: int) -> float:
+        return 2.0 ** min(n_features, 1000) - 2
+
     def minimum(self, n_features: int) -> int:
         return ShapleyCoalitions().minimum(n_features)
 

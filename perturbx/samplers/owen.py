@@ -63,6 +63,9 @@ class OwenSplits(AdaptiveSampler):
     def names_rows(self) -> bool:  # type: ignore[override]
         return len(self.trees) > 1
 
+    def most(self, n_features: int) -> float:
+        return float(min(sum(tree.all_rows() for tree in self._trees(n_features)), 10**300))
+
     def minimum(self, n_features: int) -> int:
         """One split of each tree."""
         return int(sum(tree.split_rows[-1] for tree in self._trees(n_features)))

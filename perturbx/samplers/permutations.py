@@ -37,6 +37,9 @@ class Permutations(Sampler):
     array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
     """
 
+    def most(self, n_features: int) -> float:
+        return 2.0 ** min(n_features, 1000) - 2
+
     def minimum(self, n_features: int) -> int:
         return 2 * (n_features - 1)
 

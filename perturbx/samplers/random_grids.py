@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -63,6 +64,8 @@ class RandomGrids(Sampler):
             check_integer("steps", n, minimum=1)
         if self.shape is not None and len(self._steps(self.shape)) != len(self.shape):
             raise invalid("steps", f"one integer, or one for each axis of {self.shape}", self.steps)
+
+    entry_bytes: ClassVar[int] = 8
 
     def minimum(self, n_features: int) -> int:
         """Two rows a cell: fewer say more of the draw than of the model."""

@@ -41,6 +41,9 @@ class ShapleyCoalitions(Sampler):
     True
     """
 
+    def most(self, n_features: int) -> float:
+        return 2.0 ** min(n_features, 1000) - 2
+
     def minimum(self, n_features: int) -> int:
         """As many pairs as features: with fewer, the regression is not determined."""
         return 2 * min(n_features, _n_pairs(n_features))

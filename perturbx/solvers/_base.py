@@ -68,6 +68,10 @@ class Solver(ABC):
     samples: bool = True
     """True if its errors are those of a sample, and shrink with the root of the perturbations."""
 
+    def working(self, n_features: int) -> float:
+        """About how many float64 numbers `solve` holds at once for each perturbation."""
+        return 0.0
+
     def linear(self) -> Solver:
         """A solver of the same designs whose scores are linear in the outputs.
 

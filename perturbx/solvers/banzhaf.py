@@ -55,6 +55,9 @@ class BanzhafRegression(Solver):
     array([0.5, 0.5, 0.5])
     """
 
+    def working(self, n_features: int) -> float:
+        return 3.0 * n_features
+
     def solve(self, evaluations: Evaluations) -> Solution:
         if evaluations.perturbations.complete:
             return _exact(evaluations)

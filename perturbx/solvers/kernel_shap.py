@@ -67,6 +67,9 @@ class KernelShapRegression(Solver):
     def __post_init__(self) -> None:
         check_flag("errors", self.errors)
 
+    def working(self, n_features: int) -> float:
+        return 2.0 * n_features
+
     def linear(self) -> Solver:
         return KernelShapRegression(errors=False)
 

@@ -98,6 +98,9 @@ class OddProcess(Solver):
         check_kind("boosting", self.boosting, Boosting, "a Boosting")
         check_flag("by_lot", self.by_lot)
 
+    def working(self, n_features: int) -> float:
+        return 2.0 * n_features
+
     def linear(self) -> Solver:
         return KernelShapRegression()
 

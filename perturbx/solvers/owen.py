@@ -72,6 +72,9 @@ class OwenValues(Solver):
     def __post_init__(self) -> None:
         check_flag("by_example", self.by_example)
 
+    def working(self, n_features: int) -> float:
+        return 2.0 * n_features
+
     def linear(self) -> Solver:
         return replace(self, by_example=False)
 

@@ -72,6 +72,9 @@ class PresenceRidge(Solver):
         if self.alpha is not None:
             check_number("alpha", self.alpha, above=0)
 
+    def working(self, n_features: int) -> float:
+        return 4.0 * n_features
+
     def solve(self, evaluations: Evaluations) -> Solution:
         z, outputs = presences(evaluations, "PresenceRidge")
         fit = _Fit.of(z, centred(outputs, floor(evaluations).ravel()))

@@ -58,6 +58,9 @@ class PresenceMeans(Solver):
         if check_number("p", self.p, above=0) > 1:
             raise invalid("p", "a number above 0 and at most 1", self.p)
 
+    def working(self, n_features: int) -> float:
+        return 2.0 * n_features
+
     def solve(self, evaluations: Evaluations) -> Solution:
         z, outputs = presences(evaluations, "PresenceMeans")
         m = len(z)
@@ -97,6 +100,9 @@ class PresenceSlopes(Solver):
     >>> bool(np.allclose(PresenceSlopes().solve(answers).values.ravel(), [3, 0], atol=0.2))
     True
     """
+
+    def working(self, n_features: int) -> float:
+        return 1.0 * n_features
 
     def solve(self, evaluations: Evaluations) -> Solution:
         z, outputs = presences(evaluations, "PresenceSlopes")

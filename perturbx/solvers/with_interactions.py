@@ -42,6 +42,9 @@ class WithInteractions(Solver):
     def additive(self) -> bool:  # type: ignore[override]
         return self.solver.additive
 
+    def working(self, n_features: int) -> float:
+        return self.solver.working(n_features) + 2.5 * n_features * (n_features - 1)
+
     def linear(self) -> Solver:
         return self.solver.linear()
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tracemalloc
 from typing import Any
 
 import numpy as np
 import perturbx as px
 import pytest
+from perturbx.errors import BudgetError
 
 
 def _peak(explainer: Any, x: np.ndarray) -> int:
@@ -28,3 +32,66 @@ def test_lime_takes_at_most_twice_its_noise(constant: int) -> None:
     explainer = px.Lime(lambda X: X[:, 50] * X[:, 60], budget=budget, random_state=0).fit(X)
     noise = 8 * budget * (100 - constant)
     assert _peak(explainer, X[:1]) < 2 * noise + 8e6
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        (px.KernelShap, {}),
+        (px.KernelShap, {"estimator": "regression"}),
+        (px.KernelShap, {"estimator": "process"}),
+        (px.KernelShap, {"estimator": "rows"}),
+        (px.KernelShap, {"interactions": True}),
+        (px.PermutationShap, {}),
+        (px.Banzhaf, {}),
+        (px.Lime, {}),
+        (px.Rise, {}),
+    ],
+)
+def test_a_budget_beyond_the_memory_is_refused(
+    method: Any, settings: Any, counting_model: Any
+) -> None:
+    """Before a row of it is spent, with the memory it would take and a budget that fits."""
+    rows = np.random.default_rng(0).normal(size=(6, 70))
+    model = counting_model(lambda X: X[:, 0])
+    explainer = method(model, budget=10**17, random_state=0, **settings).fit(rows)
+    asked = model.n_rows
+    with pytest.raises(BudgetError, match=r"needs about [\d,.e+]+ GB .*pass budget=[\d_]+"):
+        explainer.explain(rows[0])
+    assert model.n_rows == asked
+
+
+@pytest.mark.parametrize(
+    "method", [px.KernelShap, px.PermutationShap, px.Banzhaf, px.Occlusion, px.OwenShap]
+)
+def test_a_budget_beyond_need_is_none_beyond_memory(method: Any) -> None:
+    """With few features all coalitions are asked once, however much could be paid."""
+    rows = np.random.default_rng(0).normal(size=(6, 4))
+    explainer = method(lambda X: X[:, 0] * X[:, 1], budget=10**17, random_state=0).fit(rows)
+    assert explainer.explain(rows[0]).n_rows <= 6 * 2**4 + 7
+
+
+def test_the_memory_of_a_limited_process_counts() -> None:
+    """Two gigabytes for the process: less than ten million coalitions of 60 features take."""
+    pytest.importorskip("resource")
+    code = """
+import resource
+import numpy as np
+import perturbx as px
+from perturbx.errors import BudgetError
+
+rows = np.random.default_rng(0).normal(size=(2, 60))
+explainer = px.KernelShap(
+    lambda X: X[:, 0], masker=px.Background(rows[:1]), budget=10**7, estimator="regression"
+)
+resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9,) * 2)
+try:
+    explainer.explain(rows[1])
+except BudgetError as error:
+    print(error)
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
+    assert "and there are 2 GB: pass budget=" in done.stdout, done.stderr

@@ -1,0 +1,88 @@
+"""Whether what a budget pays for fits into memory: known before it is spent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from perturbx.errors import BudgetError
+from perturbx.explainers._plan import Plan, Task
+
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says how much memory a container may use."""
+
+_USUAL = 2.0**34
+"""The memory of a machine that does not say: 16 GiB."""
+
+_EACH = 200
+"""Bytes of a perturbation whatever its features: its weight, its unit, its place in a set."""
+
+_DRAWN = 3
+"""How many copies of a design there are while it is drawn or continued."""
+
+
+def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
+    """Refuse a design that does not fit.
+
+    `n_outputs` are the outputs that are kept of each perturbation, those of parts included.
+
+    Raises
+    ------
+    BudgetError
+        With the memory that it would take, and the budget that would fit.
+    """
+    d = todo.n_features
+    m = min(todo.n_perturbations, todo.sampler.most(d))
+    each = float(_EACH + d * _DRAWN * todo.sampler.entry_bytes)
+    each += 8 * (todo.solver.working(d) + 4 * n_outputs)
+    limit = _available()
+    if m * each <= limit:
+        return
+    fits = max(limit / each / 2, todo.sampler.minimum(d)) * todo.rows_each
+    raise BudgetError(
+        f"budget={plan.budget} needs about {_size(m * each)} of memory for {m:,.0f} perturbations "
+        f"of {d:,} features, and there are {_size(limit)}: pass budget={_rounded(fits):_}, or "
+        "explain fewer outputs or larger groups of features."
+    )
+
+
+def _available() -> float:
+    """The most bytes that this process may use."""
+    return min(_physical(), _of_container(), _of_process())
+
+
+def _physical() -> float:
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return _USUAL
+
+
+def _of_container() -> float:
+    for path in _LIMITS:
+        try:
+            return float(Path(path).read_text(encoding="ascii").replace("max", "inf"))
+        except (OSError, ValueError):
+            continue
+    return np.inf
+
+
+def _of_process() -> float:
+    try:
+        import resource
+    except ImportError:
+        return np.inf
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return np.inf if limit == resource.RLIM_INFINITY else float(limit)
+
+
+def _size(n_bytes: float) -> str:
+    return f"{n_bytes / 1e9:,.3g} GB"
+
+
+def _rounded(number: float) -> int:
+    """Down to two digits."""
+    unit = 10 ** max(int(np.log10(max(number, 1))) - 1, 0)
+    return int(number // unit * unit)
