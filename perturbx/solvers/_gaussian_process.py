@@ -19,8 +19,8 @@ from perturbx.solvers._pairs import Pairs
 _POOLED = 0.1
 """The share of the variance that is averaged over the features."""
 
-_JACKKNIFE, _JACKKNIFE_BY_LOT = 0.2, 1 / 3
-"""The jackknife's share in the blend of standard errors."""
+_JACKKNIFE = 1 / 3
+"""The jackknife's share in the blend of standard errors, unless another is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,16 +48,15 @@ class Free:
 
 
 def posterior(
-    pairs: Pairs, covariance: Covariance, signal: float, free: Free, *, by_lot: bool = True
+    pairs: Pairs, covariance: Covariance, signal: float, free: Free, *, share: float = _JACKKNIFE
 ) -> Posterior:
     """Shapley values of the posterior mean, from one factorisation.
 
     Standard errors are the posterior's own, the one unknown variance being the mean square of
     leave-one-out residuals, each over its own predicted variance (Dubrule, Mathematical Geology
     15, 1983): a prior that does not fit shows there. They are blended, on the scale of logarithms,
-    with the jackknife, which asks no prior, but counts on residuals that do not cancel: they do
-    where pairs are chosen, less so where they are drawn `by_lot`. A tenth of the variance is
-    pooled over the features.
+    with the jackknife, which needs no prior but assumes that residuals do not cancel; `share` is
+    its share. A tenth of the variance is pooled over the features.
     """
     x, y, noise = pairs.with_end()
     n, d = pairs.shape
@@ -84,7 +83,6 @@ def posterior(
     explained = signal**2 * np.einsum("ni,ni->i", received, through)
     variance = prior - explained + np.einsum("pi,pi->i", slack, gram_inverse @ slack)
     influence -= influence.mean(axis=1, keepdims=True)
-    share = _JACKKNIFE_BY_LOT if by_lot else _JACKKNIFE
     squares = _squared_errors(
         influence[:n], np.maximum(variance, 0.0), projected[:n], diagonal[:n], noise[:n], share
     )

@@ -24,6 +24,12 @@ from perturbx.solvers.kernel_shap import KernelShapRegression
 _FEWEST_PAIRS = 6
 _MOST_CELLS = 500_000
 """Pairs times features beyond which no trees are grown."""
+_FEWEST_SPARE = 2
+"""With fewer pairs than this beyond the features, there are no standard errors."""
+_HANDICAP = 7.0
+"""Of priors on the slopes, over the pairs to spare; without it they shrink scores by chance."""
+_LEAST_SHARE, _MOST_SHARE = 0.2, 1.1
+"""Of the jackknife at chosen pairs; see `_share_of_jackknife`."""
 _SPARE = 3
 """How many more pairs than features it takes to judge free slopes by leaving pairs out."""
 
@@ -42,10 +48,13 @@ class OddProcess(Solver):
     game is recovered, and a complete design is read exactly.
 
     Standard errors are the posterior's, scaled by leave-one-out residuals and blended with a
-    jackknife, with n_pairs - d degrees of freedom. At pairs drawn by lot they grow with how much
-    larger residuals are in pairs that the prior did not learn from, and shrink with the share of
-    all pairs that was seen. With fewer pairs than features they are NaN. What no estimator can
-    do is see an interaction that no coalition has met.
+    jackknife, with n_pairs - d degrees of freedom. At chosen pairs the jackknife counts more the
+    less the prior explains. At pairs drawn by lot errors grow with how much larger residuals are
+    in pairs that the prior did not learn from, and shrink with the share of all pairs that was
+    seen. With d or d + 1 pairs
+    the plain regression answers, because no pair can then be spared to judge a prior; with fewer
+    than d + 2 pairs standard errors are NaN. No estimator can detect an interaction that none of
+    the sampled coalitions exposes.
 
     Parameters
     ----------
@@ -113,7 +122,10 @@ class OddProcess(Solver):
         most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
         folds = _Folds.of(n, self.n_folds, most)
         blind = n >= 1.3 * d + 4 and folds.n_rows < d + _SPARE
-        if d < 3 or n < _FEWEST_PAIRS or n > self.most_pairs or blind:
+        # With a pair or two to spare, pairs left out cannot tell a prior that shrinks all scores
+        # to their mean from one that does not.
+        tight = d <= n < d + _FEWEST_SPARE
+        if d < 3 or n < _FEWEST_PAIRS or n > self.most_pairs or blind or tight:
             return KernelShapRegression().solve(evaluations)
         plain = KernelShapRegression().solve(evaluations)
         starts = _as_posteriors(plain, scales)
@@ -127,7 +139,7 @@ class OddProcess(Solver):
         shape = (*evaluations.full.shape, d)
         values = np.stack([s * f.values for f, s in zip(found, scales, strict=True)])
         errors = np.stack([s * f.standard_errors for f, s in zip(found, scales, strict=True)])
-        if n < d:
+        if n < d + _FEWEST_SPARE:
             errors[:] = np.nan
         gain = (evaluations.full - evaluations.empty).reshape(-1, 1)
         values += (gain - values.sum(axis=1, keepdims=True)) / d
@@ -156,19 +168,24 @@ class OddProcess(Solver):
         # prior on them only costs time.
         can_be_free = folds.n_rows >= d + _SPARE
         can_be_tied = n < 2.5 * d + 4
+        # The fewer pairs there are to spare, the less do the squares of pairs left out say, and
+        # the clearer must a prior that shrinks the slopes win.
+        handicap = 1 + _HANDICAP / max(n - d + 1, 1)
         for tied in [False] * can_be_free + [True] * can_be_tied:
-            base = judge.best(plain_recipes(d, tied=tied))
-            found.append(base)
+            bases = [judge.best(plain_recipes(d, tied=tied))]
             if len(learned[-1].terms_with_linear):
-                found.append(judge.best(tree_recipes(base[1])))
-        best = min(found, key=lambda entry: entry[0])
-        score, recipe, signal = best
-        if not can_be_free and _plain_score(pairs) <= score:
+                bases.append(judge.best(tree_recipes(bases[0][1])))
+            weight = handicap if tied else 1.0
+            found += [(weight * score, recipe, signal) for score, recipe, signal in bases]
+        score, recipe, signal = min(found, key=lambda entry: entry[0])
+        plain = _plain_score(pairs)
+        if not can_be_free and plain <= score:
             return start
-        covariance = recipe.covariance(learned[-1])
-        fit = posterior(pairs, covariance, signal, recipe.free(d), by_lot=self.by_lot)
+        covariance, free = recipe.covariance(learned[-1]), recipe.free(d)
         if not self.by_lot:
-            return fit
+            share = _share_of_jackknife(n, d, score, plain)
+            return posterior(pairs, covariance, signal, free, share=share)
+        fit = posterior(pairs, covariance, signal, free)
         # Residuals of pairs that taught the prior are too small; those of pairs that half of the
         # others taught too large, for all of them teach more. Between the two lies the root.
         optimism = judge.optimism(recipe, signal, learned[-1])
@@ -241,7 +258,7 @@ def _slopes(pairs: Pairs) -> Floats:
 def _plain_score(pairs: Pairs) -> float:
     """The leave-one-out score of the plain regression, infinite without pairs to spare."""
     n, d = pairs.shape
-    if n < d + _SPARE:
+    if n < d + _FEWEST_SPARE:
         return np.inf
     x, y, noise = pairs.with_end(1e4)
     weighted = x / noise[:, None]
@@ -251,6 +268,19 @@ def _plain_score(pairs: Pairs) -> float:
     spare = 1 - ((weighted @ inverse) * x).sum(axis=1)[:n]
     residual = (y - x @ (inverse @ (weighted.T @ y)))[:n] / np.maximum(spare, 1e-7)
     return float(np.average(residual**2, weights=pairs.weights))
+
+
+def _share_of_jackknife(n: int, d: int, score: float, plain: float) -> float:
+    """How much the jackknife counts in the errors at chosen pairs, from 0 to 1.
+
+    Chosen pairs resolve interactions of three features, for which they are chosen, and confound
+    the scores with those of five and more, of which the prior knows little. So the jackknife
+    counts by the root of the fraction of the plain regression's squared residuals that the prior
+    leaves, and the more so the nearer the pairs come to resolving all interactions of three.
+    """
+    unexplained = min(score / plain, 1.0) if plain > 0 else 1.0
+    resolved = min(n / (d + d * (d - 1) * (d - 2) / 6), 1.0) ** 0.25
+    return float(min(max(_LEAST_SHARE, _MOST_SHARE * unexplained**0.5 * resolved), 1.0))
 
 
 def _as_posteriors(plain: Solution, scales: Floats) -> list[Posterior]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -27,6 +28,7 @@ from scipy.stats import t
 SOLVER = OddProcess()
 QUICK = OddProcess(boosting=Boosting(n_trees=20, learning_rate=0.3))
 PLAIN = KernelShapRegression()
+Game = Callable[[np.ndarray], np.ndarray]
 
 
 class Ands:
@@ -250,6 +252,77 @@ def test_other_designs_are_refused(games: SimpleNamespace, design: Perturbations
     """What is not pairs is refused, and the sampler that draws them is named."""
     with pytest.raises(RejectPerturbations, match=r"ShapleyCoalitions\(\)"):
         SOLVER.solve(games.evaluate(lambda z: z.sum(axis=1).astype(float), design))
+
+
+@pytest.mark.parametrize("name", ["steps", "sigmoid", "linear and an AND"])
+@pytest.mark.parametrize("sampler", [ShapleyCoalitions(), OptimalPairs()])
+@pytest.mark.parametrize("spare", [0, 1])
+def test_scores_do_not_shrink_to_their_mean(
+    games: SimpleNamespace, name: str, sampler: Sampler, spare: int
+) -> None:
+    """With d or d + 1 pairs no pair can be spared to judge a prior: the regression answers."""
+    d = 9
+    w = np.random.default_rng(2).normal(size=d) * 3
+    game = {
+        "steps": lambda z: np.floor(z @ w),
+        "sigmoid": lambda z: 9 * np.tanh(z @ w / 9),
+        "linear and an AND": lambda z: z @ w + (z[:, 0] & z[:, 1]),
+    }[name]
+    for seed in range(4):
+        design = sampler.draw(d, 2 * (d + spare), np.random.default_rng(seed))
+        evaluations = games.evaluate(game, design)
+        ours, plain = SOLVER.solve(evaluations), PLAIN.solve(evaluations)
+        assert_allclose(ours.values, plain.values, atol=1e-12)
+        assert np.isnan(ours.standard_errors).all()
+
+
+def test_a_prior_on_slopes_must_earn_its_place(games: SimpleNamespace) -> None:
+    """With two to five pairs more than features, no score is off by much more than regression's."""
+    d = 9
+    w = np.random.default_rng(2).normal(size=d) * 3
+    game = lambda z: np.floor(z @ w)  # noqa: E731
+    cube = games.evaluate(game, games.draw(ShapleyCoalitions(), d, 2**d))
+    truth = PLAIN.solve(cube).values
+    for spare in (2, 3, 5):
+        ours, plain = np.zeros(2)
+        for seed in range(6):
+            design = games.draw(OptimalPairs(), d, 2 * (d + spare), seed)
+            evaluations = games.evaluate(game, design)
+            ours += ((SOLVER.solve(evaluations).values - truth) ** 2).sum()
+            plain += ((PLAIN.solve(evaluations).values - truth) ** 2).sum()
+        assert ours < 1.5 * plain
+
+
+def weighted_majority(z: np.ndarray) -> np.ndarray:
+    weights = np.array([5.0, 4.0, 4.0, 3.0, 3.0, 2.0, 2.0, 1.0, 1.0, 1.0])
+    return 1.0 * (z @ weights > weights.sum() / 2)
+
+
+def staircase(z: np.ndarray) -> np.ndarray:
+    return np.floor(z @ np.random.default_rng(1).normal(size=z.shape[1]) * 1.5)
+
+
+def parity_of_five(z: np.ndarray) -> np.ndarray:
+    return 1.0 * (z[:, :5].sum(axis=1) % 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("game", [weighted_majority, staircase, parity_of_five])
+def test_intervals_cover_where_the_model_jumps(games: SimpleNamespace, game: Game) -> None:
+    """Six chosen pairs a feature of a game of thresholds: 95% intervals cover more than 80%.
+
+    Interactions of five features, which chosen pairs confound with the scores, take the rest.
+    """
+    d, solver = 10, replace(QUICK, by_lot=False)
+    cube = games.evaluate(game, games.draw(ShapleyCoalitions(), d, 2**d))
+    truth = PLAIN.solve(cube).values[0, :, 0]
+    hits = []
+    for seed in range(20):
+        evaluations = games.evaluate(game, games.draw(OptimalPairs(), d, 120, seed))
+        solution = solver.solve(evaluations)
+        reach = solution.standard_errors[0, :, 0] * t.ppf(0.975, solution.degrees_of_freedom)
+        hits.append(np.abs(solution.values[0, :, 0] - truth) <= reach)
+    assert np.mean(hits) > 0.8
 
 
 def test_fewer_pairs_than_features_have_no_error_bar(games: SimpleNamespace) -> None:
