@@ -81,5 +81,5 @@ def test_keeping_more_than_there_are_keeps_all(games: SimpleNamespace, selection
 @pytest.mark.parametrize(("name", "value"), [("n_select", 0), ("selection", "auto")])
 def test_bad_parameters_are_named(name: str, value: object) -> None:
     """At construction, with the name and the value."""
-    with pytest.raises(InvalidParameterError, match=f"'{name}'.*Got"):
+    with pytest.raises(InvalidParameterError, match=f"{name} must be .*got"):
         WeightedRidge(**{name: value})
