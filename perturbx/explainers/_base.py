@@ -192,13 +192,14 @@ class BaseExplainer(BaseEstimator):
         masker, predictor = self._fitted(X)
         X, is_single = masker.check(X)
         plan = self._plan()
-        check_plan(masker, X, plan)
+        bound = check_plan(masker, X, plan)
         asked = Cost()
         if predictor is None:
             predictor = self._probe(masker, X)
             asked = probe_cost(predictor)
         check_outputs(predictor, self.outputs, self.link)
-        return Problem(masker, predictor, X, is_single, self.outputs, self.link, asked), plan
+        outputs, link = self.outputs, self.link
+        return Problem(masker, predictor, X, is_single, outputs, link, bound, asked), plan
 
     def _masker_for(self, X: Any) -> Masker:
         if self.masker is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -39,15 +39,14 @@ _FEWEST_ROWS = 4
 
 def explain(problem: Problem, plan: Plan) -> Explanation:
     """Scores of every feature of every instance."""
-    masker, X = problem.masker, problem.X
-    n = masker.count(X)
-    first = masker.bind(X, 0, 1)
-    price = task(plan, first[0])
-    parts = _parts(plan, first[0])
+    masker, X, bound = problem.masker, problem.X, problem.bound
+    n, first = masker.count(X), bound[0]
+    price = task(plan, first)
+    parts = _parts(plan, first)
     _check_memory(problem, plan, price, parts)
     with _progress_bar(plan.verbose) as (expect, progress):
         game = Game(problem.predictor, problem.link, plan.batch_size, plan.n_jobs, progress)
-        expect(n * (price.n_rows + 1) + first[0].rows_per_perturbation)
+        expect(n * (price.n_rows + 1) + first.rows_per_perturbation)
         raw, cost = game.predictions(masker, X)
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
@@ -56,8 +55,8 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         step = _chunk(masker, price.n_perturbations, columns.shape[1] * kept)
         for start in range(0, n, step):
             part = slice(start, min(start + step, n))
-            alone = part == slice(0, 1)
-            removals = first if alone else masker.bind(X, part.start, part.stop)
+            known = part.stop <= len(bound)
+            removals = bound[part] if known else masker.bind(X, part.start, part.stop)
             chunk = removals, columns[part], full[part], start
             scored.append(_solve_chunk(game, plan, price.sampler, parts, *chunk))
     return assemble(
@@ -83,7 +82,7 @@ def _solve_chunk(
     plan: Plan,
     sampler: Sampler,
     parts: Parts | None,
-    removals: list[Removal],
+    removals: Sequence[Removal],
     columns: Ints,
     full: Floats,
     first: int,
@@ -218,7 +217,7 @@ def _parts(plan: Plan, removal: Removal) -> Parts | None:
 
 def _empty(
     game: Game,
-    removals: list[Removal],
+    removals: Sequence[Removal],
     columns: Ints,
     first: int,
     parts: Parts | None,

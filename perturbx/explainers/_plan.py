@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -20,6 +20,10 @@ from perturbx.regions import Lattice
 from perturbx.samplers import Sampler
 from perturbx.solvers import Solver
 
+_MOST_BOUND = 2**26
+"""Instances that are bound to be checked are kept for later as far as their rows take no more
+bytes than this."""
+
 _REHEARSED = 5
 """Features of the small game on which sampler and solver are tried."""
 
@@ -28,7 +32,8 @@ _REHEARSED = 5
 class Problem:
     """What is explained: the instances, the model, how features go, which outputs.
 
-    `asked` is what the model was asked to learn of its outputs, where `fit` had not asked yet.
+    `bound` are the first instances, one or more, ready to be asked about. `asked` is what the model
+    was asked to learn of its outputs, where `fit` had not asked yet.
     """
 
     masker: FittedMasker
@@ -37,6 +42,7 @@ class Problem:
     is_single: bool
     outputs: OutputSelection
     link: LinkName
+    bound: Sequence[Removal]
     asked: Cost = field(default_factory=Cost)
 
 
@@ -117,8 +123,14 @@ class Plan:
     seeds: np.random.SeedSequence
 
 
-def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> None:
+def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> list[Removal]:
     """Whatever can be known to fail before the model is asked.
+
+    Returns
+    -------
+    list of Removal
+        The first instances, as far as they had to be bound and may be kept: binding may cost
+        much, such as the segmentation of a photo.
 
     Raises
     ------
@@ -130,7 +142,7 @@ def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> None:
     """
     first = masker.bind(X, 0, 1)[0]
     _rehearse(plan, first)
-    _check_budget(masker, X, plan, first)
+    return _check_budget(masker, X, plan, first)
 
 
 def check_outputs(predictor: Predictor, outputs: OutputSelection, link: LinkName) -> None:
@@ -148,19 +160,24 @@ def check_outputs(predictor: Predictor, outputs: OutputSelection, link: LinkName
     check_link(np.take_along_axis(first, columns, axis=1), link)
 
 
-def _check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> None:
+def _check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> list[Removal]:
     """Instances differ in how many features can change, and so in what they need.
 
     They are all looked at only where the budget would not pay for twice as many features as the
     first one has.
     """
-    most = 2 * first.n_features
+    most, bound = 2 * first.n_features, [first]
+    task(plan, first)
     if plan.budget is None or plan.budget >= _least_rows(plan, first, most):
-        return
+        return bound
     n, step = masker.count(X), masker.chunk
-    for start in range(0, n, step):
+    n_kept = _MOST_BOUND // max(first.row_bytes, 1)
+    for start in range(1, n, step):
         for removal in masker.bind(X, start, min(start + step, n)):
             task(plan, removal)
+            if len(bound) < n_kept:
+                bound.append(removal)
+    return bound
 
 
 def _rehearse(plan: Plan, removal: Removal) -> None:

@@ -117,3 +117,29 @@ def test_maskers_of_images_need_no_data(method: Any) -> None:
     np.testing.assert_array_equal(explainer.fit().explain(image).values, expected)
     with pytest.raises(InvalidInputError, match=r"Images need no fit: call explain\(image\)"):
         method(lambda b: b.sum(axis=(1, 2, 3))).fit()
+
+
+@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize("budget", [None, 70])
+def test_each_photo_is_segmented_once(n: int, budget: int | None) -> None:
+    """Whether or not the budget has to be checked against the regions of every one."""
+    bound: list[int] = []
+
+    class Counting(px.Superpixels):
+        def fit(self, X: Any, features: Any, rng: Any) -> Any:
+            fitted = super().fit(X, features, rng)
+            own = fitted.bind
+
+            def bind(X: Any, start: int, stop: int) -> Any:
+                bound.extend(range(start, stop))
+                return own(X, start, stop)
+
+            object.__setattr__(fitted, "bind", bind)
+            return fitted
+
+    photos = np.random.default_rng(0).random((n, 32, 32, 3))
+    explainer = px.Lime(
+        lambda X: X.mean(axis=(1, 2, 3)), masker=Counting(n_segments=20), budget=budget
+    )
+    explainer.explain(photos)
+    assert sorted(bound) == list(range(n))
