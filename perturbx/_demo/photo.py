@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from perturbx import interop
 from perturbx._summary import safe
+from perturbx._typing import Floats
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import OwenShap
 from perturbx.explanation import Explanation
@@ -31,7 +32,7 @@ _WORTH_A_LOOK = 0.02
 
 _PLACES = (
     *("upper left", "upper middle", "upper right"),
-    *("left", "centre", "right"),
+    *("left", "center", "right"),
     *("lower left", "lower middle", "lower right"),
 )
 
@@ -80,8 +81,8 @@ def demo_photo(photo: Photo, out: Path, seed: int = 0) -> None:
     network = interop.efficientnet_lite0()
     # Few small photos at a time: threads would mostly wait for each other on a busy machine.
     with threadpool_limits(1):
-        explanation = explain_photo(network, photo, seed)
-    print(photo_report(explanation), flush=True)
+        explanation, emptied = explain_photo(network, photo, seed)
+    print(photo_report(explanation, emptied), flush=True)
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -92,25 +93,41 @@ def demo_photo(photo: Photo, out: Path, seed: int = 0) -> None:
     print(f"\n{closing}\n({time.perf_counter() - start:.0f} seconds)")
 
 
-def explain_photo(network: Any, photo: Photo, seed: int) -> Explanation:
-    """Owen values of superpixels for the two likeliest classes."""
-    explainer = OwenShap(network, outputs="top2", budget=_BUDGET, random_state=seed)
-    return explainer.explain(photo)
+def explain_photo(network: Any, photo: Photo, seed: int) -> tuple[Explanation, Floats]:
+    """Owen values of superpixels for the two likeliest classes, and (2, 1000) answers to nothing.
+
+    These are the network's answers to the photo with every part lightly blurred, and with every
+    part gray.
+    """
+    explainer = OwenShap(network, outputs="top2", budget=_BUDGET, random_state=seed).fit(photo)
+    explanation = explainer.explain(photo)
+    images, _ = explainer.masker_.check(photo)
+    (removal,) = explainer.masker_.bind(images, 0, 1)
+    nothing = np.zeros((1, removal.n_features), dtype=bool)
+    emptied = network(removal.batch(nothing, slice(0, 2), removal.scratch(2)))
+    return explanation, np.asarray(emptied)
 
 
-def photo_report(explanation: Explanation) -> str:
-    """What the network says, and where that comes from."""
+def photo_report(explanation: Explanation, emptied: Floats) -> str:
+    """What the network says, and where that comes from.
+
+    `emptied` are its answers to the photo with every part lightly blurred, and gray.
+    """
     first, second = (str(name) for name in explanation.output_names)
     likely, less = np.asarray(explanation.predictions)
     opening = (
         f"EfficientNet-Lite0 takes this photo for {first} with {likely:.1%}, and for "
         f"{second} with {less:.1%}."
     )
-    lines = [_sentence(explanation[..., j]) for j in range(_n_shown(explanation))]
+    names = list(interop.imagenet_classes())
+    lines = [
+        _sentence(one, emptied[:, names.index(str(one.output_names[0]))])
+        for one in (explanation[..., j] for j in range(_n_shown(explanation)))
+    ]
     cost = (
-        f"The scores are Owen values of {explanation.values.shape[0]} pieces, lightly blurred or "
-        f"grey where absent; the network was asked about {explanation.n_rows} versions of the "
-        "photo."
+        f"The scores are Owen values of {explanation.values.shape[0]} pieces of the photo. A "
+        "removed piece is lightly blurred in half of the versions and gray in the other half; the "
+        f"network was asked about {explanation.n_rows} versions."
     )
     return "\n\n".join(fill(text, _WIDTH) for text in (opening, *lines, cost))
 
@@ -120,15 +137,16 @@ def _n_shown(explanation: Explanation) -> int:
     return 1 + int(np.asarray(explanation.predictions)[1] >= _WORTH_A_LOOK)
 
 
-def _sentence(one: Explanation) -> str:
+def _sentence(one: Explanation, emptied: Floats) -> str:
     """What a class owes to which part of the photo."""
     totals = _by_place(one)
     likely, *others = sorted(totals, key=lambda place: -totals[place])
     text = (
-        f"Why {one.output_names[0]}? With everything removed it gets "
-        f"{float(one.base_values):.1%}, with everything there {float(one.predictions):.1%}. What "
-        f"counts most is the {likely} of the photo ({_points(totals[likely])} points), then the "
-        f"{others[0]} ({_points(totals[others[0]])})"
+        f"Why {one.output_names[0]}? It gets {float(one.predictions):.1%} for the photo as it is, "
+        f"{emptied[0]:.1%} if all of it is lightly blurred and {emptied[1]:.1%} if all of it is "
+        f"gray. The scores lead from the mean of these two, {float(one.base_values):.1%}, to "
+        f"{float(one.predictions):.1%}. The most important part is the {likely} of the photo "
+        f"({_points(totals[likely])} points), then the {others[0]} ({_points(totals[others[0]])})"
     )
     if totals[others[-1]] < 0:
         text += f"; the {others[-1]} speaks against it ({_points(totals[others[-1]])})"

@@ -54,9 +54,7 @@ def rehearse(
             _check_plain(name, explainers[name], first_rows, model, outputs)
 
 
-def _check_named(
-    explainer: str, outputs: OutputSelection, k: int, names: Sequence[str] | None
-) -> None:
+def _check_named(explainer: str, outputs: Any, k: int, names: Sequence[str] | None) -> None:
     """Several outputs were explained: one or some of them must be meant."""
     choice = ", ".join(map(repr, names[:20])) if names else f"0 to {k - 1}"
     if outputs is None:
@@ -66,7 +64,7 @@ def _check_named(
                 f'of {choice}, or outputs="top1" for the largest of each instance.'
             )
         return
-    asked: list[Any] = list(outputs) if np.ndim(outputs) else [outputs]
+    asked = list(outputs) if np.ndim(outputs) else [outputs]
     for output in asked:
         top = _is_top(output) and int(str(output)[3:]) <= k
         named = names is not None and output in names
