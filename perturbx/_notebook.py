@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perturbx.explanation import Explanation
 
 _SIDE = 200
-_RED, _BLUE = "#ca3542", "#2f78b7"
+_RED, _BLUE, _NEUTRAL = "#ca3542", "#2f78b7", "#5d6d7e"
 _CELL = "padding:2px 10px;text-align:left;white-space:nowrap;"
 _NUMBER = "font-variant-numeric:tabular-nums;"
 
@@ -71,7 +71,7 @@ def _bar(table: Table, i: int, j: int) -> str:
     score = float(np.clip(np.nan_to_num(table.scores[i, j]), -largest, largest))
     width = round(60 * (abs(score) / largest)) if largest else 0
     left = (60 - width if score < 0 else 60) if signed else 0
-    colour = _BLUE if score < 0 else _RED
+    colour = _NEUTRAL if table.title.startswith("mean") else _BLUE if score < 0 else _RED
     return (
         f'<div style="width:{120 if signed else 60}px;height:10px">'
         f'<div style="margin-left:{left}px;width:{width}px;height:10px;background:{colour}">'

@@ -57,15 +57,20 @@ def known_signs(one: Explanation, level: float) -> Floats:
     return np.where((lower > 0) | (upper < 0), one.values, 0.0)
 
 
-def unit(one: Explanation) -> str:
-    """What a value of the map is of, where it is not a region's score but a part of it."""
+def unit(one: Explanation) -> tuple[float, str]:
+    """By what a map is multiplied to be read, and what a value then is.
+
+    Where a region's score is spread over its positions, a single position has next to nothing of
+    it: a hundredth of the picture is what an eye can compare.
+    """
     regions = one.regions
     if not isinstance(regions, Regions):
-        return ""
+        return 1.0, ""
     ones = regions.heatmap(np.ones(len(regions)))
     if np.allclose(ones[np.isfinite(ones)], 1.0):
-        return ""
-    return {1: " per step", 2: " per pixel"}.get(len(regions.shape), " per voxel")
+        return 1.0, ""
+    whole = {1: "series", 2: "image"}.get(len(regions.shape), "volume")
+    return float(np.prod(regions.shape)) / 100, f"\nper 1% of the {whole}"
 
 
 def check_top(top: int | float | None) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LINE_WIDTH = 30
-_PIECE = 21.0
+_PIECE = 36.0
 """The side of a piece of an image, in points."""
 
 _CONTEXT = 1.9
@@ -50,6 +50,12 @@ def cells(one: Explanation, features: list[int]) -> list[Any] | None:
     step = step_of(shape)
     pixels = photo(one.data, shape, step)
     return [_piece(pixels, one.regions.cover(i)[::step, ::step]) for i in features]
+
+
+def height(data: Sequence[Any] | None, least: float) -> float:
+    """Inches of a row that holds a line of text, or a picture that can be recognized."""
+    has_pieces = any(isinstance(value, np.ndarray) for value in data or [])
+    return max(least, (_PIECE + 5) / 72) if has_pieces else least
 
 
 def _stretch(positions: Any) -> str:

@@ -9,7 +9,9 @@ import numpy as np
 
 from perturbx._summary import safe as safe
 from perturbx._typing import Floats
+from perturbx._validation import invalid
 from perturbx.errors import InvalidParameterError
+from perturbx.explanation import Explanation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +48,13 @@ def finished(axes: Any, show_it: bool) -> Any:
     if show_it:
         pyplot().show()
     return axes
+
+
+def explanation_of(value: Any) -> Explanation:
+    """What is to be drawn, if it is a result."""
+    if not isinstance(value, Explanation):
+        raise invalid("explanation", "an Explanation, as explainer.explain(X) returns", value)
+    return value
 
 
 def rows_of(max_display: int, n_features: int) -> int:
@@ -94,6 +103,21 @@ def clean(ax: Axes, xlabel: str) -> None:
     ax.ticklabel_format(axis="x", style="sci", scilimits=(-4, 5), useMathText=True)
     ax.xaxis.get_offset_text().set_color(GREY)
     ax.set_xlabel(safe(xlabel), fontsize=TEXT, color=INK, labelpad=6)
+
+
+def aside(ax: Axes, text: str) -> None:
+    """A quiet line below the label of the x axis: how the picture is read."""
+    ax.annotate(
+        text,
+        (0.5, 0),
+        xytext=(0, -38),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=SMALL,
+        color=GREY,
+    )
 
 
 def room(ax: Axes, low: float, high: float, left: float, right: float) -> None:

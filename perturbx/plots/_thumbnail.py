@@ -49,21 +49,18 @@ def thumbnails(explanation: Explanation) -> list[Thumbnail]:
 def _of_one(shown: list[Explanation]) -> list[Thumbnail]:
     if len(getattr(shown[0].regions, "shape", ())) not in (2, 3):
         return []
-    panels, largest, _ = views(shown, side=_SIDE)
+    panels = views(shown, side=_SIDE)
     coarse = max(panels[0].heat.shape) < _SIDE // 4
-    return [
-        Thumbnail(view.title, view.caption, _png(_blended(view, largest)), coarse)
-        for view in panels
-    ]
+    return [Thumbnail(view.title, view.caption, _png(_blended(view)), coarse) for view in panels]
 
 
-def _blended(view: View, largest: float, alpha: float = 0.85) -> RGB:
+def _blended(view: View, alpha: float = 0.85) -> RGB:
     """The colours of the scores on the grey image."""
     heat = np.nan_to_num(view.heat)
     below = under_colour(photo(view.image, view.shape, view.step), 0.0)
     table = _heat.colours(alpha)
     half = len(table) // 2
-    colours = table[np.rint(half * (1 + np.clip(heat / largest, -1, 1))).astype(np.intp)]
+    colours = table[np.rint(half * (1 + np.clip(heat / view.end, -1, 1))).astype(np.intp)]
     opacity = colours[..., 3:]
     return np.asarray(
         np.rint(255 * opacity * colours[..., :3] + (1 - opacity) * below), dtype=np.uint8

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from perturbx._summary import shorten
 from perturbx._typing import Floats
+from perturbx._validation import invalid
 from perturbx.errors import InvalidParameterError
 from perturbx.explanation import Explanation, one_output, without_rounding
 from perturbx.plots import _heat, _style
@@ -24,7 +25,8 @@ _TITLE = 28
 class View:
     """One panel: what it shows of one output, in two dimensions, or in one for a series.
 
-    Of a large image every `step`-th row and column, but for `image`, which is whole.
+    Of a large image every `step`-th row and column, but for `image`, which is whole. `end` is the
+    score of full colour, and `beyond` the ends of the scale that scores go beyond.
     """
 
     title: str
@@ -35,10 +37,15 @@ class View:
     heat: Floats
     labels: NDArray[np.generic] | None
     kept: NDArray[np.bool_] | None
+    end: float
+    beyond: str
 
 
-def picture(explanation: Explanation) -> Explanation:
+def picture(given: Any, image: Any = None) -> Explanation:
     """A single image, series or volume, or an error that says what to do."""
+    if isinstance(given, Explanation) and image is not None:
+        raise invalid("image", "left out, as an explanation has its own", image)
+    explanation = given if isinstance(given, Explanation) else _of_a_map(given, image)
     if "instance" in explanation.axes and len(explanation) == 1:
         explanation = explanation[0]
     if "instance" in explanation.axes:
@@ -55,6 +62,40 @@ def picture(explanation: Explanation) -> Explanation:
             "draw a part of explanation.heatmap()."
         )
     return explanation
+
+
+def _of_a_map(scores: Any, image: Any) -> Explanation:
+    """A map of scores from elsewhere as an explanation in which each position is a region."""
+    expected = "an Explanation, or a map of scores with its picture, overlay(scores, image=photo)"
+    if image is None:
+        raise invalid("explanation", expected, scores)
+    try:
+        heat, pixels = np.asarray(scores, dtype=np.float64), np.asarray(image)
+    except (TypeError, ValueError) as error:
+        raise invalid("explanation", expected, scores) from error
+    if heat.ndim not in (1, 2) or heat.shape not in (pixels.shape, pixels.shape[: heat.ndim]):
+        raise InvalidParameterError(
+            "scores and image must have the same height and width: got shapes "
+            f"{heat.shape} and {pixels.shape}. Sum scores over channels first, and put the "
+            "channels of the image last."
+        )
+    if not np.isfinite(heat).all() or pixels.dtype.kind not in "biuf":
+        raise invalid("explanation", "a map of finite scores, over an image of numbers", scores)
+    return Explanation(
+        values=heat.ravel(),
+        standard_errors=np.full(heat.size, np.nan),
+        base_values=np.zeros(()),
+        predictions=np.zeros(()),
+        data=pixels,
+        feature_names=("",) * heat.size,
+        output_names=("",),
+        axes=("feature",),
+        method="",
+        value_function="",
+        n_rows=0,
+        n_calls=0,
+        regions=LabelMap(np.arange(heat.size).reshape(heat.shape)),
+    )
 
 
 def outputs(explanation: Explanation, output: int | str | None) -> list[Explanation]:
@@ -74,21 +115,26 @@ def views(
     top: int | float | None = None,
     level: float | None = None,
     side: int = 1200,
-) -> tuple[list[View], float, str]:
-    """What each panel shows, the end of the scale, and the ends that scores go beyond."""
+    own_scales: bool = False,
+) -> list[View]:
+    """What each panel shows, all on one scale or each on its own."""
+    factor, _ = _heat.unit(shown[0])
     shown = [without_rounding(one) for one in shown]
     regions: Any = shown[0].regions
     step = step_of(regions.shape, side)
     thin: Any = (..., *[slice(None, None, step)] * min(2, len(regions.shape)))
     scores = [one.values if level is None else _heat.known_signs(one, level) for one in shown]
     # Copies, so that the full maps of a large photo are not kept.
-    heats = [regions.heatmap(s)[thin].copy() for s in scores]
-    largest = _heat.scale(heats)
+    heats = [factor * regions.heatmap(s)[thin] for s in scores]
+    on_one = [[heat] for heat in heats] if own_scales else [heats] * len(heats)
     at, where = _slice(heats, positive=top is not None)
     labels = regions.segments[thin][at] if isinstance(regions, LabelMap) else None
     predictions = _style.numbers([float(one.predictions) for one in shown], signed=False)
     found = []
-    for one, s, heat, prediction in zip(shown, scores, heats, predictions, strict=True):
+    for one, s, heat, prediction, together in zip(
+        shown, scores, heats, predictions, on_one, strict=True
+    ):
+        end = _heat.scale(together)
         kept = None
         if top is not None:
             kept = _heat.highest(regions, s, heat, top)
@@ -105,13 +151,17 @@ def views(
                 heat=heat[at],
                 labels=labels,
                 kept=kept,
+                end=end,
+                beyond=_beyond(together, end),
             )
         )
-    return found, largest, _beyond(heats, largest)
+    return found
 
 
 def _title(one: Explanation, prediction: str) -> str:
-    """The output and what the model says of it."""
+    """The output and what the model says of it; nothing of scores from elsewhere."""
+    if not one.method:
+        return ""
     named = len(one.output_names) == 1
     name = shorten(_style.output_label(str(one.output_names[0])), _TITLE) if named else ""
     return f"{name}  {prediction}".strip()

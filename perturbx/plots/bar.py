@@ -67,17 +67,20 @@ def bar(
         If there is no feature axis, if there are more than six outputs and none is named, or if
         several images are given, whose regions have nothing in common.
     """
-    explanation = without_rounding(_drawable(explanation, output))
+    explanation = without_rounding(_drawable(_style.explanation_of(explanation), output))
     several = "instance" in explanation.axes
     bars = _means(explanation, max_display) if several else _scores(explanation, max_display)
     n, k = bars.scores.shape
-    ax = _style.axes_of(ax, 7.2, 0.9 + n * max(0.33, 0.09 + 0.15 * k))
+    ax = _style.axes_of(ax, 7.2, 1.1 + n * _rows.height(bars.data, max(0.33, 0.09 + 0.15 * k)))
     ax.axvline(0, color=_style.LINE, linewidth=1, zorder=0)
     for j in range(k):
         _draw(ax, bars, j, explanation)
     _rows.label_rows(ax, bars.names, bars.data)
     _limits(ax, bars, signed=not several)
     _style.clean(ax, _caption(explanation, max_display))
+    if (bars.upper > bars.lower).any():
+        of = "the mean over instances" if several else "each score, from sampling perturbations"
+        _style.aside(ax, f"whiskers: 95% interval of {of}")
     if k > 1:
         ax.legend(frameon=False, fontsize=_style.SMALL, labelcolor=_style.INK)
     return _style.finished(ax, show)  # type: ignore[no-any-return]

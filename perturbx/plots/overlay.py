@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats
-from perturbx._validation import check_number, invalid
+from perturbx._validation import check_choice, check_number, invalid
 from perturbx.errors import InvalidParameterError
 from perturbx.explanation import Explanation
 from perturbx.plots import _heat, _style
@@ -19,34 +19,42 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+Scale: TypeAlias = Literal["shared", "own"]
+
 _MOST_BORDERED = 200
 
 
 def overlay(
-    explanation: Explanation,
+    explanation: Explanation | Floats,
     *,
+    image: Any = None,
     output: int | str | None = None,
     top: int | float | None = None,
     level: float | None = None,
     alpha: float = 0.85,
     saturation: float = 0.0,
     borders: bool | None = None,
+    scale: Scale = "shared",
     ax: Axes | Any = None,
     show: bool = True,
 ) -> Axes | Any:
     """Draw the heat map of one image over the image, or of one series behind its line.
 
     Red speaks for the output, blue against it, and colour fades out towards zero. One symmetric
-    scale serves all outputs: it ends at the largest score, unless a speck (0.5% of the positions)
-    is more than twice as large as all the rest, which is then let off the scale; an arrow on the
-    colour bar says so. Of a volume the slice along its first axis that holds the largest score is
-    drawn, and the caption says which.
+    scale serves all outputs, or on request each has its own: it ends at the largest score, unless
+    a speck (0.5% of the positions) is more than twice as large as all the rest, which is then let
+    off the scale; an arrow on the colour bar says so. Where a map spreads the scores of regions
+    over their positions, as that of `OwenShap`, its unit is the score of 1% of the image. Of a
+    volume the slice along its first axis that holds the largest score is drawn, and the caption
+    says which.
 
     Parameters
     ----------
-    explanation : Explanation
+    explanation : Explanation, or array with `image`
         One image, series or volume (``explanation[0]``): grey or with channels, of any type and
-        range.
+        range. Or a map of scores from elsewhere, (H, W), with the image that it belongs to.
+    image : (H, W) or (H, W, C) array, optional
+        What a map of scores lies over; an explanation has its own.
     output : int, str or None
         The output to draw; None for all of them, side by side, if they are at most twelve.
     top : int, float or None
@@ -62,6 +70,9 @@ def overlay(
         to 1, its own colours.
     borders : bool or None
         Draw thin lines between superpixels; None: if there are at most 200, as more hide the map.
+    scale : "shared" or "own"
+        One color scale for all outputs, on which they can be compared; or one for each output,
+        on which the small scores of an unlikely class are seen too.
     ax : matplotlib Axes, several of them, or None
         Where to draw, one for each output; None for a new figure.
     show : bool
@@ -83,22 +94,29 @@ def overlay(
     >>> import perturbx as px
     >>> px.plots.overlay(explanation)  # doctest: +SKIP
     >>> px.plots.overlay(explanation, output="Egyptian cat", top=5)  # doctest: +SKIP
+    >>> px.plots.overlay(scores, image=photo)  # doctest: +SKIP
     """
     _check(alpha, saturation, top, level)
-    shown = outputs(picture(explanation), output)
-    panels, largest, beyond = views(shown, top, level)
+    check_choice("scale", scale, get_args(Scale))
+    shown = outputs(picture(explanation, image), output)
+    panels = views(shown, top, level, own_scales=scale == "own")
     axes = _panels(panels, ax)
     # Behind the dark line of a series colours are weaker, so that it is seen.
     scores = _heat.colours(alpha if panels[0].heat.ndim == 2 else 0.75 * alpha)
     if borders is None:
         borders = len(shown[0].feature_names) <= _MOST_BORDERED
+    drawn = []
     for panel, view in zip(axes, panels, strict=True):
-        drawn = _draw(panel, view, scores, largest, saturation, borders)
+        drawn.append(_draw(panel, view, scores, saturation, borders))
         _words(panel, view)
     if top is None:
         sure = "" if level is None else f",\nwhere its {percent(level)} interval excludes 0"
-        unit = _heat.unit(shown[0])
-        _colour_bar(drawn, axes, f"{shown[0].method_name} score{unit}{sure}", beyond)
+        label = f"{shown[0].method_name} score{_heat.unit(shown[0])[1]}{sure}".strip()
+        if scale == "shared":
+            _colour_bar(drawn[-1], axes, label, panels[-1].beyond)
+        else:
+            for panel, map_, view in zip(axes, drawn, panels, strict=True):
+                _colour_bar(map_, panel, label * (panel is axes[-1]), view.beyond)
     return _style.finished(axes[0] if len(shown) == 1 else np.array(axes), show)
 
 
@@ -148,13 +166,11 @@ def _size(view: View, columns: int) -> tuple[float, float]:
     return width, width * ratio
 
 
-def _draw(
-    ax: Axes, view: View, scores: Floats, largest: float, saturation: float, borders: bool
-) -> Any:
+def _draw(ax: Axes, view: View, scores: Floats, saturation: float, borders: bool) -> Any:
     """One panel; returns what the colour bar needs."""
     from matplotlib.colors import ListedColormap
 
-    colours: Any = {"cmap": ListedColormap(scores), "vmin": -largest, "vmax": largest}
+    colours: Any = {"cmap": ListedColormap(scores), "vmin": -view.end, "vmax": view.end}
     if view.heat.ndim == 1:
         return _draw_series(ax, view, colours)
     pixels = photo(view.image, view.shape, view.step)
@@ -212,8 +228,10 @@ def _words(ax: Axes, view: View) -> None:
         )
 
 
-def _colour_bar(drawn: Any, axes: list[Any], label: str, beyond: str) -> None:
-    bar = axes[0].figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.02, aspect=34, extend=beyond)
+def _colour_bar(drawn: Any, axes: Any, label: str, beyond: str) -> None:
+    bar = drawn.axes.figure.colorbar(
+        drawn, ax=axes, fraction=0.05, pad=0.02, aspect=34, extend=beyond
+    )
     bar.outline.set_visible(False)
     # Half-transparent patches with edges would overlap in stripes.
     bar.solids.set(edgecolor="none", antialiased=False)

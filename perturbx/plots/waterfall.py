@@ -55,7 +55,7 @@ def waterfall(
     InvalidParameterError
         If the scores do not add up to the prediction, or if there is more than one instance.
     """
-    one = _additive(explanation, output)
+    one = _additive(_style.explanation_of(explanation), output)
     scores = one.values
     order = np.argsort(-np.abs(scores), kind="stable").tolist()
     shown = _style.rows_of(max_display, len(order))
@@ -66,7 +66,8 @@ def waterfall(
     )
     base = float(one.base_values)
     ends = base + np.cumsum(steps[::-1])[::-1]
-    ax = _style.axes_of(ax, 7.6, 1.35 + 0.34 * len(steps))
+    data = _data(one, top, len(steps))
+    ax = _style.axes_of(ax, 7.6, 1.55 + _rows.height(data, 0.34) * len(steps))
     drawn = ax.barh(
         range(len(steps)),
         steps,
@@ -79,11 +80,13 @@ def waterfall(
         drawn[-1].set_alpha(0.45)
     _style.whiskers(ax, ends, np.arange(len(steps)), ends + low, ends + high)
     rows = [one.feature_names[i] for i in top] + [f"{len(rest):,} other features"] * bool(rest)
-    _rows.label_rows(ax, rows, _data(one, top, len(steps)))
+    _rows.label_rows(ax, rows, data)
     _guides(ax, base, ends, float(one.predictions))
     _annotate(ax, steps, ends, np.fmin(low, 0), np.fmax(high, 0))
-    output_name = f" for {one.output_names[0]}" if len(one.output_names) == 1 else ""
+    name = str(one.output_names[0]) if len(one.output_names) == 1 else ""
+    output_name = f" for {_style.output_label(name)}" if name not in ("", "output") else ""
     _style.clean(ax, f"model output{output_name}, {one.method_name}")
+    _style.aside(ax, "read upwards, from the base value to the prediction")
     return _style.finished(ax, show)  # type: ignore[no-any-return]
 
 

@@ -117,11 +117,66 @@ class Spread(LabelMap):
 
 
 def test_the_colour_bar_says_what_a_colour_is(photo):
-    """The score of a region, or where a map spreads it over its pixels, the score of a pixel."""
+    """The score of a region, or where a map spreads it over its pixels, that of 1% of the image."""
     segments = photo().regions.segments
-    for regions, label in ((LabelMap(segments), "score"), (Spread(segments), "score per pixel")):
-        ax = plots.overlay(photo(regions=regions), show=False)
+    spread = "score\nper 1% of the image"
+    for regions, label, pixels in (
+        (LabelMap(segments), "score", 1),
+        (Spread(segments), spread, 0.24),
+    ):
+        one = photo(regions=regions)
+        ax = plots.overlay(one, show=False)
         assert ax.figure.axes[-1].get_ylabel() == f"KernelShap {label}"
+        np.testing.assert_allclose(ax.images[1].get_array(), pixels * one.heatmap())
+
+
+def test_each_output_can_have_a_scale_of_its_own(photo):
+    """Then full colour is each output's own largest score, and each panel has its colour bar."""
+    one = photo(k=2)
+    one = replace(one, values=one.values * [1.0, 1e-3])
+    largest = np.abs(one.values).max(axis=0)
+    for scale, ends, bars in (("shared", largest[[0, 0]], 1), ("own", largest, 2)):
+        axes = plots.overlay(one, scale=scale, show=False)
+        np.testing.assert_allclose([ax.images[1].get_clim()[1] for ax in axes], ends)
+        assert len(axes[0].figure.axes) == 2 + bars
+    with pytest.raises(InvalidParameterError, match="scale must be one of 'shared', 'own'"):
+        plots.overlay(one, scale="each", show=False)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 3), (9,)], ids=str)
+def test_a_map_of_scores_from_elsewhere_is_drawn_over_its_picture(shape):
+    """With the image it belongs to; the colour bar says score, and no title is made up."""
+    rng = np.random.default_rng(0)
+    image, scores = rng.random(shape), rng.normal(size=shape[:2])
+    ax = plots.overlay(scores, image=image, borders=False, show=False)
+    np.testing.assert_array_equal(np.squeeze(ax.images[-1].get_array()), scores)
+    assert (ax.get_title(), ax.figure.axes[-1].get_ylabel()) == ("", "score")
+    plots.overlay(scores, image=image, top=0.2, show=False).figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("given", "image", "says"),
+    [
+        (np.ones((4, 6)), None, r"overlay\(scores, image=photo\)"),
+        (1, None, "an Explanation"),
+        ([["a"]], np.ones((1, 1)), "an Explanation"),
+        (np.ones((4, 6, 3)), np.ones((4, 6, 3)), "Sum scores over channels first"),
+        (np.ones((4, 6)), np.ones((3, 4, 6)), "put the channels of the image last"),
+        (np.full((4, 6), np.nan), np.ones((4, 6)), "finite"),
+        (np.ones((4, 6)), np.full((4, 6), "a"), "an image of numbers"),
+    ],
+)
+def test_what_is_no_map_is_refused(given, image, says):
+    """The error says what overlay takes, and leaves no figure."""
+    with pytest.raises(InvalidParameterError, match=says):
+        plots.overlay(given, image=image, show=False)
+    assert not plt.get_fignums()
+
+
+def test_an_explanation_has_its_own_image(photo):
+    """Another one is refused."""
+    with pytest.raises(InvalidParameterError, match="left out"):
+        plots.overlay(photo(), image=np.ones((4, 6)), show=False)
 
 
 def test_colour_is_left_to_the_photo_on_request(photo):

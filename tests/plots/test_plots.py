@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from perturbx import plots
+from perturbx.errors import InvalidParameterError
 
 IMPORTS = """
 import sys
@@ -43,3 +46,56 @@ def test_settings_of_the_user_are_left_alone(make, photo, found):
     plots.overlay(photo(), show=False)
     plots.curves(found(), show=False)
     assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("given", [1, "text", None, [[1.0]], {"a": 1}], ids=repr)
+@pytest.mark.parametrize("name", plots.__all__)
+def test_what_is_no_result_is_refused(name, given):
+    """By an error of ours that names what the plot takes."""
+    takes = "curves" if name == "curves" else "explanation must be an Explanation"
+    with pytest.raises(InvalidParameterError, match=takes):
+        getattr(plots, name)(given, show=False)
+
+
+def test_names_with_dollars_are_drawn_as_they_are(make, photo, found):
+    """Names of features, outputs and methods, text in the data: to the last letter, no formula."""
+    import matplotlib.pyplot as plt
+
+    awkward = {"output_names": ("$a$ $",), "method": "$$: x", "value_function": "$\\frac$ and $"}
+    names = ("$x$", "$$", "a$", "$b", "$c_{$", r"\\$d$")
+    data = np.full((8, 6), "$1 to $2", dtype=object)
+    one = make(feature_names=names, data=data, **awkward)
+    plots.bar(one, show=False)
+    plots.bar(one[0], show=False)
+    plots.waterfall(one[0], show=False)
+    plots.bar(make(k=2, feature_names=names, output_names=("$a$", "$b$"))[0], show=False)
+    plots.overlay(replace(photo(k=2), output_names=("$a$", "$\\frac$")), show=False)
+    plots.curves(
+        {
+            "$m$": found(
+                output_names=("$o$",),
+                value_function="$v$",
+                references={"$r$": 0.5},
+                reference_curves={"$r$": np.ones(6)},
+            )
+        },
+        show=False,
+    )
+    for figure in map(plt.figure, plt.get_fignums()):
+        figure.canvas.draw()
+
+
+def test_pictures_say_how_they_are_read(make):
+    """Which error whiskers mean, and in which direction a waterfall goes."""
+    of_mean = "whiskers: 95% interval of the mean over instances"
+    of_each = "whiskers: 95% interval of each score, from sampling perturbations"
+    assert of_mean in texts(plots.bar(make(), show=False))
+    assert of_each in texts(plots.bar(make()[0], show=False))
+    unknown = make(standard_errors=np.full((8, 6), np.nan))[0]
+    assert not any(text.startswith("whiskers") for text in texts(plots.bar(unknown, show=False)))
+    upwards = "read upwards, from the base value to the prediction"
+    assert upwards in texts(plots.waterfall(make()[0], show=False))
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
