@@ -97,9 +97,9 @@ class FrameLayout(Layout):
         """A frame of one type from (n, d) values whose columns are contiguous."""
 
     @staticmethod
-    @abstractmethod
     def is_object(dtype: Any) -> bool:
         """True for the type of columns whose cells may be anything."""
+        return False
 
     @abstractmethod
     def described(self, X: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -329,6 +329,12 @@ class PolarsLayout(FrameLayout):
                 f"X is a {type(X).__name__}, which cannot be put together again from its columns: "
                 "pass pl.DataFrame(X)."
             )
+        for label, dtype in zip(layout.columns, layout.dtypes, strict=True):
+            if str(dtype) == "Object":  # some versions of polars never return from taking rows
+                raise InvalidInputError(
+                    f"Column {label!r} of X is of dtype Object, whose rows polars cannot take "
+                    "safely: pass pd.DataFrame(X.to_dict(as_series=False)), which holds objects."
+                )
         return replace(layout, common=layout.common_type(X))
 
     def frame_type(self) -> type:
@@ -376,10 +382,6 @@ class PolarsLayout(FrameLayout):
 
     def is_category(self, column: int) -> bool:
         return not self.dtypes[column].is_numeric()
-
-    @staticmethod
-    def is_object(dtype: Any) -> bool:
-        return str(dtype) == "Object"
 
     def _is_numeric(self) -> bool:
         return all(str(dtype) in _POLARS_NUMBERS and dtype.is_numeric() for dtype in self.dtypes)

@@ -74,8 +74,6 @@ def _equal(before: Any, after: Any) -> bool:
         return True
     if hasattr(before, "toarray"):
         before, after = before.toarray(), after.toarray()
-    if hasattr(before, "rows"):  # polars, whose columns of objects never equal
-        before, after = np.array(before.rows(), object), np.array(after.rows(), object)
     if hasattr(before, "detach"):
         before, after = before.detach().cpu().numpy(), after.detach().cpu().numpy()
     before, after = np.asarray(before), np.asarray(after)

@@ -181,7 +181,6 @@ POLARS: dict[str, Callable[[Any], Any]] = {
     "Array": lambda pl: pl.Series([[1, 2], None, *[[3, 4]] * 4], dtype=pl.Array(pl.Int8, 2)),
     "Struct": lambda pl: pl.Series([{"a": 1, "b": "x"}, *[{"a": None, "b": "y"}] * 5]),
     "Null": lambda pl: pl.Series([None] * 6, dtype=pl.Null),
-    "Object": lambda pl: pl.Series([1, None, "a", {1}, (2,), 1.0], dtype=pl.Object),
 }
 
 
@@ -407,6 +406,14 @@ def test_frames_that_cannot_be_rebuilt_are_refused() -> None:
         X = make({"a": [1.0, 2.0], "b": [3.0, 4.0]})
         with pytest.raises(InvalidInputError, match=cure):
             px.KernelShap(Recorder()).fit(X)
+
+
+def test_polars_objects_are_refused() -> None:
+    """With the frame that holds them."""
+    pl = pytest.importorskip("polars")
+    X = pl.DataFrame({"o": pl.Series([1, "a", None], dtype=pl.Object), "z": [1, 2, 3]})
+    with pytest.raises(InvalidInputError, match=r"'o' of X is of dtype Object.*pd\.DataFrame\(X"):
+        px.KernelShap(Recorder()).fit(X)
 
 
 def test_frames_that_change_their_own_cells_are_refused() -> None:
