@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from perturbx._validation import did_you_mean
+from perturbx._validation import did_you_mean, shown
+from perturbx.errors import SelectionError
 
 Pick: TypeAlias = int | slice | list[int]
 """Positions along one axis; an int takes the axis away."""
@@ -22,7 +23,7 @@ def locate(key: Key, sizes: Mapping[str, int], names: Mapping[str, Any]) -> dict
     keys = list(key) if isinstance(key, tuple) else [key]
     dots = [i for i, k in enumerate(keys) if isinstance(k, EllipsisType)]
     if len(dots) > 1 or len(keys) - len(dots) > len(sizes):
-        raise IndexError(
+        raise SelectionError(
             f"An explanation with axes {tuple(sizes)} takes at most {len(sizes)} indices and one "
             f"'...': got {len(keys)}."
         )
@@ -66,15 +67,22 @@ def _positions(key: Any, names: Any, axis: str, size: int) -> Pick:
     """The positions that one key means."""
     if isinstance(key, slice):
         return key
-    if not isinstance(key, (list, tuple, np.ndarray)):
+    if not isinstance(key, (list, tuple, np.ndarray)) or not getattr(key, "shape", (0,)):
         return _position(key, names, axis, size)
-    if np.asarray(key).dtype == bool:
+    if _all_bool(key):
         if np.shape(key) != (size,):
-            raise IndexError(
+            raise SelectionError(
                 f"A bool index for {size} {axis}s has shape ({size},): got {np.shape(key)}."
             )
         return [int(i) for i in np.flatnonzero(key)]
     return [_position(k, names, axis, size) for k in key]
+
+
+def _all_bool(key: Any) -> bool:
+    """Whether a list or array says of each position whether it is picked."""
+    if isinstance(key, np.ndarray):
+        return bool(key.dtype == bool)
+    return len(key) > 0 and all(isinstance(k, (bool, np.bool_)) for k in key)
 
 
 def _position(key: Any, names: Any, axis: str, size: int) -> int:
@@ -82,19 +90,21 @@ def _position(key: Any, names: Any, axis: str, size: int) -> int:
     if isinstance(key, str):
         names = names if np.ndim(names) == 2 else list(names)
         if np.ndim(names) == 2:
-            raise IndexError(
+            raise SelectionError(
                 f"Each instance has {axis}s of its own: pick an instance before {key!r}."
             )
         if key not in names:
-            shown = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
+            known = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
             meant = did_you_mean(key, map(str, names))
             there = " There are" if meant else "; there are"
-            raise KeyError(f"No {axis} is named {key!r}{meant}{there} {shown or 'no names'}.")
+            raise SelectionError(f"No {axis} is named {key!r}{meant}{there} {known or 'no names'}.")
         return int(names.index(key))
     if not isinstance(key, (int, np.integer)) or isinstance(key, bool):
-        raise TypeError(
-            f"Pick {axis}s with an int, a slice, a name, or a list of either: got {key!r}."
+        raise SelectionError(
+            f"Pick {axis}s with an int, a slice, a name, or a list of either: got {shown(key)}."
         )
     if not -size <= key < size:
-        raise IndexError(f"No {axis} {key}: there {'is' if size == 1 else 'are'} {size}.")
+        raise SelectionError(
+            f"No {axis} {shown(key)}: there {'is' if size == 1 else 'are'} {size}."
+        )
     return int(key)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from perturbx._encoding import cannot_be_saved, decode, encode, plain_dtype
 from perturbx._files import replace_file
+from perturbx._validation import invalid
 from perturbx.errors import InvalidParameterError
 
 _VERSION = 1
@@ -83,6 +84,8 @@ def not_saved_here(path: str | os.PathLike[str]) -> InvalidParameterError:
 
 
 def _ending(path: str | os.PathLike[str]) -> str:
+    if not isinstance(path, (str, os.PathLike)):
+        raise invalid("path", "a text or a path", path)
     ending = Path(path).suffix.lower()
     if ending not in (".npz", ".json"):
         raise InvalidParameterError(f"path must end in .npz or .json: got {os.fspath(path)!r}.")

@@ -63,17 +63,17 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-_MOST = 2**63 - 1
+LARGEST = 2**63 - 1
 """The largest integer that an array holds: no count is larger."""
 
 
 def check_integer(name: str, value: Any, *, minimum: int | None = None) -> int:
     """An int that an array can hold, of at least `minimum` if there is one."""
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if is_integer and (-_MOST if minimum is None else minimum) <= int(value) <= _MOST:
+    if is_integer and (-LARGEST if minimum is None else minimum) <= int(value) <= LARGEST:
         return int(value)
     bound = "" if minimum is None else f" of at least {minimum}"
-    if is_integer and abs(int(value)) > _MOST:
+    if is_integer and abs(int(value)) > LARGEST:
         bound = " of at most 63 binary digits"
     raise invalid(name, f"an integer{bound}", value)
 
@@ -99,22 +99,50 @@ def check_flag(name: str, value: Any) -> bool:
     raise invalid(name, "True or False", value)
 
 
-def check_kind(name: str, value: Any, kind: type, expected: str, cure: str = "") -> None:
-    """An instance of a class."""
+def check_kind(
+    name: str, value: Any, kind: type | tuple[type, ...], expected: str, cure: str = ""
+) -> None:
+    """An instance of a class, or of one of several."""
     if not isinstance(value, kind):
         raise invalid(name, expected, value, cure)
 
 
-def check_names(name: str, value: Any) -> list[Any]:
-    """Names in an order: texts, or the numbers that are labels of columns and classes."""
+def check_list(name: str, value: Any, of_what: str) -> list[Any]:
+    """Several things in an order: a list, a tuple, a flat array or an index, and not empty."""
     in_order = isinstance(value, Iterable) and not isinstance(
         value, (str, bytes, Mapping, Set, Iterator)
     )
-    names = list(value) if in_order and len(getattr(value, "shape", "n")) == 1 else []
+    items = list(value) if in_order and len(getattr(value, "shape", "n")) == 1 else []
+    if not items:
+        raise invalid(name, f"a list of {of_what}", value)
+    return items
+
+
+def check_names(name: str, value: Any) -> list[Any]:
+    """Names in an order: texts, or the numbers that are labels of columns and classes."""
+    names = check_list(name, value, "names")
     labels = all(isinstance(label, (str, numbers.Real, np.bool_)) for label in names)
-    if not names or not labels or any(label != label for label in names):
+    if not labels or any(label != label for label in names):
         raise invalid(name, "a list of names", value)
     return names
+
+
+def check_selection(outputs: Any) -> None:
+    """Refuse what cannot say which outputs are meant, whatever outputs there are."""
+    if outputs is None or _is_key(outputs):
+        return
+    is_flat = isinstance(outputs, (list, tuple)) or len(getattr(outputs, "shape", ())) == 1
+    if not is_flat:
+        raise invalid("outputs", 'None, an index, a name, a list of these, or "top3"', outputs)
+    if len(outputs) == 0:
+        raise invalid("outputs", "at least one output", outputs)
+    for output in outputs:
+        if not _is_key(output):
+            raise invalid("outputs", "an index or a name", output)
+
+
+def _is_key(output: Any) -> bool:
+    return isinstance(output, (str, numbers.Integral)) and not isinstance(output, bool)
 
 
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:

@@ -6,6 +6,7 @@
     ├── InvalidParameterError (ValueError)     a parameter of ours cannot have this value
     │   └── BudgetError                        the budget is below what the method needs
     ├── UnknownParameterError (TypeError)      a keyword that is not ours, often a peer's
+    ├── SelectionError (IndexError, KeyError, TypeError)  explanation[...] picks what is not there
     ├── InvalidInputError (ValueError)         X, background or image is not what was expected
     ├── NotFittedError (ValueError)            explain before fit, where fit learns something
     ├── PredictFnError (RuntimeError)          predict_fn failed, or its answer means nothing
@@ -36,6 +37,12 @@ class UnknownParameterError(PerturbxError, TypeError):
 
 class InvalidInputError(PerturbxError, ValueError):
     """X, the background, the groups or an image is not what was expected."""
+
+
+class SelectionError(PerturbxError, IndexError, KeyError, TypeError):
+    """A key of ``explanation[...]`` that picks nothing."""
+
+    __str__ = Exception.__str__  # a KeyError would show the representation of its message
 
 
 class NotFittedError(PerturbxError, ValueError):

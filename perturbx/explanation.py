@@ -18,7 +18,8 @@ from perturbx._rounding import DOUBLE, above_rounding
 from perturbx._slicing import Key, cut, cut_output_names, locate
 from perturbx._summary import summary
 from perturbx._typing import Floats
-from perturbx.errors import InvalidParameterError
+from perturbx._validation import check_number, shown
+from perturbx.errors import InvalidParameterError, SelectionError
 from perturbx.interactions import Interactions
 from perturbx.regions import Regions
 
@@ -171,7 +172,7 @@ class Explanation:
         names = {"feature": self.feature_names, "output": self.output_names}
         picks = locate(key, dict(zip(self.axes, self.shape, strict=True)), names)
         if "feature" in picks and self.regions is not None:
-            raise IndexError(
+            raise SelectionError(
                 "The regions of an image cannot be picked: take them from explanation.values, or "
                 "explanation.heatmap() for their places."
             )
@@ -222,10 +223,7 @@ class Explanation:
         """
         from scipy.special import ndtri, stdtrit
 
-        if not 0 < level < 1:
-            raise InvalidParameterError(
-                f"level must be a share between 0 and 1, such as 0.95: got {level!r}."
-            )
+        level = check_number("level", level, above=0, below=1)
         upper, freedom = (1 + level) / 2, self.degrees_of_freedom
         quantile = ndtri(upper) if np.isinf(freedom) else stdtrit(freedom, upper)
         with np.errstate(over="ignore"):  # ends beyond the largest float are infinite
@@ -342,14 +340,15 @@ def one_output(explanation: Explanation, output: int | str | None) -> Explanatio
 
 def _no_output(output: Any, k: int, names: tuple[Any, ...]) -> InvalidParameterError:
     """That an output must be named, or that there is none like it."""
-    shown = ", ".join(map(repr, names[:20])) + ", …" * (len(names) > 20)
-    choice = f"one of {shown}" if shown else "a position" if k == 1 else f"0 to {k - 1}"
+    known = ", ".join(map(repr, names[:20])) + ", …" * (len(names) > 20)
+    choice = f"one of {known}" if known else "a position" if k == 1 else f"0 to {k - 1}"
     if output is None:
         return InvalidParameterError(
             f"{k:,} outputs were explained: say which with output=, {choice}."
         )
-    several = "For several, draw or read one after the other. " * (np.ndim(output) > 0)
+    are_several = isinstance(output, (list, tuple, np.ndarray))
+    several = "For several, draw or read one after the other. " * are_several
     return InvalidParameterError(
-        f"output must be one that was explained, by name or position, {choice}: got {output!r}. "
-        f"{several}".rstrip()
+        f"output must be one that was explained, by name or position, {choice}: "
+        f"got {shown(output)}. {several}".rstrip()
     )

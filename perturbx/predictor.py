@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from perturbx._rounding import DOUBLE, SINGLE
 from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
-from perturbx._validation import did_you_mean, distinct_names, invalid
+from perturbx._validation import check_selection, did_you_mean, distinct_names, invalid
+from perturbx._validation import shown as shown_value
 from perturbx.errors import InvalidParameterError, PerturbxError, PredictFnError
 
 _METHODS = ("predict_proba", "decision_function", "predict")
@@ -84,6 +85,7 @@ class Predictor:
         columns : (n, k) int array
         keeps_axis : bool
         """
+        check_selection(outputs)
         n = len(answers)
         top = _top(outputs)
         if top is not None and outputs not in self.output_names:
@@ -94,10 +96,6 @@ class Predictor:
             return np.tile(np.arange(self.n_outputs), (n, 1)), not self.is_vector
         if isinstance(outputs, (str, int, np.integer)):
             return np.full((n, 1), self._column(outputs)), False
-        if not isinstance(outputs, Sequence) and not isinstance(outputs, np.ndarray):
-            raise invalid("outputs", 'None, an index, a name, a list of these, or "top3"', outputs)
-        if len(outputs) == 0:
-            raise invalid("outputs", "at least one output", outputs)
         columns = [self._column(output) for output in outputs]
         if len(set(columns)) < len(columns):
             raise invalid("outputs", "distinct outputs", outputs)
@@ -114,11 +112,9 @@ class Predictor:
             raise InvalidParameterError(
                 f"No output is named {output!r}{meant}{there} {shown}{more}."
             )
-        if not isinstance(output, (int, np.integer)) or isinstance(output, bool):
-            raise invalid("outputs", "an index or a name", output)
         if not -self.n_outputs <= output < self.n_outputs:
             raise InvalidParameterError(
-                f"There is no output {output}: the model has {self.n_outputs}, "
+                f"There is no output {shown_value(output)}: the model has {self.n_outputs}, "
                 f"0 to {self.n_outputs - 1}."
             )
         return int(output) % self.n_outputs

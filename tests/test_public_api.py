@@ -87,6 +87,7 @@ NAMES = {
         "PerturbxWarning",
         "PredictFnError",
         "RejectPerturbations",
+        "SelectionError",
         "UnknownParameterError",
         "UnstableModelWarning",
     },

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._validation import shown
 from perturbx.errors import InvalidInputError, InvalidParameterError
 
 _PLAIN = (str, int, bool, bytes, type(None))
@@ -210,7 +211,7 @@ def position(label: Any, labels: Sequence[Any], names: tuple[str, ...], unknown:
         if alike == label and not any(isinstance(known, (int, np.integer)) for known in labels):
             return int(label)
         cure = f" Position {label} is that of {labels[int(label)]!r}: write it so."
-    raise InvalidParameterError(f"{unknown} {label!r}; there are {list(labels)[:10]}.{cure}")
+    raise InvalidParameterError(f"{unknown} {shown(label)}; there are {list(labels)[:10]}.{cure}")
 
 
 def _is_bool(label: Any) -> bool:

@@ -20,6 +20,7 @@ from perturbx._validation import (
     check_names,
     check_number,
     check_random_state,
+    check_selection,
     invalid,
 )
 from perturbx.containers import layout_of, looks_like_images, training_rows
@@ -287,7 +288,9 @@ class BaseExplainer(BaseEstimator):
         if self.tol is not None and not (isinstance(self.tol, numbers.Real) and self.tol == 0):
             check_number("tol", self.tol, above=0, below=1)
         check_choice("link", self.link, ("identity", "logit"))
-        check_random_state(copy.deepcopy(self.random_state))  # a copy, so that nothing is drawn
+        check_selection(self.outputs)
+        drawn_from = isinstance(self.random_state, (np.random.Generator, np.random.RandomState))
+        check_random_state(copy.deepcopy(self.random_state) if drawn_from else self.random_state)
 
 
 def _by_value(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
-from perturbx._validation import check_choice
+from perturbx._validation import check_choice, check_flag
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers._base import BaseExplainer
 from perturbx.explainers._plan import Setting
@@ -77,6 +77,7 @@ class KernelShap(BaseExplainer):
 
     def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
         estimator = check_choice("estimator", self.estimator, get_args(Estimator))
+        check_flag("interactions", self.interactions)
         if estimator == "rows":
             self._check_rows(setting)
         rows = RowPermutations(setting.n_rows)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perturbx._consistency import AXES
+from perturbx._validation import check_kind
 from perturbx.explanation import Explanation
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
         import pandas as pd
     except ImportError as error:
         raise ImportError("to_frame needs pandas: pip install pandas") from error
+    check_kind("explanation", explanation, Explanation, "an Explanation")
     lower, upper = explanation.interval()
     cubes = {
         "score": explanation.values,

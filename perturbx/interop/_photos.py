@@ -81,7 +81,7 @@ class ImagePreprocess:
                 raise invalid("size", "None, an integer, or (height, width)", self.size)
             for side in sides:
                 check_integer("size", side, minimum=1)
-        if self.crop is not None and self.crop != 1:
+        if self.crop is not None and not (isinstance(self.crop, numbers.Real) and self.crop == 1):
             check_number("crop", self.crop, above=0, below=1)
         if self.crop is not None and self.size is None:
             raise invalid("crop", "None where size is None", self.crop)
@@ -261,7 +261,7 @@ def _white(image: NDArray[Any]) -> float:
 def _check_numbers(name: str, value: Any, channels: int, *, positive: bool) -> None:
     try:
         values = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.full(1, np.nan)
     fits = values.shape in ((), (channels,)) and bool(np.isfinite(values).all())
     if not fits or (positive and (values <= 0).any()):

@@ -8,6 +8,7 @@ import numpy as np
 
 from perturbx._summary import safe, show
 from perturbx._typing import Floats
+from perturbx._validation import check_kind
 from perturbx.errors import InvalidInputError
 from perturbx.explanation import Explanation
 from perturbx.regions import Regions
@@ -45,6 +46,7 @@ def to_shap(explanation: Explanation) -> Any:
         import shap
     except ImportError as error:
         raise ImportError('to_shap needs shap: pip install "perturbx[shap]"') from error
+    check_kind("explanation", explanation, Explanation, "an Explanation")
     shared: dict[str, Any] = {"base_values": explanation.base_values}
     if explanation.regions is not None:
         values, data = _images(explanation)

@@ -90,9 +90,11 @@ def from_torch(
         raise invalid("module", "a torch.nn.Module", module)
     settings = check_settings(preprocess, output, output_names, batch_size)
     if device is not None:
+        if not isinstance(device, (str, torch.device)):
+            raise invalid("device", 'a torch.device or a text, such as "cuda"', device)
         try:
             module.to(device)
-        except (RuntimeError, AssertionError, ValueError) as error:
+        except (RuntimeError, AssertionError, ValueError, TypeError) as error:
             raise InvalidParameterError(
                 f"device must be one that torch can use here; got {device!r}: {error}"
             ) from error

@@ -41,7 +41,7 @@ def read_linkage(matrix: Any, n: int, things: str) -> Children:
     """
     try:
         rows: NDArray[Any] = np.asarray(matrix, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         rows = np.empty(0)
     if rows.ndim != 2 or rows.shape[0] != n - 1 or rows.shape[1] < 2:
         raise InvalidParameterError(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
-from perturbx._validation import distinct_names
+from perturbx._validation import distinct_names, shown
 from perturbx.containers import Layout, position, rows_of, training_rows
 from perturbx.containers.arrays import ArrayLayout
 from perturbx.errors import InvalidInputError, InvalidParameterError
@@ -99,8 +99,8 @@ def positions(layout: Layout, columns: Any, unknown: str, what: str) -> list[int
     is_label = isinstance(columns, (str, int, np.integer)) or (
         isinstance(columns, tuple) and columns in labels
     )
-    if not is_label and not isinstance(columns, Iterable):
-        raise InvalidParameterError(f"{what} must be a list of columns; got {columns!r}.")
+    if not is_label and (not isinstance(columns, Iterable) or getattr(columns, "ndim", 1) != 1):
+        raise InvalidParameterError(f"{what} must be a list of columns; got {shown(columns)}.")
     members = [columns] if is_label else columns
     return [position(member, labels, names, unknown) for member in members]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -119,9 +120,12 @@ class GaussianNoise(Masker):
 
     def _scale(self, values: NDArray[Any], categorical: NDArray[np.bool_]) -> Floats:
         d = len(categorical)
-        if not isinstance(self.scale, (int, float)):
-            scale = np.asarray(self.scale, dtype=np.float64)
-            if scale.shape != (d,) or not (scale >= 0).all():
+        if not isinstance(self.scale, numbers.Real):
+            try:
+                scale = np.asarray(self.scale, dtype=np.float64)
+            except (TypeError, ValueError, OverflowError):
+                scale = np.zeros(0)
+            if scale.shape != (d,) or not (scale >= 0).all() or not np.isfinite(scale).all():
                 raise invalid("scale", f"a number or {d} numbers that are not negative", self.scale)
             return np.where(categorical, 0.0, scale)
         factor = check_number("scale", self.scale, above=0)

@@ -148,4 +148,4 @@ def lattice(extent: tuple[int, ...], cells: int | Sequence[int], steps: int) -> 
 
 
 def _several(cells: Any) -> TypeGuard[Sequence[int]]:
-    return isinstance(cells, (tuple, list, np.ndarray))
+    return isinstance(cells, (tuple, list)) or (isinstance(cells, np.ndarray) and cells.ndim > 0)

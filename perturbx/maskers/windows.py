@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from perturbx._typing import Segments
-from perturbx._validation import invalid
+from perturbx._validation import LARGEST, invalid
 from perturbx.errors import InvalidInputError
 from perturbx.maskers._axes import ChannelAxis, check_channel_axis
 from perturbx.maskers._base import Features, Masker, Removal
@@ -189,11 +189,11 @@ def _sides(name: str, value: Any) -> Sides:
     """A length or a tuple of them, each a positive integer."""
     if value is None:
         return None
-    several = isinstance(value, (tuple, list, np.ndarray))
+    several = isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim > 0)
     lengths = tuple(value) if several else (value,)
     for length in lengths:
         integral = isinstance(length, (int, np.integer)) and not isinstance(length, bool)
-        if not integral or length < 1:
+        if not integral or not 1 <= length <= LARGEST:
             raise invalid(name, "None, a positive integer, or one for each spatial axis", value)
     if not lengths:
         raise invalid(name, "None, a positive integer, or one for each spatial axis", value)

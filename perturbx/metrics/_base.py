@@ -21,6 +21,7 @@ from perturbx.maskers import (
     Features,
     FittedMasker,
     Masker,
+    Removal,
     Superpixels,
     Windows,
 )
@@ -85,8 +86,12 @@ def prepare(
     random_state: RandomState,
     in_boxes: bool,
     on_scale: bool = False,
+    check: Callable[[list[Removal]], None] | None = None,
 ) -> Subject:
     """Check that model, instances, scores and masker belong together, and ask for f(x), f(empty).
+
+    `check` refuses settings that do not suit the removals of an instance, before the model is
+    asked.
 
     Raises
     ------
@@ -105,6 +110,9 @@ def prepare(
     check_counts(given, fitted.count(checked))
     first = fitted.bind(checked, 0, 1)[0]
     check_features(given, first)
+    if check is not None:
+        for start in range(0, given.n, fitted.chunk):
+            check(fitted.bind(checked, start, min(start + fitted.chunk, given.n)))
     predictor = probe(predict_fn, fitted, checked, None, batch_size)
     game = Game(predictor, link, batch_size, 1)
     raw, cost = game.predictions(fitted, checked)

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from perturbx._typing import Floats, OutputSelection
-from perturbx._validation import invalid
+from perturbx._validation import check_selection, invalid
 from perturbx.containers import looks_like_images
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import BaseExplainer
@@ -106,16 +106,17 @@ def explain_with(
     return explained(explainer(X, random_state=seed) if takes_seed else explainer(X), X, outputs)
 
 
-def check_explainer(explainer: Any) -> None:
-    """Refuse what cannot explain again."""
+def check_explainer(explainer: Any, outputs: OutputSelection = None) -> None:
+    """Refuse what cannot explain again, and what selects no outputs."""
+    check_selection(outputs)
     if isinstance(explainer, type) or not (
         isinstance(explainer, BaseExplainer) or callable(explainer)
     ):
-        what = "an Explanation" if isinstance(explainer, Explanation) else repr(explainer)
+        what = "an Explanation" if isinstance(explainer, Explanation) else explainer
         raise invalid(
             "explainer",
             "an explainer, or a callable from X to scores",
-            what if isinstance(explainer, Explanation) else explainer,
+            what,
             "This metric explains again and again: pass the explainer, not what it said.",
         )
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from perturbx._typing import Floats, OutputSelection
+from perturbx._validation import shown as shown_value
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explanation import Explanation, without_rounding
 from perturbx.maskers._axes import MOST_COLOURS
@@ -161,11 +162,12 @@ def _chosen(explanation: Explanation, outputs: OutputSelection) -> Explanation:
     names = explanation.output_names
     if "output" not in explanation.axes:
         own = () if np.ndim(names) == 2 else tuple(names)
-        if outputs is None or outputs in (0, -1) or outputs in own:
+        plain = isinstance(outputs, (int, str, np.integer)) and not isinstance(outputs, bool)
+        if outputs is None or (plain and (outputs in (0, -1) or outputs in own)):
             return explanation
         raise InvalidParameterError(
             f"outputs must be one that was explained, {', '.join(map(repr, own)) or 0}: "
-            f"got {outputs!r}."
+            f"got {shown_value(outputs)}."
         )
     if outputs is not None:
         return explanation[..., outputs]
@@ -207,7 +209,7 @@ def _spread(regions: Regions, scores: Floats) -> Floats:
 def _numbers(values: Any) -> Floats:
     try:
         array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInputError(
             f"explanation must be an Explanation or an array of scores: got "
             f"{type(values).__name__}."

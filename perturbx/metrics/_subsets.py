@@ -124,11 +124,22 @@ def _trials(
         yield i, Trial(removed, group, np.stack(scores, axis=1), falls, removal.regions), cost
 
 
+def check_subsets(budget: int | None, n_groups: int = 1) -> Callable[[list[Removal]], None]:
+    """Refuse a budget that is too small for some instance, before the model is asked."""
+    if budget is not None:
+        check_integer("budget", budget, minimum=1)
+
+    def check(removals: list[Removal]) -> None:
+        for removal in removals:
+            _affordable(removal, budget, 0, 2 * n_groups)
+
+    return check
+
+
 def _affordable(removal: Removal, budget: int | None, default: int, least: int) -> int:
     """How many perturbations of an instance the budget pays for, beside f(x) and f(empty)."""
     if budget is None:
         return default
-    budget = check_integer("budget", budget, minimum=1)
     each = removal.rows_per_perturbation
     affordable = (budget - 1 - each) // each
     if affordable < least:

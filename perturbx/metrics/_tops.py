@@ -54,7 +54,7 @@ def check_shares(shares: Sequence[float]) -> Floats:
     """Increasing shares, each above 0 and at most 1."""
     try:
         at = np.asarray(shares, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         at = np.zeros(0)
     if at.ndim != 1 or not at.size or not ((at > 0) & (at <= 1)).all() or (np.diff(at) <= 0).any():
         raise invalid("shares", "increasing shares above 0 and at most 1", shares)

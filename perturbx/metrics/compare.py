@@ -10,12 +10,22 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
-from perturbx._validation import check_choice, check_number, check_random_state, invalid
+from perturbx._validation import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_kind,
+    check_number,
+    check_random_state,
+    check_selection,
+    invalid,
+    shown,
+)
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.explanation import Explanation
-from perturbx.maskers import Background
-from perturbx.maskers._fills import Fill
+from perturbx.maskers import Background, FittedMasker, Masker
+from perturbx.maskers._fills import Fill, check_fill
 from perturbx.maskers.background import FittedBackground
 from perturbx.maskers.gaussian import FittedNoise
 from perturbx.metrics._base import Removing
@@ -30,6 +40,7 @@ from perturbx.metrics.max_sensitivity import max_sensitivity
 from perturbx.metrics.randomisation import randomisation
 from perturbx.metrics.sensitivity_n import sensitivity_n
 from perturbx.metrics.stability import stability
+from perturbx.predictor import resolve
 
 Metric: TypeAlias = Callable[..., Measure]
 """A metric, or a ``functools.partial`` of one, which pins its settings."""
@@ -114,8 +125,18 @@ def compare(
     """
     named = _check(explainers, metrics, against)
     check_number("level", level, above=0, below=1)
-    model = _model(explainers) if predict_fn is None else predict_fn
+    check_selection(outputs)
+    check_flag("references", references)
     check_choice("link", link, ("identity", "logit"))
+    if batch_size is not None:
+        check_integer("batch_size", batch_size, minimum=1)
+    if masker is not None:
+        expected = "a masker, such as px.Background(X_train)"
+        check_kind("masker", masker, (Masker, FittedMasker), expected)
+    if fill is not None:
+        check_fill(fill)
+    model = _model(explainers) if predict_fn is None else predict_fn
+    resolve(model)
     if isinstance(outputs, (list, tuple, np.ndarray)) and len(outputs) == 1:
         outputs = outputs[0]
     rehearse(explainers, X, model, outputs)
@@ -154,9 +175,10 @@ def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, Metr
         raise invalid("explainers", 'a dict, as in {"shap": px.KernelShap(...)}', explainers)
     for explainer in explainers.values():
         check_explainer(explainer)
-    if against is not None and against not in explainers:
+    if against is not None and (not isinstance(against, str) or against not in explainers):
         raise invalid("against", f"one of {', '.join(map(repr, explainers))}", against)
-    named = metrics if isinstance(metrics, Mapping) else {_label(m): m for m in metrics}
+    several = metrics if isinstance(metrics, (list, tuple)) else ()
+    named = metrics if isinstance(metrics, Mapping) else {_label(m): m for m in several}
     if not named or not all(callable(metric) for metric in named.values()):
         raise invalid("metrics", "functions such as px.metrics.deletion", metrics)
     return dict(named)
@@ -164,7 +186,7 @@ def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, Metr
 
 def _label(metric: Any) -> str:
     """A function's own name."""
-    return str(getattr(_function(metric), "__name__", metric))
+    return str(getattr(_function(metric), "__name__", shown(metric)))
 
 
 def _function(metric: Any) -> Any:

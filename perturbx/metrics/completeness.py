@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
+from perturbx._validation import check_flag
 from perturbx.game import Cost
 from perturbx.maskers._fills import Fill
 from perturbx.metrics._base import Removing, Scored, documented, prepare
@@ -56,6 +57,7 @@ def completeness(
     >>> px.metrics.completeness(model, x, found, masker=zero).values
     array(8.)
     """
+    check_flag("normalise", normalise)
     subject = prepare(
         predict_fn,
         X,

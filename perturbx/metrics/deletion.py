@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
+from perturbx._validation import check_flag
 from perturbx.maskers._fills import Fill
 from perturbx.metrics._areas import area_measure
 from perturbx.metrics._base import Removing, Scored, documented, prepare
@@ -58,6 +59,7 @@ def deletion(
     array(2.5)
     """
     check_curve(steps, normalise)
+    check_flag("references", references)
     subject = prepare(
         predict_fn,
         X,

@@ -15,12 +15,13 @@ from perturbx._typing import (
     PredictFn,
     RandomState,
 )
-from perturbx._validation import check_integer, invalid
+from perturbx._validation import check_flag, check_integer, invalid
+from perturbx.maskers import Removal
 from perturbx.maskers._fills import Fill
 from perturbx.metrics._base import Removing, Scored, documented, prepare
 from perturbx.metrics._measure import Measure
 from perturbx.metrics._subject import refuse_noise
-from perturbx.metrics._subsets import correlation, subset_measure, subsets
+from perturbx.metrics._subsets import check_subsets, correlation, subset_measure, subsets
 
 _SETS = 200
 
@@ -72,6 +73,20 @@ def faithfulness_correlation(
     faithfulness_correlation 1 (random -1; higher is better): 1 instance, 6 model rows; absent
     features at a baseline
     """
+    check_flag("references", references)
+    if subset_size is not None:
+        check_integer("subset_size", subset_size, minimum=1)
+    pays = check_subsets(budget)
+
+    def check(removals: list[Removal]) -> None:
+        fewest = min(removal.n_features for removal in removals)
+        if fewest < 2:
+            raise invalid("X", "of at least 2 features, so that sets differ", fewest)
+        if subset_size is not None and subset_size >= fewest:
+            most = f"at most {fewest - 1}, one less than features"
+            raise invalid("subset_size", most, subset_size)
+        pays(removals)
+
     subject = prepare(
         predict_fn,
         X,
@@ -84,13 +99,9 @@ def faithfulness_correlation(
         random_state=random_state,
         in_boxes=True,
         on_scale=True,
+        check=check,
     )
     refuse_noise(subject, "faithfulness_correlation")
-    fewest = min(removal.n_features for _, removal in subject.removals())
-    if fewest < 2:
-        raise invalid("X", "of at least 2 features, so that sets differ", fewest)
-    if subset_size is not None and check_integer("subset_size", subset_size, minimum=1) >= fewest:
-        raise invalid("subset_size", f"at most {fewest - 1}, one less than features", subset_size)
 
     def design(d: int, most: int, rng: np.random.Generator) -> tuple[Coalitions | Noise, Ints]:
         z = subsets(d, subset_size or max(1, round(_SHARE * d)), most, rng)

@@ -16,10 +16,11 @@ from perturbx._typing import (
     PredictFn,
     RandomState,
 )
+from perturbx._validation import check_flag
 from perturbx.maskers._fills import Fill
 from perturbx.metrics._base import Removing, Scored, documented, prepare
 from perturbx.metrics._measure import Measure
-from perturbx.metrics._subsets import subset_measure
+from perturbx.metrics._subsets import check_subsets, subset_measure
 from perturbx.samplers import BernoulliMasks, GaussianNoise
 
 _REMOVALS = 200
@@ -73,6 +74,8 @@ def infidelity(
     >>> px.metrics.infidelity(model, x, x, masker=zero).values
     array(0.)
     """
+    check_flag("normalise", normalise)
+    check_flag("references", references)
     subject = prepare(
         predict_fn,
         X,
@@ -85,6 +88,7 @@ def infidelity(
         random_state=random_state,
         in_boxes=True,
         on_scale=True,
+        check=check_subsets(budget),
     )
     sampler = GaussianNoise() if subject.masker.reads == "noise" else BernoulliMasks()
 

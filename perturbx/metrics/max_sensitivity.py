@@ -16,7 +16,7 @@ from perturbx.explainers import BaseExplainer
 from perturbx.maskers import Features, GaussianNoise
 from perturbx.maskers.background import FittedBackground
 from perturbx.maskers.gaussian import FittedNoise, NoiseRemoval
-from perturbx.metrics._explaining import Explained, Explains, explain_with
+from perturbx.metrics._explaining import Explained, Explains, check_explainer, explain_with
 from perturbx.metrics._measure import Measure
 
 Move: TypeAlias = Callable[[np.random.Generator], Any]
@@ -80,6 +80,9 @@ def max_sensitivity(
     radius = check_number("radius", radius, above=0)
     n_moves = check_integer("n_moves", n_moves, minimum=1)
     seeds = check_random_state(random_state)
+    check_explainer(explainer, outputs)
+    if background is not None:
+        rows_of(background, "background")
     rng, seed = np.random.default_rng(seeds), int(seeds.generate_state(1)[0])
     first = explain_with(explainer, X, outputs, seed)
     if _is_image(first, X):

@@ -72,16 +72,17 @@ def randomisation(
     >>> px.metrics.randomisation(explainer, X[:9]).mean < 0.5
     True
     """
-    check_explainer(explainer)
+    check_explainer(explainer, outputs)
+    other = None if randomised is None else _other(explainer, randomised)
     seeds = check_random_state(random_state)
     first_seed, other_seed, shuffle = (int(s) for s in seeds.generate_state(3))
-    if isinstance(explainer, BaseExplainer) and randomised is None:
+    if isinstance(explainer, BaseExplainer) and other is None:
         tap = Tap(explainer.predict_fn)
         first = explain_with(_asking(explainer, tap, n_jobs=1), X, outputs, first_seed)
-        other: Explains = _asking(explainer, Shuffled(tap, shuffle))
+        other = _asking(explainer, Shuffled(tap, shuffle))
     else:
         first = explain_with(explainer, X, outputs, first_seed)
-        other = _other(explainer, randomised)
+        other = _other(explainer, randomised) if other is None else other
     second = explain_with(other, X, outputs, first_seed)
     again = explain_with(explainer, X, outputs, other_seed)
     rng = np.random.default_rng(seeds)

@@ -17,12 +17,13 @@ from perturbx._typing import (
     PredictFn,
     RandomState,
 )
-from perturbx._validation import check_integer, invalid
+from perturbx._validation import check_flag, check_integer, check_list, invalid
+from perturbx.maskers import Removal
 from perturbx.maskers._fills import Fill
 from perturbx.metrics._base import Removing, Scored, documented, prepare
 from perturbx.metrics._measure import Measure
-from perturbx.metrics._subject import Subject, refuse_noise
-from perturbx.metrics._subsets import correlation, subset_measure, subsets
+from perturbx.metrics._subject import refuse_noise
+from perturbx.metrics._subsets import check_subsets, correlation, subset_measure, subsets
 
 _SETS = 100
 
@@ -79,6 +80,13 @@ def sensitivity_n(
     sensitivity_n 1 (random -0.429; higher is better): 1 instance, 10 model rows; absent features at
     a baseline
     """
+    check_flag("references", references)
+    if sizes is not None:
+        check_list("sizes", sizes, "numbers of features")
+
+    def check(removals: list[Removal]) -> None:
+        check_subsets(budget, len(_shares(removals[0].n_features, sizes)))(removals)
+
     subject = prepare(
         predict_fn,
         X,
@@ -91,9 +99,10 @@ def sensitivity_n(
         random_state=random_state,
         in_boxes=True,
         on_scale=True,
+        check=check,
     )
     refuse_noise(subject, "sensitivity_n")
-    shares = _shares(subject, sizes)
+    shares = _shares(next(subject.removals())[1].n_features, sizes)
 
     def design(d: int, most: int, rng: np.random.Generator) -> tuple[Coalitions | Noise, Ints]:
         each = max(2, most // len(shares))
@@ -116,9 +125,8 @@ def sensitivity_n(
     )
 
 
-def _shares(subject: Subject, sizes: Sequence[int] | None) -> Floats:
-    """The sizes as shares of the first instance's features."""
-    d = next(subject.removals())[1].n_features
+def _shares(d: int, sizes: Sequence[int] | None) -> Floats:
+    """The sizes as shares of the (first instance's) features."""
     if d < 2:
         raise invalid("X", "of at least 2 features, so that sets differ", d)
     if sizes is None:

@@ -16,6 +16,7 @@ from perturbx.metrics._explaining import (
     TOP_POSITIONS,
     Explained,
     Explains,
+    check_explainer,
     explain_with,
     rank_correlation,
     top_overlap,
@@ -71,9 +72,12 @@ def stability(
     """
     seeds = check_integer("seeds", seeds, minimum=2)
     root = check_random_state(random_state)
+    check_explainer(explainer, outputs)
+    if top is not None:
+        check_integer("top", top, minimum=1)
     drawn = [int(s) for s in root.generate_state(seeds)]
     runs = [explain_with(explainer, X, outputs, seed) for seed in drawn]
-    top = _top(runs[0]) if top is None else check_integer("top", top, minimum=1)
+    top = _top(runs[0]) if top is None else top
     shown = f"top {top} overlap" if runs[0].given.n_features else f"top {top:,} pixels overlap"
 
     def overlap(a: Floats, b: Floats) -> float:

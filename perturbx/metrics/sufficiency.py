@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
+from perturbx._validation import check_flag
 from perturbx.maskers._fills import Fill
 from perturbx.metrics._base import Removing, Scored, documented, prepare
 from perturbx.metrics._measure import Measure
@@ -53,6 +54,7 @@ def sufficiency(
     array(2.)
     """
     check_shares(shares)
+    check_flag("references", references)
     subject = prepare(
         predict_fn,
         X,

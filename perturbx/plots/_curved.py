@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from perturbx._typing import Floats
+from perturbx._validation import shown as shown_value
 from perturbx.errors import InvalidParameterError
 
 
@@ -109,8 +110,9 @@ def _line(label: str, one: Curved, output: int | str | None, reference: str | No
     number: Any = one.values if reference is None else one.references[reference]
     shares = np.asarray(one.shares, dtype=np.float64)
     each, numbers = np.asarray(curve, dtype=np.float64), np.asarray(number, dtype=np.float64)
+    at = [_position(one, output)]
     if "output" in one.axes:
-        at, axis = [_position(one, output)], one.axes.index("output")
+        axis = one.axes.index("output")
         each, numbers = each.take(at, axis=axis), numbers.take(at, axis=axis)
     known = numbers[~np.isnan(numbers)]
     mean = float(known.mean()) if known.size else np.nan
@@ -120,18 +122,19 @@ def _line(label: str, one: Curved, output: int | str | None, reference: str | No
 def _position(one: Curved, output: int | str | None) -> int:
     """Which of several outputs."""
     names = one.output_names
-    k = one.values.shape[one.axes.index("output")]
+    k = one.values.shape[one.axes.index("output")] if "output" in one.axes else 1
     own = [] if np.ndim(names) == 2 else [str(name) for name in names]
     if output is None and k == 1:
         return 0
     if isinstance(output, str) and output in own:
         return own.index(output)
-    if isinstance(output, (int, np.integer)) and -k <= output < k:
+    is_flag = isinstance(output, bool)
+    if isinstance(output, (int, np.integer)) and not is_flag and -k <= output < k:
         return int(output)
     shown = f"0 to {k - 1}" + f", or one of {', '.join(map(repr, own[:20]))}" * bool(own)
     raise InvalidParameterError(
         f"curves draws one of the {k} outputs that were judged: say which with output=, {shown}; "
-        f"got {output!r}."
+        f"got {shown_value(output)}."
     )
 
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from perturbx._summary import safe as safe
 from perturbx._typing import Floats
-from perturbx._validation import invalid
-from perturbx.errors import InvalidParameterError
+from perturbx._validation import check_integer, invalid
 from perturbx.explanation import Explanation
 
 if TYPE_CHECKING:
@@ -40,7 +39,22 @@ def pyplot() -> Any:
 def axes_of(ax: Axes | None, width: float, height: float) -> Any:
     """The caller's axes, or those of a new figure with tight margins (inches)."""
     plt = pyplot()
-    return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
+    if ax is not None:
+        return axes_in(ax)[0]
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def axes_in(ax: Any) -> list[Any]:
+    """The caller's axes, one or several."""
+    from matplotlib.axes import Axes
+
+    try:
+        axes = list(np.ravel(ax))
+    except ValueError:  # ragged lists
+        axes = [ax]
+    if not axes or not all(isinstance(one, Axes) for one in axes):
+        raise invalid("ax", "matplotlib Axes, or None for a new figure", ax)
+    return axes
 
 
 def finished(axes: Any, show_it: bool) -> Any:
@@ -59,11 +73,8 @@ def explanation_of(value: Any) -> Explanation:
 
 def rows_of(max_display: int, n_features: int) -> int:
     """How many features get a row of their own; the last row is for all the others."""
-    if isinstance(max_display, bool) or not isinstance(max_display, (int, np.integer)):
-        raise InvalidParameterError(f"max_display must be an int: got {max_display!r}.")
-    if max_display < 1:
-        raise InvalidParameterError(f"max_display must be at least 1: got {max_display}.")
-    return n_features if n_features <= max_display else int(max_display) - 1
+    most = check_integer("max_display", max_display, minimum=1)
+    return n_features if n_features <= most else most - 1
 
 
 def output_label(name: str) -> str:

@@ -100,7 +100,7 @@ def _axes(n: int, ax: Any) -> list[Any]:
         figure = _style.pyplot().figure(figsize=(5.6 * n, 3.7), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
         return list(figure.subplots(1, n, squeeze=False).ravel())
-    axes = list(np.ravel(ax))
+    axes = _style.axes_in(ax)
     if len(axes) != n:
         raise InvalidParameterError(
             f"curves draws one panel for each metric, here {n}, and got {len(axes)} axes: pass {n}."

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats
-from perturbx._validation import check_choice, check_number, invalid
+from perturbx._validation import check_choice, check_flag, check_number, invalid
 from perturbx.errors import InvalidParameterError
 from perturbx.explanation import Explanation
 from perturbx.plots import _heat, _style
@@ -98,6 +98,8 @@ def overlay(
     """
     _check(alpha, saturation, top, level)
     check_choice("scale", scale, get_args(Scale))
+    if borders is not None:
+        check_flag("borders", borders)
     shown = outputs(picture(explanation, image), output)
     panels = views(shown, top, level, own_scales=scale == "own")
     axes = _panels(panels, ax)
@@ -136,7 +138,7 @@ def _panels(panels: list[View], ax: Any) -> list[Any]:
     """The caller's axes, or those of a new figure in the shape of the picture."""
     k = len(panels)
     if ax is not None:
-        axes = list(np.ravel(ax))
+        axes = _style.axes_in(ax)
         if len(axes) != k:
             raise InvalidParameterError(
                 f"overlay draws {k} outputs and got {len(axes)} axes: pass {k} axes, or output=."

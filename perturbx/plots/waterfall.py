@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perturbx._typing import Floats
+from perturbx._validation import check_number
 from perturbx.errors import InvalidParameterError
 from perturbx.explanation import Explanation, one_output, without_rounding
 from perturbx.plots import _rows, _style
@@ -55,6 +56,7 @@ def waterfall(
     InvalidParameterError
         If the scores do not add up to the prediction, or if there is more than one instance.
     """
+    check_number("level", level, above=0, below=1)
     one = _additive(_style.explanation_of(explanation), output)
     scores = one.values
     order = np.argsort(-np.abs(scores), kind="stable").tolist()

@@ -204,10 +204,9 @@ def test_what_cannot_be_drawn_is_refused(make, photo):
         plots.bar(make()[:, "feature 1"], show=False)
     with pytest.raises(InvalidParameterError, match="7 outputs were explained"):
         plots.bar(make(k=7)[0], show=False)
-    with pytest.raises(InvalidParameterError, match="max_display must be at least 1: got 0"):
-        plots.bar(make()[0], max_display=0, show=False)
-    with pytest.raises(InvalidParameterError, match="max_display must be an int: got '5'"):
-        plots.bar(make()[0], max_display="5", show=False)
+    for rows in (0, "5"):
+        with pytest.raises(InvalidParameterError, match="max_display must be an integer of at"):
+            plots.bar(make()[0], max_display=rows, show=False)
     two = make(2, 4, data=np.zeros((2, 4, 6)), regions=(photo().regions,) * 2)
     with pytest.raises(InvalidParameterError, match="nothing in common"):
         plots.bar(two, show=False)

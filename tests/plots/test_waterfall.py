@@ -73,6 +73,6 @@ def test_scores_that_do_not_add_up_are_refused(make):
         plots.waterfall(make()[0, :3], show=False)
     with pytest.raises(InvalidParameterError, match=r"waterfall\(explanation\[i\]\)"):
         plots.waterfall(make(), show=False)
-    with pytest.raises(InvalidParameterError, match="level must be a share"):
+    with pytest.raises(InvalidParameterError, match="level must be a number above 0 and below 1"):
         plots.waterfall(make()[0], level=95, show=False)
     assert not plt.get_fignums()
