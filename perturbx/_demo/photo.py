@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -20,6 +21,9 @@ from perturbx.explanation import Explanation
 
 Photo = NDArray[np.uint8]
 """(H, W, 3): red, green and blue, channels last."""
+
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
+"""Formats of photos that Pillow decodes by itself, in Pillow's words."""
 
 _LONGEST = 384
 """A network that sees 224 pixels a side loses nothing by this; masking costs by the pixel."""
@@ -47,18 +51,40 @@ def read_photo(path: Path) -> Photo:
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    Image.init()
+    # Named, as Pillow else goes by the content alone, and starts Ghostscript for PostScript.
+    formats = [name for name in _FORMATS if name in Image.OPEN]
     try:
-        with Image.open(path) as file:
-            image: Any = ImageOps.exif_transpose(file)
-            if image.mode.startswith(("I", "F")):
-                image = Image.fromarray(_eight_bits(np.asarray(image)))
-            image = image.convert("RGBA")
-            image.thumbnail((_LONGEST, _LONGEST))
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            return np.array(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        why = "its format is not known" if isinstance(error, UnidentifiedImageError) else error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of metadata that is damaged, which is not shown
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=formats) as file:
+                return _as_seen(ImageOps.exif_transpose(file))
+    except UnidentifiedImageError as error:
+        raise InvalidInputError(
+            f"{str(path)!r} cannot be read as an image: its format is not known. Save it as one "
+            f"of {', '.join(formats)}."
+        ) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InvalidInputError(
+            f"{str(path)!r} cannot be read as an image: it has more than "
+            f"{Image.MAX_IMAGE_PIXELS or 0:,} pixels. Make it smaller first."
+        ) from error
+    except Exception as error:  # a decoder may raise anything about a file that is damaged
+        why = str(error) or type(error).__name__
         raise InvalidInputError(f"{str(path)!r} cannot be read as an image: {why}.") from error
+
+
+def _as_seen(image: Any) -> Photo:
+    """At most 384 pixels a side, on white."""
+    from PIL import Image
+
+    if image.mode.startswith(("I", "F")):
+        image = Image.fromarray(_eight_bits(np.asarray(image)))
+    image = image.convert("RGBA")
+    image.thumbnail((_LONGEST, _LONGEST))
+    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.array(image.convert("RGB"))
 
 
 def demo_photo(photo: Photo, out: Path, seed: int = 0) -> None:
