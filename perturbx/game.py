@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from perturbx._rounding import Rounding
 from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise, Outputs
+from perturbx._workers import in_workers, n_workers
 from perturbx.errors import PredictFnError
 from perturbx.maskers._base import FittedMasker, Removal
 from perturbx.predictor import Predictor
@@ -235,30 +236,22 @@ class Game:
 
     def _blocks(self, n: int, m: int) -> Iterator[tuple[list[int], slice]]:
         """Pieces of the (instances, perturbations) rectangle, a few for each job."""
-        n_tasks = self._n_jobs() * _TASKS_PER_JOB if self._n_jobs() > 1 else n
+        n_tasks = n_workers(self.n_jobs) * _TASKS_PER_JOB if n_workers(self.n_jobs) > 1 else n
         for block in np.array_split(np.arange(n), min(n, n_tasks)):
-            n_parts = max(1, min(m, -(-n_tasks // n))) if self._n_jobs() > 1 else 1
+            n_parts = max(1, min(m, -(-n_tasks // n))) if n_workers(self.n_jobs) > 1 else 1
             ends = np.linspace(0, m, n_parts + 1).astype(int)
             for start, stop in pairwise(ends):
                 yield block.tolist(), slice(int(start), int(stop))
 
     def _answers(self, asks: list[Ask]) -> Iterator[tuple[Outputs, Cost]]:
-        if self._n_jobs() == 1:
+        if n_workers(self.n_jobs) == 1:
             for ask in asks:
                 yield _answer(self.predictor, self.link, self.batch_size, self.progress, ask)
             return
-        from joblib import Parallel, delayed
-
-        run = delayed(_answer)
-        tasks = (run(self.predictor, self.link, self.batch_size, None, ask) for ask in asks)
-        for outputs, cost in Parallel(n_jobs=self.n_jobs)(tasks):
+        tasks = ((self.predictor, self.link, self.batch_size, None, ask) for ask in asks)
+        for outputs, cost in in_workers(_answer, tasks, self.n_jobs):
             self.progress(cost.n_rows)
             yield outputs, cost
-
-    def _n_jobs(self) -> int:
-        from joblib import effective_n_jobs
-
-        return int(effective_n_jobs(self.n_jobs))
 
 
 def link(values: Floats, name: LinkName, whose: str = "some rows") -> Floats:

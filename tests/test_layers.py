@@ -41,6 +41,7 @@ PARTS = {
     "_notebook": "explanation",
     "_slicing": "explanation",
     "_per_instance": "explanation",
+    "_workers": "game",
     "_demo": "cli",
     "__main__": "cli",
 }

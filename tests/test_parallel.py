@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import threading
 import warnings
 from typing import Any
 
@@ -92,6 +94,104 @@ def test_errors_of_workers_arrive(boosted: Any) -> None:
         pytest.raises(px.errors.PredictFnError, match=r"NaN or infinite.*of instance"),
     ):
         explainer.explain(boosted[1][:4])
+
+
+def _with_a_lock(calls: list[int]) -> Any:
+    lock = threading.Lock()
+
+    def model(X: np.ndarray) -> np.ndarray:
+        with lock:
+            calls.append(len(X))
+            return X.sum(axis=1)
+
+    return model
+
+
+class Held:
+    """A model that holds what cannot be pickled, or that refuses to be."""
+
+    def __init__(self, calls: list[int], held: Any) -> None:
+        self.calls, self.held = calls, held
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        self.calls.append(len(X))
+        return X.sum(axis=1)
+
+    def __reduce__(self) -> Any:
+        if self.held is None:
+            raise RuntimeError("not to be pickled")
+        return super().__reduce__()
+
+
+UNSENDABLE = {
+    "lock in a closure": _with_a_lock,
+    "generator": lambda calls: Held(calls, (i for i in range(3))),
+    "lock": lambda calls: Held(calls, threading.RLock()),
+    "own refusal": lambda calls: Held(calls, None),
+}
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+@pytest.mark.parametrize("make", UNSENDABLE.values(), ids=UNSENDABLE.keys())
+def test_models_that_cannot_be_sent_are_refused(make: Any, backend: str) -> None:
+    """Before they are asked, with the cure; which works."""
+    calls: list[int] = []
+    rows = np.arange(12.0).reshape(4, 3)
+    explainer = px.KernelShap(make(calls), masker=px.Background(rows), n_jobs=2)
+    refused = pytest.raises(px.errors.InvalidParameterError, match=r"can be sent to .*use n_jobs=1")
+    with joblib.parallel_config(backend), refused:
+        explainer.explain(rows)
+    with joblib.parallel_config(backend), refused:
+        explainer.fit(rows)
+    assert calls == []
+    with joblib.parallel_config("threading"):
+        threads = explainer.explain(rows)
+    expected = rows - rows.mean(axis=0)
+    np.testing.assert_allclose(threads.values, expected, atol=1e-12)
+
+
+def test_functions_without_a_name_need_no_name() -> None:
+    """A lambda reaches joblib's own processes; multiprocessing finds functions by name alone."""
+    rows = np.arange(12.0).reshape(4, 3)
+    explainer = px.KernelShap(lambda X: X[:, 0], masker=px.Background(rows), n_jobs=2)
+    with (
+        joblib.parallel_config("multiprocessing"),
+        pytest.raises(px.errors.InvalidParameterError, match=r"lambda.*threading"),
+    ):
+        explainer.explain(rows)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore")
+def test_workers_that_die_and_forks() -> None:
+    """A dead worker is our error, and the next explain has new ones; a fork cannot use them."""
+    main, rows = os.getpid(), np.random.default_rng(0).normal(size=(20, 4))
+
+    def dies(X: np.ndarray) -> np.ndarray:
+        if os.getpid() != main:
+            os._exit(3)
+        return X[:, 0]
+
+    def of(model: Any) -> Any:
+        return px.KernelShap(model, masker=px.Background(rows), n_jobs=2, random_state=0)
+
+    with pytest.raises(px.errors.PredictFnError, match=r"worker process died.*n_jobs=1"):
+        of(dies).explain(rows[:2])
+    expected = rows[:2, 0] - rows[:, 0].mean()
+    np.testing.assert_allclose(of(lambda X: X[:, 0]).explain(rows[:2]).values[:, 0], expected)
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            of(lambda X: X[:, 0]).explain(rows[:2])
+        except px.errors.InvalidParameterError as error:
+            with joblib.parallel_config("threading"):
+                found = of(lambda X: X[:, 0]).explain(rows[:2]).values[:, 0]
+            status = 0 if "forked" in str(error) and np.allclose(found, expected) else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from perturbx._validation import (
     check_selection,
     invalid,
 )
+from perturbx._workers import check_workers
 from perturbx.containers import layout_of, looks_like_images, training_rows
 from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
 from perturbx.explainers._loop import explain
@@ -147,11 +148,13 @@ class BaseExplainer(BaseEstimator):
             for learned in ("masker_", "predictor_"):  # what is explained picks the masker
                 self.__dict__.pop(learned, None)
             return self
+        predictor = None
         with threads_kept():
-            self.masker_ = self._learn(X, X)
-            self.predictor_ = None
+            masker = self._learn(X, X)
             if X is not None:
-                self.predictor_ = self._probe(self.masker_, self.masker_.check(X)[0])
+                check_workers(self.predict_fn, self.n_jobs)
+                predictor = self._probe(masker, masker.check(X)[0])
+        self.masker_, self.predictor_ = masker, predictor
         self.fitted_with_ = self._settings_of_fit()
         return self
 
@@ -194,6 +197,7 @@ class BaseExplainer(BaseEstimator):
         X, is_single = masker.check(X)
         plan = self._plan()
         bound = check_plan(masker, X, plan)
+        check_workers(self.predict_fn, self.n_jobs)
         asked = Cost()
         if predictor is None:
             predictor = self._probe(masker, X)

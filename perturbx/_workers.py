@@ -1,0 +1,108 @@
+"""Tasks in the workers of joblib, and what to do where they cannot run there."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from perturbx.errors import InvalidParameterError, PredictFnError
+
+_CURE = 'use n_jobs=1, or threads, as in joblib.parallel_config("threading")'
+
+
+def n_workers(n_jobs: int | None) -> int:
+    """How many workers joblib would use."""
+    from joblib import effective_n_jobs
+
+    return int(effective_n_jobs(n_jobs))
+
+
+def check_workers(predict_fn: Any, n_jobs: int | None) -> None:
+    """Refuse what can be known to fail in worker processes, before the model is asked.
+
+    Raises
+    ------
+    InvalidParameterError
+        If `predict_fn` cannot be sent to them, or if the process was forked from one that had
+        workers, which do not answer to this one.
+    """
+    from joblib.externals.loky.backend import reduction
+    from joblib.parallel import BACKENDS, get_active_backend
+
+    backend, _ = get_active_backend()
+    if n_workers(n_jobs) == 1 or getattr(backend, "uses_threads", False):
+        return
+    if isinstance(backend, BACKENDS["loky"]) and _has_a_parents_workers():
+        raise InvalidParameterError(
+            f"n_jobs={n_jobs} cannot work here: this process was forked from one that had worker "
+            f"processes, which do not answer to it. Start it with the method 'spawn', or {_CURE}."
+        )
+    # multiprocessing pickles functions by name, all others do so by value where they must.
+    by_name = isinstance(backend, BACKENDS["multiprocessing"])
+    try:
+        (pickle.dump if by_name else reduction.dump)(predict_fn, _Nowhere())
+    except Exception as error:
+        raise _cannot_be_sent(error) from error
+
+
+def in_workers(
+    function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], n_jobs: int | None
+) -> Iterator[Any]:
+    """What the function returns for the arguments of each task, in their order.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a task cannot be sent to a worker process.
+    PredictFnError
+        If a worker process dies.
+    """
+    from joblib import Parallel, delayed
+
+    try:
+        yield from Parallel(n_jobs=n_jobs)(delayed(function)(*task) for task in tasks)
+    except pickle.PicklingError as error:
+        raise _cannot_be_sent(error) from error
+    except Exception as error:
+        if not _says_that_a_worker_died(error):
+            raise
+        raise PredictFnError(
+            "A worker process died, or could not read what it was sent: predict_fn ended it, ran "
+            "out of memory, crashed in native code, or imports what the worker does not find. To "
+            f"see which, use n_jobs=1; for less memory, fewer workers or a smaller batch_size; or "
+            f"{_CURE.partition(', or ')[2]}. ({type(error).__name__}: {error})"
+        ) from error
+
+
+class _Nowhere:
+    """A file that keeps nothing."""
+
+    def write(self, content: Any) -> int:
+        return len(content)
+
+
+def _cannot_be_sent(error: Exception) -> InvalidParameterError:
+    return InvalidParameterError(
+        "predict_fn must be something that can be sent to worker processes (pickled) where n_jobs "
+        f"is not 1: {type(error).__name__}: {error}. Create locks, sessions and open files inside "
+        f"predict_fn, or {_CURE}."
+    )
+
+
+def _says_that_a_worker_died(error: Exception) -> bool:
+    """Of joblib's own processes, or of a dask cluster."""
+    is_of_dask = type(error).__module__.partition(".")[0] == "distributed"
+    return isinstance(error, BrokenProcessPool) or is_of_dask
+
+
+def _has_a_parents_workers() -> bool:
+    """Whether joblib holds a pool whose threads were lost in a fork: it would wait for ever."""
+    module = sys.modules.get("joblib.externals.loky.reusable_executor")
+    pool = getattr(module, "_executor", None)
+    thread = getattr(pool, "_executor_manager_thread", None)
+    flags = getattr(pool, "_flags", None)
+    ended = getattr(flags, "shutdown", True) or getattr(flags, "broken", True)
+    return thread is not None and not thread.is_alive() and not ended
