@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +198,7 @@ _TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "interactions": (lambda v: isinstance(v, Interactions), "Interactions or None"),
     "regions": (_are_regions, "Regions, a tuple of Regions, or None"),
     "notes": (_are_names, "a tuple of str"),
+    "provenance": (lambda v: isinstance(v, Mapping), "a mapping"),
     "per_instance": (lambda v: isinstance(v, PerInstance), "PerInstance or None"),
 }
 _OPTIONAL = {

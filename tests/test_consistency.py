@@ -47,6 +47,7 @@ def explanation() -> px.Explanation:
         ("regions", (1, 2)),
         ("notes", "one"),
         ("notes", (None,)),
+        ("provenance", "unknown"),
         ("per_instance", {}),
     ],
     ids=lambda value: str(value)[:20],
