@@ -22,7 +22,7 @@ _NUMBER = "font-variant-numeric:tabular-nums;"
 def notebook(explanation: Explanation) -> str:
     """A small HTML table that needs no script and no style sheet; every name is escaped."""
     table, (first, *lines) = tabulate(explanation), head(explanation)
-    titles = [table.kind, *(["data"] if table.data else [])]
+    titles = [table.kind, *([table.heading] if table.data else [])]
     for name in table.columns:
         titles += ["", name if len(table.columns) > 1 else table.title]
     header = "".join(f'<th style="{_CELL}">{escape(title)}</th>' for title in titles)

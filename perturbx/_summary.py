@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perturbx._places import aligned, place
 from perturbx._rounding import above_rounding
 from perturbx._typing import Floats
+from perturbx.regions import Regions
 
 if TYPE_CHECKING:
     from perturbx.explanation import Explanation
 
 _ROWS, _OUTPUTS, _WIDTH = 10, 3, 36
+
+_PLACE = "place, size"
 
 _ARITHMETIC = 1e-9
 """Standard errors below this fraction of the largest score or output are rounding, not doubt."""
@@ -26,9 +30,12 @@ class Table:
     Parameters
     ----------
     kind : str
-        What a row is: "feature", "instance" or "output".
+        What a row is: "feature", "instance", "output" or "image".
     names, data : tuple of str
-        The rows; data is empty where a row has no single value.
+        The rows, and their values, or the places of their regions; data is empty where a row has
+        neither.
+    heading : str
+        What `data` is.
     scores, errors : (rows, columns) array
         A column for each output.
     columns : tuple of str
@@ -42,6 +49,7 @@ class Table:
     kind: str
     names: tuple[str, ...]
     data: tuple[str, ...]
+    heading: str
     scores: Floats
     errors: Floats
     columns: tuple[str, ...]
@@ -66,8 +74,12 @@ class Table:
 
 
 def tabulate(explanation: Explanation) -> Table:
-    """The largest scores first; over several instances their mean size."""
+    """The largest scores first; over several instances their mean size, or each image's largest."""
     axes = explanation.axes
+    if "instance" in axes and len(explanation) == 1 and explanation.regions is not None:
+        return tabulate(explanation[0])
+    if isinstance(explanation.regions, tuple) and not aligned(explanation.regions):
+        return _of_images(explanation)
     kind = "feature" if "feature" in axes or not axes else axes[0]
     mean = kind == "feature" and "instance" in axes
     scores, errors = np.asarray(explanation.values), _doubts(explanation)
@@ -81,16 +93,39 @@ def tabulate(explanation: Explanation) -> Table:
     if kind == "feature":
         order = np.argsort(-np.nan_to_num(np.abs(scores)).max(axis=1, initial=0), kind="stable")
     shown = [int(i) for i in order[:_ROWS]]
-    names, data = _names(explanation, kind, size), () if mean else _data(explanation, kind)
+    names, data = _names(explanation, kind, size), _data(explanation, kind, shown)
     left_out = ((size - _ROWS, f"{kind}s"), (columns - _OUTPUTS, "outputs"))
     return Table(
         kind=kind,
         names=tuple(shorten(names[i], _WIDTH) for i in shown),
-        data=tuple(show(data[i]) for i in shown) if len(data) else (),
+        data=data,
+        heading="data" if explanation.regions is None else _PLACE,
         scores=scores[shown, :_OUTPUTS],
         errors=errors[shown, :_OUTPUTS],
         columns=_columns(explanation, kind),
         title="mean |score| ± typical standard error" if mean else "score ± standard error",
+        rest=tuple(f"{n:,} more {what}" for n, what in left_out if n > 0),
+    )
+
+
+def _of_images(explanation: Explanation) -> Table:
+    """A row for each image, with its largest score: no two have a region in common."""
+    n, d = explanation.shape[:2]
+    scores = np.asarray(explanation.values).reshape(n, d, -1)
+    errors = _doubts(explanation).reshape(n, d, -1)
+    shown = np.arange(min(n, _ROWS))
+    largest = np.nan_to_num(np.abs(scores[shown])).max(axis=2).argmax(axis=1)
+    regions: Any = explanation.regions
+    left_out = ((n - _ROWS, "images"), (scores.shape[2] - _OUTPUTS, "outputs"))
+    return Table(
+        kind="image",
+        names=tuple(map(str, shown.tolist())),
+        data=tuple(place(regions[i], int(largest[i])) for i in shown.tolist()),
+        heading=f"largest score at ({_PLACE})",
+        scores=scores[shown, largest, :_OUTPUTS],
+        errors=errors[shown, largest, :_OUTPUTS],
+        columns=_columns(explanation, "feature"),
+        title="score ± standard error",
         rest=tuple(f"{n:,} more {what}" for n, what in left_out if n > 0),
     )
 
@@ -124,7 +159,7 @@ def summary(explanation: Explanation) -> str:
     table, (first, *lines) = tabulate(explanation), head(explanation)
     columns = [[table.kind, *table.names]]
     if table.data:
-        columns.append(["data", *table.data])
+        columns.append([table.heading, *table.data])
     several = len(table.columns) > 1
     for j, name in enumerate(table.columns):
         columns.append([name if several else table.title, *table.cells(j)])
@@ -175,11 +210,16 @@ def _names(explanation: Explanation, kind: str, size: int) -> tuple[str, ...]:
     return tuple(map(str, range(size)))
 
 
-def _data(explanation: Explanation, kind: str) -> Any:
-    """What the rows show of the data; nothing for images, and for outputs of one value."""
-    if explanation.regions is not None or explanation.data is None or kind == "output":
+def _data(explanation: Explanation, kind: str, shown: list[int]) -> tuple[str, ...]:
+    """What the rows show of the data, or where their regions lie; nothing where they share it."""
+    data, regions = explanation.data, explanation.regions
+    if regions is not None and kind == "feature":
+        first = regions if isinstance(regions, Regions) else regions[0] if regions else None
+        return () if first is None else tuple(place(first, i) for i in shown)
+    is_mean = kind == "feature" and "instance" in explanation.axes
+    if regions is not None or data is None or kind == "output" or is_mean:
         return ()
-    return explanation.data if explanation.axes else (explanation.data,)
+    return tuple(show(data[i] if explanation.axes else data) for i in shown)
 
 
 def _columns(explanation: Explanation, kind: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -295,3 +296,55 @@ def test_saved_and_loaded(tmp_path):
     back = load(tmp_path / "photos.npz")
     np.testing.assert_array_equal(back[0].heatmap(), photos()[0].heatmap())
     assert repr(back) == repr(photos())
+
+
+def test_a_table_of_regions_says_where_they_lie_and_how_large_they_are():
+    """Steps of a series; a ninth and a share of an image; slices too of a volume."""
+    rows = repr(photos()[0]).splitlines()[-5:]
+    assert rows[0].split("  ")[1:3] == ["feature", "place, size"]
+    assert "lower right, 25%" in rows[1]
+    assert "upper left, 25%" in rows[4]
+    grid = WindowGrid(np.array([[0], [2], [4], [6], [8]]), (2,), (10,))
+    series = build(outputs=False, regions=(grid,) * N, data=np.zeros((N, 10)))
+    assert {f"steps {i}–{i + 1}" in repr(series[0]) for i in range(0, 10, 2)} == {True}
+    volume = WindowGrid(np.array([[0, 0, 0], [3, 6, 6]]), (1, 3, 3), (4, 9, 9))
+    values = np.array([[1.0, 2.0]])
+    both = {name: np.array([0.5]) for name in ("base_values", "predictions")}
+    one = build(
+        outputs=False,
+        values=values,
+        standard_errors=values,
+        data=np.zeros((1, 4, 9, 9)),
+        regions=(volume,),
+        feature_names=("a", "b"),
+        residual=None,
+        fidelity=None,
+        **both,
+    )
+    assert "slices 3, lower right, 2.8%" in repr(one[0])
+    assert "place, size" in one[0]._repr_html_()
+    assert repr(one).splitlines()[-2:] == repr(one[0]).splitlines()[-2:]
+
+
+def test_photos_are_not_averaged_over_regions_that_they_do_not_share():
+    """A row for each photo, with its largest score; windows of one grid are still averaged."""
+    rows = [line.strip() for line in repr(photos()).splitlines()[-3:]]
+    assert rows[0].startswith("image  largest score at (place, size)  score ± standard error")
+    assert rows[1].startswith("0      lower right, 25%")
+    assert rows[1].endswith("+4.000 ± 0.400")
+    assert rows[2].startswith("1      right, 67%")
+    assert rows[2].endswith("+6.000 ± 0.600")
+    assert "mean" not in repr(photos())
+    assert "largest score at" in photos()._repr_html_()
+    grid = WindowGrid(np.array([[0], [2], [4], [6], [8]]), (2,), (10,))
+    series = build(outputs=False, regions=(grid,) * N, data=np.zeros((N, 10)))
+    assert "mean |score|" in repr(series)
+    assert "steps 2–3" in repr(series)
+
+
+def test_mean_sizes_have_no_sign_in_their_color():
+    """In a notebook red speaks for the output, so mean sizes are neither red nor blue."""
+    views = [e._repr_html_() for e in (build(), build()[0])]
+    mean, signed = (set(re.findall("background:(#[0-9a-f]+)", view)) for view in views)
+    assert (len(mean), len(signed)) == (1, 2)
+    assert not mean & signed

@@ -42,6 +42,7 @@ PARTS = {
     "_slicing": "explanation",
     "_per_instance": "explanation",
     "_workers": "game",
+    "_places": "explanation",
     "_demo": "cli",
     "__main__": "cli",
 }

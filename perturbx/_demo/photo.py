@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from perturbx import interop
+from perturbx._places import NINTHS, ninth
 from perturbx._summary import safe
 from perturbx._typing import Floats
 from perturbx.errors import InvalidInputError
@@ -33,12 +34,6 @@ _WIDTH = 88
 
 _WORTH_A_LOOK = 0.02
 """A second class of less is not explained: nobody asks why it is what it is not."""
-
-_PLACES = (
-    *("upper left", "upper middle", "upper right"),
-    *("left", "center", "right"),
-    *("lower left", "lower middle", "lower right"),
-)
 
 
 def read_photo(path: Path) -> Photo:
@@ -181,19 +176,11 @@ def _sentence(one: Explanation, emptied: Floats) -> str:
 
 def _by_place(one: Explanation) -> dict[str, float]:
     """The sum of the scores in each ninth of the photo, by where the middle of a region lies."""
-    totals = dict.fromkeys(_PLACES, 0.0)
-    for feature, score in enumerate(one.values):
-        totals[_place(one, feature)] += float(score)
-    return totals
-
-
-def _place(one: Explanation, feature: int) -> str:
-    """In which ninth of the photo the middle of a region lies."""
     regions: Any = one.regions
-    rows, columns = np.nonzero(regions.cover(feature))
-    height, width = regions.shape
-    row, column = int(3 * rows.mean() / height), int(3 * columns.mean() / width)
-    return _PLACES[3 * row + column]
+    totals = dict.fromkeys(NINTHS, 0.0)
+    for feature, score in enumerate(one.values):
+        totals[ninth(regions.cover(feature))] += float(score)
+    return totals
 
 
 def _points(score: float) -> str:
