@@ -16,10 +16,10 @@ _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 _USUAL = 2.0**34
 """The memory of a machine that does not say: 16 GiB."""
 
-_EACH = 200
+_EACH = 80
 """Bytes of a perturbation whatever its features: its weight, its unit, its place in a set."""
 
-_DRAWN = 3
+_DRAWN = 2
 """How many copies of a design there are while it is drawn or continued."""
 
 

@@ -101,11 +101,10 @@ def _estimates(
     Each of the three is (2, pairs or d, t): estimates, then variances.
     """
     design = _Design.of(first)
-    signs = np.where(first, 1.0, -1.0)
     weights = evaluations.perturbations.weights[0::2]
     outputs = evaluations.outputs.reshape(2 * len(first), -1)
     full, empty = evaluations.full.ravel(), evaluations.empty.ravel()
-    odd = fit_odd_part(signs, weights, (outputs[0::2] - outputs[1::2]) / 2, full - empty)
+    odd = fit_odd_part(first, weights, (outputs[0::2] - outputs[1::2]) / 2, full - empty)
     even = (outputs[0::2] + outputs[1::2]) / 2 - (full + empty) / 2
     for fit in fits(design.products, weights, even):
         shapley, faith = fit.estimate(design.shapley), fit.estimate(design.faith)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy.special import binom
 
-from perturbx._typing import Floats, Ints
+from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_flag
 from perturbx.errors import RejectPerturbations
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._exact import exact_shapley
+
+_MOST_NUMBERS = 2**18
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,6 @@ class KernelShapRegression(Solver):
     def __post_init__(self) -> None:
         check_flag("errors", self.errors)
 
-    def working(self, n_features: int) -> float:
-        return 2.0 * n_features
-
     def linear(self) -> Solver:
         return KernelShapRegression(errors=False)
 
@@ -78,12 +78,13 @@ class KernelShapRegression(Solver):
         if design.complete:
             return exact_shapley(evaluations)
         _check(design)
-        signs = np.where(design.coalitions[0::2], 1.0, -1.0)
-        n_pairs, d = signs.shape
+        first = design.coalitions[0::2]
+        n_pairs, d = first.shape
         outputs = evaluations.outputs.reshape(2 * n_pairs, -1)
         gain = (evaluations.full - evaluations.empty).ravel()
-        fit = _fit(signs, design.weights[0::2], (outputs[0::2] - outputs[1::2]) / 2, gain)
-        size = np.minimum((signs > 0).sum(axis=1), (signs < 0).sum(axis=1))
+        fit = _fit(first, design.weights[0::2], (outputs[0::2] - outputs[1::2]) / 2, gain)
+        size = first.sum(axis=1)
+        size = np.minimum(size, d - size)
         degrees = n_pairs - d + 1
         known = self.errors and degrees >= 3
         errors = np.sqrt(fit.variance(size)) if known else np.full_like(fit.values, np.nan)
@@ -115,28 +116,36 @@ class _Fit:
 
     values: Floats
     """(d, t): the scores."""
-    weighted: Floats
-    """(c, d): signs without their mean, times the weights."""
     inverse: Floats
     """(d, d): of the normal matrix, for scores that add up to nothing."""
-    signs: Floats
-    """(c, d): z in {-1, 1}."""
+    first: Coalitions
+    """(c, d): the first member of each pair."""
+    weights: Floats
+    """(c,)."""
     odd: Floats
     """(c, t): g."""
 
-    @cached_property
+    @property
     def influence(self) -> Floats:
         """(c, d): what each pair's g adds to each score."""
-        return np.asarray(2 * self.weighted @ self.inverse)
+        return self.influence_of(np.arange(len(self.first)))
+
+    def influence_of(self, pairs: Ints) -> Floats:
+        """The same for some pairs."""
+        weighted = self.weights[pairs, None] * _across(self.first[pairs])
+        return np.asarray(2 * weighted @ self.inverse)
 
     @cached_property
     def residual(self) -> Floats:
         """(c, t): g - z'b, divided by the root of one minus its leverage."""
-        across = self.signs - self.signs.mean(axis=1, keepdims=True)
-        leverage = np.einsum("ij,ij->i", self.influence, across) / 2
-        spare = 1 - np.minimum(leverage, 1.0)
-        spare_root = np.sqrt(np.where(spare > 1e-9, spare, np.inf))
-        return np.asarray((self.odd - self.signs @ (self.values / 2)) / spare_root[:, None])
+        residual = np.empty_like(self.odd)
+        for part in _blocks(np.arange(len(self.first)), len(self.values)):
+            leverage = np.einsum("ij,ij->i", self.influence_of(part), _across(self.first[part])) / 2
+            spare = 1 - np.minimum(leverage, 1.0)
+            spare_root = np.sqrt(np.where(spare > 1e-9, spare, np.inf))
+            missed = self.odd[part] - _signs(self.first[part]) @ (self.values / 2)
+            residual[part] = missed / spare_root[:, None]
+        return residual
 
     def variance(self, size: Ints) -> Floats:
         """(d, t): the variance of stratified sampling without replacement.
@@ -147,15 +156,18 @@ class _Fit:
         own, reach = np.zeros_like(self.values), np.zeros((len(self.values), 1))
         unseen = _unseen(size, len(self.values))
         for s in np.unique(size[unseen > 0]):
-            members = size == s
-            n_drawn = int(members.sum())
-            influence, residual = self.influence[members], self.residual[members]
-            squares = (influence**2).T @ residual**2
+            members = np.flatnonzero(size == s)
+            n_drawn, share = len(members), unseen[members[0]]
+            squares, total = np.zeros_like(own), np.zeros_like(own)
+            for part in _blocks(members, len(self.values)):
+                influence, residual = self.influence_of(part), self.residual[part]
+                squares += (influence**2).T @ residual**2
+                total += influence.T @ residual
+                reach[:, 0] += share * (influence**2).sum(axis=0)
             if n_drawn >= 3:  # the mean of fewer is too uncertain to take off
-                squares -= (influence.T @ residual) ** 2 / n_drawn
+                squares -= total**2 / n_drawn
                 squares *= n_drawn / (n_drawn - 1)
-            own += unseen[members][0] * squares
-            reach[:, 0] += unseen[members][0] * (influence**2).sum(axis=0)
+            own += share * squares
         open_ = unseen > 0
         common = (self.residual[open_] ** 2).sum(axis=0) / max(open_.sum(), 1)
         return np.asarray(np.maximum((own + reach * common) / 2, 0.0))
@@ -167,20 +179,40 @@ def _unseen(size: Ints, d: int) -> Floats:
     return np.asarray(np.maximum(1 - np.bincount(size)[size] / every, 0.0))
 
 
-def _fit(signs: Floats, weights: Floats, odd: Floats, gain: Floats) -> _Fit:
-    """Scores 2b that minimise the weighted squares of odd - signs b, and add up to `gain`."""
-    n_pairs, d = signs.shape
-    # What the constraint leaves free lies across the diagonal: there, signs lose their mean.
-    across = signs - signs.mean(axis=1, keepdims=True)
-    rooted = np.sqrt(weights)[:, None] * across
-    normal = rooted.T @ rooted
+def _fit(first: Coalitions, weights: Floats, odd: Floats, gain: Floats) -> _Fit:
+    """Scores 2b that minimise the weighted squares of odd - signs b, and add up to `gain`.
+
+    Pairs may be many: they are added up in blocks.
+    """
+    n_pairs, d = first.shape
+    normal, received = np.zeros((d, d)), np.zeros((d, odd.shape[1]))
+    for part in _blocks(np.arange(n_pairs), d):
+        across, mean = _across(first[part]), _signs(first[part]).mean(axis=1)
+        rooted = np.sqrt(weights[part, None]) * across
+        normal += rooted.T @ rooted
+        even_share = mean[:, None] * (gain / 2)
+        received += (weights[part, None] * across).T @ (odd[part] - even_share)
     scale = np.trace(normal) / d
     # Fewer pairs than features leave directions open; the stronger ridge keeps those at zero.
     normal.flat[:: d + 1] += scale * (1e-12 if n_pairs >= d else 1e-6)
     inverse = np.linalg.inv(normal + scale / d)
     inverse -= inverse.mean(axis=0)
-    weighted = weights[:, None] * across
-    even_share = signs.mean(axis=1)[:, None] * (gain / 2)
-    values = 2 * inverse.T @ (weighted.T @ (odd - even_share)) + gain / d
+    values = 2 * inverse.T @ received + gain / d
     values += (gain - values.sum(axis=0)) / d
-    return _Fit(values, weighted, inverse, signs, odd)
+    return _Fit(values, inverse, first, weights, odd)
+
+
+def _signs(first: Coalitions) -> Floats:
+    return np.where(first, 1.0, -1.0)
+
+
+def _across(first: Coalitions) -> Floats:
+    """Signs without their mean: what the constraint leaves free lies across the diagonal."""
+    signs = _signs(first)
+    return np.asarray(signs - signs.mean(axis=1, keepdims=True))
+
+
+def _blocks(pairs: Ints, d: int) -> Iterator[Ints]:
+    """Pairs in blocks of so few that their signs take little memory."""
+    step = max(1, _MOST_NUMBERS // d)
+    yield from (pairs[start : start + step] for start in range(0, len(pairs), step))

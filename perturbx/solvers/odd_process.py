@@ -107,9 +107,6 @@ class OddProcess(Solver):
         check_kind("boosting", self.boosting, Boosting, "a Boosting")
         check_flag("by_lot", self.by_lot)
 
-    def working(self, n_features: int) -> float:
-        return 2.0 * n_features
-
     def linear(self) -> Solver:
         return KernelShapRegression()
 
@@ -117,6 +114,8 @@ class OddProcess(Solver):
         design = evaluations.perturbations
         if design.complete:
             return exact_shapley(evaluations)
+        if len(design) > 2 * self.most_pairs:
+            return KernelShapRegression().solve(evaluations)
         pairs, scales = read_pairs(evaluations, "OddProcess")
         n, d = pairs[0].shape
         most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
@@ -125,7 +124,7 @@ class OddProcess(Solver):
         # With a pair or two to spare, pairs left out cannot tell a prior that shrinks all scores
         # to their mean from one that does not.
         tight = d <= n < d + _FEWEST_SPARE
-        if d < 3 or n < _FEWEST_PAIRS or n > self.most_pairs or blind or tight:
+        if d < 3 or n < _FEWEST_PAIRS or blind or tight:
             return KernelShapRegression().solve(evaluations)
         plain = KernelShapRegression().solve(evaluations)
         starts = _as_posteriors(plain, scales)

@@ -34,6 +34,20 @@ def test_lime_takes_at_most_twice_its_noise(constant: int) -> None:
     assert _peak(explainer, X[:1]) < 2 * noise + 8e6
 
 
+@pytest.mark.parametrize("estimator", ["regression", "process"])
+def test_the_regression_takes_little_beside_its_coalitions(estimator: Any) -> None:
+    """At 100,000 coalitions of 40 features: far less than their 32 MB of signs."""
+    rows = np.random.default_rng(0).normal(size=(2, 40))
+    explainer = px.KernelShap(
+        lambda X: X[:, 0] * X[:, 1],
+        masker=px.Background(rows[:1]),
+        budget=100_000,
+        estimator=estimator,
+        random_state=0,
+    )
+    assert _peak(explainer, rows[1]) < 28e6
+
+
 @pytest.mark.parametrize(
     ("method", "settings"),
     [
