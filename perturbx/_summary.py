@@ -238,7 +238,7 @@ def _cost(explanation: Explanation) -> str:
     if explanation.converged is not None:
         cost += "; converged" if explanation.converged else "; not converged"
     if explanation.fidelity is not None:
-        cost += f"; fidelity (R2) {np.mean(explanation.fidelity):.3f}"
+        cost += f"; fidelity (R2) {_mean(np.ravel(explanation.fidelity)):.3f}"
     return cost
 
 
