@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from perturbx._per_instance import PerInstance
 from perturbx._typing import Floats, Ints
-from perturbx.explainers._notes import error_remarks, fit_remarks, nothing_remarks
+from perturbx.explainers._notes import error_remarks, fit_remarks, nothing_remarks, tail_remarks
 from perturbx.explainers._plan import Plan, Problem
 from perturbx.explanation import Explanation
 from perturbx.interactions import Interactions
@@ -54,6 +54,7 @@ def assemble(
     remarks = (
         nothing_remarks(removals),
         *fit_remarks(fidelity),
+        tail_remarks(solutions),
         *error_remarks(values, errors, rounding, plan, removals, spent),
     )
     converged = None if plan.tol is None else np.concatenate([part.converged for part in scored])

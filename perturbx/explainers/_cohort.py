@@ -126,6 +126,7 @@ def with_all_features(
         fidelity=None if solution.fidelity is None else solution.fidelity[one],
         background_errors=background,
         rounding=least[one, 0],
+        heavy_tails=None if solution.heavy_tails is None else solution.heavy_tails[one],
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints, Outputs
 from perturbx.explainers._assemble import Scored, assemble
 from perturbx.explainers._cohort import Cohort, with_all_features
+from perturbx.explainers._heavy_tails import widened
 from perturbx.explainers._memory import check_memory
 from perturbx.explainers._plan import Plan, Problem, Task, task
 from perturbx.explainers._threads import one_thread
@@ -241,6 +242,8 @@ def _solution(
     """The solver's answer, with the part of the error that comes from the background."""
     with one_thread():
         solution = todo.solver.solve(whole)
+        if todo.solver.samples:
+            solution = widened(solution, whole)
         if by_part is None or parts is None:
             return solution
         values = todo.solver.linear().solve(by_part).values

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._per_instance import Remark
 from perturbx._rounding import above_rounding
 from perturbx._typing import Floats, Ints
 from perturbx.explainers._plan import Plan, setting_of
 from perturbx.maskers._base import Removal
+from perturbx.solvers import Solution
 
 _LOW_FIDELITY = 0.5
 
@@ -43,6 +45,27 @@ def _nothing(removal: Removal) -> str:
         return "nothing to move: no column varies in the training rows, so all scores are 0"
     what = "background" if removal.regions is None else "fill"
     return f"nothing to remove: the instance equals its {what}, so all scores are 0"
+
+
+def tail_remarks(solutions: Sequence[Solution]) -> Remark:
+    """Where a few perturbations hold most of the variation of an output.
+
+    An output that hardly moves beside the others, such as a class that is out of the question,
+    is passed over.
+    """
+    said = (
+        "heavy tails: a few perturbations account for most of the variation of the output, so "
+        "errors can exceed the standard errors, although these were enlarged. Explain the "
+        'logarithm of the output (link="logit" for probabilities), or raise the budget'
+    )
+    heavy = [s.heavy_tails is not None and bool(s.heavy_tails[_moves(s)].any()) for s in solutions]
+    return Remark(tuple(said if h else "" for h in heavy), np.array(heavy, dtype=np.float64))
+
+
+def _moves(solution: Solution) -> NDArray[np.bool_]:
+    """(1, k): whose scores reach a fraction of those of the output that moves most."""
+    reach = np.ptp(solution.values, axis=1)
+    return np.asarray(reach > _GOOD * reach.max(initial=0.0))
 
 
 def error_remarks(

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._typing import Floats
 from perturbx.interactions import Interactions
@@ -40,6 +41,8 @@ class Solution:
         Scores of pairs of features, where they were asked for.
     rounding : (n, k) array or None
         The rounding of an output, which the explainer adds: a score no larger than that is 0.
+    heavy_tails : (n, k) bool array or None
+        Where a few outputs hold most of the variation, so that errors were raised.
     """
 
     values: Floats
@@ -51,6 +54,7 @@ class Solution:
     estimator: str = ""
     background_errors: Floats | None = None
     interactions: Interactions | None = None
+    heavy_tails: NDArray[np.bool_] | None = None
     rounding: Floats | None = None
 
 
