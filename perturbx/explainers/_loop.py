@@ -34,6 +34,12 @@ _FIRST_ROUND = 16
 _PARTS = 10
 """Parts of the background whose scores tell how much they owe to the choice of rows."""
 
+_FEWEST_DEGREES = 8
+"""With fewer degrees of freedom than this, a small error does not end the search."""
+
+_WIDENING = 3.0
+"""By how many standard errors the range of several equal scores is too wide."""
+
 _FEWEST_ROWS = 4
 """Fewer background rows than this say nothing of their own spread."""
 
@@ -156,7 +162,7 @@ def _solve(
         solution = _solution(todo, evaluations, by_part, cohort.parts)
         for place, i in enumerate(undone):
             solutions[i] = with_all_features(solution, place, cohort.active, least)
-        done = _precise(solution, plan.tol, least) | design.complete
+        done = _precise(solution, plan.tol, least, cohort.active) | design.complete
         undone, outputs = undone[~done], outputs[:, ~done]
         if not len(undone):
             break
@@ -254,7 +260,8 @@ def _solution(
 def _totals(plan: Plan, todo: Task) -> Iterator[int]:
     """How many perturbations there are after each round."""
     m, total = todo.n_perturbations, todo.n_perturbations
-    everything = not todo.sampler.names_rows and m >= 2 ** min(todo.n_features, 60) - 2
+    is_adaptive = isinstance(todo.sampler, AdaptiveSampler)
+    everything = not is_adaptive and m >= todo.sampler.most(todo.n_features)
     if plan.tol is not None and not everything:
         total = max(todo.sampler.minimum(todo.n_features), m // _FIRST_ROUND)
     while total < m:
@@ -263,15 +270,23 @@ def _totals(plan: Plan, todo: Task) -> Iterator[int]:
     yield m
 
 
-def _precise(solution: Solution, tol: float | None, arithmetic: Floats) -> Any:
+def _precise(
+    solution: Solution, tol: float | None, arithmetic: Floats, active: NDArray[np.bool_]
+) -> Any:
     """Which instances have every standard error below tol times the range of their scores.
 
-    What is as exact as arithmetic is precise, also where all scores are 0.
+    The features that change nothing score 0. Errors widen the range, so it is taken as it would be
+    without them. What is as exact as arithmetic is precise, also where all scores are 0. An error
+    that few perturbations tell may be small by chance: it ends nothing.
     """
-    if tol is None:
+    if tol is None or solution.degrees_of_freedom < _FEWEST_DEGREES:
         return np.zeros(len(solution.values), dtype=bool)
-    reach = np.ptp(solution.values, axis=1, keepdims=True)
-    return (solution.standard_errors <= np.maximum(tol * reach, arithmetic)).all(axis=(1, 2))
+    highest, lowest = solution.values.max(axis=1), solution.values.min(axis=1)
+    if not active.all():
+        highest, lowest = np.maximum(highest, 0.0), np.minimum(lowest, 0.0)
+    errors = solution.standard_errors
+    reach = (highest - lowest - _WIDENING * errors.max(axis=1))[:, None]
+    return (errors <= np.maximum(tol * reach, arithmetic)).all(axis=(1, 2))
 
 
 def _chunk(masker: FittedMasker, m: int, k: int) -> int:

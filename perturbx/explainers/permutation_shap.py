@@ -17,7 +17,8 @@ class PermutationShap(BaseExplainer):
     Every order is read forwards and backwards (Castro, Gómez & Tejada, Computers & Operations
     Research 2009; antithetic pairs: Mitchell, Cooper, Frank & Holmes, JMLR 2022). Each runs along
     one background row, where there are several: so many more orders can be tried, and each row's
-    own total is exact. Unbiased, and a feature that never changes the output scores exactly 0.
+    own total is exact. Unbiased from two orders on, and a feature that never changes the output
+    scores exactly 0.
 
     Parameters
     ----------
@@ -35,5 +36,5 @@ class PermutationShap(BaseExplainer):
     def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
         rows = RowPermutations(setting.n_rows)
         if setting.knows_rows and not setting.pays_for_all(rows.default(setting.n_features)):
-            return rows, RowContributions()
+            return rows, RowContributions(unbiased=True)
         return Permutations(), MarginalContributions()

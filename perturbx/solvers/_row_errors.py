@@ -7,21 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._typing import Floats, Ints
+from perturbx.solvers._moderation import PRIOR_DEGREES, RATIO, moderated
+from perturbx.solvers._row_predictions import Prediction
 
-_POOLED = 2.0
-"""A variance is moderated by the mean over features, as if of so many more chains."""
-
-_READING = 0.5
-"""The noise of a chain read both ways, as a share of what its readings' half difference shows.
-
-An interaction of q features leaves 1 - 2 / q of it: nothing of pairs, half of four features.
-"""
-
-_PRIOR_REPEATS = 3.0
-"""How many repeated rows that share is worth, until repeated rows show it."""
+_PRIOR_REPEATS = 3
+"""How many repeated rows the two readings stand for, until there are repeated rows."""
 
 _MOST_WORTH = 40
 """How many repeated rows the division among features is worth, at most."""
+
+_ROUNDING = 1e-10
+"""Totals are the same if they differ by no more than this fraction of the largest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,64 +41,64 @@ class Spread:
 
     @classmethod
     def of_some_rows(
-        cls,
-        about: Floats,
-        residual: Floats,
-        noise: Floats,
-        spent: Floats,
-        scale: Floats,
-        n_rows: int,
+        cls, contributions: Floats, gaps: Floats, found: Prediction, n_rows: int
     ) -> Spread:
         """C chains along c different rows, fewer than there are.
 
-        The rows are drawn without replacement, so their spread counts by the share not drawn;
-        that of permutations counts whole, and only the two readings of each chain tell it.
+        The rows are drawn without replacement, so their spread counts by the fraction not drawn;
+        that of permutations counts whole.
+
+        Parameters
+        ----------
+        contributions : (c, d, t) array
+            What each feature adds in each chain, a mean over the two readings.
+        gaps : (c, d, t) array
+            What chains show of the noise of permutations: `permutation_gaps`.
+        found : Prediction
+            The scores, and what they were predicted by.
+        n_rows : int
+            How many background rows there are.
         """
-        n_chains = len(residual)
-        degrees = np.maximum(n_chains - spent, 0.5)
-        total = _moderated((residual**2).sum(axis=0), degrees)
-        raw = _moderated((about**2).sum(axis=0), max(n_chains - 1.0, 0.5))
-        noise = np.minimum(_moderated(n_chains * _READING * noise, n_chains), total)
+        n_chains = len(contributions)
+        degrees = n_chains - 1.0
+        about = (contributions - contributions.mean(axis=0)) ** 2
+        total = moderated(found.squares, degrees, gaps, contributions)
+        noise = np.minimum(moderated(found.squares[:0], 0.0, gaps, contributions), total)
         drawn = n_chains / n_rows
-        sampling = ((1 - drawn) * total + drawn * noise) * scale
-        return cls(sampling, np.maximum(raw - noise, 0.0), n_chains, n_rows)
+        sampling = ((1 - drawn) * total + drawn * noise) * found.scale + found.beyond
+        between = moderated(about, degrees, gaps, contributions) - noise
+        return cls(sampling, np.maximum(between, 0.0), n_chains, n_rows)
 
     @classmethod
-    def of_all_rows(
-        cls, contributions: Floats, about: Floats, noise: Floats, row: Ints, times: Ints
-    ) -> Spread:
+    def of_all_rows(cls, contributions: Floats, gaps: Floats, row: Ints, times: Ints) -> Spread:
         """Each row has a chain or more: what is left is the noise of permutations.
 
-        Chains that share a row show it, but at first they are few. So the two readings of all
-        chains say how it is divided among features, and the repeated rows how large it is.
+        Chains that share a row show it, but at first they are few. So `gaps` say how it is divided
+        among features, and the repeated rows how large it is.
         """
         n_chains, n_rows = len(row), len(times)
         sums = np.zeros((n_rows, *contributions.shape[1:]))
         np.add.at(sums, row, contributions)
         means = sums / times[:, None, None]
-        within = ((contributions - means[row]) ** 2).sum(axis=0)
-        repeated = n_chains - n_rows
+        within = (contributions - means[row]) ** 2
+        degrees = float(n_chains - n_rows)
         if n_rows == 1:
-            permutation = _moderated(within, max(repeated, 1))
-            return cls(permutation / n_chains, np.zeros_like(within), n_chains, n_rows)
-        total = (about**2).sum(axis=0) / (n_chains - 1)
-        guess = np.minimum(noise, total)
-        expected = guess.sum(axis=0)
-        ratio = (within.sum(axis=0) + _PRIOR_REPEATS * _READING * expected) / np.maximum(
-            (repeated + _PRIOR_REPEATS) * expected, 1e-300
-        )
-        guess = guess * np.minimum(ratio, 1.0)
-        worth = min(n_rows, _MOST_WORTH)
-        prior = 0.5 * (guess + guess.mean(axis=0))
-        permutation = (within + worth * prior) / (repeated + worth)
+            noise = moderated(within, degrees, gaps, contributions)
+        else:
+            guess = RATIO / (1 - RATIO) * gaps.mean(axis=0, keepdims=True)
+            within = np.concatenate([within, np.repeat(guess, _PRIOR_REPEATS, axis=0)])
+            degrees += _PRIOR_REPEATS
+            worth = float(min(n_rows, _MOST_WORTH))
+            noise = moderated(within, degrees, gaps, contributions, worth)
         inverse = float((1 / times).mean())
-        between = np.maximum(means.var(axis=0, ddof=1) - permutation * inverse, 0.0)
-        return cls(permutation * inverse / n_rows, between, n_chains, n_rows)
+        spread = means.var(axis=0, ddof=1) if n_rows > 1 else np.zeros_like(noise)
+        between = np.maximum(spread - noise * inverse, 0.0)
+        return cls(noise * inverse / n_rows, between, n_chains, n_rows)
 
     @property
     def degrees_of_freedom(self) -> float:
         repeated = self.n_chains - self.n_rows
-        return float(max(repeated, min(self.n_chains, self.n_rows) - 1, 0) + _POOLED)
+        return float(max(repeated, min(self.n_chains, self.n_rows) - 1, 0) + PRIOR_DEGREES)
 
     def errors(self) -> Floats:
         """(d, t): of the mean over these background rows; NaN from one chain."""
@@ -117,6 +113,25 @@ class Spread:
         return np.asarray(np.sqrt(self.between / self.n_rows))
 
 
-def _moderated(squares: Floats, degrees: Floats | float) -> Floats:
-    variance = squares / degrees
-    return np.asarray((squares + _POOLED * variance.mean(axis=0)) / (degrees + _POOLED))
+def permutation_gaps(contributions: Floats, halves: Floats, totals: Floats) -> Floats:
+    """(c, d, t): what each chain shows of the noise of permutations.
+
+    Half the difference between its two readings, squared; and the difference between it and a
+    chain that adds up to the same, since that may have run along an equal row. Votes, for one, have
+    two readings that always agree.
+
+    Parameters
+    ----------
+    contributions, halves : (c, d, t) arrays
+        Mean and half difference of the two readings.
+    totals : (c, t) array
+        What each chain adds up to.
+    """
+    order = totals.argsort(axis=0, kind="stable")
+    ranked = np.take_along_axis(totals, order, axis=0)
+    is_same = np.diff(ranked, axis=0) <= _ROUNDING * np.abs(totals).max(axis=0)
+    gaps = halves**2
+    if is_same.any():
+        steps = np.diff(np.take_along_axis(contributions, order[:, None], axis=0), axis=0)
+        gaps[1:] += is_same[:, None] * steps**2 / (2 * RATIO)
+    return gaps

@@ -11,6 +11,7 @@ from perturbx.errors import RejectPerturbations
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._exact import exact_shapley
+from perturbx.solvers._moderation import moderated
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,10 @@ class MarginalContributions(Solver):
     to the last bit. On a complete design the exact Shapley values are computed.
 
     Standard errors: the variance of the c chains' estimates, moderated by two chains' worth of
-    its mean over features, with c + 1 degrees of freedom. Without that, a feature that happened
-    not to matter in a few chains would claim an error of zero. One chain: NaN.
+    what the two readings of each chain and the other features show, with c + 1 degrees of freedom.
+    Without that, chains that happen to agree would report an error of zero. One chain: NaN. Where
+    all readings of all features agree, the game is taken for an additive one from eight chains on,
+    unless all steps have one size, as those of a single threshold do.
 
     Raises
     ------
@@ -55,11 +58,11 @@ class MarginalContributions(Solver):
         if evaluations.perturbations.complete:
             return exact_shapley(evaluations)
         place = _places(evaluations.perturbations)
-        estimates = _estimates(evaluations, place)
+        estimates, halves = _estimates(evaluations, place)
         n_chains, d, _ = estimates.shape
         shape = (d, *evaluations.full.shape)
         values = np.moveaxis(estimates.mean(axis=0).reshape(shape), 0, 1)
-        errors = np.moveaxis(_errors(estimates).reshape(shape), 0, 1)
+        errors = np.moveaxis(_errors(estimates, halves).reshape(shape), 0, 1)
         return Solution(
             values=values,
             standard_errors=np.maximum(errors, floor(evaluations)),
@@ -93,8 +96,8 @@ def _is_chain(chain: Coalitions, place: Ints) -> bool:
     return np.array_equal(chain[0], place <= time) and np.array_equal(chain[1], back <= time)
 
 
-def _estimates(evaluations: Evaluations, place: Ints) -> Floats:
-    """(c, d, n * k): what each feature adds, a mean over the two directions of each chain."""
+def _estimates(evaluations: Evaluations, place: Ints) -> tuple[Floats, Floats]:
+    """(c, d, n * k): the mean over both readings of what each feature adds, and half their gap."""
     n_chains, d = place.shape
     targets = evaluations.full.size
     along = np.empty((n_chains, 2, d + 1, targets))
@@ -104,14 +107,14 @@ def _estimates(evaluations: Evaluations, place: Ints) -> Floats:
     steps = np.diff(along, axis=2)
     forwards = np.take_along_axis(steps[:, 0], place[:, :, None], axis=1)
     backwards = np.take_along_axis(steps[:, 1], d - 1 - place[:, :, None], axis=1)
-    return np.asarray((forwards + backwards) / 2)
+    return (forwards + backwards) / 2, (forwards - backwards) / 2
 
 
-def _errors(estimates: Floats) -> Floats:
+def _errors(estimates: Floats, halves: Floats) -> Floats:
     """(d, n * k): from the moderated variance of the chains."""
     n_chains = len(estimates)
     if n_chains < 2:
         return np.full(estimates.shape[1:], np.nan)
-    variance = estimates.var(axis=0, ddof=1)
-    moderated = ((n_chains - 1) * variance + 2 * variance.mean(axis=0)) / (n_chains + 1)
-    return np.asarray(np.sqrt(moderated / n_chains))
+    squares = (estimates - estimates.mean(axis=0)) ** 2
+    variance = moderated(squares, n_chains - 1, halves**2, estimates)
+    return np.asarray(np.sqrt(variance / n_chains))

@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
 from perturbx.errors import RejectPerturbations
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers._base import Solution, Solver, floor
-from perturbx.solvers._row_errors import Spread
+from perturbx.solvers._row_errors import Spread, permutation_gaps
+from perturbx.solvers._row_predictions import predict_all_rows, shares_of
 from perturbx.solvers.marginal import _places
-
-_PRIOR_CHAINS = 2.0
-"""How many chains the first guess of the slopes on a row's total is worth."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +25,24 @@ class RowContributions(Solver):
     and adding up to f(x) - mean f(b) by themselves. Before that, the contributions are regressed
     on f(x) - f(b), and read off at its mean over all rows: a control variate (Lavenberg & Welch,
     Management Science 27, 1981), whose slopes add up to 1, so the scores still add up. With few
-    chains the slopes shrink towards each feature's share of the variance. A feature that changed
+    chains the slopes shrink towards each feature's share of the squares. A feature that changed
     nothing in any chain scores 0 to the last bit.
 
-    Standard errors come from chains that share a row and from the two readings of each chain,
-    and are moderated as in `MarginalContributions`; one chain gives NaN. They speak of the mean
-    over these background rows. ``background_errors`` speak of the rows being a sample: the spread
-    between rows, less what is permutation noise, over the root of their number. Where rows have
-    weights, a chain counts in proportion to that of its row.
+    Standard errors come from how well each chain is predicted from the others, from chains that
+    share a row and from the two readings of each chain, and are moderated as in
+    `MarginalContributions`; one chain gives NaN. They speak of the mean over these background
+    rows. ``background_errors`` speak of the rows being a sample: the spread between rows, less what
+    is permutation noise, over the root of their number. Where rows have weights, a chain counts in
+    proportion to that of its row.
+
+    Parameters
+    ----------
+    unbiased : bool
+        The slopes of the control variate are fitted to the same chains that they correct, which
+        biases the scores where there are fewer chains than rows, by less than their error. True
+        fits the slopes for each chain to the others, so that the scores are unbiased from two
+        chains on; with few chains and heavy tails their error is up to half as large again. (Where
+        all chains but one change nothing, the slopes have to be that one's own.)
 
     Raises
     ------
@@ -64,14 +71,17 @@ class RowContributions(Solver):
 
     additive = True
 
+    unbiased: bool = False
+
     def solve(self, evaluations: Evaluations) -> Solution:
         if evaluations.perturbations.n_features == 1:
             return _alone(evaluations)
         chains = Chains.read(evaluations)
-        values, spread = chains.estimate()
+        values, spread = chains.estimate(unbiased=self.unbiased)
         if evaluations.row_weights is not None:
             about = chains.about(values, evaluations.row_weights)
-            spread = replace(spread, between=about.estimate()[1].between)
+            of_about = about.estimate(unbiased=self.unbiased)[1]
+            spread = replace(spread, between=of_about.between)
         d = evaluations.perturbations.n_features
         shape = (d, *evaluations.full.shape)
         errors = np.moveaxis(spread.errors().reshape(shape), 0, 1)
@@ -151,47 +161,30 @@ class Chains:
             totals=self.totals - times[:, None] * values.sum(axis=0),
         )
 
-    @property
-    def contributions(self) -> Floats:
-        """(c, d, t): what each feature adds, a mean over the two readings."""
-        return (self.forwards + self.backwards) / 2
-
-    @property
-    def moves(self) -> NDArray[np.bool_]:
-        """(d, t): which features changed the output in any chain."""
-        return np.asarray(((self.forwards != 0) | (self.backwards != 0)).any(axis=0))
-
-    def estimate(self) -> tuple[Floats, Spread]:
+    def estimate(self, *, unbiased: bool) -> tuple[Floats, Spread]:
         """Scores (d, t), which add up to the mean total, and what their errors are made of."""
-        contributions = self.contributions
+        contributions = (self.forwards + self.backwards) / 2
+        halves = (self.forwards - self.backwards) / 2
+        gaps = permutation_gaps(contributions, halves, self.totals[self.row])
         times = np.bincount(self.row, minlength=len(self.totals))
-        noise = ((self.forwards - self.backwards) ** 2).mean(axis=0) / 4
         if times.min() > 0:
             values = np.einsum("c,cdt->dt", 1 / times[self.row], contributions) / len(times)
-            about = contributions - contributions.mean(axis=0)
-            spread = Spread.of_all_rows(contributions, about, noise, self.row, times)
+            spread = Spread.of_all_rows(contributions, gaps, self.row, times)
         else:
-            values, spread = self._regressed(contributions, noise)
-        share = _shares(contributions)
-        return values + share * (self.totals.mean(axis=0) - values.sum(axis=0)), spread
+            asked, place = np.unique(self.row, return_inverse=True)
+            each, gaps = _means(contributions, place), _means(gaps, place)
+            found = predict_all_rows(each, self.totals[asked], self.totals, unbiased=unbiased)
+            values = found.scores
+            spread = Spread.of_some_rows(each, gaps, found, len(times))
+        rounding = self.totals.mean(axis=0) - values.sum(axis=0)
+        return values + shares_of(contributions.var(axis=0), contributions) * rounding, spread
 
-    def _regressed(self, contributions: Floats, noise: Floats) -> tuple[Floats, Spread]:
-        """Some rows have no chain: the regression on the totals, read off at their mean."""
-        n_chains = len(self.row)
-        about = contributions - contributions.mean(axis=0)
-        totals = self.totals[self.row]
-        gap = self.totals.mean(axis=0) - totals.mean(axis=0)
-        totals = totals - totals.mean(axis=0)
-        prior = _PRIOR_CHAINS * self.totals.var(axis=0)
-        squares = (totals**2).sum(axis=0) + prior
-        safe = np.where(squares > 0, squares, 1.0)
-        slopes = (np.einsum("ct,cdt->dt", totals, about) + prior * _shares(contributions)) / safe
-        values = contributions.mean(axis=0) + slopes * gap
-        residual = about - totals[:, None] * slopes
-        spent = 1 + (totals**2).sum(axis=0) / safe
-        scale = 1 / n_chains + gap**2 / safe
-        spread = Spread.of_some_rows(about, residual, noise, spent, scale, len(self.totals))
-        return values, spread
+
+def _means(arrays: Floats, place: Ints) -> Floats:
+    """The mean of the arrays of each place."""
+    sums = np.zeros((place.max() + 1, *arrays.shape[1:]))
+    np.add.at(sums, place, arrays)
+    return np.asarray(sums / np.bincount(place)[:, None, None])
 
 
 def _check(evaluations: Evaluations) -> tuple[Ints, Ints]:
@@ -237,16 +230,3 @@ def _refusal(design: Perturbations) -> str:
         f"{len(design)} perturbations that are not such chains. "
         "Draw them with the sampler RowPermutations(n_rows)."
     )
-
-
-def _shares(contributions: Floats) -> Floats:
-    """(d, t): each feature's share of the squares about the mean; 0 for what never moved.
-
-    One chain has no spread, so its squares count; if nothing moved, all shares are equal.
-    """
-    about = contributions - contributions.mean(axis=0) * (len(contributions) > 1)
-    squares = (about**2).sum(axis=0)
-    nothing = squares.sum(axis=0) == 0
-    squares = np.where(nothing, (contributions**2).sum(axis=0), squares)
-    squares = np.where(squares.sum(axis=0) == 0, 1.0, squares)
-    return np.asarray(squares / squares.sum(axis=0))
