@@ -128,7 +128,7 @@ def test_background_errors_tell_of_the_choice_of_rows() -> None:
     rng = np.random.default_rng(1)
     x, slopes = np.zeros(5), np.array([3.0, 2.0, 1.0, 0.5, 0.0])
     found = []
-    for seed in range(40):
+    for seed in range(24):
         background = rng.normal(size=(50, 5))
         explainer = px.KernelShap(
             lambda X: X @ slopes, masker=px.Background(background), budget=1600, random_state=seed
@@ -220,3 +220,89 @@ def test_tol_stops_rows_and_process(rows: np.ndarray) -> None:
         assert explanation.n_rows < budget / 2
         reach = np.ptp(explanation.values)
         assert explanation.standard_errors.max() <= 0.05 * reach
+
+
+ROWS = (np.random.default_rng(0).random((100, 20)) < 0.1) * 1.0
+
+
+def conjunction(X: np.ndarray) -> np.ndarray:
+    return X[:, 0] * X[:, 1] * X[:, 2]
+
+
+def parity(X: np.ndarray) -> np.ndarray:
+    return X[:, :3].sum(axis=1) % 2
+
+
+def majority(X: np.ndarray) -> np.ndarray:
+    return 1.0 * (X[:, :3].sum(axis=1) >= 2)
+
+
+def floors(X: np.ndarray) -> np.ndarray:
+    return np.floor(X[:, :3] @ [0.9, 0.5, 0.3] + 0.2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("budget", "tol"), [(1000, 0.05), (4000, 0.1), (16_000, 0.2)])
+@pytest.mark.parametrize("model", [conjunction, parity, majority, floors])
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:1] * 0], ids=["100 rows", "one row"])
+def test_tol_never_ends_on_chance(
+    model: Any, rows: np.ndarray, budget: int, tol: float, brute_force: Any
+) -> None:
+    """Of the runs that say converged, at most one in twenty is off by 3 * tol * range."""
+    x, truth = np.ones(20), np.zeros(20)
+    truth[:3] = brute_force(model, x[:3], rows[:, :3])[:, 0]
+    n_claims = n_wrong = 0
+    for seed in range(24):
+        explanation = px.PermutationShap(
+            model, masker=px.Background(rows), budget=budget, tol=tol, random_state=seed
+        ).explain(x)
+        n_claims += bool(explanation.converged)
+        miss = np.abs(explanation.values - truth).max()
+        n_wrong += bool(explanation.converged and miss > 3 * tol * np.ptp(truth))
+    assert n_wrong <= max(1, 0.05 * n_claims)
+
+
+@pytest.mark.parametrize("method", [px.KernelShap, px.PermutationShap])
+def test_tol_goes_on_where_few_permutations_agree(method: Any) -> None:
+    """None of ten runs takes the luck of its first permutations for precision."""
+    for seed in range(10):
+        explanation = method(
+            conjunction, masker=px.Background(ROWS), budget=1000, tol=0.05, random_state=seed
+        ).explain(np.ones(20))
+        assert explanation.converged is False
+
+
+@pytest.mark.parametrize("method", [px.Lime, px.Rise])
+def test_tol_stops_methods_that_enumerate_nothing(method: Any) -> None:
+    """Also with so few columns that all coalitions would have been fewer than the budget."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    settings = (
+        {} if method is px.Lime else {"masker": px.Background(X[:1]), "estimator": "covariance"}
+    )
+    explainer = method(
+        lambda X: X @ [1.0, 2.0, 3.0, 4.0] + X[:, 0] ** 2,
+        tol=0.2,
+        budget=20_000,
+        random_state=0,
+        **settings,
+    ).fit(X)
+    explanation = explainer.explain(X[5])
+    assert explanation.converged
+    assert explanation.n_rows < 10_000
+
+
+@pytest.mark.parametrize("method", [px.KernelShap, px.PermutationShap])
+def test_the_range_of_tol_holds_features_that_equal_the_background(method: Any) -> None:
+    """Scores near 1, 1, ... and 0 have a range of 1, also where the last is known beforehand."""
+    x, rows = np.ones(16), np.zeros((1, 16))
+    rows[0, 15] = 1
+
+    def model(X: np.ndarray) -> np.ndarray:
+        return X.sum(axis=1) + 0.05 * X[:, 0] * X[:, 1] * X[:, 2]
+
+    explanation = method(
+        model, masker=px.Background(rows), budget=8000, tol=0.05, random_state=0
+    ).explain(x)
+    assert explanation.converged
+    assert explanation.n_rows < 4000

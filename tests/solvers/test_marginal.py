@@ -98,6 +98,68 @@ def test_intervals_cover(games: SimpleNamespace, c: int) -> None:
     assert 0.90 <= np.mean(covered) <= 0.995
 
 
+STEPS = {
+    "and": lambda z: z[:, :3].all(axis=1),
+    "parity": lambda z: z[:, :3].sum(axis=1) % 2,
+    "majority": lambda z: z[:, :3].sum(axis=1) >= 2,
+    "dominant voter": lambda z: z[:, :5] @ [3, 1, 1, 1, 1] > 3,
+    "floor": lambda z: np.floor(z[:, :3] @ [0.9, 0.5, 0.3] + 0.2),
+}
+
+
+@pytest.mark.parametrize("c", [2, 3, 5, 9])
+@pytest.mark.parametrize("name", STEPS)
+def test_chains_that_agree_by_chance_report_an_error(
+    games: SimpleNamespace, name: str, c: int
+) -> None:
+    """Whatever chains are drawn, no score that is wrong comes with an error of zero."""
+    d = 6
+    truth = games.brute_force(STEPS[name], d)
+    for seed in range(100):
+        solution = SOLVER.solve(games.evaluate(STEPS[name], chains(games, d, c, seed)))
+        miss = np.abs(solution.values[0, :, 0] - truth)
+        error = solution.standard_errors[0, :, 0]
+        assert (error[miss > 1e-9] > 0.02 * np.ptp(truth)).all()
+        assert (miss <= 8 * error + 1e-9).all()
+
+
+@pytest.mark.parametrize("c", [8, 12])
+def test_additive_games_are_known_to_be(games: SimpleNamespace, c: int) -> None:
+    """From eight chains on, agreement of contributions of several sizes leaves no error."""
+    slopes = np.array([3.0, -1.0, 0.5, 0.0, 2.0, 7.0])
+    solution = SOLVER.solve(games.evaluate(lambda z: z @ slopes, chains(games, 6, c)))
+    assert_allclose(solution.values[0, :, 0], slopes, atol=1e-12)
+    assert (solution.standard_errors < 1e-10).all()
+    few = SOLVER.solve(games.evaluate(lambda z: z @ slopes, chains(games, 6, 4)))
+    assert (few.standard_errors > 0.1).all()
+
+
+@pytest.mark.parametrize("c", [2, 3, 4, 8, 16])
+@pytest.mark.parametrize("n_active", [10, 100, 200])
+def test_intervals_cover_what_matters_among_many_features(
+    games: SimpleNamespace, n_active: int, c: int
+) -> None:
+    """95% intervals hold 91% to 99% of the scores that are not 0, however many features are."""
+    d = 200
+    rng = np.random.default_rng(n_active)
+    terms = np.array([rng.choice(n_active, 3, replace=False) for _ in range(n_active)])
+    sizes = rng.normal(size=n_active)
+    truth = np.bincount(terms.ravel(), np.repeat(sizes / 3, 3), d)
+
+    def game(z: np.ndarray) -> np.ndarray:
+        return sum(
+            size * z[:, i] * z[:, j] * z[:, k] for size, (i, j, k) in zip(sizes, terms, strict=True)
+        )
+
+    covered = []
+    for seed in range(160 // c if n_active == 10 else 6 + 16 // c):
+        solution = SOLVER.solve(games.evaluate(game, chains(games, d, c, seed)))
+        width = t.ppf(0.975, solution.degrees_of_freedom) * solution.standard_errors
+        held = np.abs(solution.values[0, :, 0] - truth) <= width[0, :, 0]
+        covered.append(held[truth != 0])
+    assert 0.91 <= np.mean(covered) <= 0.99
+
+
 def test_outputs_solved_together_are_those_solved_singly(games: SimpleNamespace) -> None:
     """Nothing leaks between instances or outputs."""
     d, n, k = 6, 2, 3

@@ -145,6 +145,75 @@ def test_estimates_are_unbiased(games: SimpleNamespace, c: int) -> None:
     assert (np.abs(estimates.mean(axis=0) - exact) < 4 * error + 1e-12).all()
 
 
+def tails(d: int = 5, n_rows: int = 30) -> tuple[Model, np.ndarray, np.ndarray]:
+    """Products of log-normal columns: rows whose totals lie far out pull the slopes."""
+    rng = np.random.default_rng(0)
+    x, background = np.exp(rng.normal(size=d)), np.exp(rng.normal(size=(n_rows, d)))
+    return lambda r: r[:, 0] * r[:, 1] + r[:, 1] * r[:, 2] * r[:, 3], x, background
+
+
+@pytest.mark.parametrize("c", [3, 8, 20])
+def test_scores_can_be_unbiased_before_each_row_has_a_chain(games: SimpleNamespace, c: int) -> None:
+    """Over 600 designs, the mean is the brute-force value within four errors, tails or not."""
+    model, x, background = tails()
+    exact = truth(games, model, x, background)
+    solver = RowContributions(unbiased=True)
+    estimates = np.array(
+        [
+            solver.solve(evaluate(model, x, background, chains(5, c, 30, seed))).values
+            for seed in range(600)
+        ]
+    )[:, 0, :, 0]
+    error = estimates.std(axis=0) / np.sqrt(len(estimates))
+    assert (np.abs(estimates.mean(axis=0) - exact) < 4 * error + 1e-12).all()
+
+
+@pytest.mark.parametrize("c", [1, 2, 7, 29])
+def test_unbiased_scores_add_up_and_leave_dummies_alone(c: int) -> None:
+    """As those of the plain control variate do, at any number of chains."""
+    model, x, background = tails()
+    evaluations = evaluate(lambda r: 1e3 + model(r), x, background, chains(5, c, 30))
+    solution = RowContributions(unbiased=True).solve(evaluations)
+    residual = evaluations.full - solution.base - solution.values.sum(axis=1)
+    assert np.abs(residual).max() <= 1e-10
+    assert solution.values[0, 4, 0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unbiased", [False, True])
+@pytest.mark.parametrize("c", [3, 8, 20, 33])
+def test_intervals_cover_heavy_tails(games: SimpleNamespace, c: int, unbiased: bool) -> None:
+    """Nominal 95% intervals hold at least 91% of the scores."""
+    model, x, background = tails()
+    exact = truth(games, model, x, background)
+    covered = []
+    for seed in range(300):
+        solution = RowContributions(unbiased=unbiased).solve(
+            evaluate(model, x, background, chains(5, c, 30, seed))
+        )
+        width = t.ppf(0.975, solution.degrees_of_freedom) * solution.standard_errors
+        covered.append((np.abs(solution.values[0, :, 0] - exact) <= width[0, :, 0] + 1e-12)[:4])
+    assert np.mean(covered) >= 0.91
+
+
+@pytest.mark.parametrize("c", [12, 14])
+def test_equal_rows_show_the_noise_of_permutations(games: SimpleNamespace, c: int) -> None:
+    """Votes read the same both ways; rows with one total tell that chains differ all the same."""
+    d, n_rows = 5, 12
+    x, background = np.ones(d), np.zeros((n_rows, d))
+
+    def majority(rows: np.ndarray) -> np.ndarray:
+        return 1.0 * (rows[:, :3].sum(axis=1) >= 2)
+
+    exact = np.array([1, 1, 1, 0, 0]) / 3
+    covered = []
+    for seed in range(200):
+        solution = SOLVER.solve(evaluate(majority, x, background, chains(d, c, n_rows, seed)))
+        width = t.ppf(0.975, solution.degrees_of_freedom) * solution.standard_errors
+        covered.append((np.abs(solution.values[0, :, 0] - exact) <= width[0, :, 0])[:3])
+    assert np.mean(covered) >= 0.91
+
+
 def test_few_chains_are_nearly_unbiased(games: SimpleNamespace) -> None:
     """The control variate's bias is below a fifth of the error of one design."""
     d, n_rows = 4, 16
