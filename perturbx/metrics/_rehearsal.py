@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,15 +15,21 @@ from perturbx.containers import layout_of, looks_like_images, rows_of
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.explanation import Explanation
+from perturbx.maskers import Removal
 from perturbx.predictor import Predictor, connect
 
 _FEW = 2
 
+_ANSWER = 0.5
+"""What a model that costs nothing says; fit for every link."""
+
 
 def rehearse(
     explainers: Mapping[str, Any], X: Any, predict_fn: Any, outputs: OutputSelection
-) -> None:
+) -> Removal | None:
     """Refuse what would fail once explainers have spent their budgets.
+
+    Returns the features of the first instance, as the first px explainer has them.
 
     Raises
     ------
@@ -32,6 +39,7 @@ def rehearse(
         If several outputs were explained and none is named, or if one is named that was not.
     """
     known: dict[int, Predictor] = {}
+    features = None
     plain = []
     for name, explainer in explainers.items():
         if not isinstance(explainer, BaseExplainer):
@@ -41,6 +49,7 @@ def rehearse(
         tried.random_state = 0  # nothing is drawn from the user's generator
         problem, _ = tried._prepared(X)
         known[id(explainer.predict_fn)] = problem.predictor
+        features = features or problem.masker.bind(problem.X, 0, 1)[0]
         first = problem.predictor.first_answers
         columns, keeps = problem.predictor.select(tried.outputs, first)
         if keeps:
@@ -52,6 +61,54 @@ def rehearse(
         model = known.get(id(predict_fn)) or _asked(predict_fn, first_rows)
         for name in plain:
             _check_plain(name, explainers[name], first_rows, model, outputs)
+    return features
+
+
+def rehearse_metrics(
+    metrics: Sequence[Callable[[Any, Any, Any], Any]], X: Any, features: Removal | None
+) -> None:
+    """Each metric on two instances and scores of nothing, with a model that costs nothing.
+
+    Raises
+    ------
+    InvalidParameterError, InvalidInputError
+        If a setting of a metric cannot be, or its masker does not go with X.
+    """
+    if features is None and looks_like_images(X):
+        return  # plain maps may have any shape
+    rows = _first(X)
+    if isinstance(rows, (list, tuple)):
+        rows = rows[:1]  # images may differ in size
+    scores = (
+        np.random.default_rng(0).normal(size=rows.shape)
+        if features is None
+        else _of_nothing(features, _count(rows))
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for metric in metrics:
+            metric(lambda batch: np.full(_count(batch), _ANSWER), rows, scores)
+
+
+def _of_nothing(features: Removal, n: int) -> Explanation:
+    """What a px explainer would say of n instances with a model that always answers the same."""
+    shape = n, features.n_features
+    same = np.full(n, _ANSWER)
+    return Explanation(
+        values=np.random.default_rng(0).normal(size=shape),
+        standard_errors=np.zeros(shape),
+        base_values=same,
+        predictions=same,
+        data=None,
+        feature_names=features.feature_names,
+        output_names=("output",),
+        axes=("instance", "feature"),
+        method="",
+        value_function="",
+        n_rows=0,
+        n_calls=0,
+        regions=None if features.regions is None else (features.regions,) * n,
+    )
 
 
 def _check_named(explainer: str, outputs: Any, k: int, names: Sequence[str] | None) -> None:
@@ -116,5 +173,8 @@ def _first(X: Any) -> Any:
 
 
 def _asked(predict_fn: Any, rows: Any) -> Predictor:
-    n = len(rows) if isinstance(rows, (list, tuple)) else rows.shape[0]
-    return connect(predict_fn, rows, n, None)
+    return connect(predict_fn, rows, _count(rows), None)
+
+
+def _count(batch: Any) -> int:
+    return len(batch) if isinstance(batch, (list, tuple)) else int(batch.shape[0])

@@ -33,7 +33,7 @@ from perturbx.metrics._comparison import Comparison
 from perturbx.metrics._explaining import Explains, check_explainer
 from perturbx.metrics._measure import Measure
 from perturbx.metrics._paired import tabulate
-from perturbx.metrics._rehearsal import rehearse
+from perturbx.metrics._rehearsal import rehearse, rehearse_metrics
 from perturbx.metrics.deletion import deletion
 from perturbx.metrics.insertion import insertion
 from perturbx.metrics.max_sensitivity import max_sensitivity
@@ -139,7 +139,7 @@ def compare(
     resolve(model)
     if isinstance(outputs, (list, tuple, np.ndarray)) and len(outputs) == 1:
         outputs = outputs[0]
-    rehearse(explainers, X, model, outputs)
+    features = rehearse(explainers, X, model, outputs)
     seed = int(check_random_state(random_state).generate_state(1)[0])
     settings = {
         "masker": _masker(explainers) if masker is None and fill is None else masker,
@@ -149,6 +149,10 @@ def compare(
         "batch_size": batch_size,
         "random_state": seed,
     }
+    free = {**settings, "outputs": None}
+    removing = [metric for metric in named.values() if _removes(metric)]
+    rehearsed = [functools.partial(_rehearsed, metric, free) for metric in removing]
+    rehearse_metrics(rehearsed, X, features)
     measures: dict[str, dict[str, Measure]] = {}
     explaining: list[float] = []
     for name, explainer in explainers.items():
@@ -199,6 +203,19 @@ def _explains(metric: Metric) -> bool:
     return _function(metric) in _OF_EXPLAINERS
 
 
+def _removes(metric: Metric) -> bool:
+    """True for the metrics of this package that ask a model about scores."""
+    function = _function(metric)
+    ours = str(getattr(function, "__module__", "")).startswith("perturbx.metrics.")
+    return ours and not _explains(metric)
+
+
+def _rehearsed(
+    metric: Metric, settings: Mapping[str, Any], model: Any, X: Any, scores: Any
+) -> Measure:
+    return _measured(metric, model, X, None, scores, settings, references=False)
+
+
 def _model(explainers: Mapping[str, Explains]) -> Any:
     """The model of the first px explainer."""
     for explainer in explainers.values():
@@ -224,14 +241,17 @@ def _measured(
     metric: Metric,
     model: Any,
     X: Any,
-    explainer: Explains,
+    explainer: Any,
     answer: Any,
     settings: Mapping[str, Any],
     references: bool,
 ) -> Measure:
     """One metric of one explainer, with the settings that it takes."""
     pinned = metric.keywords if isinstance(metric, functools.partial) else {}
-    takes = inspect.signature(metric).parameters
+    try:
+        takes = inspect.signature(metric).parameters
+    except ValueError as error:
+        raise invalid("metrics", "functions with keywords that they take", metric) from error
     wanted = {**settings, "references": references}
     if isinstance(answer, Explanation) and ("output" not in answer.axes or answer.shape[-1] == 1):
         wanted["outputs"] = None  # there is nothing to choose from

@@ -220,3 +220,28 @@ def test_a_list_of_one_output_is_that_output(rows) -> None:
     for outputs in ([1], ("output 1",), np.array([1])):
         found = metrics.compare(explainers, rows[:5], outputs=outputs, **settings)
         assert_allclose(found.means, expected.means)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"metrics": [partial(metrics.deletion, steps=0)]}, "steps must be"),
+        ({"metrics": [metrics.deletion, partial(metrics.sufficiency, shares=[2.0])]}, "shares"),
+        ({"metrics": {"odd": partial(metrics.sensitivity_n, sizes=[99])}}, "sizes must be"),
+        ({"metrics": [partial(metrics.infidelity, nsamples=3)]}, "keywords that they take"),
+        ({"fill": "blur"}, "a table takes masker="),
+        ({"masker": px.GaussianNoise()}, "masker must remove features"),
+        ({"masker": px.Background(np.ones((4, 3)))}, "5 columns"),
+        ({"masker": px.Superpixels()}, "X"),
+    ],
+)
+def test_settings_of_metrics_are_checked_before_anything_is_explained(
+    rows, counting_model, settings, says
+) -> None:
+    """With a model that costs nothing: not a row of the real one."""
+    counted = counting_model(model)
+    explainers = {"shap": px.KernelShap(counted, random_state=0).fit(rows)}
+    counted.calls.clear()
+    with pytest.raises(px.errors.PerturbxError, match=says):
+        metrics.compare(explainers, rows[:9], **settings)
+    assert counted.calls == []
