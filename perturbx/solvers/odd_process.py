@@ -24,10 +24,6 @@ from perturbx.solvers.kernel_shap import KernelShapRegression
 _FEWEST_PAIRS = 6
 _MOST_CELLS = 500_000
 """Pairs times features beyond which no trees are grown."""
-_FEWEST_SPARE = 2
-"""With fewer pairs than this beyond the features, there are no standard errors."""
-_HANDICAP = 7.0
-"""Of priors on the slopes, over the pairs to spare; without it they shrink scores by chance."""
 _LEAST_SHARE, _MOST_SHARE = 0.2, 1.1
 """Of the jackknife at chosen pairs; see `_share_of_jackknife`."""
 _SPARE = 3
@@ -51,10 +47,9 @@ class OddProcess(Solver):
     jackknife, with n_pairs - d degrees of freedom. At chosen pairs the jackknife counts more the
     less the prior explains. At pairs drawn by lot errors grow with how much larger residuals are
     in pairs that the prior did not learn from, and shrink with the share of all pairs that was
-    seen. With d or d + 1 pairs
-    the plain regression answers, because no pair can then be spared to judge a prior; with fewer
-    than d + 2 pairs standard errors are NaN. No estimator can detect an interaction that none of
-    the sampled coalitions exposes.
+    seen. With d to d + 2 pairs the plain regression answers, because none can be spared to judge
+    a prior, and standard errors are NaN, as they are with fewer pairs than features. No estimator
+    can detect an interaction that none of the sampled coalitions exposes.
 
     Parameters
     ----------
@@ -121,11 +116,12 @@ class OddProcess(Solver):
         most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
         folds = _Folds.of(n, self.n_folds, most)
         blind = n >= 1.3 * d + 4 and folds.n_rows < d + _SPARE
-        # With a pair or two to spare, pairs left out cannot tell a prior that shrinks all scores
-        # to their mean from one that does not.
-        tight = d <= n < d + _FEWEST_SPARE
-        if d < 3 or n < _FEWEST_PAIRS or blind or tight:
+        if d < 3 or n < _FEWEST_PAIRS or blind:
             return KernelShapRegression().solve(evaluations)
+        if d <= n < d + _SPARE:
+            # So few pairs to spare cannot tell a prior that shrinks all scores to their mean from
+            # one that does not, nor how far off the regression is.
+            return KernelShapRegression(errors=False).solve(evaluations)
         plain = KernelShapRegression().solve(evaluations)
         starts = _as_posteriors(plain, scales)
         cache: dict[tuple[Recipe, int], Decomposition] = {}
@@ -138,7 +134,7 @@ class OddProcess(Solver):
         shape = (*evaluations.full.shape, d)
         values = np.stack([s * f.values for f, s in zip(found, scales, strict=True)])
         errors = np.stack([s * f.standard_errors for f, s in zip(found, scales, strict=True)])
-        if n < d + _FEWEST_SPARE:
+        if n < d:
             errors[:] = np.nan
         gain = (evaluations.full - evaluations.empty).reshape(-1, 1)
         values += (gain - values.sum(axis=1, keepdims=True)) / d
@@ -167,15 +163,11 @@ class OddProcess(Solver):
         # prior on them only costs time.
         can_be_free = folds.n_rows >= d + _SPARE
         can_be_tied = n < 2.5 * d + 4
-        # The fewer pairs there are to spare, the less do the squares of pairs left out say, and
-        # the clearer must a prior that shrinks the slopes win.
-        handicap = 1 + _HANDICAP / max(n - d + 1, 1)
         for tied in [False] * can_be_free + [True] * can_be_tied:
-            bases = [judge.best(plain_recipes(d, tied=tied))]
+            base = judge.best(plain_recipes(d, tied=tied))
+            found.append(base)
             if len(learned[-1].terms_with_linear):
-                bases.append(judge.best(tree_recipes(bases[0][1])))
-            weight = handicap if tied else 1.0
-            found += [(weight * score, recipe, signal) for score, recipe, signal in bases]
+                found.append(judge.best(tree_recipes(base[1])))
         score, recipe, signal = min(found, key=lambda entry: entry[0])
         plain = _plain_score(pairs)
         if not can_be_free and plain <= score:
@@ -257,7 +249,7 @@ def _slopes(pairs: Pairs) -> Floats:
 def _plain_score(pairs: Pairs) -> float:
     """The leave-one-out score of the plain regression, infinite without pairs to spare."""
     n, d = pairs.shape
-    if n < d + _FEWEST_SPARE:
+    if n < d + _SPARE:
         return np.inf
     x, y, noise = pairs.with_end(1e4)
     weighted = x / noise[:, None]

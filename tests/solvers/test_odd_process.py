@@ -256,11 +256,11 @@ def test_other_designs_are_refused(games: SimpleNamespace, design: Perturbations
 
 @pytest.mark.parametrize("name", ["steps", "sigmoid", "linear and an AND"])
 @pytest.mark.parametrize("sampler", [ShapleyCoalitions(), OptimalPairs()])
-@pytest.mark.parametrize("spare", [0, 1])
+@pytest.mark.parametrize("spare", [0, 1, 2])
 def test_scores_do_not_shrink_to_their_mean(
     games: SimpleNamespace, name: str, sampler: Sampler, spare: int
 ) -> None:
-    """With d or d + 1 pairs no pair can be spared to judge a prior: the regression answers."""
+    """With d to d + 2 pairs none can be spared to judge a prior: the regression answers."""
     d = 9
     w = np.random.default_rng(2).normal(size=d) * 3
     game = {
@@ -274,23 +274,6 @@ def test_scores_do_not_shrink_to_their_mean(
         ours, plain = SOLVER.solve(evaluations), PLAIN.solve(evaluations)
         assert_allclose(ours.values, plain.values, atol=1e-12)
         assert np.isnan(ours.standard_errors).all()
-
-
-def test_a_prior_on_slopes_must_earn_its_place(games: SimpleNamespace) -> None:
-    """With two to five pairs more than features, no score is off by much more than regression's."""
-    d = 9
-    w = np.random.default_rng(2).normal(size=d) * 3
-    game = lambda z: np.floor(z @ w)  # noqa: E731
-    cube = games.evaluate(game, games.draw(ShapleyCoalitions(), d, 2**d))
-    truth = PLAIN.solve(cube).values
-    for spare in (2, 3, 5):
-        ours, plain = np.zeros(2)
-        for seed in range(6):
-            design = games.draw(OptimalPairs(), d, 2 * (d + spare), seed)
-            evaluations = games.evaluate(game, design)
-            ours += ((SOLVER.solve(evaluations).values - truth) ** 2).sum()
-            plain += ((PLAIN.solve(evaluations).values - truth) ** 2).sum()
-        assert ours < 1.5 * plain
 
 
 def weighted_majority(z: np.ndarray) -> np.ndarray:
