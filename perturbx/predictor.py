@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from traceback import walk_tb
 from typing import Any
@@ -263,13 +263,16 @@ def _as_array(answer: Any, n_rows: int, place: str) -> NDArray[Any]:
     if answer is None:
         raise PredictFnError(f"predict_fn returned None for {place}: it must return the scores.")
     _refuse_masked(answer, place)
+    _refuse_collections(answer, n_rows, place)
     try:
         array = np.asarray(_unwrapped(answer))
         if array.dtype == object and not any(isinstance(a, (str, bytes)) for a in array.flat):
             array = array.astype(np.float64)
     except (ValueError, TypeError, OverflowError, RuntimeError) as error:
         raise PredictFnError(
-            f"predict_fn answered with what is no array of numbers for {place}: {error}"
+            f"predict_fn answered with what is no array of numbers for {place}, "
+            f"a {type(answer).__name__}: {error}. It must return one number, or one row of "
+            "numbers, for each row of the batch."
         ) from error
     if array.dtype.kind not in "biuf":
         said = "strings" if array.dtype.kind in "OUS" else f"dtype {array.dtype}"
@@ -292,6 +295,32 @@ def _refuse_masked(answer: Any, place: str) -> None:
         raise PredictFnError(
             f"predict_fn answered with masked values for {place}: return answer.filled(value), "
             "with the score that a missing answer stands for."
+        )
+
+
+def _refuse_collections(answer: Any, n_rows: int, place: str) -> None:
+    """Answers that hold scores, but not as one array with a row for each row of the batch."""
+    kind = type(answer).__name__
+    if isinstance(answer, (list, tuple)):
+        shapes = [np.shape(part) if hasattr(part, "shape") else () for part in answer]
+        by_target = any(len(shape) > 1 for shape in shapes) or (
+            len(answer) != n_rows and {len(shape) and shape[0] for shape in shapes} == {n_rows}
+        )
+        if by_target:
+            raise PredictFnError(
+                f"predict_fn answered with a {kind} of {len(answer)} arrays for {place}, as models "
+                "of several targets do: choose one, as in predict_fn=lambda X: "
+                "model.predict_proba(X)[0], or join them, as in np.hstack(model.predict_proba(X))."
+            )
+    elif isinstance(answer, Iterator):
+        raise PredictFnError(
+            f"predict_fn answered with a {kind} for {place}, which yields one score after the "
+            "other: return all of them, as in np.array(list(scores))."
+        )
+    elif hasattr(answer, "toarray"):
+        raise PredictFnError(
+            f"predict_fn answered with a {kind} for {place}: return a dense array, as in "
+            "predict_fn=lambda X: model.predict(X).toarray()."
         )
 
 

@@ -22,6 +22,7 @@ from perturbx.errors import (
     UnknownParameterError,
     UnstableModelWarning,
 )
+from scipy import sparse
 
 METHODS = [px.KernelShap, px.PermutationShap, px.Occlusion, px.Lime, px.OwenShap]
 IMAGE = np.random.default_rng(0).random((16, 16, 3))
@@ -271,6 +272,44 @@ def test_answers_that_are_no_scores(
     with pytest.raises(PredictFnError, match=said):
         method(model).fit(table)
     assert model.calls == [2]
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (
+            lambda X: [_two(X), _two(X)],
+            r"list of 2 arrays.*predict_proba\(X\)\[0\]",
+        ),
+        (lambda X: [_two(X), np.ones((len(X), 3))], r"list of 2 arrays.*np\.hstack"),
+        (lambda X: (_sum(X), _sum(X)), "tuple of 2 arrays"),
+        (lambda X: [_sum(X), _sum(X), _sum(X)], "list of 3 arrays"),
+        (lambda X: sparse.csr_matrix(_two(X)), r"csr_matrix.*toarray\(\)"),
+        (lambda X: sparse.coo_array(_two(X)), r"coo_array.*toarray\(\)"),
+        (lambda X: (1.0 for _ in X), r"generator.*np\.array\(list\(scores\)\)"),
+        (lambda X: map(float, X[:, 0]), r"a map.*np\.array\(list\(scores\)\)"),
+        (lambda X: {"scores": _sum(X)}, "a dict.*one number, or one row of numbers, for each row"),
+        (lambda X: {1.0, 2.0}, "a set.*for each row"),
+        (lambda X: object(), "a object.*for each row"),
+        (lambda X: [10**400] * len(X), "a list.*for each row"),
+        (lambda X: np.zeros(len(X), dtype="M8[D]"), "dtype datetime64"),
+        (lambda X: np.float64(0.5), r"got \(\)"),
+    ],
+)
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_answers_in_other_containers(bad: Any, said: str, n: int, table: np.ndarray) -> None:
+    """Refused by what they are, with the cure, however many rows and targets there are."""
+    explainer = px.KernelShap(bad, masker=px.Background(table[:3]))
+    with pytest.raises(PredictFnError, match=said):
+        explainer.explain(table[:n])
+
+
+def test_answers_as_lists_of_rows(table: np.ndarray) -> None:
+    """A list of rows of scores, as arrays or lists, is one array."""
+    for model in (lambda X: [row[:2] for row in X], lambda X: X[:, :2].tolist()):
+        found = px.KernelShap(model, masker=px.Background(table[:3])).explain(table[:2])
+        expected = px.KernelShap(lambda X: X[:, :2], masker=px.Background(table[:3]))
+        assert np.array_equal(found.values, expected.explain(table[:2]).values)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from perturbx.containers._base import Layout as Layout
 from perturbx.containers._base import is_missing as is_missing
 from perturbx.containers._base import position as position
 from perturbx.containers.arrays import ArrayLayout, ObjectArrayLayout, SparseLayout, TorchLayout
-from perturbx.containers.foreign import TEXT_CURE, holds_texts, is_torch, table_cure
+from perturbx.containers.foreign import TEXT_CURE, holds_texts, is_torch, table_cure, tensor_cure
 from perturbx.containers.foreign import looks_like_images as looks_like_images
 from perturbx.containers.foreign import rows_and_weights as rows_and_weights
 from perturbx.containers.frames import FrameLayout, PandasLayout, PolarsLayout
@@ -37,6 +37,11 @@ def rows_of(X: Any, name: str = "X", objects: bool = False) -> tuple[Any, bool]:
         If X is no table, is empty, or holds what no column can (complex numbers, masks).
     """
     if isinstance(X, (list, tuple)):
+        if any(isinstance(row, Mapping) for row in X):
+            raise InvalidInputError(
+                f"{name} is a {type(X).__name__} of dicts, which have no order of columns: pass "
+                f"pd.DataFrame({name}), in the columns and types that the model was trained with."
+            )
         X = _array_of(X, name, objects)
     if isinstance(X, np.ma.MaskedArray):
         raise InvalidInputError(f"{name} is a masked array: pass {name}.filled(...).")
@@ -46,9 +51,11 @@ def rows_of(X: Any, name: str = "X", objects: bool = False) -> tuple[Any, bool]:
             "as in frame.iloc[[0]] (pandas) or frame[0] (polars)."
             f"{f' {TEXT_CURE}' * holds_texts(X)}"
         )
-    if isinstance(X, (str, bytes)) or not hasattr(X, "shape"):  # NumPy's texts have a shape
+    if not _is_known(X):
         said = f"{name} must be {_ACCEPTED}; got {type(X).__name__}."
         raise InvalidInputError(f"{said} {table_cure(X)}".rstrip())
+    if is_torch(X) and (cure := tensor_cure(X, name)):
+        raise InvalidInputError(cure)
     single = len(X.shape) == 1
     if single:
         X = X.reshape(1, -1)
@@ -61,6 +68,15 @@ def rows_of(X: Any, name: str = "X", objects: bool = False) -> tuple[Any, bool]:
     if 0 in X.shape:
         raise InvalidInputError(f"{name} is empty: its shape is {tuple(X.shape)}.")
     return X, single
+
+
+def _is_known(X: Any) -> bool:
+    """True for the containers that have a layout."""
+    from scipy import sparse
+
+    is_frame = _frame(X, "pandas") or _frame(X, "polars")
+    is_array = isinstance(X, (np.ndarray, np.generic)) and not isinstance(X, (str, bytes))
+    return is_frame or is_array or is_torch(X) or sparse.issparse(X)
 
 
 def training_rows(X: Any, name: str = "X") -> Any:

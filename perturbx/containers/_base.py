@@ -44,6 +44,20 @@ class Cells:
     tables: tuple[Any, ...] = ()
 
 
+def loses(values: Any, dtype: Any) -> bool:
+    """Whether some numbers would be others at a NumPy type, as 1.5 would as an integer."""
+    try:
+        whole = np.asarray(values)
+        kinds = whole.dtype.kind + np.dtype(dtype).kind
+        if not set(kinds) <= set("biuf"):
+            return False
+        with np.errstate(invalid="ignore", over="ignore"):
+            cast = whole.astype(dtype)
+        return bool((cast != whole).any()) and (kinds != "ff" or not np.isfinite(cast).all())
+    except (TypeError, ValueError):
+        return False
+
+
 class Layout(ABC):
     """How the rows of one container are taken apart and put together again, dtypes intact.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx.containers._base import Cells, Layout, distinct, numbers, present
+from perturbx.containers._base import Cells, Layout, distinct, loses, numbers, present
 from perturbx.errors import InvalidInputError
 
 
@@ -28,7 +28,7 @@ class ArrayLayout(Layout):
         if not isinstance(X, np.ndarray):
             raise InvalidInputError(_other_container(X, "NumPy array"))
         self._check_columns(X.shape[1])
-        self._check_dtype(X.dtype)
+        self._check_dtype(X)
 
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
         return np.ascontiguousarray(X[index])
@@ -56,12 +56,18 @@ class ArrayLayout(Layout):
             row[0, column] = number
         return row
 
-    def _check_dtype(self, dtype: Any) -> None:
-        if dtype != self.dtype:
+    def _check_dtype(self, values: NDArray[Any], convert: str = "X.astype('{}')") -> None:
+        """Refuse another type than that of fit, with the cure that keeps the numbers."""
+        if values.dtype == self.dtype:
+            return
+        said = f"X is of dtype {values.dtype}, but fit saw {self.dtype}"
+        if loses(values, self.dtype):
             raise InvalidInputError(
-                f"X is of dtype {dtype}, but fit saw {self.dtype}: "
-                f"pass X.astype({str(self.dtype)!r})."
+                f"{said}, which cannot hold all of its values: call fit with "
+                f"{convert.format(values.dtype)} instead, so that predict_fn receives "
+                f"{values.dtype}."
             )
+        raise InvalidInputError(f"{said}: pass {convert.format(self.dtype)}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +138,7 @@ class SparseLayout(ArrayLayout):
             raise InvalidInputError(_other_container(X, "SciPy sparse matrix"))
         matrix: Any = X
         self._check_columns(matrix.shape[1])
-        self._check_dtype(matrix.dtype)
+        self._check_dtype(matrix.data if matrix.dtype != self.dtype else np.empty(0, self.dtype))
 
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
         return self._of(X.tocsr()[index])
@@ -189,7 +195,8 @@ class TorchLayout(ArrayLayout):
         if not isinstance(X, torch.Tensor):
             raise InvalidInputError(_other_container(X, "torch tensor"))
         self._check_columns(X.shape[1])
-        self._check_dtype(_to_numpy(X[:0]).dtype)
+        same = _to_numpy(X[:0]).dtype == self.dtype
+        self._check_dtype(_to_numpy(X[:0] if same else X), "X.to(torch.{})")
 
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
         return X.detach()[index.tolist()].clone()

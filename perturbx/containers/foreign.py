@@ -90,6 +90,34 @@ def is_dense_data(X: Any) -> bool:
     return kind.__name__ == "DenseData" and kind.__module__.partition(".")[0] == "shap"
 
 
+_LAZY = {
+    "LazyFrame": "X.collect()",
+    "DataFrame": "X.compute()",  # those of pandas and polars are tables
+    "Series": "X.compute()",
+    "Array": "X.compute()",
+    "DataArray": "X.to_numpy()",
+    "Dataset": "X.to_dataframe()",
+    "Table": "X.to_pandas()",
+    "RecordBatch": "X.to_pandas()",
+}
+"""Tables of other libraries (polars, dask, xarray, pyarrow), by what makes them one of ours."""
+
+
+def tensor_cure(X: Any, name: str) -> str:
+    """What to do with a tensor that is no plain array, or "" if it is one."""
+    import torch
+
+    if X.is_quantized:
+        return f"{name} is a quantized tensor: pass {name}.dequantize()."
+    if X.layout != torch.strided or X.is_nested:
+        padded, dense = f"torch.nested.to_padded_tensor({name}, 0.0)", f"{name}.to_dense()"
+        what = "a nested tensor" if X.is_nested else f"a tensor of layout {X.layout}"
+        return f"{name} is {what}, not a plain one: pass {padded if X.is_nested else dense}."
+    if X.is_meta:
+        return f"{name} is a tensor on the meta device, without values: pass one that has some."
+    return ""
+
+
 def table_cure(X: Any) -> str:
     """What to type where a table is expected and X is none, or "" if that is not known."""
     if holds_texts(X):
@@ -101,6 +129,8 @@ def table_cure(X: Any) -> str:
         )
     if is_dense_data(X):
         return "Rows with weights are a background: pass masker=px.Background(X)."
+    if type(X).__name__ in _LAZY:
+        return f"Pass {_LAZY[type(X).__name__]}."
     if isinstance(X, PathLike):
         return "perturbx opens no files: read it first, as in pd.read_csv(X)."
     return f"Pass {array_of(X, 'X')}." if is_pillow(X) or hasattr(X, "__array__") else ""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx.containers._base import Cells, Layout, distinct, numbers, present
+from perturbx.containers._base import Cells, Layout, distinct, loses, numbers, present
 from perturbx.errors import InvalidInputError
 
 _NUMBERS = "biuf"
@@ -112,11 +112,17 @@ class FrameLayout(Layout):
                 f"X is a {type(X).__name__}, but fit saw a {library} DataFrame: pass the same kind "
                 "of container, since it is what predict_fn receives."
             )
+        frame: Any = X
         columns, dtypes = self.described(X)
         if columns != self.columns:
             raise InvalidInputError(_other_columns(columns, self.columns))
         for name, got, expected in zip(columns, dtypes, self.dtypes, strict=True):
             if str(got) != str(expected):
+                if loses(frame[name], _number_name(expected)):
+                    raise InvalidInputError(
+                        f"Column {name!r} of X is of dtype {got}, but fit saw {expected}, which "
+                        f"cannot hold all of its values: call fit with that column as {got}."
+                    )
                 raise InvalidInputError(
                     f"Column {name!r} of X is of dtype {got}, but fit saw {expected}: convert it "
                     "to the type that it had."
@@ -398,6 +404,11 @@ _POLARS_NUMBERS = {
 def _at_scale(cell: Any, scale: int | None) -> Any:
     """A number as a cell of a column of decimals, which holds `scale` digits after the point."""
     return cell if scale is None else round(Decimal(cell), scale)
+
+
+def _number_name(dtype: Any) -> str:
+    """What NumPy calls a number type of pandas, pyarrow or polars."""
+    return str(dtype).partition("[")[0].lower()
 
 
 def _categories(dtype: Any) -> list[Any]:

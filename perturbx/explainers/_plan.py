@@ -18,7 +18,7 @@ from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.predictor import Predictor
 from perturbx.regions import Lattice
 from perturbx.samplers import Sampler
-from perturbx.solvers import Solver
+from perturbx.solvers import Solution, Solver
 
 _MOST_BOUND = 2**26
 """Instances that are bound to be checked are kept for later as far as their rows take no more
@@ -141,8 +141,26 @@ def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> list[Removal]:
         If the solver cannot read what the sampler draws.
     """
     first = masker.bind(X, 0, 1)[0]
-    _rehearse(plan, first)
+    solution = _rehearse(plan, first)
+    if solution is not None and solution.interactions is not None:
+        _check_alike(masker, X)
     return _check_budget(masker, X, plan, first)
+
+
+def _check_alike(masker: FittedMasker, X: Any) -> None:
+    """Refuse instances of different numbers of features, whose pairs have no common shape."""
+    n, step = masker.count(X), masker.chunk
+    found = [
+        removal.n_features
+        for start in range(0, n, step)
+        for removal in masker.bind(X, start, min(start + step, n))
+    ]
+    if len(set(found)) > 1:
+        raise InvalidParameterError(
+            f"interactions=True needs as many regions in every image, and they have {found[:5]} "
+            '(the first ones): pass masker=px.Superpixels(method="grid"), segments= of your own, '
+            "or explain the images one by one."
+        )
 
 
 def check_outputs(predictor: Predictor, outputs: OutputSelection, link: LinkName) -> None:
@@ -180,7 +198,7 @@ def _check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> l
     return bound
 
 
-def _rehearse(plan: Plan, removal: Removal) -> None:
+def _rehearse(plan: Plan, removal: Removal) -> Solution | None:
     """Sampler and solver on an additive game, with as many background rows as the real one."""
     n_rows = removal.rows_per_perturbation
     trees = (Hierarchy.balanced(_REHEARSED),) * len(removal.trees)
@@ -197,7 +215,8 @@ def _rehearse(plan: Plan, removal: Removal) -> None:
     with suppress(
         InvalidParameterError
     ):  # a width too small for these draws may suit the real ones
-        solver.solve(_additive(design, n_rows))
+        return solver.solve(_additive(design, n_rows))
+    return None
 
 
 def _additive(design: Perturbations, n_rows: int) -> Evaluations:

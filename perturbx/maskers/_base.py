@@ -144,6 +144,9 @@ class Features:
 class Masker(ABC):
     """Says how a feature is removed. A frozen dataclass whose fields are its settings."""
 
+    of_images: ClassVar[bool] = False
+    """True if it removes parts of images, series or volumes, and not columns."""
+
     needs_fit: ClassVar[bool] = False
     """True if `fit` learns from X, so that X is needed before the first instance."""
 

@@ -70,6 +70,8 @@ class SmoothGrid(Masker):
     array([[8., 6., 4., 2., 0.]])
     """
 
+    of_images: ClassVar[bool] = True
+
     cells: int | Sequence[int] = 7
     steps: int = 3
     fill: Fill = 0

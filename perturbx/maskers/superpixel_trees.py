@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,8 @@ class SuperpixelTrees(Masker):
     >>> bool(heat[2:5, 3:6].sum() > 0.5 * heat.sum() > 0)
     True
     """
+
+    of_images: ClassVar[bool] = True
 
     trees: RegionTree | Sequence[RegionTree] = DEFAULT_TREES
     fills: Fill | Sequence[Fill] = ("light blur", "grey")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +92,8 @@ class Superpixels(Masker):
     array([[0, 0, 0, 5, 5, 5],
            [5, 5, 5, 9, 9, 9]], dtype=uint8)
     """
+
+    of_images: ClassVar[bool] = True
 
     method: Literal["slic", "quickshift", "felzenszwalb", "grid"] = "slic"
     n_segments: int = 25

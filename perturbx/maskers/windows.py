@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -78,6 +78,8 @@ class Windows(Masker):
            [1, 2, 0, 0, 0, 6],
            [1, 2, 3, 0, 0, 0]])
     """
+
+    of_images: ClassVar[bool] = True
 
     shape: Sides = None
     stride: Sides = None

@@ -22,10 +22,9 @@ from perturbx.maskers import (
     FittedMasker,
     Masker,
     Removal,
-    Superpixels,
-    Windows,
 )
 from perturbx.maskers._fills import Fill
+from perturbx.maskers._images import FittedImages
 from perturbx.metrics._match import check_counts, check_features, columns_of, names_of
 from perturbx.metrics._positions import positions
 from perturbx.metrics._scores import Given, of_explanation, of_maps, of_table
@@ -146,8 +145,13 @@ def _given(
         return of_explanation(explanation, outputs)
     if outputs is not None and not isinstance(outputs, (int, np.integer, str)):
         raise invalid("outputs", "the one output that the scores explain", outputs)
-    is_image = fill is not None or isinstance(masker, (Superpixels, Windows))
+    is_image = fill is not None or _removes_places(masker)
     return of_maps(explanation, X) if is_image or looks_like_images(X) else of_table(explanation)
+
+
+def _removes_places(masker: Removing) -> bool:
+    """Whether a masker removes parts of images."""
+    return isinstance(masker, FittedImages) or (isinstance(masker, Masker) and masker.of_images)
 
 
 def _fitted(

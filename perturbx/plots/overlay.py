@@ -23,6 +23,9 @@ Scale: TypeAlias = Literal["shared", "own"]
 
 _MOST_BORDERED = 200
 
+_FLAT = 0.2
+"""A channel of a series whose range is a smaller part of that of all is drawn on its own scale."""
+
 
 def overlay(
     explanation: Explanation | Floats,
@@ -197,11 +200,17 @@ def _draw_series(ax: Axes, view: View, colours: Any) -> Any:
     n = len(view.heat)
     series = np.asarray(view.image, dtype=np.float64)
     series = series.T if series.ndim == 2 and len(series) != n else series
+    reach = np.ptp(series, axis=0)
+    apart = series.ndim == 2 and bool((reach < _FLAT * np.ptp(series)).any())
+    if apart:  # channels of different units: each from its lowest to its highest value
+        series = (series - series.min(axis=0)) / np.where(reach > 0, reach, 1.0)
     if view.kept is not None:
         ax.plot(series, color=_style.LINE, linewidth=1.0)
         series = np.where(view.kept.reshape(n, *[1] * (series.ndim - 1)), series, np.nan)
     ax.plot(series, color=_style.INK, linewidth=1.2)
     ax.set_xlim(-0.5, n - 0.5)
+    if apart:
+        ax.set_yticks([0, 1], ["lowest", "highest"])  # of each channel
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import perturbx as px
 import pytest
 from perturbx.containers import layout_of, rows_of
 from perturbx.errors import InvalidInputError
+from scipy import sparse
 
 
 @pytest.mark.parametrize(
@@ -61,7 +66,7 @@ def test_types_that_no_column_has(dtype: Any) -> None:
         (np.zeros((2, 1), dtype=[("a", "i4"), ("b", "f8")]), r"pd\.DataFrame\(X\).*each field"),
         (np.zeros((2, 2), dtype=complex), r"np\.hstack\(\[X\.real, X\.imag\]\)"),
         (np.zeros((2, 2), dtype=np.longdouble), r"X\.astype\(float\)"),
-        (np.matrix([[1.0, 2.0]]), r"X is a matrix.*np\.asarray\(X\)"),
+        (np.ones((1, 2)).view(np.matrix), r"X is a matrix.*np\.asarray\(X\)"),
         (np.zeros((2, 2)).view(np.recarray), r"X is a recarray.*np\.asarray\(X\)"),
     ],
 )
@@ -137,3 +142,98 @@ def test_bfloat16_names_its_cure() -> None:
     torch = pytest.importorskip("torch")
     with pytest.raises(InvalidInputError, match=r"X.float\(\)"):
         layout_of(torch.zeros((2, 2), dtype=torch.bfloat16))
+
+
+def _other_tables() -> dict[str, Any]:
+    """Tables of other kinds and libraries, with what their refusal says."""
+    found: dict[str, Any] = {
+        "list of dicts": ([{"a": 1.0, "b": 2.0}] * 3, r"list of dicts.*pd\.DataFrame\(X\)"),
+        "dicts and more": ([{"a": 1.0}, 2.0], r"list of dicts.*pd\.DataFrame\(X\)"),
+        "generator": ((i for i in range(3)), "got generator"),
+    }
+    if pd := _installed("pandas"):
+        found["Index"] = pd.Index([1, 2, 3]), r"got Index.*np\.asarray\(X\)"
+        found["MultiIndex"] = pd.MultiIndex.from_tuples([(1, 2)]), "got MultiIndex"
+        found["groups"] = pd.DataFrame({"a": [1]}).groupby("a"), "got DataFrameGroupBy"
+    if pl := _installed("polars"):
+        found["LazyFrame"] = pl.DataFrame({"a": [1]}).lazy(), r"LazyFrame.*X\.collect\(\)"
+    if pd and (dask := _installed("dask.dataframe")):
+        lazy = dask.from_pandas(pd.DataFrame({"a": [1.0, 2.0]}), npartitions=1)
+        found["dask frame"] = lazy, r"got DataFrame.*X\.compute\(\)"
+        found["dask array"] = lazy.to_dask_array(lengths=True), r"X\.compute\(\)"
+    if arrow := _installed("pyarrow"):
+        found["pyarrow"] = arrow.table({"a": [1.0]}), r"got Table.*X\.to_pandas\(\)"
+    if torch := _installed("torch"):
+        found["sparse tensor"] = torch.eye(3).to_sparse(), r"layout.*X\.to_dense\(\)"
+        found["meta tensor"] = torch.empty(3, 3, device="meta"), "without values"
+        found["complex tensor"] = torch.ones(3, 3, dtype=torch.complex64), "complex"
+    found["complex sparse"] = sparse.csr_array(np.eye(3) * 1j), "complex"
+    return found
+
+
+def _installed(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+@pytest.mark.parametrize("name", list(_other_tables()))
+@pytest.mark.parametrize("where", ["fit", "explain", "background"])
+def test_tables_that_are_none_of_ours(name: str, where: str) -> None:
+    """Refused with what makes one of ours of them, before the model is asked."""
+    table, said = _other_tables()[name]
+
+    def model(X: Any) -> Any:
+        raise AssertionError("the model is asked for nothing")
+
+    ours = np.zeros((2, 3))
+    if where != "background":
+        said = f"{said}|fit saw a NumPy array" if "ensor" in name or "sparse" in name else said
+    masker = px.Background(table if where == "background" else ours)
+    explainer = px.KernelShap(model, masker=masker)
+    with pytest.raises(InvalidInputError, match=said.replace("X", "(X|rows)")):
+        explainer.fit(table) if where == "fit" else explainer.explain(
+            table if where == "explain" else ours
+        )
+
+
+def test_quantized_tensors() -> None:
+    """NumPy has no type for them."""
+    torch = pytest.importorskip("torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        X = torch.quantize_per_tensor(torch.rand(4, 3), 0.1, 0, torch.qint8)
+    with pytest.raises(InvalidInputError, match=r"X\.dequantize\(\)"):
+        px.KernelShap(lambda X: X.sum(axis=1)).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "explained", "said"),
+    [
+        (np.int64, [[1.5, 2.0]], r"cannot hold all of its values: call fit with X\.astype"),
+        (np.uint8, np.array([[-3, 1]]), r"call fit with X\.astype\('int64'\)"),
+        (np.int8, np.array([[300, 1]]), r"call fit with X\.astype\('int64'\)"),
+        (np.int64, [[1.0, 2.0]], r"pass X\.astype\('int64'\)"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["array", "pandas", "polars", "torch", "sparse"])
+def test_rows_that_the_type_of_fit_would_change(
+    kind: str, fitted: Any, explained: Any, said: str
+) -> None:
+    """Nobody is told to truncate: values that would change mean another type at fit."""
+    make: dict[str, Callable[[np.ndarray], Any]] = {
+        "array": lambda X: X,
+        "pandas": lambda X: pytest.importorskip("pandas").DataFrame(X),
+        "polars": lambda X: pytest.importorskip("polars").DataFrame(X),
+        "torch": lambda X: pytest.importorskip("torch").as_tensor(X),
+        "sparse": sparse.csr_array,
+    }
+    if kind in ("pandas", "polars"):
+        said = "cannot hold all of its values" if "fit with" in said else "convert it"
+    elif kind == "torch":
+        said = said.partition("X")[0] + r"X\.to\(torch\."
+    explainer = px.KernelShap(lambda X: np.ones(X.shape[0]))
+    explainer.fit(make[kind](np.arange(8).reshape(4, 2).astype(fitted)))
+    with pytest.raises(InvalidInputError, match=said):
+        explainer.explain(make[kind](np.array(explained)))

@@ -8,7 +8,7 @@ import numpy as np
 import perturbx as px
 import pytest
 from numpy.testing import assert_allclose
-from perturbx.errors import BudgetError, InvalidInputError, NotFittedError
+from perturbx.errors import BudgetError, InvalidInputError, InvalidParameterError, NotFittedError
 
 
 def test_default_windows_are_a_fifth_with_a_stride_of_a_third() -> None:
@@ -143,3 +143,17 @@ def test_each_photo_is_segmented_once(n: int, budget: int | None) -> None:
     )
     explainer.explain(photos)
     assert sorted(bound) == list(range(n))
+
+
+def test_interactions_of_images_with_other_numbers_of_regions(counting_model: Any) -> None:
+    """Refused before the model is asked; images with as many regions have a common shape."""
+    images = np.random.default_rng(0).random((2, 12, 12, 3))
+    rows = np.repeat(np.arange(12)[:, None], 12, axis=1)
+    model = counting_model(lambda b: b.mean(axis=(1, 2, 3)))
+    masker = px.Superpixels(segments=[rows // 4, rows // 3])
+    explainer = px.KernelShap(model, masker=masker, interactions=True, random_state=0)
+    with pytest.raises(InvalidParameterError, match=r"they have \[3, 4\].*one by one"):
+        explainer.explain(list(images))
+    assert model.calls == []
+    explainer.set_params(masker=px.Superpixels(segments=[rows // 4, rows.T // 4]))
+    assert explainer.explain(list(images)).interactions.shapley.shape == (2, 3, 3)

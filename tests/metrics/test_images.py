@@ -148,3 +148,18 @@ def test_batches_are_as_small_as_asked(photo: np.ndarray, counting_model: Any) -
     many = px.metrics.deletion(looks, photo, _truth(), outputs=0)
     assert np.array_equal(few.curves, many.curves)
     assert np.array_equal(few.references["random"], many.references["random"])
+
+
+@pytest.mark.parametrize(
+    "masker", [px.Superpixels(), px.Windows(), px.SmoothGrid(), px.SuperpixelTrees()]
+)
+def test_maps_of_grey_images(masker: Any) -> None:
+    """Two axes are an image, and not a table, wherever the masker is one of images."""
+    grey = np.random.default_rng(0).random((24, 24))
+
+    def model(batch: np.ndarray) -> np.ndarray:
+        return batch.reshape(len(batch), -1).mean(axis=1)
+
+    for one in (masker, masker.fit(grey, px.maskers.Features(), np.random.default_rng(0))):
+        found = px.metrics.infidelity(model, grey, grey, masker=one, budget=100)
+        assert np.isfinite(found.values)

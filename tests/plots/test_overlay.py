@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
+import perturbx as px
 import pytest
 from perturbx import plots
 from perturbx.errors import InvalidParameterError
@@ -372,3 +373,19 @@ def test_what_cannot_be_drawn_is_refused(photo, make):
     assert not plt.get_fignums()
     with pytest.raises(InvalidParameterError, match="draws 3 outputs and got 1 axes"):
         plots.overlay(photo(k=3), ax=plt.subplots()[1], show=False)
+
+
+def test_channels_of_other_units_are_seen():
+    """A channel whose range is a small part of the others' fills the height as they do."""
+    rng = np.random.default_rng(0)
+    series = rng.normal(size=(40, 2)) * [1.0, 1000.0] + [0.0, 5000.0]
+    masker = px.Windows(shape=(8,), channel_axis=-1)
+    found = px.Occlusion(lambda b: b.mean(axis=(1, 2)), masker=masker).explain(series)
+    ax = px.plots.overlay(found, show=False)
+    low, high = ax.get_ylim()
+    for line in ax.get_lines():
+        assert np.ptp(line.get_ydata()) > 0.8 * (high - low)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["lowest", "highest"]
+    alike = px.Occlusion(lambda b: b.mean(axis=(1, 2)), masker=masker).explain(series[:, [0, 0]])
+    drawn = px.plots.overlay(alike, show=False).get_lines()[0].get_ydata()
+    assert np.array_equal(drawn, series[:, 0])
