@@ -116,7 +116,7 @@ def test_single_rows_are_unbiased() -> None:
 
     masker = px.Background(rows, weights=weights)
     exact = px.KernelShap(product, masker=masker, budget=100_000).explain(x).values
-    explainer = px.KernelShap(product, masker=masker, estimator="rows", budget=420)
+    explainer = px.KernelShap(product, masker=masker, estimator="rows", budget=2000)
     runs = [explainer.set_params(random_state=seed).explain(x) for seed in range(60)]
     values = np.array([run.values for run in runs])
     error = values.std(axis=0, ddof=1)
