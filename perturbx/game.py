@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._rounding import Rounding
+from perturbx._rounding import SINGLE, Rounding
 from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise, Outputs
 from perturbx._workers import in_workers, n_workers
 from perturbx.errors import PredictFnError
@@ -229,7 +229,7 @@ class Game:
     def linked(self, values: Floats) -> Floats:
         """(n, k) outputs of the instances themselves, on the scale on which scores add up."""
         if self.link == "logit":
-            at_the_end = np.flatnonzero(((values == 0) | (values == 1)).any(axis=1))
+            at_the_end = np.flatnonzero(((values <= 0) | (values >= 1)).any(axis=1))
             several = f" and of {len(at_the_end) - 1} more" * (len(at_the_end) > 1)
             return link(values, self.link, f"instance {at_the_end[:1].sum()}{several}")
         return link(values, self.link)
@@ -259,10 +259,10 @@ def link(values: Floats, name: LinkName, whose: str = "some rows") -> Floats:
     check_link(values, name)
     if name == "identity":
         return values
-    if ((values == 0) | (values == 1)).any():
+    if ((values <= 0) | (values >= 1)).any():
         raise PredictFnError(
             'link="logit" needs outputs strictly between 0 and 1, as the logit of 0 or 1 is '
-            f"infinite: an output of {whose} is exactly {0 if (values == 0).any() else 1}. Let "
+            f"infinite: an output of {whose} is exactly {0 if (values <= 0).any() else 1}. Let "
             "predict_fn clip its answers, as in predict_fn=lambda X: "
             'np.clip(model.predict_proba(X), 1e-6, 1 - 1e-6), or use link="identity".'
         )
@@ -271,7 +271,7 @@ def link(values: Floats, name: LinkName, whose: str = "some rows") -> Floats:
 
 def check_link(values: Floats, name: LinkName) -> None:
     """Refuse outputs that the link is not made for, whatever they are averaged with."""
-    if name == "logit" and not ((values >= 0) & (values <= 1)).all():
+    if name == "logit" and not ((values >= -SINGLE) & (values <= 1 + SINGLE)).all():
         raise PredictFnError(
             'link="logit" needs outputs strictly between 0 and 1: got values from '
             f'{values.min():.6g} to {values.max():.6g}. Of logits: use link="identity", which '
@@ -291,7 +291,9 @@ def _answer(
     answers, cost = [], Cost()
     tell = progress or _nothing
     for removal, columns, instance in ask.instances:
-        averaged, asked = _averages(predictor, batch_size, tell, removal, columns, ask, instance)
+        averaged, asked = _averages(
+            predictor, link_name, batch_size, tell, removal, columns, ask, instance
+        )
         answers.append(_linked_parts(averaged, link_name, f"a perturbation of instance {instance}"))
         cost += asked
     return np.stack(answers, axis=1), cost
@@ -299,6 +301,7 @@ def _answer(
 
 def _averages(
     predictor: Predictor,
+    link_name: LinkName,
     batch_size: int | None,
     progress: Callable[[int], Any],
     removal: Removal,
@@ -325,6 +328,7 @@ def _averages(
             start = tried.start * per + rows.start
             stop = (tried.stop - 1) * per + rows.stop
             answers[start:stop] = predictor(batch, stop - start, columns, place)
+            check_link(answers[start:stop], link_name)  # an average may hide what is outside
             n_calls += 1
             progress(stop - start)
         weights = removal.weights if ask.background_row is None else None

@@ -539,6 +539,18 @@ def test_logit_of_a_certain_perturbation() -> None:
         explainer.explain([[1.0, 1.0], [2.0, 2.0]])
 
 
+@pytest.mark.parametrize("method", [px.KernelShap, px.PermutationShap, px.Occlusion, px.Banzhaf])
+def test_logit_of_averages_that_hide_a_score(method: Any) -> None:
+    """No answer is outside of [0, 1], even where the average with others is within."""
+    X = np.array([[0.2], [0.3], [0.4], [2.0]])
+    explainer = method(lambda X: X[:, 0], link="logit").fit(X)
+    with pytest.raises(PredictFnError, match=r"between 0 and 1: got values from 0\.2 to 2"):
+        explainer.explain(X[:1])
+    rounded = np.nextafter(1, 2)
+    found = method(lambda X: X[:, 0] * rounded, link="logit").fit([[1.0], [0.6]]).explain([[0.5]])
+    np.testing.assert_allclose(found.values, [[-np.log(4)]], rtol=1e-12)
+
+
 def test_training_rows_may_be_certain() -> None:
     """The link is of averages: single background rows at 0 and 1 do no harm."""
     X = np.array([[0.0], [1.0]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,14 @@ from perturbx.containers._base import Layout as Layout
 from perturbx.containers._base import is_missing as is_missing
 from perturbx.containers._base import position as position
 from perturbx.containers.arrays import ArrayLayout, ObjectArrayLayout, SparseLayout, TorchLayout
-from perturbx.containers.foreign import TEXT_CURE, holds_texts, is_torch, table_cure, tensor_cure
+from perturbx.containers.foreign import (
+    TEXT_CURE,
+    flat_cells,
+    holds_texts,
+    is_torch,
+    table_cure,
+    tensor_cure,
+)
 from perturbx.containers.foreign import looks_like_images as looks_like_images
 from perturbx.containers.foreign import rows_and_weights as rows_and_weights
 from perturbx.containers.frames import FrameLayout, PandasLayout, PolarsLayout
@@ -36,12 +44,15 @@ def rows_of(X: Any, name: str = "X", objects: bool = False) -> tuple[Any, bool]:
     InvalidInputError
         If X is no table, is empty, or holds what no column can (complex numbers, masks).
     """
-    if isinstance(X, (list, tuple)):
-        if any(isinstance(row, Mapping) for row in X):
-            raise InvalidInputError(
-                f"{name} is a {type(X).__name__} of dicts, which have no order of columns: pass "
-                f"pd.DataFrame({name}), in the columns and types that the model was trained with."
-            )
+    is_list = isinstance(X, (list, tuple))
+    if any(map(_is_record, X if is_list else flat_cells(X))):
+        rows = name if is_list else f"list({name})"
+        raise InvalidInputError(
+            f"{name} is a {type(X).__name__} of records, such as dicts, which have no order of "
+            f"columns: pass pd.DataFrame({rows}), in the columns and types that the model was "
+            "trained with."
+        )
+    if is_list:
         X = _array_of(X, name, objects)
     if isinstance(X, np.ma.MaskedArray):
         raise InvalidInputError(f"{name} is a masked array: pass {name}.filled(...).")
@@ -68,6 +79,11 @@ def rows_of(X: Any, name: str = "X", objects: bool = False) -> tuple[Any, bool]:
     if 0 in X.shape:
         raise InvalidInputError(f"{name} is empty: its shape is {tuple(X.shape)}.")
     return X, single
+
+
+def _is_record(row: Any) -> bool:
+    """True for a row that names its cells."""
+    return isinstance(row, Mapping) or (is_dataclass(row) and not isinstance(row, type))
 
 
 def _is_known(X: Any) -> bool:

@@ -159,7 +159,7 @@ def shape_of(X: Any) -> tuple[int, ...] | None:
         return (X.height, X.width) if is_grey else (X.height, X.width, 3)
     try:
         return tuple(X.shape if hasattr(X, "shape") else np.shape(X))
-    except (TypeError, ValueError):  # lists of lists of several lengths
+    except (TypeError, ValueError, RuntimeError):  # lists and nested tensors of several lengths
         return None
 
 

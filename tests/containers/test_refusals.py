@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -144,14 +145,24 @@ def test_bfloat16_names_its_cure() -> None:
         layout_of(torch.zeros((2, 2), dtype=torch.bfloat16))
 
 
+@dataclass
+class Record:
+    """A row that names its cells."""
+
+    a: float
+
+
 def _other_tables() -> dict[str, Any]:
     """Tables of other kinds and libraries, with what their refusal says."""
     found: dict[str, Any] = {
-        "list of dicts": ([{"a": 1.0, "b": 2.0}] * 3, r"list of dicts.*pd\.DataFrame\(X\)"),
-        "dicts and more": ([{"a": 1.0}, 2.0], r"list of dicts.*pd\.DataFrame\(X\)"),
+        "list of dicts": ([{"a": 1.0, "b": 2.0}] * 3, r"such as dicts.*pd\.DataFrame\(X\)"),
+        "dicts and more": ([{"a": 1.0}, 2.0], r"such as dicts.*pd\.DataFrame\(X\)"),
+        "tuple of dataclasses": ((Record(1.0), Record(2.0)), r"a tuple of.*pd\.DataFrame\(X\)"),
+        "array of dicts": (np.array([{"a": 1.0}] * 3), r"such as.*pd\.DataFrame\(list\(X\)\)"),
         "generator": ((i for i in range(3)), "got generator"),
     }
     if pd := _installed("pandas"):
+        found["Series of dicts"] = pd.Series([{"a": 1.0}]), r"pd\.DataFrame\(list\(X\)\)"
         found["Index"] = pd.Index([1, 2, 3]), r"got Index.*np\.asarray\(X\)"
         found["MultiIndex"] = pd.MultiIndex.from_tuples([(1, 2)]), "got MultiIndex"
         found["groups"] = pd.DataFrame({"a": [1]}).groupby("a"), "got DataFrameGroupBy"
@@ -165,6 +176,10 @@ def _other_tables() -> dict[str, Any]:
         found["pyarrow"] = arrow.table({"a": [1.0]}), r"got Table.*X\.to_pandas\(\)"
     if torch := _installed("torch"):
         found["sparse tensor"] = torch.eye(3).to_sparse(), r"layout.*X\.to_dense\(\)"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a prototype, it says
+            nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+        found["nested tensor"] = nested, r"torch\.nested\.to_padded_tensor\(X, 0\.0\)"
         found["meta tensor"] = torch.empty(3, 3, device="meta"), "without values"
         found["complex tensor"] = torch.ones(3, 3, dtype=torch.complex64), "complex"
     found["complex sparse"] = sparse.csr_array(np.eye(3) * 1j), "complex"
