@@ -162,7 +162,7 @@ def _solve(
         solution = _solution(todo, evaluations, by_part, cohort.parts)
         for place, i in enumerate(undone):
             solutions[i] = with_all_features(solution, place, cohort.active, least)
-        done = _precise(solution, plan.tol, least, cohort.active) | design.complete
+        done = _precise(solution, plan.tol, evaluations, cohort.active)
         undone, outputs = undone[~done], outputs[:, ~done]
         if not len(undone):
             break
@@ -271,20 +271,27 @@ def _totals(plan: Plan, todo: Task) -> Iterator[int]:
 
 
 def _precise(
-    solution: Solution, tol: float | None, arithmetic: Floats, active: NDArray[np.bool_]
+    solution: Solution, tol: float | None, evaluations: Evaluations, active: NDArray[np.bool_]
 ) -> Any:
     """Which instances have every standard error below tol times the range of their scores.
 
-    The features that change nothing score 0. Errors widen the range, so it is taken as it would be
+    All of them, where every perturbation was tried. The features that change nothing score 0. Errors widen the range, so it is taken as it would be
     without them. What is as exact as arithmetic is precise, also where all scores are 0. An error
-    that few perturbations tell may be small by chance: it ends nothing.
+    that few perturbations tell may be small by chance: it ends nothing. Nor do errors of 0 where no
+    perturbation changed the output, though all of them together do.
     """
+    n = len(solution.values)
+    if evaluations.perturbations.complete:
+        return np.ones(n, dtype=bool)
     if tol is None or solution.degrees_of_freedom < _FEWEST_DEGREES:
-        return np.zeros(len(solution.values), dtype=bool)
+        return np.zeros(n, dtype=bool)
     highest, lowest = solution.values.max(axis=1), solution.values.min(axis=1)
     if not active.all():
         highest, lowest = np.maximum(highest, 0.0), np.minimum(lowest, 0.0)
-    errors = solution.standard_errors
+    errors, arithmetic = solution.standard_errors, floor(evaluations)
+    unmoved = np.ptp(evaluations.outputs, axis=0)[:, None] <= arithmetic
+    gain = np.abs(evaluations.full - evaluations.empty)[:, None]
+    errors = np.where(unmoved & (gain > 4 * arithmetic), np.inf, errors)
     reach = (highest - lowest - _WIDENING * errors.max(axis=1))[:, None]
     return (errors <= np.maximum(tol * reach, arithmetic)).all(axis=(1, 2))
 

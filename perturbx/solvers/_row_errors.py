@@ -10,7 +10,7 @@ from perturbx._typing import Floats, Ints
 from perturbx.solvers._moderation import PRIOR_DEGREES, RATIO, moderated
 from perturbx.solvers._row_predictions import Prediction
 
-_PRIOR_REPEATS = 3
+_PRIOR_REPEATS = 2
 """How many repeated rows the two readings stand for, until there are repeated rows."""
 
 _MOST_WORTH = 40

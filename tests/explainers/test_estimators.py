@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -306,3 +307,21 @@ def test_the_range_of_tol_holds_features_that_equal_the_background(method: Any) 
     ).explain(x)
     assert explanation.converged
     assert explanation.n_rows < 4000
+
+
+@pytest.mark.parametrize(
+    "explainer",
+    [px.Rise, partial(px.Rise, estimator="covariance"), partial(px.Rise, estimator="mean")],
+    ids=["ridge", "covariance", "mean"],
+)
+def test_tol_goes_on_where_nothing_was_seen(explainer: Any) -> None:
+    """Forty masks miss a conjunction of twelve: scores of 0 are then no answer."""
+    rows, x = np.zeros((1, 14)), np.ones(14)
+    explanation = explainer(
+        lambda X: X[:, :12].prod(axis=1),
+        masker=px.Background(rows),
+        budget=42,
+        tol=0.1,
+        random_state=0,
+    ).explain(x)
+    assert explanation.converged is False
