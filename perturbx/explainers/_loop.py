@@ -275,10 +275,11 @@ def _precise(
 ) -> Any:
     """Which instances have every standard error below tol times the range of their scores.
 
-    All of them, where every perturbation was tried. The features that change nothing score 0. Errors widen the range, so it is taken as it would be
-    without them. What is as exact as arithmetic is precise, also where all scores are 0. An error
-    that few perturbations tell may be small by chance: it ends nothing. Nor do errors of 0 where no
-    perturbation changed the output, though all of them together do.
+    All of them, where every perturbation was tried. The features that change nothing score 0.
+    Errors widen the range, so it is taken as it would be without them. What is as exact as
+    arithmetic is precise, also where all scores are 0. An error that few perturbations tell may be
+    small by chance: it ends nothing. Nor do errors of 0 where no perturbation changed the output,
+    though all of them together do.
     """
     n = len(solution.values)
     if evaluations.perturbations.complete:
