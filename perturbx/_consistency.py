@@ -157,7 +157,8 @@ def _is_numeric(value: Any, shape: tuple[int, ...] | None = None) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    """True for numbers that NumPy can reckon with."""
+    return isinstance(value, numbers.Real) and np.asarray(value).dtype.kind in "fiu"
 
 
 def _is_count(value: Any) -> bool:

@@ -103,7 +103,7 @@ def prepare(
     if batch_size is not None:
         check_integer("batch_size", batch_size, minimum=1)
     seeds = check_random_state(random_state)
-    given = _given(explanation, X, masker, fill, outputs)
+    given = read_scores(explanation, X, masker, fill, outputs)
     fitted = _fitted(masker, fill, X, given, np.random.default_rng(seeds.spawn(1)[0]), in_boxes)
     checked, _ = fitted.check(X)
     check_counts(given, fitted.count(checked))
@@ -131,9 +131,10 @@ def prepare(
     return with_empty(subject)
 
 
-def _given(
+def read_scores(
     explanation: Scored, X: Any, masker: Removing, fill: Fill | None, outputs: OutputSelection
 ) -> Given:
+    """What is judged: an explanation, or plain scores of a table or of images."""
     if callable(explanation) or isinstance(explanation, BaseExplainer):
         raise invalid(
             "explanation",
@@ -145,13 +146,14 @@ def _given(
         return of_explanation(explanation, outputs)
     if outputs is not None and not isinstance(outputs, (int, np.integer, str)):
         raise invalid("outputs", "the one output that the scores explain", outputs)
-    is_image = fill is not None or _removes_places(masker)
-    return of_maps(explanation, X) if is_image or looks_like_images(X) else of_table(explanation)
+    return of_maps(explanation, X) if are_images(X, masker, fill) else of_table(explanation)
 
 
-def _removes_places(masker: Removing) -> bool:
-    """Whether a masker removes parts of images."""
-    return isinstance(masker, FittedImages) or (isinstance(masker, Masker) and masker.of_images)
+def are_images(X: Any, masker: Removing, fill: Fill | None) -> bool:
+    """Whether plain scores of X are maps: by what removes its parts, or else by its shape."""
+    of_places = isinstance(masker, Masker) and masker.of_images
+    removes_places = of_places or isinstance(masker, FittedImages)
+    return fill is not None or removes_places or looks_like_images(X)
 
 
 def _fitted(

@@ -5,17 +5,22 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from perturbx._typing import OutputSelection
 from perturbx._validation import invalid
 from perturbx.containers import layout_of, looks_like_images, rows_of
-from perturbx.errors import InvalidParameterError
+from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.explanation import Explanation
-from perturbx.maskers import Removal
+from perturbx.maskers import Masker, Removal
+from perturbx.maskers._base import Features
+from perturbx.maskers._images import read_images
+from perturbx.metrics._base import Removing
 from perturbx.predictor import Predictor, connect
 
 _FEW = 2
@@ -24,12 +29,20 @@ _ANSWER = 0.5
 """What a model that costs nothing says; fit for every link."""
 
 
+Trial: TypeAlias = tuple[Any, Any]
+"""A few instances, in the container of X, and what an explainer might say of them."""
+
+
 def rehearse(
-    explainers: Mapping[str, Any], X: Any, predict_fn: Any, outputs: OutputSelection
-) -> Removal | None:
+    explainers: Mapping[str, Any],
+    X: Any,
+    predict_fn: Any,
+    outputs: OutputSelection,
+    few: Few,
+) -> list[Trial]:
     """Refuse what would fail once explainers have spent their budgets.
 
-    Returns the features of the first instance, as the first px explainer has them.
+    Returns scores of nothing, in the features of each px explainer.
 
     Raises
     ------
@@ -39,7 +52,7 @@ def rehearse(
         If several outputs were explained and none is named, or if one is named that was not.
     """
     known: dict[int, Predictor] = {}
-    features = None
+    trials: dict[tuple[str, ...], Trial] = {}
     plain = []
     for name, explainer in explainers.items():
         if not isinstance(explainer, BaseExplainer):
@@ -49,7 +62,10 @@ def rehearse(
         tried.random_state = 0  # nothing is drawn from the user's generator
         problem, _ = tried._prepared(X)
         known[id(explainer.predict_fn)] = problem.predictor
-        features = features or problem.masker.bind(problem.X, 0, 1)[0]
+        removal = problem.masker.bind(problem.X, 0, 1)[0]
+        part = X if problem.is_single else few.part
+        n = None if problem.is_single else _count(part)
+        trials.setdefault(tuple(removal.feature_names), (part, _of_nothing(removal, n)))
         first = problem.predictor.first_answers
         columns, keeps = problem.predictor.select(tried.outputs, first)
         if keeps:
@@ -57,57 +73,93 @@ def rehearse(
             names = [problem.predictor.output_names[j] for j in columns[0]] if same else None
             _check_named(name, outputs, columns.shape[1], names)
     if plain:
-        first_rows = _first(X)
-        model = known.get(id(predict_fn)) or _asked(predict_fn, first_rows)
+        model = known.get(id(predict_fn)) or connect(predict_fn, few.batch, _count(few.batch), None)
         for name in plain:
-            _check_plain(name, explainers[name], first_rows, model, outputs)
-    return features
+            _check_plain(name, explainers[name], few.part, model, outputs)
+    if not trials and not few.are_images:  # plain maps may have any shape
+        trials[()] = few.part, np.random.default_rng(0).normal(size=few.part.shape)
+    return list(trials.values())
 
 
 def rehearse_metrics(
-    metrics: Sequence[Callable[[Any, Any, Any], Any]], X: Any, features: Removal | None
+    metrics: Sequence[Callable[[Any, Any, Any], Any]], trials: Sequence[Trial]
 ) -> None:
-    """Each metric on two instances and scores of nothing, with a model that costs nothing.
+    """Each metric on a few instances, with a model that costs nothing.
 
     Raises
     ------
     InvalidParameterError, InvalidInputError
-        If a setting of a metric cannot be, or its masker does not go with X.
+        If a setting of a metric cannot be, or its masker does not go with X or the features.
     """
-    if features is None and looks_like_images(X):
-        return  # plain maps may have any shape
-    rows = _first(X)
-    if isinstance(rows, (list, tuple)):
-        rows = rows[:1]  # images may differ in size
-    scores = (
-        np.random.default_rng(0).normal(size=rows.shape)
-        if features is None
-        else _of_nothing(features, _count(rows))
-    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for metric in metrics:
-            metric(lambda batch: np.full(_count(batch), _ANSWER), rows, scores)
+            for part, scores in trials:
+                metric(lambda batch: np.full(_count(batch), _ANSWER), part, scores)
 
 
-def _of_nothing(features: Removal, n: int) -> Explanation:
-    """What a px explainer would say of n instances with a model that always answers the same."""
-    shape = n, features.n_features
-    same = np.full(n, _ANSWER)
+@dataclass(frozen=True, eq=False)
+class Few:
+    """At most two of `n` instances, as the user would pass them, and as a model gets them.
+
+    One image where their sizes may differ.
+    """
+
+    part: Any
+    batch: Any
+    n: int
+    are_images: bool
+    is_single: bool
+
+    @classmethod
+    def of(cls, X: Any, masker: Removing, are_images: bool) -> Few:
+        """Of a table, or of images as the masker reads them, if there is one."""
+        if not are_images:
+            rows, is_single = rows_of(X)
+            layout = layout_of(rows)
+            part = layout.take(rows, np.arange(min(_FEW, layout.count(rows))))
+            return cls(part, part, layout.count(rows), False, is_single)
+        if isinstance(X, (list, tuple)):
+            return cls(X[:1], np.asarray(X[0])[None], len(X), True, False)
+        if _is_one_image(X, masker):
+            return cls(X, np.asarray(X)[None], 1, True, True)
+        return cls(X[:_FEW], X[:_FEW], len(X), True, False)
+
+    def of_answer(self, answer: Any) -> Any:
+        """What a callable said of these, from its answer to all instances."""
+        return answer if self.is_single else answer[: _count(self.part)]
+
+
+def _is_one_image(X: Any, masker: Removing) -> bool:
+    """Whether X has no instance axis; of volumes only their masker knows."""
+    if isinstance(masker, Masker):
+        masker = masker.fit(None, Features(), np.random.default_rng(0))
+    if masker is not None:
+        return masker.check(X)[1]
+    with suppress(InvalidInputError):
+        return read_images(X, "auto", None, "").single
+    return False
+
+
+def _of_nothing(features: Removal, n: int | None) -> Explanation:
+    """What a px explainer would say of n instances, or of one without an instance axis."""
+    shape = () if n is None else (n,)
+    same = np.full(shape, _ANSWER)
+    regions = features.regions
     return Explanation(
-        values=np.random.default_rng(0).normal(size=shape),
-        standard_errors=np.zeros(shape),
+        values=np.random.default_rng(0).normal(size=(*shape, features.n_features)),
+        standard_errors=np.zeros((*shape, features.n_features)),
         base_values=same,
         predictions=same,
         data=None,
         feature_names=features.feature_names,
         output_names=("output",),
-        axes=("instance", "feature"),
+        axes=("feature",) if n is None else ("instance", "feature"),
         method="",
         value_function="",
         n_rows=0,
         n_calls=0,
-        regions=None if features.regions is None else (features.regions,) * n,
+        regions=regions if regions is None or n is None else (regions,) * n,
     )
 
 
@@ -161,19 +213,6 @@ def _check_plain(
 
 def _is_top(outputs: Any) -> bool:
     return isinstance(outputs, str) and outputs.startswith("top") and outputs[3:].isdecimal()
-
-
-def _first(X: Any) -> Any:
-    """At most two instances, in the container of X."""
-    if looks_like_images(X):
-        return X[:_FEW]
-    rows, _ = rows_of(X)
-    layout = layout_of(rows)
-    return layout.take(rows, np.arange(min(_FEW, layout.count(rows))))
-
-
-def _asked(predict_fn: Any, rows: Any) -> Predictor:
-    return connect(predict_fn, rows, _count(rows), None)
 
 
 def _count(batch: Any) -> int:

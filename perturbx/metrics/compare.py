@@ -28,12 +28,13 @@ from perturbx.maskers import Background, FittedMasker, Masker
 from perturbx.maskers._fills import Fill, check_fill
 from perturbx.maskers.background import FittedBackground
 from perturbx.maskers.gaussian import FittedNoise
-from perturbx.metrics._base import Removing
+from perturbx.metrics._base import Removing, are_images, read_scores
 from perturbx.metrics._comparison import Comparison
 from perturbx.metrics._explaining import Explains, check_explainer
+from perturbx.metrics._match import check_counts
 from perturbx.metrics._measure import Measure
 from perturbx.metrics._paired import tabulate
-from perturbx.metrics._rehearsal import rehearse, rehearse_metrics
+from perturbx.metrics._rehearsal import Few, rehearse, rehearse_metrics
 from perturbx.metrics.deletion import deletion
 from perturbx.metrics.insertion import insertion
 from perturbx.metrics.max_sensitivity import max_sensitivity
@@ -139,10 +140,12 @@ def compare(
     resolve(model)
     if isinstance(outputs, (list, tuple, np.ndarray)) and len(outputs) == 1:
         outputs = outputs[0]
-    features = rehearse(explainers, X, model, outputs)
+    masker = _masker(explainers) if masker is None and fill is None else masker
+    few = Few.of(X, masker, are_images(X, masker, fill))
+    trials = rehearse(explainers, X, model, outputs, few)
     seed = int(check_random_state(random_state).generate_state(1)[0])
     settings = {
-        "masker": _masker(explainers) if masker is None and fill is None else masker,
+        "masker": masker,
         "fill": fill,
         "outputs": outputs,
         "link": link,
@@ -152,11 +155,14 @@ def compare(
     free = {**settings, "outputs": None}
     removing = [metric for metric in named.values() if _removes(metric)]
     rehearsed = [functools.partial(_rehearsed, metric, free) for metric in removing]
-    rehearse_metrics(rehearsed, X, features)
+    rehearse_metrics(rehearsed, trials)
+    told = _told(explainers, X, settings, few.n)
+    arrays = [answer for answer in told.values() if not isinstance(answer, Explanation)]
+    rehearse_metrics(rehearsed, [(few.part, few.of_answer(answer)) for answer in arrays])
     measures: dict[str, dict[str, Measure]] = {}
     explaining: list[float] = []
     for name, explainer in explainers.items():
-        answer = explainer.explain(X) if isinstance(explainer, BaseExplainer) else explainer(X)
+        answer = explainer.explain(X) if isinstance(explainer, BaseExplainer) else told[name]
         explaining.append(answer.n_rows if isinstance(answer, Explanation) else np.nan)
         first = references and not measures
         measures[name] = {
@@ -173,10 +179,25 @@ def compare(
     )
 
 
+def _told(
+    explainers: Mapping[str, Explains], X: Any, settings: Mapping[str, Any], n: int
+) -> dict[str, Any]:
+    """The answers of plain callables, asked first, as nothing else tells whether they fit X."""
+    told = {}
+    for name, explainer in explainers.items():
+        if not isinstance(explainer, BaseExplainer):
+            answer = told[name] = explainer(X)
+            asked = _chosen_of(answer, settings["outputs"])
+            given = read_scores(answer, X, settings["masker"], settings["fill"], asked)
+            check_counts(given, n)
+    return told
+
+
 def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, Metric]:
     """The metrics by name; an error if there is nothing to compare."""
     if not isinstance(explainers, Mapping) or not explainers:
         raise invalid("explainers", 'a dict, as in {"shap": px.KernelShap(...)}', explainers)
+    _check_keys("explainers", explainers)
     for explainer in explainers.values():
         check_explainer(explainer)
     if against is not None and (not isinstance(against, str) or against not in explainers):
@@ -185,7 +206,22 @@ def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, Metr
     named = metrics if isinstance(metrics, Mapping) else {_label(m): m for m in several}
     if not named or not all(callable(metric) for metric in named.values()):
         raise invalid("metrics", "functions such as px.metrics.deletion", metrics)
+    _check_keys("metrics", named)
+    for metric in named.values():
+        given = (None, None) if _explains(metric) else (None, None, None)
+        try:
+            inspect.signature(metric).bind_partial(*given)
+        except (ValueError, TypeError) as error:
+            what = "functions such as px.metrics.deletion, with keywords that they take"
+            raise invalid("metrics", what, metric) from error
     return dict(named)
+
+
+def _check_keys(name: str, named: Mapping[Any, Any]) -> None:
+    """Names stand in the table, and so are texts."""
+    for key in named:
+        if not isinstance(key, str):
+            raise invalid(name, f"a dict whose keys are texts, as in {str(key)!r}", key)
 
 
 def _label(metric: Any) -> str:
@@ -237,6 +273,13 @@ def _masker(explainers: Mapping[str, Explains]) -> Removing:
     return None
 
 
+def _chosen_of(answer: Any, outputs: OutputSelection) -> OutputSelection:
+    """The outputs that are meant, or None where there is nothing to choose from."""
+    is_explanation = isinstance(answer, Explanation)
+    is_one = is_explanation and ("output" not in answer.axes or answer.shape[-1] == 1)
+    return None if is_one else outputs
+
+
 def _measured(
     metric: Metric,
     model: Any,
@@ -248,14 +291,13 @@ def _measured(
 ) -> Measure:
     """One metric of one explainer, with the settings that it takes."""
     pinned = metric.keywords if isinstance(metric, functools.partial) else {}
-    try:
-        takes = inspect.signature(metric).parameters
-    except ValueError as error:
-        raise invalid("metrics", "functions with keywords that they take", metric) from error
-    wanted = {**settings, "references": references}
-    if isinstance(answer, Explanation) and ("output" not in answer.axes or answer.shape[-1] == 1):
-        wanted["outputs"] = None  # there is nothing to choose from
+    takes = inspect.signature(metric).parameters
+    outputs = _chosen_of(answer, settings["outputs"])
+    wanted = {**settings, "outputs": outputs, "references": references}
     known = {k: v for k, v in wanted.items() if k in takes and k not in pinned}
-    if _explains(metric):
-        return metric(explainer, X, **known)
-    return metric(model, X, answer, **known)
+    found: Any = (
+        metric(explainer, X, **known) if _explains(metric) else metric(model, X, answer, **known)
+    )
+    if not isinstance(found, Measure):
+        raise invalid("metrics", f"functions that return a {Measure.__name__}", found)
+    return found

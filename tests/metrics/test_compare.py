@@ -233,6 +233,8 @@ def test_a_list_of_one_output_is_that_output(rows) -> None:
         ({"masker": px.GaussianNoise()}, "masker must remove features"),
         ({"masker": px.Background(np.ones((4, 3)))}, "5 columns"),
         ({"masker": px.Superpixels()}, "X"),
+        ({"metrics": [metrics.compare]}, "functions such as"),
+        ({"metrics": {1: metrics.deletion}}, "keys are texts"),
     ],
 )
 def test_settings_of_metrics_are_checked_before_anything_is_explained(
@@ -245,3 +247,58 @@ def test_settings_of_metrics_are_checked_before_anything_is_explained(
     with pytest.raises(px.errors.PerturbxError, match=says):
         metrics.compare(explainers, rows[:9], **settings)
     assert counted.calls == []
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ({"few": lambda X: np.ones((2, 5))}, "of 2 instances, and X holds 9"),
+        ({"narrow": lambda X: np.ones((len(X), 3))}, "3 features have scores"),
+        ({"pairs": lambda X: px.Occlusion(model).fit(X).explain(X[:4])}, "of 4 instances"),
+        ({"grouped": {"left": [0, 1], "right": [2, 3, 4]}}, "2 features have scores"),
+        ({1: np.ones_like}, "keys are texts, as in '1'"),
+    ],
+)
+def test_explainers_that_do_not_belong_together(rows, counting_model, other, says) -> None:
+    """Whichever comes first, before the model of the px explainer is asked."""
+    counted = counting_model(model)
+    explainers = {"shap": px.KernelShap(counted, random_state=0).fit(rows)}
+    for name, found in other.items():
+        grouped = isinstance(found, dict)
+        explainers[name] = px.Occlusion(counted, groups=found).fit(rows) if grouped else found
+    counted.calls.clear()
+    with pytest.raises(px.errors.PerturbxError, match=says):
+        metrics.compare(explainers, rows[:9])
+    assert counted.calls == []
+
+
+def test_a_metric_of_ones_own_that_measures_nothing(rows) -> None:
+    """It must return what the table reads."""
+    with pytest.raises(InvalidParameterError, match="functions that return a Measure; got 1"):
+        metrics.compare({"a": px.Occlusion(model).fit(rows)}, rows, metrics=[lambda *args: 1])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3), (1, 8, 8, 3), (3, 8, 8, 3)])
+@pytest.mark.parametrize("plain", [False, True])
+def test_one_image_or_several(shape: tuple[int, ...], plain: bool) -> None:
+    """One image without an instance axis is compared as in a batch; models get batches alone."""
+    image = np.random.default_rng(0).random(shape[-3:] if len(shape) > 2 else shape)
+    X = np.broadcast_to(image, shape)
+
+    def corner(batch: np.ndarray) -> np.ndarray:
+        assert batch.shape[1:] == image.shape
+        return batch[:, :4, :4].reshape(len(batch), -1).mean(axis=1)
+
+    masker = px.Windows(shape=2, stride=2, fill=0)
+    weights = np.zeros((8, 8))
+    weights[:4, :4] = 1
+    n = shape[0] if len(shape) > 3 else None
+    maps = weights if n is None else np.stack([weights] * n)
+    explainers = {"plain": lambda X: maps} if plain else {"px": px.Occlusion(corner, masker=masker)}
+    found = metrics.compare(
+        explainers, X, predict_fn=corner, metrics=[metrics.deletion, metrics.insertion], fill=0
+    )
+    alone = metrics.deletion(
+        corner, X, maps if plain else explainers["px"].explain(X), fill=0, random_state=0
+    )
+    assert_allclose(found.means[0, 0], alone.values.mean(), rtol=1e-6)
