@@ -42,7 +42,10 @@ def cut(array: Any, axes: Sequence[str], picks: Mapping[str, Pick]) -> Any:
     """The picked part of an array with named axes, or of a tuple that holds the first of them.
 
     Lists pick along their own axis alone (as in a table), also where there are two of them.
+    Where there is nothing, as without data, nothing is picked.
     """
+    if array is None:
+        return None
     if isinstance(array, tuple):
         pick = picks.get(axes[0], slice(None))
         return tuple(array[i] for i in pick) if isinstance(pick, list) else array[pick]

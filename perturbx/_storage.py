@@ -6,6 +6,7 @@ else's: only what its fields name is unpacked, and only as much as it can truly 
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -72,6 +73,10 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         except InvalidParameterError:
             raise
         except _BROKEN as error:
+            raise not_saved_here(path) from error
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a place before the file, where the archive points
+                raise
             raise not_saved_here(path) from error
 
 

@@ -348,3 +348,10 @@ def test_mean_sizes_have_no_sign_in_their_color():
     mean, signed = (set(re.findall("background:(#[0-9a-f]+)", view)) for view in views)
     assert (len(mean), len(signed)) == (1, 2)
     assert not mean & signed
+
+
+def test_slices_without_data() -> None:
+    """Scores alone can be picked too."""
+    bare = build(data=None)
+    assert bare[0].data is None
+    assert bare[0, "b", "dog"].values == build()[0, "b", "dog"].values

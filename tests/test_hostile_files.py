@@ -277,9 +277,24 @@ def test_only_what_the_fields_name_is_read(
     assert np.array_equal(found.values, results["table"].values)
 
 
+def test_an_archive_that_points_before_itself(
+    results: dict[str, px.Explanation], tmp_path: Path
+) -> None:
+    """The system refuses to read there, and so do we."""
+    content = bytearray(saved(results["table"], tmp_path, ".npz"))
+    start = int.from_bytes(content[-6:-2], "little")  # of the table of contents
+    content[-6:-2] = (start + 10**6).to_bytes(4, "little")
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(InvalidParameterError, match=REFUSED):
+        px.load(tmp_path / "x.npz")
+
+
 JSON = {
     "a token": lambda text: text.replace("[2, 3]", "[NaN, 3]", 1),
     "deep": lambda text: text.replace('"fields": {', '"fields": ' + '{"tuple": [' * 50_000, 1),
+    "an integer beyond NumPy": lambda text: text.replace(
+        '"degrees_of_freedom": {"float": "inf"}', f'"degrees_of_freedom": {10**30}', 1
+    ),
     "a long integer": lambda text: text.replace('"n_rows": ', '"n_rows": ' + "9" * 5000, 1),
     "not UTF-8": lambda text: text.replace("x0", "\udcff"),
     "a text of a gigabyte": lambda text: text.replace('"<f8"', '"<U250000000"', 1),

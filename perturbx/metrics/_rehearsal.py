@@ -13,7 +13,7 @@ import numpy as np
 
 from perturbx._typing import OutputSelection
 from perturbx._validation import invalid
-from perturbx.containers import layout_of, looks_like_images, rows_of
+from perturbx.containers import layout_of, rows_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.explanation import Explanation
