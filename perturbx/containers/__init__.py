@@ -11,9 +11,9 @@ import numpy as np
 
 from perturbx._validation import distinct_names
 from perturbx.containers._base import Cells as Cells
+from perturbx.containers._base import Labels as Labels
 from perturbx.containers._base import Layout as Layout
 from perturbx.containers._base import is_missing as is_missing
-from perturbx.containers._base import position as position
 from perturbx.containers.arrays import ArrayLayout, ObjectArrayLayout, SparseLayout, TorchLayout
 from perturbx.containers.foreign import (
     TEXT_CURE,

@@ -84,8 +84,11 @@ class Layout(ABC):
         """The unsigned type of the bits of `encode`."""
 
     @abstractmethod
-    def check(self, X: Any) -> None:
-        """Raise `InvalidInputError` unless X has this layout."""
+    def check(self, X: Any, name: str = "X") -> None:
+        """Raise `InvalidInputError` unless X has this layout.
+
+        Errors call it `name`: "X", or rows that must be like X.
+        """
 
     @abstractmethod
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
@@ -131,12 +134,26 @@ class Layout(ABC):
         """How many rows X has."""
         return int(X.shape[0])
 
-    def _check_columns(self, n_columns: int) -> None:
+    def _check_columns(self, n_columns: int, name: str) -> None:
         if n_columns != len(self.names):
             raise InvalidInputError(
-                f"X has {n_columns} columns, but fit saw {len(self.names)}: "
+                f"{name} has {n_columns} columns, but {model(name, 'has')} {len(self.names)}: "
                 "pass the same columns in the same order."
             )
+
+
+def model(name: str, verb: str = "is") -> str:
+    """What `name` must be like, in an error: what X was at fit, or what X is."""
+    return "fit saw" if name == "X" else f"X {verb}"
+
+
+def other_container(X: Any, name: str, expected: str, cure: str = "") -> InvalidInputError:
+    """The error for rows in another container than X is, or was at fit."""
+    library = type(X).__module__.partition(".")[0]
+    return InvalidInputError(
+        f"{name} is a {library}.{type(X).__name__}, but {model(name)} a {expected}: pass the same "
+        f"kind of container, since it is what predict_fn receives{cure}."
+    )
 
 
 def distinct(values: list[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -176,9 +193,13 @@ def _identity(value: Any) -> Any:
 
 def numbers(cells: list[Any]) -> NDArray[Any] | None:
     """The numbers among a column's cells, as objects; None if it holds anything else, or none."""
-    known = [cell for cell in cells if not is_missing(cell)]
-    if any(not isinstance(cell, _NUMBERS) or isinstance(cell, _NO_NUMBERS) for cell in known):
-        return None
+    known = []
+    for cell in cells:
+        if is_missing(cell):
+            continue
+        if not isinstance(cell, _NUMBERS) or isinstance(cell, _NO_NUMBERS):
+            return None
+        known.append(cell)
     try:
         np.asarray(known, dtype=np.float64)
     except OverflowError:  # integers that no float64 can hold
@@ -200,32 +221,43 @@ def is_missing(cell: Any) -> bool:
     return cell is None or type(cell).__name__ in _MISSING
 
 
-def position(label: Any, labels: Sequence[Any], names: tuple[str, ...], unknown: str) -> int:
-    """Which column or feature a user means by a label, a name or a position.
+class Labels:
+    """How a user may call columns or features: by label, by name, or by position.
 
     A label wins. An integer is a position only where no label is an integer and no name prints
     like it.
-
-    Raises
-    ------
-    InvalidParameterError
-        If there is none; `unknown` begins the message, which goes on with the label.
     """
-    try:
-        own = {(_is_bool(known), known): j for j, known in enumerate(labels)}
-        if (_is_bool(label), label) in own:
-            return own[_is_bool(label), label]
-    except TypeError:  # a label that has no hash
-        pass
-    if isinstance(label, str) and label in names:
-        return list(names).index(label)
-    cure = ""
-    if isinstance(label, (int, np.integer)) and not _is_bool(label) and 0 <= label < len(names):
-        alike = names.index(str(label)) if str(label) in names else label
-        if alike == label and not any(isinstance(known, (int, np.integer)) for known in labels):
-            return int(label)
-        cure = f" Position {label} is that of {labels[int(label)]!r}: write it so."
-    raise InvalidParameterError(f"{unknown} {shown(label)}; there are {list(labels)[:10]}.{cure}")
+
+    def __init__(self, labels: Sequence[Any], names: Sequence[str]) -> None:
+        self.labels = tuple(labels)
+        self._by_label = {(_is_bool(label), label): j for j, label in enumerate(labels)}
+        self._by_name = {name: j for j, name in enumerate(names)}
+        self._has_integers = any(isinstance(label, (int, np.integer)) for label in labels)
+
+    def position(self, label: Any, unknown: str) -> int:
+        """Which one a user means.
+
+        Raises
+        ------
+        InvalidParameterError
+            If there is none; `unknown` begins the message, which goes on with the label.
+        """
+        try:
+            found = self._by_label.get((_is_bool(label), label))
+        except TypeError:  # a label that has no hash
+            found = None
+        if found is None and isinstance(label, str):
+            found = self._by_name.get(label)
+        if found is not None:
+            return found
+        cure = ""
+        is_integer = isinstance(label, (int, np.integer)) and not _is_bool(label)
+        if is_integer and 0 <= label < len(self.labels):
+            if not self._has_integers and self._by_name.get(str(label), label) == label:
+                return int(label)
+            cure = f" Position {label} is that of {self.labels[int(label)]!r}: write it so."
+        known = list(self.labels[:10])
+        raise InvalidParameterError(f"{unknown} {shown(label)}; there are {known}.{cure}")
 
 
 def _is_bool(label: Any) -> bool:

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx.containers._base import Cells, Layout, distinct, loses, numbers, present
+from perturbx.containers._base import (
+    Cells,
+    Layout,
+    distinct,
+    loses,
+    model,
+    numbers,
+    other_container,
+    present,
+)
 from perturbx.errors import InvalidInputError
 
 
@@ -24,11 +33,11 @@ class ArrayLayout(Layout):
     def bits_dtype(self) -> np.dtype[Any]:
         return np.dtype(f"u{self.dtype.itemsize}")
 
-    def check(self, X: Any) -> None:
+    def check(self, X: Any, name: str = "X") -> None:
         if not isinstance(X, np.ndarray):
-            raise InvalidInputError(_other_container(X, "NumPy array"))
-        self._check_columns(X.shape[1])
-        self._check_dtype(X)
+            raise other_container(X, name, "NumPy array")
+        self._check_columns(X.shape[1], name)
+        self._check_dtype(X, name)
 
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
         return np.ascontiguousarray(X[index])
@@ -56,18 +65,21 @@ class ArrayLayout(Layout):
             row[0, column] = number
         return row
 
-    def _check_dtype(self, values: NDArray[Any], convert: str = "X.astype('{}')") -> None:
-        """Refuse another type than that of fit, with the cure that keeps the numbers."""
+    def _check_dtype(
+        self, values: NDArray[Any], name: str, convert: str = "{}.astype('{}')"
+    ) -> None:
+        """Refuse another type than that of X, with the cure that keeps the numbers."""
         if values.dtype == self.dtype:
             return
-        said = f"X is of dtype {values.dtype}, but fit saw {self.dtype}"
+        said = f"{name} is of dtype {values.dtype}, but {model(name)} {self.dtype}"
         if loses(values, self.dtype):
             raise InvalidInputError(
-                f"{said}, which cannot hold all of its values: call fit with "
-                f"{convert.format(values.dtype)} instead, so that predict_fn receives "
-                f"{values.dtype}."
+                f"{said}, which cannot hold all of its values: "
+                f"{'call fit with' if name == 'X' else 'pass'} {convert.format('X', values.dtype)} "
+                f"instead, so that predict_fn receives {values.dtype}."
             )
-        raise InvalidInputError(f"{said}: pass {convert.format(self.dtype)}.")
+        rows = "X" if name == "X" else "rows"
+        raise InvalidInputError(f"{said}: pass {convert.format(rows, self.dtype)}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +97,15 @@ class ObjectArrayLayout(Layout):
     def bits_dtype(self) -> np.dtype[Any]:
         return np.dtype(np.uint64)
 
-    def check(self, X: Any) -> None:
+    def check(self, X: Any, name: str = "X") -> None:
         if not isinstance(X, np.ndarray):
-            raise InvalidInputError(_other_container(X, "NumPy array"))
-        self._check_columns(X.shape[1])
+            raise other_container(X, name, "NumPy array")
+        self._check_columns(X.shape[1], name)
         if X.dtype.kind != self.dtype.kind:
-            raise InvalidInputError(f"X is of dtype {X.dtype}, but fit saw {self.dtype}.")
+            raise InvalidInputError(
+                f"{name} is of dtype {X.dtype}, but {model(name)} {self.dtype}: pass both as "
+                "objects, as in X.astype(object)."
+            )
 
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
         return X[index].copy()
@@ -131,14 +146,15 @@ class SparseLayout(ArrayLayout):
     format: str = "csr"
     is_array: bool = True
 
-    def check(self, X: Any) -> None:
+    def check(self, X: Any, name: str = "X") -> None:
         from scipy import sparse
 
         if not sparse.issparse(X):
-            raise InvalidInputError(_other_container(X, "SciPy sparse matrix"))
+            raise other_container(X, name, "SciPy sparse matrix")
         matrix: Any = X
-        self._check_columns(matrix.shape[1])
-        self._check_dtype(matrix.data if matrix.dtype != self.dtype else np.empty(0, self.dtype))
+        self._check_columns(matrix.shape[1], name)
+        same = matrix.dtype == self.dtype
+        self._check_dtype(np.empty(0, self.dtype) if same else matrix.data, name)
 
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
         return self._of(X.tocsr()[index])
@@ -189,14 +205,14 @@ class TorchLayout(ArrayLayout):
 
     device: str = "cpu"
 
-    def check(self, X: Any) -> None:
+    def check(self, X: Any, name: str = "X") -> None:
         import torch
 
         if not isinstance(X, torch.Tensor):
-            raise InvalidInputError(_other_container(X, "torch tensor"))
-        self._check_columns(X.shape[1])
+            raise other_container(X, name, "torch tensor")
+        self._check_columns(X.shape[1], name)
         same = _to_numpy(X[:0]).dtype == self.dtype
-        self._check_dtype(_to_numpy(X[:0] if same else X), "X.to(torch.{})")
+        self._check_dtype(_to_numpy(X[:0] if same else X), name, "{}.to(torch.{})")
 
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
         return X.detach()[index.tolist()].clone()
@@ -218,10 +234,3 @@ class TorchLayout(ArrayLayout):
 
 def _to_numpy(tensor: Any) -> NDArray[Any]:
     return np.asarray(tensor.detach().cpu().numpy())
-
-
-def _other_container(X: Any, expected: str) -> str:
-    return (
-        f"X is a {type(X).__name__}, but fit saw a {expected}: pass the same kind of container, "
-        "since it is what predict_fn receives."
-    )

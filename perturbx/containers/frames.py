@@ -11,7 +11,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx.containers._base import Cells, Layout, distinct, loses, numbers, present
+from perturbx.containers._base import (
+    Cells,
+    Layout,
+    distinct,
+    loses,
+    model,
+    numbers,
+    other_container,
+    present,
+)
 from perturbx.errors import InvalidInputError
 
 _NUMBERS = "biuf"
@@ -26,6 +35,9 @@ class FrameLayout(Layout):
     """
 
     column_major: ClassVar[bool] = True
+
+    remade: ClassVar[str]
+    """What to type to make a frame like X of an array of rows."""
 
     names: tuple[str, ...]
     columns: tuple[Any, ...]
@@ -47,8 +59,8 @@ class FrameLayout(Layout):
 
     def difference(self, X: Any, back: Any) -> str:
         """What `decode` changed of X, in words, or ""."""
-        for j, label in enumerate(self.columns):
-            column, other = self.column(X, j), self.column(back, j)
+        pairs = zip(self.columns_of(X), self.columns_of(back), strict=True)
+        for j, (label, (column, other)) in enumerate(zip(self.columns, pairs, strict=True)):
             for dtype in (column.dtype, other.dtype):
                 if dtype != self.dtypes[j]:
                     return f"Column {label!r} of X, of dtype {self.dtypes[j]}, becomes {dtype}"
@@ -65,7 +77,7 @@ class FrameLayout(Layout):
 
     def common_type(self, X: Any) -> np.dtype[Any] | None:
         """The one NumPy type of all columns, if they have one."""
-        plain = {self.plain(self.column(X, j)) for j in range(len(self.columns))}
+        plain = set(map(self.plain, self.columns_of(X)))
         return plain.pop() if len(plain) == 1 else None
 
     @abstractmethod
@@ -81,7 +93,11 @@ class FrameLayout(Layout):
         """One column of X."""
 
     @abstractmethod
-    def join(self, columns: list[Any]) -> Any:
+    def columns_of(self, X: Any) -> list[Any]:
+        """All columns of X, which is faster than one by one."""
+
+    @abstractmethod
+    def join(self, columns: Sequence[Any]) -> Any:
         """Pieces of one column, one after the other."""
 
     @abstractmethod
@@ -105,56 +121,52 @@ class FrameLayout(Layout):
     def described(self, X: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """The names and the types of X's columns."""
 
-    def check(self, X: Any) -> None:
+    def check(self, X: Any, name: str = "X") -> None:
         if not isinstance(X, self.frame_type()):
             library = self.frame_type().__module__.partition(".")[0]
-            raise InvalidInputError(
-                f"X is a {type(X).__name__}, but fit saw a {library} DataFrame: pass the same kind "
-                "of container, since it is what predict_fn receives."
-            )
-        frame: Any = X
+            cure = f", as in {self.remade}" * (name != "X" and isinstance(X, np.ndarray))
+            raise other_container(X, name, f"{library} DataFrame", cure)
         columns, dtypes = self.described(X)
         if columns != self.columns:
-            raise InvalidInputError(_other_columns(columns, self.columns))
-        for name, got, expected in zip(columns, dtypes, self.dtypes, strict=True):
+            raise InvalidInputError(_other_columns(columns, self.columns, name))
+        for j, (label, got, expected) in enumerate(zip(columns, dtypes, self.dtypes, strict=True)):
+            said = f"Column {label!r} of {name}"
+            like = model(name, "has")
             if str(got) != str(expected):
-                if loses(frame[name], _number_name(expected)):
+                said += f" is of dtype {got}, but {like} {expected}"
+                if loses(self.column(X, j), _number_name(expected)):
                     raise InvalidInputError(
-                        f"Column {name!r} of X is of dtype {got}, but fit saw {expected}, which "
-                        f"cannot hold all of its values: call fit with that column as {got}."
+                        f"{said}, which cannot hold all of its values: "
+                        f"{'call fit with' if name == 'X' else 'pass X with'} that column as {got}."
                     )
-                raise InvalidInputError(
-                    f"Column {name!r} of X is of dtype {got}, but fit saw {expected}: convert it "
-                    "to the type that it had."
-                )
+                raise InvalidInputError(f"{said}: convert it to that type.")
             if got != expected and not _categories(expected):
                 raise InvalidInputError(
-                    f"Column {name!r} of X is of dtype {got!r}, but fit saw {expected!r}: convert "
-                    "it to the type that it had."
+                    f"{said} is of dtype {got!r}, but {like} {expected!r}: give both one type."
                 )
             if got != expected or _categories(got) != _categories(expected):
                 raise InvalidInputError(
-                    f"Column {name!r} of X has the categories {_categories(got)[:5]}, first ones "
-                    f"shown, but fit saw {_categories(expected)[:5]}: give it those, in their "
-                    "order, since their codes follow from it."
+                    f"{said} has the categories {_categories(got)[:5]}, first ones shown, but "
+                    f"{like} {_categories(expected)[:5]}: give it those, in their order, since "
+                    "their codes follow from it."
                 )
 
     def encode(self, *parts: Any) -> tuple[Cells, ...]:
-        ends = np.cumsum([len(part) for part in parts])[:-1]
-        columns = [
-            self.join([self.column(part, j) for part in parts]) for j in range(len(self.columns))
-        ]
-        tables = [self.plain(column) for column in columns]
+        ends = np.cumsum([len(part) for part in parts])
+        columns = list(zip(*map(self.columns_of, parts), strict=True))
+        types = [set(map(self.plain, pieces)) for pieces in columns]
+        tables: list[Any] = [known.pop() if len(known) == 1 else None for known in types]
         dtype = self.bits_dtype if all(tables) else np.dtype("u8")
-        bits = np.empty((sum(map(len, parts)), len(columns)), dtype=dtype)
-        for j, (column, plain) in enumerate(zip(columns, tables, strict=True)):
-            if plain is not None:
-                unsigned = np.dtype(f"u{plain.itemsize}")
-                bits[:, j] = np.ascontiguousarray(column.to_numpy()).view(unsigned)
+        bits = np.empty((ends[-1], len(columns)), dtype=dtype)
+        for j, (pieces, table) in enumerate(zip(columns, tables, strict=True)):
+            if table is not None:
+                values = np.concatenate([piece.to_numpy() for piece in pieces], dtype=table)
+                bits[:, j] = values.view(f"u{table.itemsize}")
             else:
+                column = self.join(pieces) if len(pieces) > 1 else pieces[0]
                 bits[:, j], first = distinct(column.to_list())
                 tables[j] = self.table(column, first)
-        return tuple(Cells(piece, tuple(tables)) for piece in np.split(bits, ends))
+        return tuple(Cells(piece, tuple(tables)) for piece in np.split(bits, ends[:-1]))
 
     def table(self, column: Any, first: NDArray[np.intp]) -> Any:
         """The distinct values of a column, for `pick`."""
@@ -186,8 +198,7 @@ class FrameLayout(Layout):
     def values(self, X: Any) -> NDArray[Any]:
         kind = np.float64 if self._is_numeric() else object
         out = np.empty((len(X), len(self.columns)), dtype=kind)
-        for j in range(len(self.columns)):
-            column = self.column(X, j)
+        for j, column in enumerate(self.columns_of(X)):
             if kind is np.float64:
                 out[:, j] = column.to_numpy()
             else:  # one by one: cells may be lists
@@ -218,6 +229,8 @@ class PandasLayout(FrameLayout):
     head : DataFrame
         The X of fit without its rows: its class, its attributes and the index of its columns.
     """
+
+    remade: ClassVar[str] = "pd.DataFrame(np.atleast_2d(rows), columns=X.columns).astype(X.dtypes)"
 
     head: Any
 
@@ -258,10 +271,10 @@ class PandasLayout(FrameLayout):
         return self._dressed(X.iloc[index].reset_index(drop=True))
 
     def column(self, X: Any, position: int) -> Any:
-        import pandas as pd
+        return self._bare(X).iloc[:, position]
 
-        column = X.iloc[:, position]
-        return pd.Series(column.array, dtype=column.dtype, copy=False)  # without attributes
+    def columns_of(self, X: Any) -> list[Any]:
+        return [column for _, column in self._bare(X).items()]
 
     def _of_type(self, cell: Any, position: int) -> Any:
         import pandas as pd
@@ -270,7 +283,7 @@ class PandasLayout(FrameLayout):
         scale = getattr(getattr(dtype, "pyarrow_dtype", None), "scale", None)
         return pd.Series([_at_scale(cell, scale)], dtype=dtype)
 
-    def join(self, columns: list[Any]) -> Any:
+    def join(self, columns: Sequence[Any]) -> Any:
         import pandas as pd
 
         return pd.concat(columns, ignore_index=True)
@@ -312,6 +325,13 @@ class PandasLayout(FrameLayout):
     def is_object(dtype: Any) -> bool:
         return isinstance(dtype, np.dtype) and dtype.kind == "O"
 
+    @staticmethod
+    def _bare(X: Any) -> Any:
+        """X without class and attributes, which pandas would compare wherever it joins columns."""
+        import pandas as pd
+
+        return pd.DataFrame(X, copy=False)
+
     def _dressed(self, frame: Any) -> Any:
         """A frame in the class, with the attributes and the names of the X of fit.
 
@@ -326,6 +346,10 @@ class PandasLayout(FrameLayout):
 @dataclass(frozen=True, eq=False)
 class PolarsLayout(FrameLayout):
     """A polars DataFrame."""
+
+    remade: ClassVar[str] = (
+        "pl.DataFrame(np.atleast_2d(rows).tolist(), schema=X.schema, orient='row')"
+    )
 
     @classmethod
     def of(cls, X: Any, names: tuple[str, ...]) -> PolarsLayout:
@@ -362,6 +386,10 @@ class PolarsLayout(FrameLayout):
     def column(self, X: Any, position: int) -> Any:
         return X.to_series(position)
 
+    def columns_of(self, X: Any) -> list[Any]:
+        columns: list[Any] = X.get_columns()
+        return columns
+
     def _of_type(self, cell: Any, position: int) -> Any:
         import polars as pl
 
@@ -369,7 +397,7 @@ class PolarsLayout(FrameLayout):
         cell = _at_scale(cell, getattr(dtype, "scale", None))
         return pl.Series(self.columns[position], [cell], dtype=dtype)
 
-    def join(self, columns: list[Any]) -> Any:
+    def join(self, columns: Sequence[Any]) -> Any:
         import polars as pl
 
         return pl.concat(columns)
@@ -417,11 +445,15 @@ def _categories(dtype: Any) -> list[Any]:
     return [] if known is None else list(known)
 
 
-def _other_columns(got: tuple[Any, ...], expected: tuple[Any, ...]) -> str:
+def _other_columns(got: tuple[Any, ...], expected: tuple[Any, ...], name: str) -> str:
     missing = [c for c in expected if c not in got]
     extra = [c for c in got if c not in expected]
+    like = "fit" if name == "X" else "X"
     if not missing and not extra:
-        return "X has the columns of fit in another order: pass X[columns in the order of fit]."
+        order = "columns in the order of fit" if name == "X" else "X.columns"
+        rows = "X" if name == "X" else "rows"
+        return f"{name} has the columns of {like} in another order: pass {rows}[{order}]."
     said = [f"lacks {missing[:5]}"] if missing else []
     said += [f"has {extra[:5]} besides"] if extra else []
-    return f"X has other columns than at fit: it {' and '.join(said)}."
+    than = "at fit" if name == "X" else "X"
+    return f"{name} has other columns than {than}: it {' and '.join(said)}."

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats
-from perturbx.containers import position
+from perturbx.containers import Labels
 from perturbx.errors import InvalidParameterError
 
 JOINS = ("ward", "average", "complete", "single", "weighted")
@@ -68,12 +68,13 @@ def read_nested(nested: Any, labels: tuple[Any, ...], names: tuple[str, ...]) ->
         If a feature is missing, unknown or there twice, or a list holds too many parts.
     """
     children: list[tuple[int, ...]] = []
+    known = Labels(labels, names)
     seen: list[int] = []
 
     def node(part: Any) -> int:
         is_label = isinstance(part, tuple) and part in labels
         if is_label or not isinstance(part, (list, tuple)):
-            seen.append(position(part, labels, names, "clustering: there is no feature"))
+            seen.append(known.position(part, "clustering: there is no feature"))
             return seen[-1]
         below = tuple(node(inner) for inner in part)
         if len(below) == 1:

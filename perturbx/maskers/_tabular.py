@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
 from perturbx._validation import distinct_names, shown
-from perturbx.containers import Layout, position, rows_of, training_rows
+from perturbx.containers import Labels, Layout, rows_of, training_rows
 from perturbx.containers.arrays import ArrayLayout
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._base import Features, FittedMasker
@@ -67,8 +67,9 @@ def columns_of(layout: Layout, features: Features) -> Columns:
     if features.groups is None:
         return Columns(layout.names, np.arange(n_columns), layout.labels)
     feature_of = np.full(n_columns, -1)
+    known = Labels(layout.labels, layout.names)
     for j, (name, members) in enumerate(features.groups.items()):
-        for column in positions(layout, members, "groups: X has no column", f"groups: {name!r}"):
+        for column in positions(known, members, "groups: X has no column", f"groups: {name!r}"):
             if feature_of[column] >= 0:
                 raise InvalidParameterError(
                     f"groups overlap: column {layout.labels[column]!r} is in "
@@ -87,7 +88,7 @@ def columns_of(layout: Layout, features: Features) -> Columns:
     return Columns(names, feature_of, tuple(features.groups))
 
 
-def positions(layout: Layout, columns: Any, unknown: str, what: str) -> list[int]:
+def positions(known: Labels, columns: Any, unknown: str, what: str) -> list[int]:
     """Which columns a user means by one label, name or position, or by a list of them.
 
     Raises
@@ -95,14 +96,13 @@ def positions(layout: Layout, columns: Any, unknown: str, what: str) -> list[int
     InvalidParameterError
         If there is no such column (`unknown` begins the message), or `what` is no list.
     """
-    labels, names = layout.labels, layout.names
     is_label = isinstance(columns, (str, int, np.integer)) or (
-        isinstance(columns, tuple) and columns in labels
+        isinstance(columns, tuple) and columns in known.labels
     )
     if not is_label and (not isinstance(columns, Iterable) or getattr(columns, "ndim", 1) != 1):
         raise InvalidParameterError(f"{what} must be a list of columns; got {shown(columns)}.")
     members = [columns] if is_label else columns
-    return [position(member, labels, names, unknown) for member in members]
+    return [known.position(member, unknown) for member in members]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,8 @@ class FittedTable(FittedMasker):
         is_list = isinstance(X, (list, tuple))
         X, single = rows_of(X, objects=self.layout.holds_objects)
         if is_list and type(self.layout) is ArrayLayout:  # a list has no type of its own
-            X = at_type_of(np.empty(0, self.layout.dtype), X, "Rows of X")
+            like = np.empty(0, self.layout.dtype)
+            X = at_type_of(like, X, "Rows of X", of="the X of fit")
         self.layout.check(X)
         return X, single
 
@@ -158,24 +159,28 @@ def sample_weighted_rows(
     return layout.take(X, chosen), times / max_rows, note
 
 
-def at_type_of(X: Any, rows: Any, name: str) -> Any:
-    """`rows` of numbers at the dtype of X, so that [0, 0] fits floats, and objects too."""
-    is_array = all(type(a) is np.ndarray for a in (X, rows))
-    if not is_array or X.dtype.kind not in "iufO" or rows.dtype.kind not in "iuf":
+def at_type_of(X: Any, rows: Any, name: str, of: str = "X") -> Any:
+    """`rows` at the dtype of X, so that numbers such as [0, 0] fit floats, and all fit objects.
+
+    `name` and `of` are what errors call the rows and X.
+    """
+    if any(type(a) is not np.ndarray for a in (X, rows)):
         return rows
-    if X.dtype == object:
+    if X.dtype == object and rows.dtype.kind in "biufUS":
         return rows.astype(object)
+    if X.dtype.kind not in "iuf" or rows.dtype.kind not in "iuf":
+        return rows
     with np.errstate(over="ignore"):  # refused below
         cast = rows.astype(X.dtype)
     if X.dtype.kind == "f" and np.isinf(cast[np.isfinite(rows)]).any():
         raise InvalidInputError(
             f"{name} hold values up to {np.abs(rows[np.isfinite(rows)]).max():.6g}, beyond what "
-            f"X, of dtype {X.dtype}, can have: pass X as float64."
+            f"{of}, of dtype {X.dtype}, can have: pass {of} as float64."
         )
     if X.dtype.kind != "f" and not np.array_equal(cast, rows):
         raise InvalidInputError(
-            f"{name} hold values that X, of dtype {X.dtype}, cannot have: pass X as floats, or "
-            f"{name} that fit {X.dtype}."
+            f"{name} hold values that {of}, of dtype {X.dtype}, cannot have: pass {of} as floats, "
+            f"or numbers that fit {X.dtype}."
         )
     return cast
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise
-from perturbx._validation import check_choice, check_integer, invalid
+from perturbx._validation import LARGEST, check_choice, check_integer, invalid
 from perturbx.containers import Layout, layout_of, rows_and_weights, rows_of, training_rows
 from perturbx.errors import InvalidInputError
 from perturbx.hierarchy import Hierarchy
@@ -76,10 +76,10 @@ class Background(Masker):
         max_rows = check_integer("max_rows", self.max_rows, minimum=1)
         given, weights = rows_and_weights(self.rows, self.weights, X)
         rows = require(X, "Background") if given is None else training_rows(given, "rows")
-        X = rows if X is None else rows_of(X)[0]
+        X = rows if X is None or given is None else rows_of(X)[0]
         rows = at_type_of(X, rows, "Background rows")
-        layout = layout_of(rows, features.names)
-        layout.check(X)
+        layout = layout_of(X, features.names)
+        layout.check(rows, "the background")
         counts = None if weights is None else _checked_weights(weights, layout.count(rows))
         if counts is None or (counts == counts[0]).all():
             rows, note = sample_rows(layout, rows, max_rows, rng)
@@ -148,8 +148,8 @@ class Baseline(Masker):
             row = rows_of(self.values, "Baseline values")[0]
             X = row if X is None else rows_of(X)[0]
             row = at_type_of(X, row, "Baseline values")
-            layout = layout_of(row, features.names)
-            layout.check(X)
+            layout = layout_of(X, features.names)
+            layout.check(row, "the baseline")
             said = "a baseline"
         if layout.count(row) != 1:
             raise InvalidInputError(
@@ -183,16 +183,25 @@ def _typical_row(layout: Layout, X: Any, kind: Literal["mean", "median"]) -> tup
 
 def _center(numbers: NDArray[Any], kind: Literal["mean", "median"]) -> Any:
     """The mean or median of some numbers as a number of their kind."""
-    if all(isinstance(number, (int, np.integer)) for number in numbers.flat):
-        whole = sorted(map(int, numbers.tolist()))  # float64 would round those beyond 2**53
-        middle = whole[(len(whole) - 1) // 2 : len(whole) // 2 + 1]
-        some = whole if kind == "mean" else middle
-        return round(Fraction(sum(some), len(some)))
+    if numbers.dtype.kind in "iu" or all(isinstance(n, (int, np.integer)) for n in numbers):
+        if kind == "median":
+            middle = len(numbers) // 2
+            numbers = np.sort(numbers)[middle - (len(numbers) % 2 == 0) : middle + 1]
+        return round(Fraction(_total(numbers), len(numbers)))  # float64 rounds beyond 2**53
     floats = numbers.astype(np.float64)
     unit = power_of_two(floats)
     center = float((np.mean if kind == "mean" else np.median)(floats / unit) * unit)
-    kinds = set(map(type, numbers.flat)) if numbers.dtype == object else set()
+    kinds = set(map(type, numbers)) if numbers.dtype == object else set()
     return kinds.pop()(center) if len(kinds) == 1 else center
+
+
+def _total(integers: NDArray[Any]) -> int:
+    """Their sum, exactly."""
+    if integers.dtype != object:
+        largest = max(abs(int(integers.min())), int(integers.max()))
+        if largest * len(integers) <= LARGEST:
+            return int(integers.sum())
+    return sum(map(int, integers.tolist()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx._validation import check_number, invalid
-from perturbx.containers import Cells, Layout, layout_of
+from perturbx.containers import Cells, Labels, Layout, layout_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._base import Features, FittedMasker, Kind, Masker, Removal
 from perturbx.maskers._tabular import (
@@ -115,7 +115,8 @@ class GaussianNoise(Masker):
                 chosen[j] = _two_integers(values[:, j]) if seen is None else len(seen) <= 2
             return chosen
         unknown = "categorical must be names or positions of columns of X, which has no"
-        chosen[positions(layout, self.categorical, unknown, "categorical")] = True
+        known = Labels(layout.labels, layout.names)
+        chosen[positions(known, self.categorical, unknown, "categorical")] = True
         return chosen
 
     def _scale(self, values: NDArray[Any], categorical: NDArray[np.bool_]) -> Floats:
@@ -180,9 +181,12 @@ def _check_numbers(layout: Layout, tables: tuple[Any, ...], moving: NDArray[np.b
     for j in np.flatnonzero(moving):
         dtype = layout.number_type(int(j), tables)
         if dtype is None or dtype.kind not in "iuf":
+            label = layout.labels[j]
             raise InvalidParameterError(
-                f"Column {layout.names[j]!r} holds no plain numbers, so that noise cannot move "
-                "it: name it in GaussianNoise(categorical=[...]), or convert it to float."
+                f"Column {label!r} holds no plain numbers, so that noise cannot move it: name it "
+                f"in GaussianNoise(categorical=[{label!r}]), or make it plain floats, in pandas by "
+                f"X.astype({{{label!r}: float}}), in polars by X.with_columns(pl.col({label!r})"
+                ".cast(float).fill_null(float('nan')))."
             )
 
 

@@ -130,7 +130,7 @@ def test_later_rows_must_be_of_the_same_layout(mixed_frame: Any) -> None:
         ),
         "'kind' of X has the categories": mixed_frame.assign(kind=kind.cat.add_categories("new")),
         "categories": mixed_frame.assign(kind=kind.cat.reorder_categories(list("abcz"))),
-        "is a ndarray, but fit saw a pandas DataFrame": mixed_frame.to_numpy(),
+        "is a numpy.ndarray, but fit saw a pandas DataFrame": mixed_frame.to_numpy(),
     }
     for said, X in changed.items():
         with pytest.raises(InvalidInputError, match=said):
@@ -203,8 +203,8 @@ def test_tables_that_are_none_of_ours(name: str, where: str) -> None:
         raise AssertionError("the model is asked for nothing")
 
     ours = np.zeros((2, 3))
-    if where != "background":
-        said = f"{said}|fit saw a NumPy array" if "ensor" in name or "sparse" in name else said
+    if "ensor" in name or "sparse" in name:
+        said = f"{said}|(fit saw|X is) a NumPy array"
     masker = px.Background(table if where == "background" else ours)
     explainer = px.KernelShap(model, masker=masker)
     with pytest.raises(InvalidInputError, match=said.replace("X", "(X|rows)")):

@@ -264,13 +264,73 @@ def test_whole_numbers_cannot_have_a_fraction() -> None:
         explainer.explain([[1, 2]])
 
 
+MASKERS_OF_ROWS = {"baseline": px.Baseline, "background": px.Background}
+
+
+def _frames(library: str) -> Any:
+    """A frame to explain, of integers and floats."""
+    columns = {"a": np.array([3, 5]), "b": np.array([1.5, 2.5])}
+    return pytest.importorskip(library).DataFrame(columns)
+
+
+@pytest.mark.parametrize("name", MASKERS_OF_ROWS)
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda X: X.to_numpy(), r"is a numpy.ndarray, but X is a pandas DataFrame"),
+        (lambda X: X[["b", "a"]], r"has the columns of X in another order: pass rows\[X.columns\]"),
+        (lambda X: X.assign(c=1), r"has other columns than X: it has \['c'\] besides"),
+        (lambda X: X.astype("float64"), r"of dtype float64, but X has int64: convert it"),
+        (lambda X: X + 0.5, r"but X has int64, which cannot hold all.*: pass X with that column"),
+        (lambda X: _frames("polars")[:1], r"is a polars.DataFrame, but X is a pandas DataFrame"),
+    ],
+)
+def test_rows_unlike_x_are_named(change: Any, said: str, name: str, counting_model: Any) -> None:
+    """They, and not X, are what an error asks to change, whether fit came before or not."""
+    X, model = _frames("pandas"), counting_model(len)
+    explainer = px.KernelShap(model, masker=MASKERS_OF_ROWS[name](change(X[:1])))
+    for ask in (explainer.fit, explainer.explain):
+        with pytest.raises(InvalidInputError, match=rf"the {name}.*{said}|of the {name} .*{said}"):
+            ask(X)
+    assert model.n_rows == 0
+
+
+@pytest.mark.parametrize("rows", [[1, 0.5], np.array([[1, 0.5]])])
+@pytest.mark.parametrize("name", MASKERS_OF_ROWS)
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_the_frame_that_an_error_types(library: str, name: str, rows: Any) -> None:
+    """An array is no frame: what the error says to pass explains by the numbers that were meant."""
+    X, kind = _frames(library), MASKERS_OF_ROWS[name]
+    rows = [rows] if name == "background" and isinstance(rows, list) else rows
+    explainer = px.KernelShap(lambda Z: Z["a"] * Z["b"], masker=kind(rows))
+    with pytest.raises(InvalidInputError, match=r"predict_fn receives, as in ") as refusal:
+        explainer.fit(X)
+    typed = str(refusal.value).partition("as in ")[2].rstrip(".")
+    short = {"pandas": "pd", "polars": "pl"}[library]
+    names = {"np": np, short: pytest.importorskip(library), "X": X, "rows": rows}
+    explainer.set_params(masker=kind(eval(typed, names)))
+    a, b = np.array([3, 5]), np.array([1.5, 2.5])
+    expected = np.column_stack([(a - 1) * (b + 0.5) / 2, (b - 0.5) * (a + 1) / 2])
+    np.testing.assert_allclose(explainer.fit(X).explain(X).values, expected, rtol=1e-12)
+
+
+def test_texts_as_rows_of_objects() -> None:
+    """A baseline of NumPy's texts stands in for words held as objects."""
+    words = np.array([["good", "film"]], dtype=object)
+    lengths = px.KernelShap(
+        lambda rows: np.array([len("".join(row)) for row in rows]) * 1.0,
+        masker=px.Baseline(np.array(["", "?"])),
+    )
+    np.testing.assert_allclose(lengths.explain(words).values, [[4, 3]], atol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("masker", "said"),
     [
         (px.Baseline([[0.0] * 5, [1.0] * 5]), r"one row, got 2.*Background\(rows\)"),
         (px.Baseline("mode"), "'mean', 'median'"),
         (px.Background([]), "rows is empty"),
-        (px.Background(np.zeros((3, 4))), "X has 5 columns, but fit saw 4"),
+        (px.Background(np.zeros((3, 4))), "the background has 4 columns, but X has 5"),
         (px.Background(max_rows=0), "max_rows must be an integer of at least 1"),
     ],
 )

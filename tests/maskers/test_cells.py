@@ -379,6 +379,18 @@ def test_frames_of_one_type_carry_it_too() -> None:
         assert (type(batch), batch.crs, batch.columns.name) == (type(X), X.crs, "fields")
 
 
+@pytest.mark.parametrize("masker", [px.Background, px.Baseline])
+def test_rows_without_attributes(masker: Any) -> None:
+    """What the model receives carries what X carries, wherever the other cells are from."""
+    pd = pytest.importorskip("pandas")
+    rows = pd.DataFrame({"a": [1.0], "b": [2.0]})
+    X = rows + 1
+    X.attrs["units"], X.columns.name = "m", "fields"
+    px.KernelShap(model := Recorder(), masker=masker(rows)).explain(X)
+    for batch in model.batches:
+        assert (batch.attrs, batch.columns.name) == ({"units": "m"}, "fields")
+
+
 def test_a_renamed_batch_leaves_the_users_frame_alone() -> None:
     """A model may name the columns of its batch."""
     pd = pytest.importorskip("pandas")
