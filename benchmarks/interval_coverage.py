@@ -1,6 +1,7 @@
 """How often intervals hold the truth: every sampled method, over seeds, games and budgets.
 
-    python benchmarks/interval_coverage.py [--quick] [--check] [--seeds N] [--only WORDS]
+    python benchmarks/interval_coverage.py [--quick] [--check] [--seeds N]
+        [--only METHOD] [--games GAME]
 
 Nominal 68, 90 and 95% intervals, averaged over features and seeds; each seed draws its own design,
 and takes turns among a few instances. Truth is exact Shapley values, and for Lime the same fit on
@@ -74,6 +75,31 @@ def product_rows(seed: int, d: int = 16) -> Game:
     return model_game(lambda X: X.prod(axis=1), x, background, phi)
 
 
+def jump_rows(seed: int, answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Game:
+    """A model that jumps: rare yes-or-no columns, all of them true of the instance."""
+    rng = np.random.default_rng(seed)
+    d, weights = 10, rng.exponential(size=10)
+    background = (rng.random((20, d)) < 0.2).astype(float)
+    # Ten features are few enough to enumerate, so the truth is not needed here.
+    return model_game(lambda X: answer(X, weights), np.ones(d), background, np.zeros(d))
+
+
+def weighted_majority(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return (X @ weights > weights.sum() / 2).astype(float)
+
+
+def steps(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return np.floor(3.9 * X @ weights / weights.sum())
+
+
+def conjunction(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return X[:, 0] * X[:, 1] * X[:, 2]
+
+
+def parity(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return X[:, :5].sum(axis=1) % 2
+
+
 GAMES: dict[str, Callable[[int], Game]] = {
     "random forest, diabetes": partial(tree_game, "diabetes", kind="forest"),
     "boosted trees, breast cancer": partial(tree_game, "breast_cancer"),
@@ -81,6 +107,10 @@ GAMES: dict[str, Callable[[int], Game]] = {
     "linear": linear_rows,
     "SVR, diabetes": partial(svr_game, "diabetes"),
     "product": product_rows,
+    "jumps: weighted majority": partial(jump_rows, answer=weighted_majority),
+    "jumps: steps": partial(jump_rows, answer=steps),
+    "jumps: three features at once": partial(jump_rows, answer=conjunction),
+    "jumps: parity of five": partial(jump_rows, answer=parity),
 }
 
 
@@ -264,12 +294,14 @@ def _fixed(solver: Solver, n: int, d: int) -> Solver:
 HEAD = "| method | game | tried | 68% | 90% | 95% | error / s.e. | s.e. / error (rms) | |"
 
 
-def lines(n_seeds: int, slack: float, only: str) -> Iterator[tuple[str, bool]]:
+def lines(n_seeds: int, slack: float, only: str, games: str) -> Iterator[tuple[str, bool]]:
     """A line of the table, and whether its cell is out of bounds."""
     for method_name, method in METHODS.items():
         if only.lower() not in method_name.lower():
             continue
         for game_name in GAMES:
+            if games.lower() not in game_name.lower():
+                continue
             for budget in method.budgets:
                 cell = measure(method, game_name, budget, n_seeds)
                 faults = cell.faults(slack)
@@ -291,11 +323,12 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="exit with 1 if a cell is out")
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--only", default="", help="methods whose name has these words")
+    parser.add_argument("--games", default="", help="games whose name has these words")
     asked = parser.parse_args()
     n_seeds, slack = (QUICK_SEEDS, QUICK_SLACK) if asked.quick else (asked.seeds, 0.0)
     print(f"{n_seeds} seeds, {INSTANCES} instances\n\n{HEAD}\n|{'---|' * (HEAD.count('|') - 1)}")
     found = []
-    for line, is_out in lines(n_seeds, slack, asked.only):
+    for line, is_out in lines(n_seeds, slack, asked.only, asked.games):
         print(line, flush=True)
         found.append(is_out)
     print(f"\n{sum(found)} of {len(found)} cells out of bounds")
