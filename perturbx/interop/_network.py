@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ _CACHE, _ACCELERATOR = 2**20, 2**26
 
 _FEWEST_ROWS = 4
 """Of rows that are larger than that, some are still faster together."""
+
+_NUMBERS = (numbers.Real, np.bool_)
+"""Types of cells that a network can take; NumPy's own numbers are Real ones."""
 
 _NO_ACCIDENT = 4
 """Numbers less rows: fewer logits than that may sum to 1 by chance."""
@@ -160,11 +164,14 @@ def plain(X: Any) -> NDArray[Any]:
         array = np.asarray(X)
     except ValueError:  # images of different sizes
         array = np.empty(0, dtype=object)
+    kinds = set(map(type, array.flat)) if array.dtype == object else set()
+    if kinds and all(issubclass(kind, _NUMBERS) for kind in kinds):
+        array = np.array(array.tolist())  # columns of several types, such as floats and bools
     if array.dtype.kind not in "buif":
         raise InvalidInputError(
-            "the batch is no array of numbers (text, categories, or images of different sizes): "
-            "pass preprocess=, which turns a batch into the network's input. For photos: "
-            "preprocess=px.interop.ImagePreprocess(size=224)."
+            "the batch is no array of numbers (text, categories, missing values, or images of "
+            "different sizes): pass preprocess=, which turns a batch into the network's input. "
+            "For photos: preprocess=px.interop.ImagePreprocess(size=224)."
         )
     return array
 

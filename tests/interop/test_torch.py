@@ -432,3 +432,32 @@ def test_photos_without_a_preprocess_are_told_of_it():
     preprocess = px.interop.ImagePreprocess(16)
     fine = px.Occlusion(px.interop.from_torch(convolution(), preprocess=preprocess))
     assert fine.explain(photo).shape[-1] == 2
+
+
+@pytest.mark.parametrize("kind", ["mixed", "nullable", "pyarrow", "objects", "polars"])
+def test_numbers_of_several_types_are_numbers(kind):
+    """Columns of floats, integers and bools reach the network as the numbers that they are."""
+    columns = {"a": [0.5, -1.0, 2.0], "b": [1, 2, 3], "c": [True, False, True]}
+    rows = np.array(list(columns.values()), dtype=float).T
+    if kind == "objects":
+        given = np.array([*zip(*columns.values(), strict=True)], dtype=object)
+    elif kind == "polars":
+        given = pytest.importorskip("polars").DataFrame(columns)
+    else:
+        given = pytest.importorskip("pandas").DataFrame(columns)
+        if kind == "pyarrow":
+            pytest.importorskip("pyarrow")
+        backend = "pyarrow" if kind == "pyarrow" else "numpy_nullable"
+        given = given if kind == "mixed" else given.convert_dtypes(dtype_backend=backend)
+    predict = px.interop.from_torch(linear(d=3), output=None)
+    np.testing.assert_array_equal(predict(given), predict(rows))
+
+
+def test_missing_and_textual_cells_are_no_numbers():
+    """A column that the network cannot take is still refused."""
+    pd = pytest.importorskip("pandas")
+    predict = px.interop.from_torch(linear(d=2), output=None)
+    for cells in (["1.5", 2.0], [None, 2.0], [pd.NA, 2.0]):
+        given = pd.DataFrame({"a": pd.Series(cells, dtype=object), "b": [1.0, 2.0]})
+        with pytest.raises(InvalidInputError, match="no array of numbers"):
+            predict(given)
