@@ -45,7 +45,7 @@ def rows_of(X: Any, name: str = "X", objects: bool = False) -> tuple[Any, bool]:
         If X is no table, is empty, or holds what no column can (complex numbers, masks).
     """
     is_list = isinstance(X, (list, tuple))
-    if any(map(_is_record, X if is_list else flat_cells(X))):
+    if any(map(_is_record, set(map(type, X if is_list else flat_cells(X))))):
         rows = name if is_list else f"list({name})"
         raise InvalidInputError(
             f"{name} is a {type(X).__name__} of records, such as dicts, which have no order of "
@@ -81,9 +81,9 @@ def rows_of(X: Any, name: str = "X", objects: bool = False) -> tuple[Any, bool]:
     return X, single
 
 
-def _is_record(row: Any) -> bool:
-    """True for a row that names its cells."""
-    return isinstance(row, Mapping) or (is_dataclass(row) and not isinstance(row, type))
+def _is_record(kind: type) -> bool:
+    """True for rows that name their cells."""
+    return issubclass(kind, Mapping) or is_dataclass(kind)
 
 
 def _is_known(X: Any) -> bool:

@@ -40,7 +40,7 @@ def looks_like_images(X: Any) -> bool:
     cells = X if isinstance(X, (list, tuple)) else flat_cells(X)
     if len(cells) and all(_is_picture(x) or _n_axes(x) >= 2 for x in cells):
         return True
-    return _is_picture(X) or (_n_axes(X) > 2 and not isinstance(X, (list, tuple)))
+    return _is_picture(X) or (not isinstance(X, (list, tuple)) and _n_axes(X) > 2)
 
 
 def holds_texts(X: Any) -> bool:
