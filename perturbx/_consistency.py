@@ -147,7 +147,8 @@ def _must(condition: Any, what: str) -> None:
 
 
 def _is_array(value: Any, kinds: str, shape: tuple[int, ...] | None = None) -> bool:
-    if not isinstance(value, (np.ndarray, np.generic)) or value.dtype.kind not in kinds:
+    is_array = isinstance(value, (np.ndarray, np.generic)) and not np.ma.isMaskedArray(value)
+    if not is_array or value.dtype.kind not in kinds:
         return False
     return shape is None or value.shape == shape
 

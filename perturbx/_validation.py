@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from perturbx._typing import RandomState
+from perturbx._typing import Floats, RandomState
 from perturbx.errors import InvalidParameterError, PerturbxError, UnknownParameterError
 
 _OTHER_WORDS = {
@@ -61,6 +61,26 @@ def shown(value: Any) -> str:
     except Exception:  # whatever an object's own repr raises; Python's, for 5,000 digits
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def is_masked(values: Any) -> bool:
+    """Whether an array, or one in a list, holds numbers under a mask, which must not be read."""
+    parts = values if isinstance(values, (list, tuple)) else [values]
+    return any(isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part) for part in parts)
+
+
+def real_numbers(values: Any) -> Floats:
+    """An array of float64 that holds all of the values.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If they are no numbers, or have a mask or imaginary parts, which would be lost.
+    """
+    array = np.asarray(values)
+    if is_masked(values) or array.dtype.kind not in "biufO":
+        raise TypeError(f"a {type(values).__name__} of dtype {array.dtype}")
+    return np.asarray(array, dtype=np.float64)
 
 
 LARGEST = 2**63 - 1

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perturbx._rounding import DOUBLE, SINGLE
 from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
-from perturbx._validation import check_selection, did_you_mean, distinct_names, invalid
+from perturbx._validation import check_selection, did_you_mean, distinct_names, invalid, is_masked
 from perturbx._validation import shown as shown_value
 from perturbx.errors import InvalidParameterError, PerturbxError, PredictFnError
 
@@ -290,8 +290,7 @@ def _as_array(answer: Any, n_rows: int, place: str) -> NDArray[Any]:
 
 def _refuse_masked(answer: Any, place: str) -> None:
     """A masked answer is none: what lies under the mask must not be read."""
-    parts = answer if isinstance(answer, (list, tuple)) else [answer]
-    if any(np.ma.is_masked(part) for part in parts):
+    if is_masked(answer):
         raise PredictFnError(
             f"predict_fn answered with masked values for {place}: return answer.filled(value), "
             "with the score that a missing answer stands for."

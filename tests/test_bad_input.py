@@ -17,6 +17,7 @@ from perturbx.errors import (
     InvalidInputError,
     InvalidParameterError,
     NotFittedError,
+    PerturbxError,
     PredictFnError,
     RejectPerturbations,
     UnknownParameterError,
@@ -825,3 +826,66 @@ def test_images_have_no_columns(name: str) -> None:
     given: Any = {"a": [0]} if name == "groups" else ["a"]
     with pytest.raises(InvalidParameterError, match=f"{name} must be None"):
         px.Lime(_sum, masker=px.Superpixels(), **{name: given}).explain(IMAGE)
+
+
+def _with_a_mask(values: Any) -> Any:
+    """Every other number is masked."""
+    hidden = np.arange(np.size(values)).reshape(np.shape(values)) % 2
+    return np.ma.masked_array(values, hidden)
+
+
+@pytest.mark.parametrize("change", [_with_a_mask, lambda values: np.asarray(values) + 1j])
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [
+        (lambda f, X, change: px.KernelShap(f).fit([change(row) for row in X]), "X is"),
+        (
+            lambda f, X, change: px.KernelShap(f, masker=px.Background(change(X))).explain(X),
+            "rows is a masked|background is of dtype complex",
+        ),
+        (
+            lambda f, X, change: px.KernelShap(f, masker=px.Baseline(change(X[0]))).explain(X),
+            "is a masked|baseline is of dtype complex",
+        ),
+        (
+            lambda f, X, change: px.KernelShap(
+                f, masker=px.Background(X, weights=change(np.ones(len(X))))
+            ).explain(X),
+            "weights must be",
+        ),
+        (
+            lambda f, X, change: px.OwenShap(
+                f, masker=px.ColumnTree(X, clustering=change(np.array([[0, 1], [2, 3]])))
+            ).fit(X),
+            "linkage matrix must",
+        ),
+        (
+            lambda f, X, change: px.Occlusion(f, masker=px.Windows(fill=change(X))).explain(X),
+            "fill must be",
+        ),
+        (
+            lambda f, X, change: px.KernelShap(
+                f, masker=px.Superpixels(segments=change((X > 0.5).astype(int)))
+            ).explain(X),
+            "segments is a masked|segments must hold integer",
+        ),
+        (
+            lambda f, X, change: px.metrics.deletion(f, X, change(X)),
+            "explanation must be .* of dtype (float64|complex128)",
+        ),
+        (
+            lambda f, X, change: px.metrics.compare({"a": lambda X: change(X)}, X, predict_fn=f),
+            "explanation must be .* of dtype (float64|complex128)",
+        ),
+    ],
+    ids=["rows", "background", "baseline", "weights", "tree", "fill", "segments", "metric", "all"],
+)
+def test_no_number_under_a_mask_or_with_an_imaginary_part_is_read(
+    use: Any, said: str, change: Any, counting_model: Any
+) -> None:
+    """Wherever numbers are passed they are refused, before the model is asked about them."""
+    model = counting_model(_sum)
+    X = np.random.default_rng(0).random((9, 3))
+    use(model, X, np.array)
+    with pytest.raises(PerturbxError, match=said):
+        use(_sum, X, change)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from perturbx._validation import distinct_names
+from perturbx._validation import distinct_names, is_masked
 from perturbx.containers._base import Cells as Cells
 from perturbx.containers._base import Labels as Labels
 from perturbx.containers._base import Layout as Layout
@@ -52,10 +52,12 @@ def rows_of(X: Any, name: str = "X", objects: bool = False) -> tuple[Any, bool]:
             f"columns: pass pd.DataFrame({rows}), in the columns and types that the model was "
             "trained with."
         )
+    if isinstance(X, np.ma.MaskedArray) or is_masked(X):
+        cure = f"[row.filled(...) for row in {name}]" if is_list else f"{name}.filled(...)"
+        what = "a list of masked arrays" if is_list else "a masked array"
+        raise InvalidInputError(f"{name} is {what}: pass {cure}.")
     if is_list:
         X = _array_of(X, name, objects)
-    if isinstance(X, np.ma.MaskedArray):
-        raise InvalidInputError(f"{name} is a masked array: pass {name}.filled(...).")
     if _is_series(X):
         raise InvalidInputError(
             f"{name} is a Series, which has lost its columns' types: pass a frame of one row, "

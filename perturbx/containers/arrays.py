@@ -79,7 +79,9 @@ class ArrayLayout(Layout):
                 f"instead, so that predict_fn receives {values.dtype}."
             )
         rows = "X" if name == "X" else "rows"
-        raise InvalidInputError(f"{said}: pass {convert.format(rows, self.dtype)}.")
+        is_real = values.dtype.kind in "biuf"
+        cure = convert.format(rows, self.dtype) if is_real else "real numbers of that type"
+        raise InvalidInputError(f"{said}: pass {cure}.")
 
 
 @dataclass(frozen=True, eq=False)

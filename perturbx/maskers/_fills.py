@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, Segments
-from perturbx._validation import invalid
+from perturbx._validation import invalid, is_masked
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._images import Image
 
@@ -45,7 +45,7 @@ def check_fill(fill: Any) -> None:
         values = np.asarray(fill)
     except ValueError:  # ragged
         raise invalid("fill", _expected(), fill) from None
-    if values.dtype.kind not in "buif" or values.size == 0:
+    if values.dtype.kind not in "buif" or values.size == 0 or is_masked(fill):
         raise invalid("fill", _expected(), fill)
     if not np.isfinite(values).all():
         raise invalid("fill", "finite", fill)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perturbx._typing import Floats
+from perturbx._validation import real_numbers, shown
 from perturbx.containers import Labels
 from perturbx.errors import InvalidParameterError
 
@@ -40,13 +40,13 @@ def read_linkage(matrix: Any, n: int, things: str) -> Children:
         If it does not join n things to one tree.
     """
     try:
-        rows: NDArray[Any] = np.asarray(matrix, dtype=np.float64)
+        rows = real_numbers(matrix)
     except (TypeError, ValueError, OverflowError):
         rows = np.empty(0)
     if rows.ndim != 2 or rows.shape[0] != n - 1 or rows.shape[1] < 2:
         raise InvalidParameterError(
             f"a linkage matrix must join {n} {things} by {n - 1} rows of two nodes (scipy's has "
-            f"shape ({n - 1}, 4)): got shape {np.shape(matrix)}."
+            f"shape ({n - 1}, 4)): got {shown(matrix)}, of shape {np.shape(matrix)}."
         )
     pairs = rows[:, :2]
     nodes = np.sort(pairs.ravel())

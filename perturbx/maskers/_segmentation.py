@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from perturbx._typing import Floats, Segments
+from perturbx._validation import is_masked
 from perturbx.errors import InvalidInputError
 from perturbx.maskers._fills import copy_edges, small_copy
 from perturbx.maskers._images import Image
@@ -58,6 +59,11 @@ def relabel(labels: Any) -> Segments:
 
 def check_labels(labels: Any, shape: Sequence[int], name: str = "segments") -> None:
     """Refuse a label map that does not part an image of this shape into regions."""
+    if is_masked(labels):
+        raise InvalidInputError(
+            f"{name} is a masked array: pass {name}.filled(label), with a label of its own for "
+            "what is masked."
+        )
     labels = np.asarray(labels)
     if labels.dtype.kind not in "bui":
         n_missing = int(np.isnan(labels).sum()) if labels.dtype.kind == "f" else 0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise
-from perturbx._validation import LARGEST, check_choice, check_integer, invalid
+from perturbx._validation import LARGEST, check_choice, check_integer, invalid, real_numbers
 from perturbx.containers import Layout, layout_of, rows_and_weights, rows_of, training_rows
 from perturbx.errors import InvalidInputError
 from perturbx.hierarchy import Hierarchy
@@ -103,7 +103,7 @@ class Background(Masker):
 def _checked_weights(weights: Any, n_rows: int) -> Floats:
     """One finite weight for each row, none below 0 and some above."""
     try:
-        counts = np.asarray(weights, dtype=np.float64)
+        counts = real_numbers(weights)
     except (TypeError, ValueError, OverflowError):
         counts = np.zeros(0)
     if counts.shape != (n_rows,) or not (counts >= 0).all() or not 0 < counts.sum() < np.inf:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from perturbx._typing import Floats, OutputSelection
+from perturbx._validation import real_numbers
 from perturbx._validation import shown as shown_value
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explanation import Explanation, without_rounding
@@ -208,11 +209,12 @@ def _spread(regions: Regions, scores: Floats) -> Floats:
 
 def _numbers(values: Any) -> Floats:
     try:
-        array = np.asarray(values, dtype=np.float64)
+        array = real_numbers(values)
     except (TypeError, ValueError, OverflowError) as error:
+        dtype = f" of dtype {values.dtype}" if isinstance(values, np.ndarray) else ""
         raise InvalidInputError(
             f"explanation must be an Explanation or an array of scores: got "
-            f"{type(values).__name__}."
+            f"{type(values).__name__}{dtype}."
         ) from error
     _check_known(array)
     return array

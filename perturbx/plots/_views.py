@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from perturbx._summary import shorten
 from perturbx._typing import Floats
-from perturbx._validation import invalid
+from perturbx._validation import invalid, real_numbers
 from perturbx.errors import InvalidParameterError
 from perturbx.explanation import Explanation, one_output, without_rounding
 from perturbx.plots import _heat, _style
@@ -70,7 +70,7 @@ def _of_a_map(scores: Any, image: Any) -> Explanation:
     if image is None:
         raise invalid("explanation", expected, scores)
     try:
-        heat, pixels = np.asarray(scores, dtype=np.float64), np.asarray(image)
+        heat, pixels = real_numbers(scores), np.asarray(image)
     except (TypeError, ValueError) as error:
         raise invalid("explanation", expected, scores) from error
     if heat.ndim not in (1, 2) or heat.shape not in (pixels.shape, pixels.shape[: heat.ndim]):
