@@ -46,7 +46,7 @@ def read_linkage(matrix: Any, n: int, things: str) -> Children:
     if rows.ndim != 2 or rows.shape[0] != n - 1 or rows.shape[1] < 2:
         raise InvalidParameterError(
             f"a linkage matrix must join {n} {things} by {n - 1} rows of two nodes (scipy's has "
-            f"shape ({n - 1}, 4)): got {shown(matrix)}, of shape {np.shape(matrix)}."
+            f"shape ({n - 1}, 4)): got shape {np.shape(matrix)}, {shown(matrix)}."
         )
     pairs = rows[:, :2]
     nodes = np.sort(pairs.ravel())
