@@ -5,11 +5,12 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from perturbx._per_instance import PerInstance, Remark
+from perturbx._typing import ScoreKind
 from perturbx.errors import InvalidParameterError
 from perturbx.interactions import Interactions
 from perturbx.regions import LabelMap, Lattice, Pieces, Regions, WindowGrid
@@ -199,6 +200,7 @@ _TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "effective_samples": (_is_number, "a number or None"),
     "interactions": (lambda v: isinstance(v, Interactions), "Interactions or None"),
     "regions": (_are_regions, "Regions, a tuple of Regions, or None"),
+    "score_kind": (lambda v: v in get_args(ScoreKind), '"shares" or "slopes"'),
     "notes": (_are_names, "a tuple of str"),
     "provenance": (lambda v: isinstance(v, Mapping), "a mapping"),
     "per_instance": (lambda v: isinstance(v, PerInstance), "PerInstance or None"),

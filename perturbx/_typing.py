@@ -42,6 +42,9 @@ Segments: TypeAlias = NDArray[np.intp]
 RandomState: TypeAlias = int | np.random.Generator | np.random.RandomState | None
 """What a user may pass as `random_state`; inside, only `rng: np.random.Generator`."""
 
+ScoreKind: TypeAlias = Literal["shares", "slopes"]
+"""What a score is: a part of the output or of its change, or a slope per unit of noise."""
+
 LinkName: TypeAlias = Literal["identity", "logit"]
 """Applied to the averaged output before solving."""
 

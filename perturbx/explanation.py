@@ -17,7 +17,7 @@ from perturbx._per_instance import PerInstance
 from perturbx._rounding import DOUBLE, above_rounding
 from perturbx._slicing import Key, cut, cut_output_names, locate
 from perturbx._summary import summary
-from perturbx._typing import Floats
+from perturbx._typing import Floats, ScoreKind
 from perturbx._validation import check_number, shown
 from perturbx.errors import InvalidParameterError, SelectionError
 from perturbx.interactions import Interactions
@@ -83,6 +83,9 @@ class Explanation:
         that for 0. None: what is usual for float64.
     regions : tuple of Regions, Regions or None
         Where each feature lies in the image, series or volume.
+    score_kind : "shares" or "slopes"
+        Whether a score is a part of the output or its change, or the slope of a local fit per
+        standard deviation of the feature. Metrics that add scores up need shares.
     notes : tuple of str
         What a reader should know before trusting the scores; a slice has those of its instances.
     provenance : mapping
@@ -143,6 +146,7 @@ class Explanation:
     interactions: Interactions | None = None
     rounding: Floats | None = None
     regions: Regions | tuple[Regions, ...] | None = None
+    score_kind: ScoreKind = "shares"
     notes: tuple[str, ...] = field(default=())
     provenance: Mapping[str, Any] = field(default_factory=dict)
     per_instance: PerInstance | None = None
@@ -309,6 +313,11 @@ def load(path: str | os.PathLike[str]) -> Explanation:
 
 def without_rounding(explanation: Explanation) -> Explanation:
     """The explanation as it is shown: with 0 for each score that rounding explains."""
+    return replace(explanation, values=values_without_rounding(explanation))
+
+
+def values_without_rounding(explanation: Explanation) -> Floats:
+    """The scores, with 0 for each that rounding explains."""
     rounding = explanation.rounding
     if rounding is None:
         rounding = DOUBLE * np.fmax(
@@ -316,7 +325,7 @@ def without_rounding(explanation: Explanation) -> Explanation:
         )
     if "feature" in explanation.axes:
         rounding = np.expand_dims(rounding, explanation.axes.index("feature"))
-    return replace(explanation, values=above_rounding(explanation.values, rounding))
+    return above_rounding(explanation.values, rounding)
 
 
 def one_output(explanation: Explanation, output: int | str | None) -> Explanation:

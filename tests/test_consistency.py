@@ -45,6 +45,8 @@ def explanation() -> px.Explanation:
         ("effective_samples", "many"),
         ("interactions", np.zeros((2, 3, 3))),
         ("regions", (1, 2)),
+        ("score_kind", "slope"),
+        ("score_kind", []),
         ("notes", "one"),
         ("notes", (None,)),
         ("provenance", "unknown"),

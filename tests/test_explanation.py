@@ -355,3 +355,14 @@ def test_slices_without_data() -> None:
     bare = build(data=None)
     assert bare[0].data is None
     assert bare[0, "b", "dog"].values == build()[0, "b", "dog"].values
+
+
+@pytest.mark.parametrize("kind", ["shares", "slopes"])
+@pytest.mark.parametrize("ending", ["npz", "json"])
+def test_the_kind_of_scores_stays(kind, ending, tmp_path):
+    """Through slices and files; scores are shares where nothing else is said."""
+    explanation = build(score_kind=kind)
+    assert explanation[1:, :, "dog"].score_kind == explanation[0].score_kind == kind
+    explanation.save(tmp_path / f"e.{ending}")
+    assert load(tmp_path / f"e.{ending}").score_kind == kind
+    assert build().score_kind == "shares"

@@ -75,6 +75,7 @@ def assemble(
         fidelity=fidelity,
         effective_samples=_fewest([s.effective_samples for s in solutions]),
         regions=_regions(removals),
+        score_kind="slopes" if any(s.score_kind == "slopes" for s in solutions) else "shares",
         background_errors=_background_errors(solutions),
         interactions=_interactions(solutions),
         rounding=rounding,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Floats
+from perturbx._typing import Floats, ScoreKind
 from perturbx.interactions import Interactions
 from perturbx.perturbations import Evaluations
 
@@ -43,6 +43,8 @@ class Solution:
         The rounding of an output, which the explainer adds: a score no larger than that is 0.
     heavy_tails : (n, k) bool array or None
         Where a few outputs hold most of the variation, so that errors were raised.
+    score_kind : "shares" or "slopes"
+        Whether a score is a part of the output or its change, or a slope per unit of noise.
     """
 
     values: Floats
@@ -56,6 +58,7 @@ class Solution:
     interactions: Interactions | None = None
     heavy_tails: NDArray[np.bool_] | None = None
     rounding: Floats | None = None
+    score_kind: ScoreKind = "shares"
 
 
 class Solver(ABC):

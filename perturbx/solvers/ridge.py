@@ -135,6 +135,7 @@ class WeightedRidge(Solver):
             fidelity=fit.r2.reshape(n, k),
             effective_samples=_effective(weights),
             estimator=f"weighted ridge on {len(weights):,} perturbations",
+            score_kind="shares" if design.is_coalitions else "slopes",
         )
 
     def proximity(self, design: Perturbations) -> Floats:

@@ -289,3 +289,16 @@ def test_intervals_hold_the_truth(brute_force: Any, bumpy_model: Any) -> None:
             low, high = explainer.explain(x).interval(0.95)
             held.append((low <= truth + 1e-12) & (truth - 1e-12 <= high))
         assert np.mean(held) > 0.85, method.__name__
+
+
+def test_local_slopes_are_told_from_shares(bumpy_model: Any) -> None:
+    """Only a fit on noise gives slopes; coefficients of presence are changes of the output."""
+    rows = np.random.default_rng(0).normal(size=(9, 3))
+    images = np.random.default_rng(0).random((2, 6, 6))
+    of_rows = px.Lime(bumpy_model, random_state=0).fit(rows).explain(rows[:2])
+    masker = px.Superpixels(method="grid", n_segments=4, channel_axis=None)
+    of_regions = px.Lime(lambda X: X.mean(axis=(1, 2)), masker=masker, random_state=0)
+    occlusion = px.Occlusion(bumpy_model).fit(rows).explain(rows[:2])
+    assert of_rows.score_kind == "slopes"
+    assert of_regions.explain(images).score_kind == "shares"
+    assert occlusion.score_kind == "shares"
