@@ -161,6 +161,12 @@ def check_selection(outputs: Any) -> None:
             raise invalid("outputs", "an index or a name", output)
 
 
+def top_of(outputs: Any) -> int | None:
+    """The number in "top3"; None where the outputs are not chosen in this way."""
+    is_top = isinstance(outputs, str) and outputs.startswith("top") and outputs[3:].isdecimal()
+    return int(outputs[3:]) if is_top else None
+
+
 def _is_key(output: Any) -> bool:
     return isinstance(output, (str, numbers.Integral)) and not isinstance(output, bool)
 

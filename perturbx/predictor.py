@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from perturbx._rounding import DOUBLE, SINGLE
 from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
-from perturbx._validation import check_selection, did_you_mean, distinct_names, invalid, is_masked
+from perturbx._validation import (
+    check_selection,
+    did_you_mean,
+    distinct_names,
+    invalid,
+    is_masked,
+    top_of,
+)
 from perturbx._validation import shown as shown_value
 from perturbx.errors import InvalidParameterError, PerturbxError, PredictFnError
 
@@ -87,7 +94,7 @@ class Predictor:
         """
         check_selection(outputs)
         n = len(answers)
-        top = _top(outputs)
+        top = top_of(outputs)
         if top is not None and outputs not in self.output_names:
             if not 1 <= top <= self.n_outputs:
                 raise invalid("outputs", f'"top1" to "top{self.n_outputs}"', outputs)
@@ -375,9 +382,3 @@ def _output_names(
 
 def _distinct(what: str, labels: Iterable[Any]) -> tuple[str, ...]:
     return distinct_names(what, labels, PredictFnError, "pass output_names=[...]")
-
-
-def _top(outputs: OutputSelection) -> int | None:
-    if isinstance(outputs, str) and outputs.startswith("top") and outputs[3:].isdecimal():
-        return int(outputs[3:])
-    return None

@@ -1,4 +1,4 @@
-"""Public contracts: what every masker, sampler, solver and explainer keeps, as checks.
+"""Public contracts: what every masker, sampler, solver, explainer and metric keeps, as checks.
 
 Each raises ``AssertionError`` with the sentence that does not hold. They are for parts of one's
 own as much as for ours: ``check_sampler(MySampler())`` in a test is all it takes.
@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import copy
 import pickle
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
 from perturbx._typing import Floats
 from perturbx.errors import RejectPerturbations, UnknownParameterError
-from perturbx.explainers import BaseExplainer
-from perturbx.maskers import Features, Masker, Removal
+from perturbx.explainers import BaseExplainer, Occlusion
+from perturbx.maskers import Background, Features, Masker, Removal, Windows
+from perturbx.metrics import JudgedExplainer, JudgedExplanation, Measure, Metric
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import AdaptiveSampler, Sampler
 from perturbx.solvers import Solution, Solver
 
-__all__ = ["check_explainer", "check_masker", "check_sampler", "check_solver"]
+__all__ = ["check_explainer", "check_masker", "check_metric", "check_sampler", "check_solver"]
 
 _N_BACKGROUND = 3
 _SIZES = (1, 2, 5, 9)
@@ -172,6 +173,54 @@ def check_explainer(explainer: BaseExplainer, X: Any) -> None:
     _require(_equal(X, before), "the user's data stays as it is")
 
 
+def check_metric(metric: Metric[Any], X: Any) -> None:
+    """A metric is a function of its subject, changes nothing in it, and counts its model rows.
+
+    Parameters
+    ----------
+    metric : Metric
+    X : array
+        A table of numbers (n, d), or images (n, height, width, channels): at least two instances.
+
+    Raises
+    ------
+    AssertionError
+        With the sentence of the contract that does not hold.
+    """
+    _check_part(metric)
+    _require(metric.better in ("higher", "lower"), 'better is "higher" or "lower"')
+    asked: list[int] = []
+
+    def model(batch: Any) -> Floats:
+        asked.append(len(batch))
+        cells = np.reshape(batch, (len(batch), -1)).astype(np.float64)
+        slopes = np.cos(np.arange(cells.shape[1]))
+        return np.asarray(np.tanh(cells @ slopes) + cells.mean(axis=1))
+
+    X = np.array(X)
+    masker: Any = Background(X) if X.ndim == 2 else Windows(shape=4, stride=4, fill=0)
+    explainer = Occlusion(model, masker=masker).fit(X)
+    explanation = explainer.explain(X)
+    given = (explainer, X) if metric.explains else (model, X, explanation)
+    common: dict[str, Any] = {} if metric.explains else {"masker": masker}
+    asked.clear()
+    subject = metric.subject(*given, **common)
+    before = copy.deepcopy((X, vars(explanation), _seen(subject)))
+    found = metric.measure(subject)
+    n_rows = sum(asked)
+    _require(isinstance(found, Measure), "measure returns a Measure")
+    names = (found.metric, found.better)
+    _require(names == (metric.name, metric.better), "a result has the name of its metric")
+    _require(found.axes == ("instance",), "a result has the axes of what was judged")
+    _require(found.values.shape == (len(X),), "there is one number for each instance and output")
+    _require(found.n_rows >= n_rows, f"n_rows count all rows that were asked: {n_rows}")
+    after = (X, vars(explanation), _seen(subject))
+    _require(_same(before, after), "a metric leaves its subject as it is")
+    again = metric.measure(metric.subject(*given, **common))
+    same = np.array_equal(found.values, again.values, equal_nan=True)
+    _require(same, "the same subject, the same values")
+
+
 def _require(holds: bool | np.bool_, sentence: str) -> None:
     if not holds:
         raise AssertionError(f"This must hold: {sentence}.")
@@ -301,6 +350,32 @@ def _check_estimator(explainer: BaseExplainer) -> None:
         _require("budget" in str(refusal), "another library's word is answered with ours")
     else:
         raise AssertionError("This must hold: an unknown keyword is refused.")
+
+
+def _seen(subject: JudgedExplanation | JudgedExplainer) -> list[Any]:
+    """All that a metric could change in its subject."""
+    if isinstance(subject, JudgedExplainer):
+        return [subject.X, subject.outputs, subject.seeds.entropy, vars(subject.explainer)]
+    scores = subject.scores
+    cells = list(np.ndindex(*subject.shape))
+    read = [[of(i, j) for i, j in cells] for of in (scores.heat, scores.mass)]
+    known = [subject.X, subject.full, subject.empty, subject.columns, subject.seeds.entropy]
+    return [*known, read, subject.masker]
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether nested lists, dicts and dataclasses hold the same arrays, numbers and texts."""
+    if is_dataclass(a) and not isinstance(a, type):
+        return type(a) is type(b) and all(
+            _same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a)
+        )
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(a[name], b[name]) for name in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, (np.ndarray, int, float, str)):
+        return _equal(a, b)
+    return type(a) is type(b)
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from perturbx import explainers, maskers, samplers, solvers
+from perturbx import explainers, maskers, metrics, samplers, solvers
 from perturbx.errors import RejectPerturbations
 from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers import Solution
@@ -18,6 +18,7 @@ from perturbx.testing import (
     _answers,
     check_explainer,
     check_masker,
+    check_metric,
     check_sampler,
     check_solver,
 )
@@ -52,6 +53,7 @@ def _read_by(solver: Any) -> Any:
 SAMPLERS = _exported(samplers, samplers.Sampler)
 SOLVERS = _exported(solvers, solvers.Solver)
 MASKERS = _exported(maskers, maskers.Masker)
+METRICS = _exported(metrics, metrics.Metric)
 EXPLAINERS = [
     kind
     for kind in _exported(explainers, explainers.BaseExplainer)
@@ -89,6 +91,13 @@ def test_maskers_of_frames(kind: type, mixed_frame: Any) -> None:
     check_masker(kind(), mixed_frame[["tiny", "half", "kind", "name", "flag"]])
 
 
+@pytest.mark.parametrize("kind", METRICS, ids=lambda k: k.__name__)
+def test_metrics(kind: type, table: np.ndarray) -> None:
+    """On tables and images: the same values twice, every row counted, nothing changed."""
+    check_metric(kind(), table[:4])
+    check_metric(kind(), _images())
+
+
 @pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda k: k.__name__)
 def test_explainers_of_rows(kind: type, table: np.ndarray, bumpy_model: Any) -> None:
     """Parameters, clones, pickles, seeds."""
@@ -117,6 +126,7 @@ def test_every_kind_of_part_was_found() -> None:
     assert len(SAMPLERS) >= 5
     assert len(SOLVERS) >= 4
     assert len(MASKERS) >= 5
+    assert len(METRICS) >= 12
     assert len(EXPLAINERS) >= 5
 
 
@@ -145,3 +155,59 @@ class Forgetful(solvers.Deltas):
 
     def solve(self, evaluations: Evaluations) -> Solution:
         return super().solve(evaluations)
+
+
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        ("full", "leaves its subject as it is"),
+        ("X", "leaves its subject as it is"),
+        ("scores", "leaves its subject as it is"),
+        ("background", "leaves its subject as it is"),
+        ("cost", "n_rows count all rows"),
+        ("draws", "the same subject, the same values"),
+    ],
+)
+def test_broken_metrics_are_found_out(table: np.ndarray, part: str, sentence: str) -> None:
+    """Whatever a metric changes in what it judges, hides from its cost, or draws unfixed."""
+    with pytest.raises(AssertionError, match=sentence):
+        check_metric(Careless(part), table[:4])
+
+
+def test_a_metric_that_changes_its_explainer_is_found_out(table: np.ndarray) -> None:
+    """A seed that is set on the user's own explainer stays there."""
+    with pytest.raises(AssertionError, match="leaves its subject as it is"):
+        check_metric(Reseeding(), table[:4])
+
+
+@dataclass(frozen=True)
+class Careless(metrics.Metric[metrics.JudgedExplanation]):
+    """Writes into one part of its subject, or lies about its cost."""
+
+    better = "lower"
+
+    part: str
+
+    def measure(self, subject: metrics.JudgedExplanation) -> metrics.Measure:
+        changed = {
+            "full": subject.full,
+            "X": subject.X,
+            "scores": subject.scores.heat(0, 0),
+            "background": subject.masker.rows,
+        }
+        if self.part in changed:
+            changed[self.part][...] += 1.0
+        if self.part == "cost":
+            for i, removal in subject.removals():
+                subject.ask(removal, np.eye(removal.n_features, dtype=bool), i)
+        noise = np.random.default_rng().random() if self.part == "draws" else 0.0
+        return subject.result(self, subject.full + noise)
+
+
+@dataclass(frozen=True)
+class Reseeding(metrics.Stability):
+    """Sets a seed and leaves it."""
+
+    def measure(self, subject: metrics.JudgedExplainer) -> metrics.Measure:
+        subject.explainer.random_state = 7
+        return super().measure(subject)

@@ -230,7 +230,7 @@ def test_parameters_of_solvers(kind: Any, name: str) -> None:
 
 
 METRICS = [f for _, f in sorted(vars(metrics).items()) if inspect.isfunction(f)]
-EXPLAINS = {"stability", "max_sensitivity", "randomisation", "compare"}
+EXPLAINS = {"stability", "max_sensitivity", "randomization", "compare"}
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_parameters_of_metrics(metric: Any, name: str) -> None:
     Whether outputs, instances and rows suit an explanation is known once there is one.
     """
     model = Model()
-    known_later = {"outputs", "X", "background", "predict_fn", "fill", "randomised"}
+    known_later = {"outputs", "X", "background", "predict_fn", "fill", "randomized"}
     watched = None if metric.__name__ in EXPLAINS and name in known_later else model
     explainer = px.KernelShap(model, masker=px.Background(TABLE), random_state=0)
     explanation = explainer.explain(TABLE[:2])

@@ -1,44 +1,26 @@
-"""The door of every metric: model, instances, scores and masker are checked, then asked."""
+"""The contract of a metric, and the function that is made of each."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from inspect import Parameter, signature
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
-import numpy as np
+from perturbx.maskers import Removal
+from perturbx.metrics._explaining import JudgedExplainer, judge_explainer
+from perturbx.metrics._judge import judge
+from perturbx.metrics._measure import Better, Measure
+from perturbx.metrics._subject import JudgedExplanation
 
-from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
-from perturbx._validation import check_choice, check_integer, check_random_state, invalid
-from perturbx.containers import looks_like_images, rows_of
-from perturbx.errors import InvalidParameterError
-from perturbx.explainers import BaseExplainer
-from perturbx.explainers._probe import probe, probe_cost
-from perturbx.explanation import Explanation
-from perturbx.game import Game
-from perturbx.maskers import (
-    Background,
-    Features,
-    FittedMasker,
-    Masker,
-    Removal,
-)
-from perturbx.maskers._fills import Fill
-from perturbx.maskers._images import FittedImages
-from perturbx.metrics._match import check_counts, check_features, columns_of, names_of
-from perturbx.metrics._positions import positions
-from perturbx.metrics._scores import Given, of_explanation, of_maps, of_table
-from perturbx.metrics._subject import Subject, with_empty
+Subject = TypeVar("Subject", JudgedExplanation, JudgedExplainer)
 
-Scored: TypeAlias = Any
-"""An `Explanation`, or an array of scores: (n, d) for tables, (n, H, W) maps for images."""
+MetricFunction: TypeAlias = Callable[..., Measure]
+"""A metric as a function: subject and settings in one call."""
 
-Removing: TypeAlias = Masker | FittedMasker | None
-"""How a metric removes features: a masker, or an explainer's ``masker_``."""
-
-AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
-
-_COMMON = """predict_fn : callable or fitted model
+_OF_EXPLANATIONS = """predict_fn : callable or fitted model
         The model: a batch of rows or images to (n,) or (n, k) scores.
     X : table of rows, one row, images or one image
         The instances that were explained.
@@ -48,9 +30,9 @@ _COMMON = """predict_fn : callable or fitted model
         How the metric removes features, such as ``px.Background(X_train)``,
         ``px.Superpixels()`` or ``explainer.masker_``. By default X's own rows, averaged, for
         tables; see `fill` for images.
-    fill : "blur", "mean", "noise", a colour or an array, optional
+    fill : "blur", "mean", "noise", a color or an array, optional
         What absent pixels of an image show, where there is no masker; "blur" by default. A fill
-        favours explanations that were made with it.
+        favors explanations that were made with it.
     outputs : None, int, str or list
         Which of the explained outputs are judged; needed where there are several. Of plain
         scores: the one output that they explain.
@@ -59,150 +41,136 @@ _COMMON = """predict_fn : callable or fitted model
     batch_size : int, optional
         The most rows in one call of predict_fn.
     random_state : int, numpy generator or None
-        Fixes whatever is drawn, whatever batch_size is.
+        Fixes every random draw, whatever batch_size is."""
+
+_REFERENCES = """
     references : bool
-        Whether scores that never saw the model are measured too, to read the number against."""
+        Whether scores that never saw the model are measured too, for comparison."""
+
+_OF_EXPLAINERS = """explainer : explainer or callable
+        A px explainer, or a callable from X to an `Explanation` or an array of scores; one with
+        a parameter ``random_state`` is given a seed.
+    X : table of rows, one row, images or one image
+        What is explained.
+    outputs : None, int, str or list
+        Which of the explained outputs are judged; needed where there are several.
+    random_state : int, numpy generator or None
+        Fixes every random draw."""
+
+_KINDS: list[tuple[MetricFunction, type[Metric[Any]]]] = []
+"""The functions that were made, each with its class."""
 
 
-def documented(function: AnyFunction) -> AnyFunction:
-    """Spell out the parameters that all metrics share."""
-    has_references = "references" in inspect.signature(function).parameters
-    common = _COMMON if has_references else _COMMON.partition("\n    references")[0]
-    function.__doc__ = (function.__doc__ or "").replace("{common}", common)
-    return function
+class Metric(ABC, Generic[Subject]):
+    """Judges an explanation, or an explainer, by one number for each instance and output.
 
+    A metric is a frozen dataclass. Its fields are its settings, and ``__post_init__`` refuses
+    wrong ones before the model is asked for anything. `measure` changes nothing in its subject,
+    and the same subject gives the same result. Calling a metric prepares the subject and
+    measures it: ``Deletion(steps=5)(predict_fn, X, explanation, masker=masker)``.
 
-def prepare(
-    predict_fn: PredictFn | Any,
-    X: Any,
-    explanation: Scored,
-    *,
-    masker: Removing,
-    fill: Fill | None,
-    outputs: OutputSelection,
-    link: LinkName,
-    batch_size: int | None,
-    random_state: RandomState,
-    in_boxes: bool,
-    on_scale: bool = False,
-    check: Callable[[list[Removal]], None] | None = None,
-) -> Subject:
-    """Check that model, instances, scores and masker belong together, and ask for f(x), f(empty).
-
-    `check` refuses settings that do not suit the removals of an instance, before the model is
-    asked.
-
-    Raises
-    ------
-    InvalidInputError
-        If the explanation is not of these instances, or holds NaN.
-    InvalidParameterError
-        If a parameter cannot have its value, or several outputs were explained.
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import numpy as np, perturbx as px
+    >>> @dataclass(frozen=True)
+    ... class Additivity(px.metrics.Metric):
+    ...     "Whether the scores add up to the change of the output."
+    ...     better = "lower"
+    ...
+    ...     def measure(self, subject):
+    ...         total = subject.each(lambda i, j: subject.scores.mass(i, j).sum())
+    ...         return subject.result(self, abs(total - (subject.full - subject.empty)))
+    >>> x, model = np.array([4.0, 2.0]), lambda X: X[:, 0] * X[:, 1]
+    >>> Additivity()(model, x, np.array([8.0, 8.0]), masker=px.Baseline([0.0, 0.0])).values
+    array(8.)
     """
-    check_choice("link", link, ("identity", "logit"))
-    if batch_size is not None:
-        check_integer("batch_size", batch_size, minimum=1)
-    seeds = check_random_state(random_state)
-    given = read_scores(explanation, X, masker, fill, outputs)
-    fitted = _fitted(masker, fill, X, given, np.random.default_rng(seeds.spawn(1)[0]), in_boxes)
-    checked, _ = fitted.check(X)
-    check_counts(given, fitted.count(checked))
-    first = fitted.bind(checked, 0, 1)[0]
-    check_features(given, first)
-    if check is not None:
-        for start in range(0, given.n, fitted.chunk):
-            check(fitted.bind(checked, start, min(start + fitted.chunk, given.n)))
-    predictor = probe(predict_fn, fitted, checked, None, batch_size)
-    game = Game(predictor, link, batch_size, 1)
-    raw, cost = game.predictions(fitted, checked)
-    columns = columns_of(given, explanation, outputs, predictor, raw, link, on_scale)
-    subject = Subject(
-        game=game,
-        masker=fitted,
-        X=checked,
-        given=given,
-        columns=columns,
-        names=names_of(given, predictor, columns),
-        full=game.linked(np.take_along_axis(raw, columns, axis=1)),
-        empty=np.full(columns.shape, np.nan),
-        cost=cost + probe_cost(predictor),
-        seeds=seeds,
+
+    better: ClassVar[Better]
+    """Whether a faithful explanation has a "higher" or a "lower" value."""
+
+    reads: ClassVar[Literal["order", "sizes"]] = "sizes"
+    """What counts of the scores: their order alone, or their sizes, in units of the output.
+
+    An image is ranked pixel by pixel where the order counts, and else cut into boxes.
+    """
+
+    accepts_noise: ClassVar[bool] = False
+    """Whether it has a meaning under a masker that moves features and removes none."""
+
+    has_references: ClassVar[bool] = True
+    """Whether scores that never saw the model can be measured for comparison."""
+
+    explains: ClassVar[bool] = False
+    """True if it explains again: `measure` then gets a `JudgedExplainer`."""
+
+    @property
+    def name(self) -> str:
+        """The name of the class in lower case, with underscores."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+
+    def check(self, removals: Sequence[Removal]) -> None:
+        """Refuse settings that do not suit these removals, before the model is asked."""
+
+    @abstractmethod
+    def measure(self, subject: Subject) -> Measure:
+        """The values and what they cost, by ``subject.result``."""
+
+    def subject(self, *given: Any, **common: Any) -> Any:
+        """What `measure` is given: checked, with f(x) and f(empty) where a model is asked."""
+        if self.explains:
+            return judge_explainer(*given, **common)
+        return judge(
+            *given,
+            **common,
+            by_order=self.reads == "order",
+            refuses_noise="" if self.accepts_noise else self.name,
+            check=self.check,
+        )
+
+    def __call__(self, *given: Any, **common: Any) -> Measure:
+        return self.measure(self.subject(*given, **common))
+
+
+def function_of(kind: type[Metric[Any]], name: str) -> MetricFunction:
+    """The metric as a function: the subject, then the settings and what all metrics share."""
+    settings = [
+        Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=f.type)
+        for f in fields(kind)  # type: ignore[arg-type]  # every metric is a dataclass
+    ]
+    shared = shared_parameters(kind)
+    first = [p for p in shared if p.kind is not Parameter.KEYWORD_ONLY]
+    takes = signature(kind).replace(
+        parameters=[*first, *settings, *shared[len(first) :]], return_annotation="Measure"
     )
-    return with_empty(subject)
+    own = {p.name for p in settings}
+
+    def metric(*given: Any, **keywords: Any) -> Measure:
+        asked = takes.bind(*given, **keywords).arguments
+        made = kind(**{n: value for n, value in asked.items() if n in own})
+        return made(**{n: value for n, value in asked.items() if n not in own})
+
+    common = _OF_EXPLANATIONS + _REFERENCES * kind.has_references
+    heading = "Parameters\n    ----------\n    "
+    metric.__doc__ = (kind.__doc__ or "").replace(
+        heading, f"{heading}{_OF_EXPLAINERS if kind.explains else common}\n    "
+    )
+    metric.__name__ = metric.__qualname__ = name
+    metric.__module__ = "perturbx.metrics"
+    metric.__signature__ = takes  # type: ignore[attr-defined]
+    _KINDS.append((metric, kind))
+    return metric
 
 
-def read_scores(
-    explanation: Scored, X: Any, masker: Removing, fill: Fill | None, outputs: OutputSelection
-) -> Given:
-    """What is judged: an explanation, or plain scores of a table or of images."""
-    if callable(explanation) or isinstance(explanation, BaseExplainer):
-        raise invalid(
-            "explanation",
-            "an Explanation or an array of scores",
-            explanation,
-            "Pass explainer.explain(X), not the explainer.",
-        )
-    if isinstance(explanation, Explanation):
-        return of_explanation(explanation, outputs)
-    if outputs is not None and not isinstance(outputs, (int, np.integer, str)):
-        raise invalid("outputs", "the one output that the scores explain", outputs)
-    return of_maps(explanation, X) if are_images(X, masker, fill) else of_table(explanation)
+def shared_parameters(kind: type[Metric[Any]]) -> list[Parameter]:
+    """The parameters that a metric takes beside its own settings, those of its subject first."""
+    hidden = {"by_order", "refuses_noise", "check"}
+    if not kind.has_references:
+        hidden.add("references")
+    prepare = judge_explainer if kind.explains else judge
+    return [p for p in signature(prepare).parameters.values() if p.name not in hidden]
 
 
-def are_images(X: Any, masker: Removing, fill: Fill | None) -> bool:
-    """Whether plain scores of X are maps: by what removes its parts, or else by its shape."""
-    of_places = isinstance(masker, Masker) and masker.of_images
-    removes_places = of_places or isinstance(masker, FittedImages)
-    return fill is not None or removes_places or looks_like_images(X)
-
-
-def _fitted(
-    masker: Removing,
-    fill: Fill | None,
-    X: Any,
-    given: Given,
-    rng: np.random.Generator,
-    in_boxes: bool,
-) -> FittedMasker:
-    """The masker of a metric, ready for instances."""
-    is_image = given.n_features is None
-    if fill is not None and (masker is not None or not is_image):
-        raise InvalidParameterError(
-            "fill is what absent pixels show where a metric removes pixels: "
-            + ("pass it inside the masker." if masker is not None else "a table takes masker=.")
-        )
-    if isinstance(masker, FittedMasker):
-        return masker
-    if masker is not None and not isinstance(masker, Masker):
-        raise invalid("masker", "a masker, such as px.Background(X_train)", masker)
-    if masker is not None:
-        if masker.needs_fit and not is_image:
-            _check_background(X, f"{type(masker).__name__}() without rows of its own")
-        return masker.fit(X if masker.needs_fit else None, Features(), rng)
-    if is_image:
-        return positions(
-            given.spatial[0],
-            _has_channels(X, given),
-            "blur" if fill is None else fill,
-            in_boxes,
-            rng,
-        )
-    _check_background(X, "a metric without a masker")
-    return Background().fit(X, Features(), rng)
-
-
-def _check_background(X: Any, what: str) -> None:
-    """A single row is no background of itself."""
-    rows, is_single = rows_of(X)
-    if is_single or rows.shape[0] < 2:
-        raise InvalidParameterError(
-            f"masker must be given: {what} takes the rows of X as background, and X is one row. "
-            "Pass masker=px.Background(X_train) or masker=explainer.masker_."
-        )
-
-
-def _has_channels(X: Any, given: Given) -> bool:
-    """Whether an instance has an axis more than its map."""
-    several = "instance" in given.axes and not isinstance(X, (list, tuple))
-    first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
-    return bool(np.ndim(first) - several > len(given.spatial[0]))
+def kind_of(function: Any) -> type[Metric[Any]] | None:
+    """The class behind a function of `perturbx.metrics`; None for anything else."""
+    return next((kind for made, kind in _KINDS if made is function), None)

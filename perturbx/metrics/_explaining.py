@@ -1,4 +1,4 @@
-"""Explainers at the door of the metrics that explain again: px ones, and any callable."""
+"""Explainers that are judged: px ones, and any callable."""
 
 from __future__ import annotations
 
@@ -10,39 +10,48 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from perturbx._typing import Floats, OutputSelection
-from perturbx._validation import check_selection, invalid
+from perturbx._typing import Floats, OutputSelection, RandomState
+from perturbx._validation import check_random_state, check_selection, invalid
 from perturbx.containers import looks_like_images
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import BaseExplainer
 from perturbx.explanation import Explanation
 from perturbx.game import Cost
-from perturbx.metrics._measure import Better, Measure
-from perturbx.metrics._scores import Given, of_explanation, of_maps, of_table
+from perturbx.metrics._measure import Measure, Named
+from perturbx.metrics._scores import ReadScores, of_explanation, of_maps, of_table
 
 Explains: TypeAlias = BaseExplainer | Callable[..., Any]
 """A px explainer, or a callable from X to an `Explanation` or an array of scores."""
 
-TOP_FEATURES, TOP_POSITIONS = 5, 0.1
-"""How many features count as the top: of a table, and as a share of an image's positions."""
-
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """What an explainer said of X, as one long vector of scores for each instance and output."""
+    """An explainer's answer, as one long vector of scores for each instance and output."""
 
-    given: Given
+    scores: ReadScores
     names: Any
     cost: Cost
     value_function: str
 
+    @classmethod
+    def read(cls, answer: Any, X: Any, outputs: OutputSelection) -> Explained:
+        """An `Explanation` or plain scores of X."""
+        if isinstance(answer, Explanation):
+            scores = of_explanation(answer, outputs)
+            names = np.asarray(scores.names, dtype=object)
+            cost = Cost(answer.n_rows, answer.n_calls)
+            given = tuple(names) if names.ndim == 1 else names
+            return cls(scores, given, cost, answer.value_function)
+        scores = of_maps(answer, X) if looks_like_images(X) else of_table(answer)
+        return cls(scores, ("output",), Cost(), "scores of a callable, whose rows are not counted")
+
     def vector(self, i: int, j: int) -> Floats:
         """(d,) scores, or the heat map as a row."""
-        return np.ravel(self.given.scores.heat(i, j)).astype(np.float64)
+        return np.ravel(self.scores.heat(i, j)).astype(np.float64)
 
     def grid(self, number: Callable[[Floats], float]) -> Floats:
         """(n, k) numbers of the vectors."""
-        n, k = self.given.n, self.given.k
+        n, k = self.scores.n, self.scores.k
         return np.array([[number(self.vector(i, j)) for j in range(k)] for i in range(n)])
 
     def against(self, other: Explained, number: Callable[[Floats, Floats], float]) -> Floats:
@@ -53,57 +62,81 @@ class Explained:
         InvalidInputError
             If the explainer answered with another shape the second time.
         """
-        n, k = self.given.n, self.given.k
-        same = (n, k) == (other.given.n, other.given.k)
+        n, k = self.scores.n, self.scores.k
+        same = (n, k) == (other.scores.n, other.scores.k)
         pairs = [(i, j) for i in range(n) for j in range(k)] if same else []
         if not same or any(self.vector(*p).shape != other.vector(*p).shape for p in pairs):
             raise InvalidInputError(
                 "the explainer must answer the same instances with scores of one shape: it gave "
-                f"{(n, k)} (instances, outputs) once and {(other.given.n, other.given.k)} again."
+                f"{(n, k)} (instances, outputs) once and {(other.scores.n, other.scores.k)} again."
             )
         found = [number(self.vector(*pair), other.vector(*pair)) for pair in pairs]
         return np.reshape(found, (n, k))
 
-    def measure(
-        self, metric: str, grid: Floats, better: Better, cost: Cost, **others: Any
-    ) -> Measure:
-        """The result of a metric that found a (n, k) grid of numbers."""
-        sizes = {"instance": self.given.n, "output": self.given.k}
-        shape = [sizes[axis] for axis in self.given.axes]
-        references, details = others.pop("references", {}), others.pop("details", {})
+    def result(self, metric: Named, grid: Floats, cost: Cost, **others: Any) -> Measure:
+        """The result of a metric: a (n, k) grid of numbers, and the cost of all explanations."""
+        sizes = {"instance": self.scores.n, "output": self.scores.k}
+        shape = [sizes[axis] for axis in self.scores.axes]
+        grids: dict[str, Any] = {
+            name: {key: np.reshape(found, shape) for key, found in others.pop(name, {}).items()}
+            for name in ("references", "details")
+        }
         return Measure(
-            metric=metric,
+            metric=metric.name,
             values=np.reshape(grid, shape),
-            axes=self.given.axes,
+            axes=self.scores.axes,
             output_names=self.names,
-            better=better,
+            better=metric.better,
             value_function=self.value_function,
             n_rows=cost.n_rows,
             n_calls=cost.n_calls,
-            references={name: np.reshape(found, shape) for name, found in references.items()},
-            details={name: np.reshape(found, shape) for name, found in details.items()},
+            **grids,
             **others,
         )
 
 
-def explain_with(
-    explainer: Explains, X: Any, outputs: OutputSelection, seed: int | None = None
-) -> Explained:
-    """Ask an explainer, with a seed of its own if it takes one.
+@dataclass(frozen=True, eq=False)
+class JudgedExplainer:
+    """An explainer, and what it explains.
 
-    Raises
-    ------
-    InvalidParameterError
-        If it is none, as where an explanation was passed.
+    Parameters
+    ----------
+    explainer : explainer or callable
+    X : table of rows, one row, images or one image
+    outputs : None, int, str or list
+        Which of the explained outputs are judged.
+    seeds : SeedSequence
+        The root of every draw.
     """
-    check_explainer(explainer)
-    if isinstance(explainer, BaseExplainer):
-        if seed is not None:
-            explainer = copy.copy(explainer)  # fitted as it is; only its draws are new
-            explainer.random_state = seed
-        return explained(explainer.explain(X), X, outputs)
-    takes_seed = seed is not None and "random_state" in inspect.signature(explainer).parameters
-    return explained(explainer(X, random_state=seed) if takes_seed else explainer(X), X, outputs)
+
+    explainer: Explains
+    X: Any
+    outputs: OutputSelection
+    seeds: np.random.SeedSequence
+
+    def explain(
+        self, seed: int | None = None, *, explainer: Any = None, X: Any = None
+    ) -> Explained:
+        """Ask the explainer (or another) about X (or another X); with a seed, if it takes one."""
+        explainer = self.explainer if explainer is None else explainer
+        X = self.X if X is None else X
+        if isinstance(explainer, BaseExplainer):
+            if seed is not None:
+                explainer = copy.copy(explainer)  # fitted as it is; only its draws are new
+                explainer.random_state = seed
+            return Explained.read(explainer.explain(X), X, self.outputs)
+        takes = seed is not None and "random_state" in inspect.signature(explainer).parameters
+        answer = explainer(X, random_state=seed) if takes else explainer(X)
+        return Explained.read(answer, X, self.outputs)
+
+
+def judge_explainer(
+    explainer: Explains, X: Any, *, outputs: OutputSelection = None, random_state: RandomState = 0
+) -> JudgedExplainer:
+    """The explainer, checked; nothing is explained yet."""
+    seeds = check_random_state(random_state)
+    check_explainer(explainer, outputs)
+    return JudgedExplainer(explainer, X, outputs, seeds)
 
 
 def check_explainer(explainer: Any, outputs: OutputSelection = None) -> None:
@@ -121,19 +154,6 @@ def check_explainer(explainer: Any, outputs: OutputSelection = None) -> None:
         )
 
 
-def explained(answer: Any, X: Any, outputs: OutputSelection) -> Explained:
-    """An explainer's answer, read."""
-    if isinstance(answer, Explanation):
-        given = of_explanation(answer, outputs)
-        names = np.asarray(given.names, dtype=object)
-        cost = Cost(answer.n_rows, answer.n_calls)
-        return Explained(
-            given, tuple(names) if names.ndim == 1 else names, cost, answer.value_function
-        )
-    given = of_maps(answer, X) if looks_like_images(X) else of_table(answer)
-    return Explained(given, ("output",), Cost(), "scores of a callable, whose rows are not counted")
-
-
 def rank_correlation(a: Floats, b: Floats) -> float:
     """Spearman's correlation, ties at their mean rank; NaN if one of them is constant."""
     from scipy.stats import rankdata
@@ -141,9 +161,3 @@ def rank_correlation(a: Floats, b: Floats) -> float:
     one, other = (np.asarray(rankdata(v), dtype=np.float64) - (len(v) + 1) / 2 for v in (a, b))
     size = float(np.sqrt((one @ one) * (other @ other)))
     return float(np.clip(one @ other / size, -1, 1)) if size else float("nan")
-
-
-def top_overlap(a: Floats, b: Floats, top: int) -> float:
-    """The share of the `top` largest scores (by size) that both have; ties go by position."""
-    one, other = (np.argsort(-np.abs(v), kind="stable")[:top] for v in (a, b))
-    return len(np.intersect1d(one, other)) / len(one)

@@ -1,10 +1,10 @@
-"""What every metric returns: numbers, what they cost, and what to read them against."""
+"""The result of every metric: numbers, their cost, and references to compare them with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Better: TypeAlias = Literal["higher", "lower"]
+
+
+class Named(Protocol):
+    """What a result takes from its metric."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def better(self) -> Better: ...
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,7 +48,7 @@ class Measure:
         What the model was asked, references included.
     references : mapping of str to array like values
         The same metric of scores that never saw the model: a random order, or for images also a
-        blob in the centre.
+        blob in the center.
     reference_rows : mapping of str to int
         How many of `n_rows` each reference cost.
     shares : (s,) array or None
@@ -133,3 +142,9 @@ def known_mean(values: Floats) -> float:
     """The mean of what is not NaN."""
     known = np.asarray(values)[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """NaN where there is nothing to divide by."""
+    unknown = np.full(above.shape, np.nan)
+    return np.asarray(np.divide(above, below, out=unknown, where=below > 0))

@@ -29,7 +29,7 @@ class FittedPositions(FittedImages):
         How many spatial axes an instance has.
     channel_axis : -1 or None
     fill : Fill
-        What an absent position shows; "mean" is the mean colour of the whole image.
+        What an absent position shows; "mean" is the mean color of the whole image.
     in_boxes : bool
         Whether `remove` parts the image into boxes; else everything is one feature.
     """
@@ -66,7 +66,7 @@ def positions(
     """The removal of positions of instances with as many spatial axes as `spatial` is long."""
     check_fill(fill)
     word = {1: "steps", 2: "pixels"}.get(len(spatial), "voxels")
-    shown = describe_fill(fill, "the image's mean colour")
+    shown = describe_fill(fill, "the image's mean color")
     return FittedPositions(
         n_axes=len(spatial),
         channel_axis=-1 if channels else None,
@@ -88,8 +88,8 @@ def boxes(spatial: Sequence[int]) -> Segments:
     return labels
 
 
-def centre_blob(spatial: Sequence[int]) -> Floats:
-    """exp(-2 r^2), r = 1 where the nearest edge's middle lies: what looks at no image at all."""
+def center_blob(spatial: Sequence[int]) -> Floats:
+    """exp(-2 r^2), with r = 1 at the middle of the nearest edge: the same map for any image."""
     squared: Floats = np.zeros(tuple(spatial))
     for axis, length in enumerate(spatial):
         place = (np.arange(length) + 0.5) / length * 2 - 1

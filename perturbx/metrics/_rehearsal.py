@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from perturbx._typing import OutputSelection
-from perturbx._validation import invalid
+from perturbx._validation import invalid, top_of
 from perturbx.containers import layout_of, rows_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explainers import BaseExplainer
@@ -20,7 +20,7 @@ from perturbx.explanation import Explanation
 from perturbx.maskers import Masker, Removal
 from perturbx.maskers._base import Features
 from perturbx.maskers._images import read_images
-from perturbx.metrics._base import Removing
+from perturbx.metrics._judge import Removing
 from perturbx.predictor import Predictor, connect
 
 _FEW = 2
@@ -69,7 +69,7 @@ def rehearse(
         first = problem.predictor.first_answers
         columns, keeps = problem.predictor.select(tried.outputs, first)
         if keeps:
-            same = (columns == columns[:1]).all() and not _is_top(tried.outputs)
+            same = (columns == columns[:1]).all() and top_of(tried.outputs) is None
             names = [problem.predictor.output_names[j] for j in columns[0]] if same else None
             _check_named(name, outputs, columns.shape[1], names)
     if plain:
@@ -82,9 +82,9 @@ def rehearse(
 
 
 def rehearse_metrics(
-    metrics: Sequence[Callable[[Any, Any, Any], Any]], trials: Sequence[Trial]
+    subjects: Sequence[Callable[[Any, Any, Any], Any]], trials: Sequence[Trial]
 ) -> None:
-    """Each metric on a few instances, with a model that costs nothing.
+    """Prepare the subject of each metric: a few instances, and a model that costs nothing.
 
     Raises
     ------
@@ -93,9 +93,9 @@ def rehearse_metrics(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for metric in metrics:
+        for subject in subjects:
             for part, scores in trials:
-                metric(lambda batch: np.full(_count(batch), _ANSWER), part, scores)
+                subject(lambda batch: np.full(_count(batch), _ANSWER), part, scores)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +175,7 @@ def _check_named(explainer: str, outputs: Any, k: int, names: Sequence[str] | No
         return
     asked = list(outputs) if np.ndim(outputs) else [outputs]
     for output in asked:
-        top = _is_top(output) and int(str(output)[3:]) <= k
+        top = 1 <= (top_of(output) or 0) <= k
         named = names is not None and output in names
         at = isinstance(output, (int, np.integer)) and not isinstance(output, bool)
         if not (top or named or (at and -k <= output < k)):
@@ -209,10 +209,6 @@ def _check_plain(
     columns, _ = model.select(outputs, model.first_answers)
     if columns.shape[1] > 1:
         raise invalid("outputs", f"the one output that the scores of {name!r} explain", outputs)
-
-
-def _is_top(outputs: Any) -> bool:
-    return isinstance(outputs, str) and outputs.startswith("top") and outputs[3:].isdecimal()
 
 
 def _count(batch: Any) -> int:

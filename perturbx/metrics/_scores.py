@@ -8,13 +8,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from perturbx._typing import Floats, OutputSelection
-from perturbx._validation import real_numbers
+from perturbx._typing import Floats, OutputSelection, ScoreKind
+from perturbx._validation import real_numbers, top_of
 from perturbx._validation import shown as shown_value
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.explanation import Explanation, without_rounding
+from perturbx.explanation import Explanation, values_without_rounding
 from perturbx.maskers._axes import MOST_COLOURS
-from perturbx.maskers.gaussian import FittedNoise
 from perturbx.regions import LabelMap, Regions
 
 Lookup: TypeAlias = Callable[[int, int], Floats]
@@ -25,29 +24,17 @@ MOST_COVERS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
-    """Scores of n instances and k outputs, looked up one at a time.
+class ReadScores:
+    """What the user passed as explanation, read: scores of n instances and k outputs.
 
     Parameters
     ----------
     heat : callable
-        The (d,) scores, or the heat map, by which features are put into an order.
+        From an instance and an output to the (d,) scores, or to the heat map, by which features
+        are put into an order.
     mass : callable
-        The (d,) scores, or a map whose sum over a region is that region's share: a region's
-        score is spread evenly over its positions.
-    """
-
-    heat: Lookup
-    mass: Lookup
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """What the user passed as explanation, read.
-
-    Parameters
-    ----------
-    scores : Scores
+        To the (d,) scores, or to a map whose sum over a region is that region's share: a
+        region's score is spread evenly over its positions.
     axes : tuple of str
         Which of "instance" and "output" it has.
     n, k : int
@@ -58,11 +45,12 @@ class Given:
         The shape of each image's map; empty for tables.
     names, predictions : array or None
         (k,) or (n, k) names and (n, k) predictions of the outputs, where they are known.
-    are_slopes : bool
-        True if features were moved, not removed: a score is then no share of the output.
+    kind : "shares" or "slopes"
+        Slopes do not add up to a change of the output.
     """
 
-    scores: Scores
+    heat: Lookup
+    mass: Lookup
     axes: tuple[str, ...]
     n: int
     k: int
@@ -70,20 +58,22 @@ class Given:
     spatial: tuple[tuple[int, ...], ...] = ()
     names: Any = None
     predictions: Floats | None = None
-    are_slopes: bool = False
+    kind: ScoreKind = "shares"
 
 
-def of_explanation(explanation: Explanation, outputs: OutputSelection) -> Given:
+def of_explanation(explanation: Explanation, outputs: OutputSelection) -> ReadScores:
     """An `Explanation`, or some of its outputs."""
     if "feature" not in explanation.axes:
         raise InvalidInputError(
             "explanation must hold all features: got one from which features were picked. Pass "
             "the whole explanation."
         )
-    explanation, top = without_rounding(explanation), _top(outputs)
+    top = top_of(outputs)
     chosen = explanation if top else _chosen(explanation, outputs)
     axes = tuple(a for a in chosen.axes if a != "feature")
-    values = _cube(np.asarray(chosen.values), chosen.axes)
+    values = values_without_rounding(chosen)
+    values = values if "instance" in chosen.axes else values[None]
+    values = values if "output" in chosen.axes else values[..., None]
     predictions = np.reshape(chosen.predictions, (values.shape[0], values.shape[2]))
     names = np.asarray(chosen.output_names, dtype=object)
     if top:
@@ -94,9 +84,11 @@ def of_explanation(explanation: Explanation, outputs: OutputSelection) -> Given:
     n, d, k = values.shape
     if chosen.regions is None:
         _check_known(values)
-        given = Scores(lambda i, j: values[i, :, j], lambda i, j: values[i, :, j])
-        slopes = chosen.value_function.endswith(FittedNoise.value_function)
-        return Given(given, axes, n, k, d, (), names, predictions, slopes)
+
+        def row(i: int, j: int) -> Floats:
+            return np.asarray(values[i, :, j])
+
+        return ReadScores(row, row, axes, n, k, d, (), names, predictions, chosen.score_kind)
     regions = (chosen.regions,) if isinstance(chosen.regions, Regions) else chosen.regions
     for i, own in enumerate(regions):
         _check_known(values[i, : len(own)])
@@ -104,14 +96,21 @@ def of_explanation(explanation: Explanation, outputs: OutputSelection) -> Given:
     def own_scores(i: int, j: int) -> Floats:
         return values[i, : len(regions[i]), j]
 
-    scores = Scores(
+    return ReadScores(
         lambda i, j: regions[i].heatmap(own_scores(i, j)),
         lambda i, j: _spread(regions[i], own_scores(i, j)),
+        axes,
+        n,
+        k,
+        None,
+        tuple(r.shape for r in regions),
+        names,
+        predictions,
+        chosen.score_kind,
     )
-    return Given(scores, axes, n, k, None, tuple(r.shape for r in regions), names, predictions)
 
 
-def of_table(values: Any) -> Given:
+def of_table(values: Any) -> ReadScores:
     """Plain scores (d,) or (n, d) of the columns of a table."""
     array = _numbers(values)
     if array.ndim not in (1, 2):
@@ -121,11 +120,10 @@ def of_table(values: Any) -> Given:
         )
     axes = ("instance",) if array.ndim == 2 else ()
     rows = np.atleast_2d(array)
-    scores = Scores(lambda i, j: rows[i], lambda i, j: rows[i])
-    return Given(scores, axes, len(rows), 1, rows.shape[1])
+    return ReadScores(lambda i, j: rows[i], lambda i, j: rows[i], axes, len(rows), 1, rows.shape[1])
 
 
-def of_maps(values: Any, X: Any) -> Given:
+def of_maps(values: Any, X: Any) -> ReadScores:
     """Plain maps of images: (H, W) of one, (n, H, W) or a list of several."""
     if isinstance(X, (list, tuple)):
         maps = [_numbers(m) for m in values]
@@ -141,9 +139,9 @@ def of_maps(values: Any, X: Any) -> Given:
     return _maps(list(array), ("instance",)) if array.ndim > 2 else _maps([array], ())
 
 
-def _maps(maps: Sequence[Floats], axes: tuple[str, ...]) -> Given:
-    scores = Scores(lambda i, j: maps[i], lambda i, j: maps[i])
-    return Given(scores, axes, len(maps), 1, None, tuple(m.shape for m in maps))
+def _maps(maps: Sequence[Floats], axes: tuple[str, ...]) -> ReadScores:
+    shapes = tuple(m.shape for m in maps)
+    return ReadScores(lambda i, j: maps[i], lambda i, j: maps[i], axes, len(maps), 1, None, shapes)
 
 
 def in_regions(regions: Regions | None, scores: Floats, *, mean: bool) -> Floats:
@@ -181,18 +179,6 @@ def _chosen(explanation: Explanation, outputs: OutputSelection) -> Explanation:
     )
 
 
-def _top(outputs: OutputSelection) -> int:
-    """The number in "top3"; 0 where it is none."""
-    is_top = isinstance(outputs, str) and outputs.startswith("top") and outputs[3:].isdecimal()
-    return int(outputs[3:]) if is_top and isinstance(outputs, str) else 0
-
-
-def _cube(values: Floats, axes: tuple[str, ...]) -> Floats:
-    """(n, d, k) of values that lack the instance or the output axis."""
-    values = values if "instance" in axes else values[None]
-    return values if "output" in axes else values[..., None]
-
-
 def _spread(regions: Regions, scores: Floats) -> Floats:
     """A map in which each region's score lies evenly over its positions."""
     if isinstance(regions, LabelMap):
@@ -224,6 +210,6 @@ def _check_known(values: Floats) -> None:
     if not np.isfinite(values).all():
         raise InvalidInputError(
             f"{int((~np.isfinite(values)).sum())} of {values.size} scores are NaN or infinite: "
-            "what is not known cannot be judged. Explain again with a larger budget, or replace "
+            "unknown scores cannot be judged. Explain again with a larger budget, or replace "
             "them."
         )

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from perturbx._typing import Floats, Ints
-from perturbx.errors import InvalidParameterError
 from perturbx.game import Cost, Game
 from perturbx.maskers import FittedMasker, Removal
-from perturbx.metrics._measure import Better, Measure
-from perturbx.metrics._positions import FittedPositions
-from perturbx.metrics._scores import Given
+from perturbx.metrics._measure import Measure, Named
+from perturbx.metrics._positions import boxes, center_blob
+from perturbx.metrics._scores import Lookup, ReadScores
+
+RANDOM_ORDERS = 3
+"""Random orders behind one reference."""
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class JudgedExplanation:
     """A checked explanation, with all that a metric needs to ask the model.
 
     Parameters
@@ -26,12 +28,17 @@ class Subject:
     game : Game
     masker : FittedMasker
     X : checked X
-    given : Given
-        The scores.
+    scores : ReadScores
     columns : (n, k) int array
         The model output behind each instance and output.
+    names : tuple of str, or (n, k) array of str
+        The outputs.
     full, empty : (n, k) array
         The (linked) outputs with all and with no features.
+    references : bool
+        Whether scores that never saw the model are measured too.
+    cost : Cost
+        What `full` and `empty` cost.
     seeds : SeedSequence
         The root of every draw.
     """
@@ -39,22 +46,19 @@ class Subject:
     game: Game
     masker: FittedMasker
     X: Any
-    given: Given
+    scores: ReadScores
     columns: Ints
     names: Any
     full: Floats
     empty: Floats
+    references: bool
     cost: Cost
     seeds: np.random.SeedSequence
 
     @property
     def shape(self) -> tuple[int, int]:
         """Instances and outputs."""
-        return self.given.n, self.given.k
-
-    @property
-    def is_image(self) -> bool:
-        return self.given.n_features is None
+        return self.scores.n, self.scores.k
 
     @property
     def size(self) -> Floats:
@@ -66,8 +70,8 @@ class Subject:
 
     def removals(self) -> Iterator[tuple[int, Removal]]:
         """The removal of each instance in turn."""
-        for start in range(0, self.given.n, self.masker.chunk):
-            stop = min(start + self.masker.chunk, self.given.n)
+        for start in range(0, self.scores.n, self.masker.chunk):
+            stop = min(start + self.masker.chunk, self.scores.n)
             yield from enumerate(self.masker.bind(self.X, start, stop), start)
 
     def rng(self, *key: int) -> np.random.Generator:
@@ -81,61 +85,65 @@ class Subject:
         outputs, cost = self.game.evaluate([removal], columns, z, np.array([i]))
         return outputs[:, 0], cost
 
+    def each(self, number: Callable[[int, int], float]) -> Floats:
+        """(n, k): a number of each instance i and output j."""
+        n, k = self.shape
+        return np.array([[number(i, j) for j in range(k)] for i in range(n)])
+
+    def reference_orders(self) -> dict[str, list[Lookup]]:
+        """Scores that never saw the model: some at random, and for images the center first."""
+        spatial = self.scores.spatial
+
+        def random(draw: int) -> Lookup:
+            return lambda i, j: self._random_scores(i, draw)
+
+        found = {"random": [random(draw) for draw in range(RANDOM_ORDERS)]}
+        if spatial:
+            found["center blob"] = [lambda i, j: center_blob(spatial[i])]
+        return found
+
     def shaped(self, grid: Floats) -> Floats:
         """(n, k, ...) without the axes that the explanation does not have."""
-        n, k = self.shape
-        shape = [size for axis, size in (("instance", n), ("output", k)) if axis in self.given.axes]
+        axes = zip(("instance", "output"), self.shape, strict=True)
+        shape = [size for axis, size in axes if axis in self.scores.axes]
         return np.reshape(grid, (*shape, *grid.shape[2:]))
 
-    def _reading(self) -> tuple[str, ...]:
-        """The scale, and how scores are taken where that is not how they were meant."""
-        slopes = self.given.are_slopes and self.masker.reads != "noise"
-        return (
-            *[f"on the {self.game.link} scale"] * (self.game.link != "identity"),
-            *["the scores are slopes, read here as shares of the output"] * slopes,
-        )
-
-    def measure(
-        self, metric: str, grid: Floats, better: Better, cost: Cost, **others: Any
+    def result(
+        self, metric: Named, grid: Floats, cost: Cost | None = None, **others: Any
     ) -> Measure:
-        """The result of a metric that found a (n, k) grid of numbers."""
-        references = others.pop("references", {})
+        """The result of a metric: a (n, k) grid of numbers, and what they cost.
+
+        `others` are further fields of `Measure`; references and details are grids too, curves
+        are (n, k, s).
+        """
+        asked = self.cost if cost is None else self.cost + cost
+        curves = others.pop("curves", None)
+        grids: dict[str, Any] = {
+            name: {key: self.shaped(found) for key, found in others.pop(name, {}).items()}
+            for name in ("references", "details", "reference_curves")
+        }
+        slopes = self.scores.kind == "slopes" and self.masker.reads != "noise"
+        notes = [f"on the {self.game.link} scale"] if self.game.link != "identity" else []
+        notes += ["the scores are slopes, read here as shares of the output"] if slopes else []
         return Measure(
-            metric=metric,
+            metric=metric.name,
             values=self.shaped(grid),
-            axes=self.given.axes,
+            axes=self.scores.axes,
             output_names=self.names,
-            better=better,
+            better=metric.better,
             value_function=self.masker.value_function,
-            n_rows=self.cost.n_rows + cost.n_rows,
-            n_calls=self.cost.n_calls + cost.n_calls,
-            references={name: self.shaped(found) for name, found in references.items()},
-            notes=(*self.masker.notes, *self._reading(), *others.pop("notes", ())),
+            n_rows=asked.n_rows,
+            n_calls=asked.n_calls,
+            curves=None if curves is None else self.shaped(curves),
+            notes=(*self.masker.notes, *notes, *others.pop("notes", ())),
+            **grids,
             **others,
         )
 
-
-def with_empty(subject: Subject) -> Subject:
-    """The subject with the outputs of the empty state."""
-    empty, cost = [], subject.cost
-    for start in range(0, subject.given.n, subject.masker.chunk):
-        stop = min(start + subject.masker.chunk, subject.given.n)
-        removals = subject.masker.bind(subject.X, start, stop)
-        found, asked = subject.game.empty(removals, subject.columns[start:stop], start)
-        empty.append(found)
-        cost += asked
-    return replace(subject, empty=np.concatenate(empty), cost=cost)
-
-
-def refuse_noise(subject: Subject, metric: str) -> None:
-    """A metric that removes features cannot use a masker that moves them."""
-    if subject.masker.reads == "noise":
-        raise InvalidParameterError(
-            f"masker must remove features: {metric} knows no state without them under "
-            f"{subject.masker.value_function}. Pass masker=px.Background(X_train)."
-        )
-
-
-def is_ranked(subject: Subject) -> bool:
-    """Whether pixels themselves are put into an order."""
-    return isinstance(subject.masker, FittedPositions) and not subject.masker.in_boxes
+    def _random_scores(self, i: int, draw: int) -> Floats:
+        """1, 2, ... dealt at random to the columns of a table, or to boxes of an image."""
+        rng = self.rng(1, i, draw)
+        if self.scores.n_features is not None:
+            return rng.permutation(np.arange(1.0, 1.0 + self.scores.n_features))
+        labels = boxes(self.scores.spatial[i])
+        return np.asarray(rng.permutation(np.arange(1.0, labels.max() + 2.0))[labels])

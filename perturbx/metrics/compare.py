@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,34 +29,60 @@ from perturbx.maskers import Background, FittedMasker, Masker
 from perturbx.maskers._fills import Fill, check_fill
 from perturbx.maskers.background import FittedBackground
 from perturbx.maskers.gaussian import FittedNoise
-from perturbx.metrics._base import Removing, are_images, read_scores
-from perturbx.metrics._comparison import Comparison
+from perturbx.metrics._base import Metric, kind_of, shared_parameters
+from perturbx.metrics._comparison import Comparison, tabulate
 from perturbx.metrics._explaining import Explains, check_explainer
-from perturbx.metrics._match import check_counts
+from perturbx.metrics._judge import Removing, are_images, check_counts, read_scores
 from perturbx.metrics._measure import Measure
-from perturbx.metrics._paired import tabulate
 from perturbx.metrics._rehearsal import Few, rehearse, rehearse_metrics
-from perturbx.metrics.deletion import deletion
-from perturbx.metrics.insertion import insertion
-from perturbx.metrics.max_sensitivity import max_sensitivity
-from perturbx.metrics.randomisation import randomisation
-from perturbx.metrics.sensitivity_n import sensitivity_n
-from perturbx.metrics.stability import stability
+from perturbx.metrics.orders import deletion, insertion
+from perturbx.metrics.subsets import sensitivity_n
 from perturbx.predictor import resolve
 
-Metric: TypeAlias = Callable[..., Measure]
-"""A metric, or a ``functools.partial`` of one, which pins its settings."""
+Measuring: TypeAlias = Metric[Any] | Callable[..., Measure]
+"""A metric, a function of `perturbx.metrics` or of your own, or a ``functools.partial`` of one."""
 
-_DEFAULT: tuple[Metric, ...] = (deletion, insertion, sensitivity_n)
+_DEFAULT: tuple[Measuring, ...] = (deletion, insertion, sensitivity_n)
 
-_OF_EXPLAINERS: tuple[Metric, ...] = (stability, max_sensitivity, randomisation)
+
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """A metric of the table.
+
+    Parameters
+    ----------
+    call : callable
+        The metric, its own settings fixed.
+    takes : frozenset of str
+        The shared settings that it takes, where no partial fixed them.
+    explains : bool
+        Whether it takes the explainer.
+    subject : callable or None
+        Prepares what is measured; None where it takes the explainer, or is your own function.
+    """
+
+    call: Callable[..., Measure]
+    takes: frozenset[str]
+    explains: bool = False
+    subject: Callable[..., Any] | None = None
+
+    def settings(self, shared: Mapping[str, Any]) -> dict[str, Any]:
+        """Those that it takes."""
+        return {name: value for name, value in shared.items() if name in self.takes}
+
+    def measure(self, *given: Any, shared: Mapping[str, Any]) -> Measure:
+        """Of one explainer."""
+        found: Any = self.call(*given, **self.settings(shared))
+        if not isinstance(found, Measure):
+            raise invalid("metrics", f"functions that return a {Measure.__name__}", found)
+        return found
 
 
 def compare(
     explainers: Mapping[str, Explains],
     X: Any,
     *,
-    metrics: Sequence[Metric] | Mapping[str, Metric] = _DEFAULT,
+    metrics: Sequence[Measuring] | Mapping[str, Measuring] = _DEFAULT,
     predict_fn: PredictFn | Any = None,
     masker: Removing = None,
     fill: Fill | None = None,
@@ -77,9 +104,10 @@ def compare(
         maps of other libraries are judged too.
     X : table of rows, or images
         What is explained.
-    metrics : sequence of functions, or mapping of str to function
-        Of `perturbx.metrics`; settings are pinned by ``functools.partial``, as in
-        ``{"top 5%": partial(px.metrics.comprehensiveness, shares=[0.05])}``.
+    metrics : sequence of metrics, or mapping of str to metric
+        Functions of `perturbx.metrics`, whose settings ``functools.partial`` pins, as in
+        ``{"top 5%": partial(px.metrics.comprehensiveness, shares=[0.05])}``, and instances of
+        `Metric`, your own as well: ``[px.metrics.deletion, MyMetric()]``.
     predict_fn : callable or fitted model, optional
         The model; by default that of the first px explainer.
     masker, fill, link, batch_size, random_state
@@ -124,7 +152,7 @@ def compare(
     >>> bool(table.means[0, 0] < table.means[1, 0])  # deletion: lower is better
     True
     """
-    named = _check(explainers, metrics, against)
+    columns = _check(explainers, metrics, against)
     check_number("level", level, above=0, below=1)
     check_selection(outputs)
     check_flag("references", references)
@@ -151,28 +179,38 @@ def compare(
         "link": link,
         "batch_size": batch_size,
         "random_state": seed,
+        "references": False,
     }
     free = {**settings, "outputs": None}
-    removing = [metric for metric in named.values() if _removes(metric)]
-    rehearsed = [functools.partial(_rehearsed, metric, free) for metric in removing]
-    rehearse_metrics(rehearsed, trials)
+    subjects = [
+        functools.partial(column.subject, **column.settings(free))
+        for column in columns.values()
+        if column.subject is not None
+    ]
+    rehearse_metrics(subjects, trials)
     told = _told(explainers, X, settings, few.n)
     arrays = [answer for answer in told.values() if not isinstance(answer, Explanation)]
-    rehearse_metrics(rehearsed, [(few.part, few.of_answer(answer)) for answer in arrays])
+    rehearse_metrics(subjects, [(few.part, few.of_answer(answer)) for answer in arrays])
     measures: dict[str, dict[str, Measure]] = {}
     explaining: list[float] = []
     for name, explainer in explainers.items():
         answer = explainer.explain(X) if isinstance(explainer, BaseExplainer) else told[name]
         explaining.append(answer.n_rows if isinstance(answer, Explanation) else np.nan)
-        first = references and not measures
+        shared = {
+            **settings,
+            "outputs": _chosen_of(answer, outputs),
+            "references": references and not measures,
+        }
         measures[name] = {
-            label: _measured(metric, model, X, explainer, answer, settings, first)
-            for label, metric in named.items()
+            label: column.measure(explainer, X, shared=shared)
+            if column.explains
+            else column.measure(model, X, answer, shared=shared)
+            for label, column in columns.items()
         }
     return tabulate(
         measures,
         explaining,
-        removing=[label for label, metric in named.items() if not _explains(metric)],
+        removing=[label for label, column in columns.items() if not column.explains],
         against=against or next(iter(explainers)),
         level=level,
         seed=seed,
@@ -193,7 +231,7 @@ def _told(
     return told
 
 
-def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, Metric]:
+def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, _Column]:
     """The metrics by name; an error if there is nothing to compare."""
     if not isinstance(explainers, Mapping) or not explainers:
         raise invalid("explainers", 'a dict, as in {"shap": px.KernelShap(...)}', explainers)
@@ -202,19 +240,15 @@ def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, Metr
         check_explainer(explainer)
     if against is not None and (not isinstance(against, str) or against not in explainers):
         raise invalid("against", f"one of {', '.join(map(repr, explainers))}", against)
-    several = metrics if isinstance(metrics, (list, tuple)) else ()
-    named = metrics if isinstance(metrics, Mapping) else {_label(m): m for m in several}
-    if not named or not all(callable(metric) for metric in named.values()):
+    if isinstance(metrics, Mapping):
+        columns = {label: _column(metric) for label, metric in metrics.items()}
+    else:
+        several = metrics if isinstance(metrics, (list, tuple)) else ()
+        columns = {_label(metric): _column(metric) for metric in several}
+    if not columns:
         raise invalid("metrics", "functions such as px.metrics.deletion", metrics)
-    _check_keys("metrics", named)
-    for metric in named.values():
-        given = (None, None) if _explains(metric) else (None, None, None)
-        try:
-            inspect.signature(metric).bind_partial(*given)
-        except (ValueError, TypeError) as error:
-            what = "functions such as px.metrics.deletion, with keywords that they take"
-            raise invalid("metrics", what, metric) from error
-    return dict(named)
+    _check_keys("metrics", columns)
+    return columns
 
 
 def _check_keys(name: str, named: Mapping[Any, Any]) -> None:
@@ -224,32 +258,42 @@ def _check_keys(name: str, named: Mapping[Any, Any]) -> None:
             raise invalid(name, f"a dict whose keys are texts, as in {str(key)!r}", key)
 
 
-def _label(metric: Any) -> str:
-    """A function's own name."""
-    return str(getattr(_function(metric), "__name__", shown(metric)))
+def _label(given: Any) -> str:
+    """The name of a metric or of a function."""
+    inner = given.func if isinstance(given, functools.partial) else given
+    return (
+        inner.name if isinstance(inner, Metric) else str(getattr(inner, "__name__", shown(inner)))
+    )
 
 
-def _function(metric: Any) -> Any:
-    """What is inside a partial."""
-    return _function(metric.func) if isinstance(metric, functools.partial) else metric
-
-
-def _explains(metric: Metric) -> bool:
-    """True for metrics that take the explainer."""
-    return _function(metric) in _OF_EXPLAINERS
-
-
-def _removes(metric: Metric) -> bool:
-    """True for the metrics of this package that ask a model about scores."""
-    function = _function(metric)
-    ours = str(getattr(function, "__module__", "")).startswith("perturbx.metrics.")
-    return ours and not _explains(metric)
-
-
-def _rehearsed(
-    metric: Metric, settings: Mapping[str, Any], model: Any, X: Any, scores: Any
-) -> Measure:
-    return _measured(metric, model, X, None, scores, settings, references=False)
+def _column(given: Any) -> _Column:
+    """A metric with its own settings, apart from those that all metrics share."""
+    is_partial = isinstance(given, functools.partial)  # of a partial is a partial of its function
+    inner, pinned = (given.func, given.keywords) if is_partial else (given, {})
+    what = "functions such as px.metrics.deletion, with keywords that they take"
+    if isinstance(inner, type) or not callable(inner):
+        raise invalid("metrics", f"{what}, or instances of px.metrics.Metric", given)
+    kind = kind_of(inner)
+    explains = kind.explains if kind else isinstance(inner, Metric) and inner.explains
+    try:
+        takes = inspect.signature(given)
+        takes.bind_partial(*(None,) * (2 if explains else 3))
+    except (ValueError, TypeError) as error:
+        raise invalid("metrics", what, given) from error
+    if kind is None and not isinstance(inner, Metric):
+        return _Column(given, frozenset(takes.parameters) - set(pinned))
+    own = {f.name for f in fields(kind)} if kind else set()  # type: ignore[arg-type]
+    metric = kind(**{n: v for n, v in pinned.items() if n in own}) if kind else inner
+    fixed = {n: v for n, v in pinned.items() if n not in own}
+    known = {p.name for p in shared_parameters(type(metric))}
+    if not known >= set(fixed):
+        raise invalid("metrics", what, given)
+    return _Column(
+        functools.partial(metric, **fixed),
+        frozenset(known - set(fixed)),
+        explains,
+        None if explains else functools.partial(metric.subject, **fixed),
+    )
 
 
 def _model(explainers: Mapping[str, Explains]) -> Any:
@@ -278,26 +322,3 @@ def _chosen_of(answer: Any, outputs: OutputSelection) -> OutputSelection:
     is_explanation = isinstance(answer, Explanation)
     is_one = is_explanation and ("output" not in answer.axes or answer.shape[-1] == 1)
     return None if is_one else outputs
-
-
-def _measured(
-    metric: Metric,
-    model: Any,
-    X: Any,
-    explainer: Any,
-    answer: Any,
-    settings: Mapping[str, Any],
-    references: bool,
-) -> Measure:
-    """One metric of one explainer, with the settings that it takes."""
-    pinned = metric.keywords if isinstance(metric, functools.partial) else {}
-    takes = inspect.signature(metric).parameters
-    outputs = _chosen_of(answer, settings["outputs"])
-    wanted = {**settings, "outputs": outputs, "references": references}
-    known = {k: v for k, v in wanted.items() if k in takes and k not in pinned}
-    found: Any = (
-        metric(explainer, X, **known) if _explains(metric) else metric(model, X, answer, **known)
-    )
-    if not isinstance(found, Measure):
-        raise invalid("metrics", f"functions that return a {Measure.__name__}", found)
-    return found

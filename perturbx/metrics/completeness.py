@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from perturbx._typing import LinkName, OutputSelection, PredictFn, RandomState
 from perturbx._validation import check_flag
-from perturbx.game import Cost
-from perturbx.maskers._fills import Fill
-from perturbx.metrics._base import Removing, Scored, documented, prepare
-from perturbx.metrics._curves import ratio
-from perturbx.metrics._measure import Measure
-from perturbx.metrics._subject import refuse_noise
+from perturbx.metrics._base import Metric, function_of
+from perturbx.metrics._measure import Measure, ratio
+from perturbx.metrics._subject import JudgedExplanation
 
 
-@documented
-def completeness(
-    predict_fn: PredictFn | Any,
-    X: Any,
-    explanation: Scored,
-    *,
-    normalise: bool = False,
-    masker: Removing = None,
-    fill: Fill | None = None,
-    outputs: OutputSelection = None,
-    link: LinkName = "identity",
-    batch_size: int | None = None,
-    random_state: RandomState = 0,
-) -> Measure:
+@dataclass(frozen=True)
+class Completeness(Metric[JudgedExplanation]):
     """How far the scores are from adding up to f(x) - f(empty).
 
     |sum of the scores - (f(x) - f(empty))|, the axiom of completeness (Sundararajan, Taly & Yan,
@@ -38,8 +22,7 @@ def completeness(
 
     Parameters
     ----------
-    {common}
-    normalise : bool
+    normalize : bool
         Divide by |f(x) - f(empty)|; NaN where that is 0.
 
     Returns
@@ -57,31 +40,25 @@ def completeness(
     >>> px.metrics.completeness(model, x, found, masker=zero).values
     array(8.)
     """
-    check_flag("normalise", normalise)
-    subject = prepare(
-        predict_fn,
-        X,
-        explanation,
-        masker=masker,
-        fill=fill,
-        outputs=outputs,
-        link=link,
-        batch_size=batch_size,
-        random_state=random_state,
-        in_boxes=True,
-        on_scale=True,
-    )
-    refuse_noise(subject, "completeness")
-    n, k = subject.shape
-    mass = subject.given.scores.mass
-    total = np.array([[mass(i, j).sum() for j in range(k)] for i in range(n)])
-    owed = subject.full - subject.empty
-    missing = np.abs(total - owed)
-    return subject.measure(
-        "completeness",
-        ratio(missing, subject.size) if normalise else missing,
-        "lower",
-        Cost(),
-        details={"sum of scores": subject.shaped(total), "f(x) - f(empty)": subject.shaped(owed)},
-        notes=("in units of |f(x) - f(empty)|",) if normalise else (),
-    )
+
+    better = "lower"
+    has_references = False
+
+    normalize: bool = False
+
+    def __post_init__(self) -> None:
+        check_flag("normalize", self.normalize)
+
+    def measure(self, subject: JudgedExplanation) -> Measure:
+        total = subject.each(lambda i, j: subject.scores.mass(i, j).sum())
+        change = subject.full - subject.empty
+        missing = np.abs(total - change)
+        return subject.result(
+            self,
+            ratio(missing, subject.size) if self.normalize else missing,
+            details={"sum of scores": total, "f(x) - f(empty)": change},
+            notes=("in units of |f(x) - f(empty)|",) if self.normalize else (),
+        )
+
+
+completeness = function_of(Completeness, "completeness")

@@ -3,62 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Floats, OutputSelection, RandomState
-from perturbx._validation import check_integer, check_number, check_random_state
+from perturbx._typing import Floats
+from perturbx._validation import check_integer, check_number
 from perturbx.containers import looks_like_images, rows_of
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import BaseExplainer
 from perturbx.maskers import Features, GaussianNoise
 from perturbx.maskers.background import FittedBackground
 from perturbx.maskers.gaussian import FittedNoise, NoiseRemoval
-from perturbx.metrics._explaining import Explained, Explains, check_explainer, explain_with
+from perturbx.metrics._base import Metric, function_of
+from perturbx.metrics._explaining import Explains, JudgedExplainer
 from perturbx.metrics._measure import Measure
 
 Move: TypeAlias = Callable[[np.random.Generator], Any]
 """X, moved a little."""
 
 
-def max_sensitivity(
-    explainer: Explains,
-    X: Any,
-    *,
-    radius: float = 0.02,
-    n_moves: int = 10,
-    background: Any = None,
-    outputs: OutputSelection = None,
-    random_state: RandomState = 0,
-) -> Measure:
+@dataclass(frozen=True)
+class MaxSensitivity(Metric[JudgedExplainer]):
     """The largest relative change of the scores when the instance moves a little.
 
     Yeh et al. (NeurIPS 2019, definition 3.1): the maximum over points x' near x of
-    ||scores(x') - scores(x)||, divided by ||scores(x)||, by Monte Carlo. Lower is better; a model
-    that itself changes fast leaves no explanation a choice. Explainers of px keep one seed, so
-    that only the instance moves.
+    ||scores(x') - scores(x)||, divided by ||scores(x)||, by Monte Carlo. Lower is better; a
+    rapidly changing model bounds this from below. Explainers of px keep one seed, so that only
+    the instance moves.
 
     Parameters
     ----------
-    explainer : explainer or callable
-        A px explainer, or a callable from X to an `Explanation` or an array of scores.
-    X : table of rows, one row, images or one image
-        What is explained.
     radius : float
-        Every number moves by at most this part of its column's standard deviation, every pixel
-        by this part of the range of its type (of the image's values, for floats), uniformly.
-        Where the type would round that away, as with integers of a small deviation, it moves by
-        one whole step to either side, and the notes say so. Categories stay.
+        Every number moves by at most this fraction of its column's standard deviation, every
+        pixel by this fraction of the range of its type (of the image's values, for floats),
+        uniformly. Where the type would round that away, as with integers of a small deviation, it
+        moves by one whole step to either side, and the notes say so. Categories stay.
     n_moves : int
         How many points near x are tried.
     background : table of rows, optional
         Rows from which standard deviations are learned; by default the explainer's own, or X.
-    outputs : None, int, str or list
-        Which of the explained outputs are judged; needed where there are several.
-    random_state : int, numpy generator or None
-        Fixes the points.
 
     Returns
     -------
@@ -77,31 +63,39 @@ def max_sensitivity(
     >>> bool(px.metrics.max_sensitivity(explainer, X).mean < 1e-9)
     True
     """
-    radius = check_number("radius", radius, above=0)
-    n_moves = check_integer("n_moves", n_moves, minimum=1)
-    seeds = check_random_state(random_state)
-    check_explainer(explainer, outputs)
-    if background is not None:
-        rows_of(background, "background")
-    rng, seed = np.random.default_rng(seeds), int(seeds.generate_state(1)[0])
-    first = explain_with(explainer, X, outputs, seed)
-    if _is_image(first, X):
-        move, note = _moving_images(X, radius)
-    else:
-        move, note = _moving_rows(explainer, X, background, radius)
-    size = first.grid(lambda v: float(np.linalg.norm(v)))
-    worst, cost = np.zeros(size.shape), first.cost
-    for _ in range(n_moves):
-        moved = explain_with(explainer, move(rng), outputs, seed)
-        worst = np.maximum(worst, first.against(moved, lambda a, b: float(np.linalg.norm(a - b))))
-        cost += moved.cost
-    relative = np.divide(worst, size, out=np.full(size.shape, np.nan), where=size > 0)
-    notes = (note,) if note else ()
-    return first.measure("max_sensitivity", relative, "lower", cost, notes=notes)
+
+    better = "lower"
+    explains = True
+
+    radius: float = 0.02
+    n_moves: int = 10
+    background: Any = None
+
+    def __post_init__(self) -> None:
+        check_number("radius", self.radius, above=0)
+        check_integer("n_moves", self.n_moves, minimum=1)
+        if self.background is not None:
+            rows_of(self.background, "background")
+
+    def measure(self, subject: JudgedExplainer) -> Measure:
+        rng, seed = np.random.default_rng(subject.seeds), int(subject.seeds.generate_state(1)[0])
+        X, radius = subject.X, float(self.radius)
+        first = subject.explain(seed)
+        if first.scores.n_features is None or looks_like_images(X):
+            move, note = _moving_images(X, radius)
+        else:
+            move, note = _moving_rows(subject.explainer, X, self.background, radius)
+        size = first.grid(lambda v: float(np.linalg.norm(v)))
+        worst, cost = np.zeros(size.shape), first.cost
+        for _ in range(self.n_moves):
+            moved = subject.explain(seed, X=move(rng))
+            gap = first.against(moved, lambda a, b: float(np.linalg.norm(a - b)))
+            worst, cost = np.maximum(worst, gap), cost + moved.cost
+        relative = np.divide(worst, size, out=np.full(size.shape, np.nan), where=size > 0)
+        return first.result(self, relative, cost, notes=(note,) if note else ())
 
 
-def _is_image(first: Explained, X: Any) -> bool:
-    return first.given.n_features is None or looks_like_images(X)
+max_sensitivity = function_of(MaxSensitivity, "max_sensitivity")
 
 
 def _moving_images(X: Any, radius: float) -> tuple[Move, str]:

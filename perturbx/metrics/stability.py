@@ -1,38 +1,26 @@
-"""Whether another seed would have said the same."""
+"""Rank agreement between explanations from different seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
-from perturbx._typing import Floats, OutputSelection, RandomState
-from perturbx._validation import check_integer, check_random_state
+from perturbx._typing import Floats
+from perturbx._validation import check_integer
 from perturbx.game import Cost
-from perturbx.metrics._explaining import (
-    TOP_FEATURES,
-    TOP_POSITIONS,
-    Explained,
-    Explains,
-    check_explainer,
-    explain_with,
-    rank_correlation,
-    top_overlap,
-)
+from perturbx.metrics._base import Metric, function_of
+from perturbx.metrics._explaining import Explained, JudgedExplainer, rank_correlation
 from perturbx.metrics._measure import Measure
 
+TOP_FEATURES, TOP_POSITIONS = 5, 0.1
+"""How many features count as the top: of a table, and as a share of an image's positions."""
 
-def stability(
-    explainer: Explains,
-    X: Any,
-    *,
-    seeds: int = 5,
-    top: int | None = None,
-    outputs: OutputSelection = None,
-    random_state: RandomState = 0,
-) -> Measure:
+
+@dataclass(frozen=True)
+class Stability(Metric[JudgedExplainer]):
     """Rank correlation of the scores from several seeds.
 
     The mean of Spearman's correlation over all pairs of seeds; higher is better, 1 for methods
@@ -41,26 +29,17 @@ def stability(
 
     Parameters
     ----------
-    explainer : explainer or callable
-        A px explainer, or a callable from X to an `Explanation` or an array of scores; one with
-        a parameter ``random_state`` is given a seed.
-    X : table of rows, one row, images or one image
-        What is explained.
     seeds : int
         How many times.
     top : int, optional
         How many of the largest scores (by size) `details` compare; by default 5 features, or 10%
         of the positions of an image.
-    outputs : None, int, str or list
-        Which of the explained outputs are judged; needed where there are several.
-    random_state : int, numpy generator or None
-        From which the seeds are drawn.
 
     Returns
     -------
     Measure
         With the share of the top that two seeds have in common as `details`. The one reference
-        is what scores dealt out at random would have: 0.
+        is the expectation for scores dealt at random: 0.
 
     Examples
     --------
@@ -70,35 +49,43 @@ def stability(
     stability 1 (random 0; top 2 overlap 1; higher is better): 1 instance, 12 model rows; <lambda>,
     absent features at a baseline
     """
-    seeds = check_integer("seeds", seeds, minimum=2)
-    root = check_random_state(random_state)
-    check_explainer(explainer, outputs)
-    if top is not None:
-        check_integer("top", top, minimum=1)
-    drawn = [int(s) for s in root.generate_state(seeds)]
-    runs = [explain_with(explainer, X, outputs, seed) for seed in drawn]
-    top = _top(runs[0]) if top is None else top
-    shown = f"top {top} overlap" if runs[0].given.n_features else f"top {top:,} pixels overlap"
 
-    def overlap(a: Floats, b: Floats) -> float:
-        return top_overlap(a, b, top)
+    better = "higher"
+    explains = True
 
-    return runs[0].measure(
-        "stability",
-        _over_pairs(runs, rank_correlation),
-        "higher",
-        sum((run.cost for run in runs), Cost()),
-        references={"random": np.zeros((runs[0].given.n, runs[0].given.k))},
-        details={shown: _over_pairs(runs, overlap)},
-    )
+    seeds: int = 5
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        check_integer("seeds", self.seeds, minimum=2)
+        if self.top is not None:
+            check_integer("top", self.top, minimum=1)
+
+    def measure(self, subject: JudgedExplainer) -> Measure:
+        runs = [subject.explain(int(s)) for s in subject.seeds.generate_state(int(self.seeds))]
+        first = runs[0]
+        d, top = first.scores.n_features, self.top
+        if top is None:
+            default = max(1, round(TOP_POSITIONS * len(first.vector(0, 0))))
+            top = default if d is None else min(TOP_FEATURES, d)
+
+        def overlap(a: Floats, b: Floats) -> float:
+            """The share of the largest scores (by size) that both have; ties go by position."""
+            one, other = (np.argsort(-np.abs(v), kind="stable")[:top] for v in (a, b))
+            return len(np.intersect1d(one, other)) / len(one)
+
+        shown = f"top {top} overlap" if d else f"top {top:,} pixels overlap"
+        return first.result(
+            self,
+            _over_pairs(runs, rank_correlation),
+            sum((run.cost for run in runs), Cost()),
+            references={"random": np.zeros((first.scores.n, first.scores.k))},
+            details={shown: _over_pairs(runs, overlap)},
+        )
+
+
+stability = function_of(Stability, "stability")
 
 
 def _over_pairs(runs: list[Explained], number: Callable[[Floats, Floats], float]) -> Floats:
     return np.asarray(np.mean([a.against(b, number) for a, b in combinations(runs, 2)], axis=0))
-
-
-def _top(run: Explained) -> int:
-    d = run.given.n_features
-    if d is not None:
-        return min(TOP_FEATURES, d)
-    return max(1, round(TOP_POSITIONS * len(run.vector(0, 0))))

@@ -165,7 +165,7 @@ def test_maps_of_others() -> None:
     found = metrics.compare(
         explainers, images, metrics=[metrics.insertion_deletion], outputs="top1", fill=0
     )
-    assert found.names == ("occlusion", "plain", "(random)", "(centre blob)")
+    assert found.names == ("occlusion", "plain", "(random)", "(center blob)")
     assert found.means[0, 0] > found.means[1:, 0].max()
 
 

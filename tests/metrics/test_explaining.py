@@ -1,4 +1,4 @@
-"""Metrics that explain again: stability, max-sensitivity, randomisation."""
+"""Metrics that explain again: stability, max-sensitivity, randomization."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import perturbx as px
 import pytest
 from numpy.testing import assert_allclose
 from perturbx.errors import InvalidInputError
-from perturbx.metrics import max_sensitivity, randomisation, stability
+from perturbx.metrics import max_sensitivity, randomization, stability
 from scipy.stats import spearmanr
 
 
@@ -60,7 +60,7 @@ def test_the_explainer_is_left_as_it_was(rows: np.ndarray) -> None:
     """Its seed, model and answers."""
     explainer = px.KernelShap(bent, budget=400, random_state=7).fit(rows)
     before = explainer.explain(rows[:2]).values
-    for metric in (stability, max_sensitivity, randomisation):
+    for metric in (stability, max_sensitivity, randomization):
         metric(explainer, rows[:2])
     assert explainer.random_state == 7
     assert explainer.predict_fn is bent
@@ -182,7 +182,7 @@ def test_max_sensitivity_of_frames_that_carry_more() -> None:
 
 def test_what_never_asks_does_not_change(rows: np.ndarray) -> None:
     """A map that ignores the model is as like to that of a random one as can be."""
-    found = randomisation(lambda X: X, rows[:5], randomised=lambda X: X)
+    found = randomization(lambda X: X, rows[:5], randomized=lambda X: X)
     assert_allclose(found.values, 1)
     assert found.references["chance"].mean() < 0.5
 
@@ -190,21 +190,21 @@ def test_what_never_asks_does_not_change(rows: np.ndarray) -> None:
 def test_what_asks_changes(rows: np.ndarray) -> None:
     """With shuffled answers little more than chance is left; the same model says the same."""
     explainer = px.KernelShap(bent, budget=1500).fit(rows)
-    found = randomisation(explainer, rows)
+    found = randomization(explainer, rows)
     assert found.mean < found.references["chance"].mean() + 0.15
     assert found.references["same model, another seed"].mean() > 0.8
-    assert np.array_equal(found.values, randomisation(explainer, rows).values)
+    assert np.array_equal(found.values, randomization(explainer, rows).values)
 
 
 def test_a_model_of_ones_own_in_its_place(rows: np.ndarray) -> None:
     """Such as one trained on shuffled labels; here the same model, told by a likeness of 1."""
     explainer = px.Occlusion(bent).fit(rows)
-    assert_allclose(randomisation(explainer, rows[:3], randomised=bent).values, 1)
+    assert_allclose(randomization(explainer, rows[:3], randomized=bent).values, 1)
     other = px.Occlusion(lambda X: X[:, 5] ** 3 + X[:, 2]).fit(rows)
-    assert randomisation(explainer, rows, randomised=other).mean < 0.9
+    assert randomization(explainer, rows, randomized=other).mean < 0.9
 
 
-def test_randomised_images() -> None:
+def test_randomized_images() -> None:
     """Explainers that were never fitted, outputs by the names of a model's classes."""
     images = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 3), dtype=np.uint8)
 
@@ -216,6 +216,6 @@ def test_randomised_images() -> None:
             return np.stack([left, 1 - left], axis=1)
 
     explainer = px.Occlusion(Model(), masker=px.Windows(shape=3, stride=3, fill=0), outputs="left")
-    found = randomisation(explainer, images)
+    found = randomization(explainer, images)
     assert_allclose(found.references["same model, another seed"], 1)
     assert found.mean < 0.6

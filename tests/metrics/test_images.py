@@ -45,14 +45,14 @@ def test_insertion_in_closed_form(photo: np.ndarray) -> None:
     assert_allclose(found.values, 1 - 1 / 40)
 
 
-def test_reading_it_against_the_centre(photo: np.ndarray) -> None:
-    """The square beats the centre, and the centre a random order; the repr says so in one line."""
-    found = px.metrics.insertion_deletion(looks, photo, _truth(), normalise="prediction", outputs=0)
-    assert found.mean > found.references["centre blob"] > found.references["random"]
+def test_reading_it_against_the_center(photo: np.ndarray) -> None:
+    """The square beats the center, and the center a random order; the repr says so in one line."""
+    found = px.metrics.insertion_deletion(looks, photo, _truth(), normalize="prediction", outputs=0)
+    assert found.mean > found.references["center blob"] > found.references["random"]
     assert abs(found.references["random"]) < 0.3
     text = repr(found)
     assert "\n" not in text
-    assert f"(random {float(found.references['random']):.3g}, centre blob " in text
+    assert f"(random {float(found.references['random']):.3g}, center blob " in text
     assert "absent pixels filled with a blurred copy of the image" in text
 
 
@@ -116,7 +116,7 @@ def test_what_adds_up_correlates(metric: Any, photo: np.ndarray) -> None:
     assert found.references["random"] < 0.6
     error = px.metrics.infidelity(looks, photo, heat, fill=0, outputs=0)
     assert_allclose(error.values, 0, atol=1e-20)
-    assert error.references["centre blob"] > 0.01
+    assert error.references["center blob"] > 0.01
 
 
 def test_series_and_volumes() -> None:
@@ -136,7 +136,7 @@ def test_the_mean_of_the_whole_image(photo: np.ndarray) -> None:
     """fill="mean" is one colour for all pixels, not each pixel's own."""
     found = px.metrics.deletion(looks, photo, _truth(), fill="mean", outputs=0)
     assert_allclose(found.curves[-1], np.rint(photo.mean(axis=(0, 1))).mean() / 255)
-    assert found.value_function == "absent pixels filled with the image's mean colour"
+    assert found.value_function == "absent pixels filled with the image's mean color"
 
 
 def test_batches_are_as_small_as_asked(photo: np.ndarray, counting_model: Any) -> None:

@@ -146,16 +146,16 @@ def test_the_difference_is_that_of_the_two() -> None:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_normalised_areas(sign: int) -> None:
+def test_normalized_areas(sign: int) -> None:
     """By |f(x)|, and from 0 at f(empty) to 1 at f(x), also where f(x) lies below f(empty)."""
     model = lambda X: sign * add(X) + 2  # noqa: E731
     scores, ask = sign * X, {"masker": ZERO}
     plain = px.metrics.insertion(model, X, scores, **ask).values
-    by_range = px.metrics.insertion(model, X, scores, normalise="range", **ask).values
-    by_prediction = px.metrics.insertion(model, X, scores, normalise="prediction", **ask).values
+    by_range = px.metrics.insertion(model, X, scores, normalize="range", **ask).values
+    by_prediction = px.metrics.insertion(model, X, scores, normalize="prediction", **ask).values
     assert_allclose(by_range, (plain - 2) / (model(X) - 2))
     assert_allclose(by_prediction, plain / np.abs(model(X)))
-    gap = px.metrics.insertion_deletion(model, X, scores, normalise="range", **ask)
+    gap = px.metrics.insertion_deletion(model, X, scores, normalize="range", **ask)
     both = gap.details["insertion"] - gap.details["deletion"]
     assert_allclose(gap.values, sign * both)
 
@@ -163,7 +163,7 @@ def test_normalised_areas(sign: int) -> None:
 def test_nothing_to_divide_by_is_not_known() -> None:
     """A constant model has no range."""
     found = px.metrics.deletion(
-        lambda X: np.ones(len(X)), X, X, masker=ZERO, normalise="range", references=False
+        lambda X: np.ones(len(X)), X, X, masker=ZERO, normalize="range", references=False
     )
     assert np.isnan(found.values).all()
     assert np.isnan(found.mean)

@@ -25,7 +25,7 @@ OF_EXPLANATIONS = [
     metrics.sensitivity_n,
     metrics.sufficiency,
 ]
-OF_EXPLAINERS = [metrics.max_sensitivity, metrics.randomisation, metrics.stability]
+OF_EXPLAINERS = [metrics.max_sensitivity, metrics.randomization, metrics.stability]
 
 
 def add(X: Any) -> Any:
@@ -135,8 +135,8 @@ def test_explainers(metric: Any) -> None:
     [
         (metrics.deletion, {"steps": 0}, "steps must be an integer of at least 1"),
         (metrics.insertion, {"steps": 2.5}, "steps must be an integer"),
-        (metrics.deletion, {"normalise": "max"}, "normalise must be one of 'prediction', 'range'"),
-        (metrics.insertion_deletion, {"normalise": True}, "normalise must be one of"),
+        (metrics.deletion, {"normalize": "max"}, "normalize must be one of 'prediction', 'range'"),
+        (metrics.insertion_deletion, {"normalize": True}, "normalize must be one of"),
         (metrics.comprehensiveness, {"shares": [0.0, 0.5]}, "shares must be increasing"),
         (metrics.sufficiency, {"shares": [0.5, 0.2]}, "shares must be increasing"),
         (metrics.sufficiency, {"shares": [1.5]}, "shares must be increasing"),
@@ -173,7 +173,7 @@ def test_settings_of_explainers(metric: Any, ask: Any, message: str) -> None:
 def test_callables_hide_their_model() -> None:
     """So that nothing can be put in its place, and nothing be asked."""
     with pytest.raises(InvalidParameterError, match="hides its model"):
-        metrics.randomisation(lambda X: X, X)
+        metrics.randomization(lambda X: X, X)
     with pytest.raises(InvalidParameterError, match="predict_fn must be given"):
         metrics.compare({"plain": lambda X: X}, X)
 

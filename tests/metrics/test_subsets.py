@@ -55,10 +55,10 @@ def test_additive_models(seed: int, d: int, n_background: int) -> None:
         return X @ slopes - 3
 
     assert_allclose(infidelity(model, x, scores, **ask).values, 0, atol=1e-20)
-    assert_allclose(infidelity(model, x, 9 * scores, normalise=True, **ask).values, 0, atol=1e-20)
+    assert_allclose(infidelity(model, x, 9 * scores, normalize=True, **ask).values, 0, atol=1e-20)
     ask.pop("references")
     assert_allclose(completeness(model, x, scores, **ask).values, 0, atol=1e-12)
-    assert_allclose(completeness(model, x, 3 * scores, normalise=True, **ask).values, 2)
+    assert_allclose(completeness(model, x, 3 * scores, normalize=True, **ask).values, 2)
     for metric in (sensitivity_n, faithfulness_correlation):
         assert_allclose(metric(model, x, 9 * scores, **ask).values, 1, atol=1e-9)
         assert_allclose(metric(model, x, -scores, **ask).values, -1, atol=1e-9)
@@ -73,20 +73,20 @@ def test_infidelity_is_its_definition() -> None:
     foretold = (tried == 0) @ scores
     fall = curved(X[:1]) - curved(tried)
     assert_allclose(found.values, np.mean((foretold - fall) ** 2))
-    scaled = infidelity(model, X[0], scores, masker=ZERO, budget=302, normalise=True)
+    scaled = infidelity(model, X[0], scores, masker=ZERO, budget=302, normalize=True)
     best = np.linalg.lstsq(foretold[:, None], fall, rcond=None)[0][0]
     assert_allclose(scaled.values, np.mean((best * foretold - fall) ** 2))
 
 
-@pytest.mark.parametrize("normalise", [False, True])
-def test_infidelity_is_captums(normalise: bool) -> None:
+@pytest.mark.parametrize("normalize", [False, True])
+def test_infidelity_is_captums(normalize: bool) -> None:
     """The same removals, given to captum as perturbations in units of x - baseline."""
     torch = pytest.importorskip("torch")
     captum = pytest.importorskip("captum.metrics")
     model = Recorded()
     scores = np.random.default_rng(0).normal(size=X.shape)
     for x, own in zip(X, scores, strict=True):
-        found = infidelity(model, x, own, masker=ZERO, normalise=normalise)
+        found = infidelity(model, x, own, masker=ZERO, normalize=normalize)
         tried = model.last(200)
 
         def perturb(inputs: Any, tried: np.ndarray = tried) -> Any:
@@ -99,7 +99,7 @@ def test_infidelity_is_captums(normalise: bool) -> None:
             torch.tensor(x[None]),
             torch.tensor(own[None]),
             n_perturb_samples=200,
-            normalize=normalise,
+            normalize=normalize,
         )
         assert_allclose(found.values, float(theirs[0]), rtol=1e-9)
 
@@ -151,7 +151,7 @@ def test_completeness_of_products() -> None:
     twice = px.Occlusion(model, masker=masker).explain(x)
     once = px.KernelShap(model, masker=masker).explain(x)
     assert_allclose(completeness(model, x, twice, masker=masker).values, 6)
-    assert_allclose(completeness(model, x, twice, masker=masker, normalise=True).values, 1)
+    assert_allclose(completeness(model, x, twice, masker=masker, normalize=True).values, 1)
     assert_allclose(completeness(model, x, once, masker=masker).values, 0, atol=1e-12)
 
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 import copy
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from perturbx._typing import Floats, OutputSelection, RandomState
-from perturbx._validation import check_random_state, invalid
+from perturbx._typing import Floats
+from perturbx._validation import invalid
 from perturbx.containers import layout_of
 from perturbx.explainers import BaseExplainer
 from perturbx.game import Cost
-from perturbx.metrics._explaining import (
-    Explains,
-    check_explainer,
-    explain_with,
-    rank_correlation,
-)
+from perturbx.metrics._base import Metric, function_of
+from perturbx.metrics._explaining import Explains, JudgedExplainer, rank_correlation
 from perturbx.metrics._measure import Measure
 from perturbx.predictor import resolve
 
@@ -30,34 +26,21 @@ _KEPT_BYTES = 2**24
 _CHANCE = 20
 
 
-def randomisation(
-    explainer: Explains,
-    X: Any,
-    *,
-    randomised: Any = None,
-    outputs: OutputSelection = None,
-    random_state: RandomState = 0,
-) -> Measure:
+@dataclass(frozen=True)
+class Randomization(Metric[JudgedExplainer]):
     """Rank correlation with the explanation of a model that has learned nothing.
 
     After Adebayo et al. (NeurIPS 2018): |Spearman's correlation| between the scores and those of
-    a randomised model. An explanation that hardly changes does not speak of the model. Lower is
-    better; read it against `references`: the same model explained with another seed, and chance.
+    a randomized model. An explanation that hardly changes says nothing about the model. Lower is
+    better; compare it with `references`: the same model explained with another seed, and chance.
 
     Parameters
     ----------
-    explainer : explainer or callable
-        A px explainer; or a callable from X to scores, which needs `randomised`.
-    X : table of rows, one row, images or one image
-        What is explained.
-    randomised : callable, model or explainer, optional
+    randomized : callable, model or explainer, optional
         A predict_fn trained on shuffled labels or with random weights; or an explainer of such a
-        model. By default the model's own answers are shuffled: each row gets the answer to some
-        other row that the explainer asks about, always the same one.
-    outputs : None, int, str or list
-        Which of the explained outputs are judged; needed where there are several.
-    random_state : int, numpy generator or None
-        Fixes the shuffle and the second seed.
+        model, which a callable explainer needs. By default the model's own answers are shuffled:
+        each row gets the answer to some other row that the explainer asks about, always the same
+        one.
 
     Returns
     -------
@@ -69,33 +52,40 @@ def randomisation(
     >>> X = np.random.default_rng(0).normal(size=(50, 6))
     >>> slopes = np.arange(6.0)
     >>> explainer = px.KernelShap(lambda X: X @ slopes, random_state=0).fit(X)
-    >>> px.metrics.randomisation(explainer, X[:9]).mean < 0.5
+    >>> px.metrics.randomization(explainer, X[:9]).mean < 0.5
     True
     """
-    check_explainer(explainer, outputs)
-    other = None if randomised is None else _other(explainer, randomised)
-    seeds = check_random_state(random_state)
-    first_seed, other_seed, shuffle = (int(s) for s in seeds.generate_state(3))
-    if isinstance(explainer, BaseExplainer) and other is None:
-        tap = Tap(explainer.predict_fn)
-        first = explain_with(_asking(explainer, tap, n_jobs=1), X, outputs, first_seed)
-        other = _asking(explainer, Shuffled(tap, shuffle))
-    else:
-        first = explain_with(explainer, X, outputs, first_seed)
-        other = _other(explainer, randomised) if other is None else other
-    second = explain_with(other, X, outputs, first_seed)
-    again = explain_with(explainer, X, outputs, other_seed)
-    rng = np.random.default_rng(seeds)
-    return first.measure(
-        "randomisation",
-        first.against(second, _likeness),
-        "lower",
-        sum((run.cost for run in (first, second, again)), Cost()),
-        references={
-            "same model, another seed": first.against(again, _likeness),
-            "chance": first.grid(lambda v: _chance(v, rng)),
-        },
-    )
+
+    better = "lower"
+    explains = True
+
+    randomized: Any = None
+
+    def measure(self, subject: JudgedExplainer) -> Measure:
+        explainer = subject.explainer
+        first_seed, other_seed, shuffle = (int(s) for s in subject.seeds.generate_state(3))
+        if isinstance(explainer, BaseExplainer) and self.randomized is None:
+            tap = Tap(explainer.predict_fn)
+            first = subject.explain(first_seed, explainer=_asking(explainer, tap, n_jobs=1))
+            other = _asking(explainer, Shuffled(tap, shuffle))
+        else:
+            other = _other(explainer, self.randomized)
+            first = subject.explain(first_seed)
+        second = subject.explain(first_seed, explainer=other)
+        again = subject.explain(other_seed)
+        rng = np.random.default_rng(subject.seeds)
+        return first.result(
+            self,
+            first.against(second, _likeness),
+            sum((run.cost for run in (first, second, again)), Cost()),
+            references={
+                "same model, another seed": first.against(again, _likeness),
+                "chance": first.grid(lambda v: _chance(v, rng)),
+            },
+        )
+
+
+randomization = function_of(Randomization, "randomization")
 
 
 class Tap:
@@ -160,18 +150,18 @@ def _asking(explainer: BaseExplainer, model: Callable[[Any], Any], **settings: A
     return other
 
 
-def _other(explainer: Explains, randomised: Any) -> Any:
-    """An explainer of the randomised model."""
-    if isinstance(randomised, BaseExplainer):
-        return randomised
+def _other(explainer: Explains, randomized: Any) -> Any:
+    """An explainer of the randomized model."""
+    if isinstance(randomized, BaseExplainer):
+        return randomized
     if isinstance(explainer, BaseExplainer):
-        return _asking(explainer, resolve(randomised)[0])
-    if callable(randomised):
-        return randomised
+        return _asking(explainer, resolve(randomized)[0])
+    if callable(randomized):
+        return randomized
     raise invalid(
-        "randomised",
-        "an explainer of a randomised model",
-        randomised,
+        "randomized",
+        "an explainer of a randomized model",
+        randomized,
         "A callable explainer hides its model, so that nothing else can be put in its place.",
     )
 
