@@ -34,7 +34,7 @@ _FIRST_ROUND = 16
 _PARTS = 10
 """Parts of the background whose scores tell how much they owe to the choice of rows."""
 
-_FEWEST_DEGREES = 8
+_FEWEST_DEGREES = 16
 """With fewer degrees of freedom than this, a small error does not end the search."""
 
 _WIDENING = 3.0
