@@ -245,6 +245,9 @@ def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, _Col
     else:
         several = metrics if isinstance(metrics, (list, tuple)) else ()
         columns = {_label(metric): _column(metric) for metric in several}
+        if len(columns) < len(several):
+            what = 'of different names: pass a dict, as in {"10 steps": px.metrics.Deletion(10)}'
+            raise invalid("metrics", what, list(map(_label, several)))
     if not columns:
         raise invalid("metrics", "functions such as px.metrics.deletion", metrics)
     _check_keys("metrics", columns)

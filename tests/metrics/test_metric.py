@@ -139,6 +139,16 @@ def test_what_is_no_metric_is_refused(wrong: Any) -> None:
         metrics.compare(explainers, X, metrics=[wrong])
 
 
+@pytest.mark.parametrize("again", [metrics.Deletion(2), partial(metrics.deletion, steps=2)])
+def test_two_metrics_of_one_name_need_a_dict(again: Any) -> None:
+    """A list would show but one of them."""
+    explainers = {"a": px.Occlusion(model, masker=ZERO).fit(X)}
+    with pytest.raises(InvalidParameterError, match="different names: pass a dict"):
+        metrics.compare(explainers, X, metrics=[metrics.deletion, again])
+    named = {"all": metrics.deletion, "two": again}
+    assert metrics.compare(explainers, X, metrics=named).metrics == ("all", "two")
+
+
 @pytest.mark.parametrize("words", ["", "Gaussian noise around the instance"])
 def test_slopes_are_known_by_their_kind(words: str) -> None:
     """Not by how the removal is described."""
