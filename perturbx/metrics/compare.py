@@ -154,16 +154,7 @@ def compare(
     """
     columns = _check(explainers, metrics, against)
     check_number("level", level, above=0, below=1)
-    check_selection(outputs)
-    check_flag("references", references)
-    check_choice("link", link, ("identity", "logit"))
-    if batch_size is not None:
-        check_integer("batch_size", batch_size, minimum=1)
-    if masker is not None:
-        expected = "a masker, such as px.Background(X_train)"
-        check_kind("masker", masker, (Masker, FittedMasker), expected)
-    if fill is not None:
-        check_fill(fill)
+    _check_shared(masker, fill, outputs, link, batch_size, references)
     model = _model(explainers) if predict_fn is None else predict_fn
     resolve(model)
     if isinstance(outputs, (list, tuple, np.ndarray)) and len(outputs) == 1:
@@ -215,6 +206,22 @@ def compare(
         level=level,
         seed=seed,
     )
+
+
+def _check_shared(
+    masker: Any, fill: Any, outputs: Any, link: Any, batch_size: Any, references: Any
+) -> None:
+    """Refuse what no metric could take."""
+    check_selection(outputs)
+    check_flag("references", references)
+    check_choice("link", link, ("identity", "logit"))
+    if batch_size is not None:
+        check_integer("batch_size", batch_size, minimum=1)
+    if masker is not None:
+        expected = "a masker, such as px.Background(X_train)"
+        check_kind("masker", masker, (Masker, FittedMasker), expected)
+    if fill is not None:
+        check_fill(fill)
 
 
 def _told(
