@@ -142,7 +142,7 @@ def head(explanation: Explanation) -> list[str]:
     if "feature" not in explanation.axes:
         parts.insert(0, f"feature {explanation.feature_names[0]!r}")
     if "instance" not in explanation.axes:
-        parts.insert(0, "1 instance")
+        parts.insert(0, _read_as(explanation))
     lines = [f"{explanation.method_name}: {', '.join(parts)}"]
     if explanation.method != explanation.method_name:
         lines.append(f"estimate: {explanation.method.partition(':')[2].strip()}")
@@ -152,6 +152,18 @@ def head(explanation: Explanation) -> list[str]:
         lines.append(f"base value {base[0]:.4g}, prediction {prediction[0]:.4g}")
     lines.append(_cost(explanation))
     return lines + [f"note: {note}" for note in explanation.notes]
+
+
+def _read_as(explanation: Explanation) -> str:
+    """What a single instance was taken for: a batch of series may look like one image."""
+    regions, data = explanation.regions, explanation.data
+    if not isinstance(regions, Regions):
+        return "1 instance"
+    sides = " × ".join(map(str, regions.shape))
+    kinds = {1: f"1 series of {sides} steps", 2: f"1 image of {sides} pixels"}
+    channels = np.shape(data)[len(regions.shape) :]
+    text = kinds.get(len(regions.shape), f"1 volume of {sides} voxels")
+    return text + "".join(f" and {n} channel{'s'[: n != 1]}" for n in channels)
 
 
 def summary(explanation: Explanation) -> str:

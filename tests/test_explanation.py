@@ -366,3 +366,19 @@ def test_the_kind_of_scores_stays(kind, ending, tmp_path):
     explanation.save(tmp_path / f"e.{ending}")
     assert load(tmp_path / f"e.{ending}").score_kind == kind
     assert build().score_kind == "shares"
+
+
+@pytest.mark.parametrize(
+    ("shape", "masker", "said"),
+    [
+        ((20, 40, 3), px.Windows(shape=10), "1 image of 20 × 40 pixels and 3 channels"),
+        ((20, 40), px.Windows(shape=10), "1 image of 20 × 40 pixels"),
+        ((40,), px.Windows(shape=(10,)), "1 series of 40 steps"),
+        ((8, 8, 8), px.Windows(shape=(4, 4, 4)), "1 volume of 8 × 8 × 8 voxels"),
+    ],
+)
+def test_the_head_says_how_an_array_was_read(shape: Any, masker: Any, said: str) -> None:
+    """A batch of 20 series of 40 steps and 3 channels looks like an image, so the result tells."""
+    explainer = px.Occlusion(lambda X: X.reshape(len(X), -1).mean(axis=1), masker=masker)
+    head = repr(explainer.explain(np.random.default_rng(0).random(shape))).splitlines()[0]
+    assert f"Occlusion: {said}, " in head
