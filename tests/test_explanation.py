@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
 import numpy as np
+import perturbx as px
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
