@@ -91,7 +91,7 @@ def quiet() -> Iterator[None]:
 
 def through(sampler: Any, solver: Any, v: Oracle, seed: int) -> Values:
     """Draw, ask, solve: what an explainer does, without a model."""
-    from perturbx.perturbations import Evaluations
+    from perturbx.designs import Evaluations
 
     design = sampler.draw(v.d, v.m - 2, np.random.default_rng(seed))
     answers = v(design.z).reshape(-1, 1, 1)
@@ -106,7 +106,7 @@ def ours() -> list[Estimator]:
     pairs = partial(through, ShapleyCoalitions())
     chains = partial(through, Permutations(), MarginalContributions())
     return [
-        Estimator(OURS, "perturbx", partial(through, OptimalPairs(), OddProcess(by_lot=False))),
+        Estimator(OURS, "perturbx", partial(through, OptimalPairs(), OddProcess())),
         Estimator("perturbx process, pairs by lot", "perturbx", partial(pairs, OddProcess())),
         Estimator(LEVERAGE, "perturbx", partial(pairs, KernelShapRegression())),
         Estimator("perturbx permutations", "perturbx", chains),

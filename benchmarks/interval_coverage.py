@@ -24,10 +24,9 @@ from functools import cache, cached_property, partial
 
 import numpy as np
 from perturbx import KernelShap, Lime, PermutationShap
+from perturbx.designs import CoalitionDesign, Design, Evaluations, NoiseDraws
 from perturbx.explainers._base import BaseExplainer
 from perturbx.explainers._plan import Setting
-from perturbx.maskers._base import Kind
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import GaussianNoise, Sampler
 from perturbx.solvers import Solver, WeightedRidge
 from scipy.stats import t
@@ -145,9 +144,9 @@ class Case:
         rows = np.where(z, self.game.x, self.game.background[row])
         return np.asarray(self.game.predict(rows)).reshape(-1)
 
-    def outputs(self, design: Perturbations) -> np.ndarray:
+    def outputs(self, design: Design) -> np.ndarray:
         z, row = design.z, design.background_row
-        if not design.is_coalitions:
+        if not isinstance(design, CoalitionDesign):
             scale = np.vstack([self.game.background, self.game.x]).std(axis=0)
             return np.asarray(self.game.predict(self.game.x + scale * z)).reshape(-1)
         if self.game.d <= MOST_TABLED:
@@ -155,9 +154,11 @@ class Case:
             return self.table[place].mean(axis=1) if row is None else self.table[place, row]
         return self.game.v(z) if row is None else self.ask(z, row)
 
-    def evaluate(self, design: Perturbations) -> Evaluations:
+    def evaluate(self, design: Design) -> Evaluations:
         full, rows = self.ends
-        empty = rows.mean(axis=0) if design.is_coalitions else np.full((1, 1), np.nan)
+        empty = (
+            rows.mean(axis=0) if isinstance(design, CoalitionDesign) else np.full((1, 1), np.nan)
+        )
         named = rows if design.background_row is not None else None
         outputs = self.outputs(design).reshape(-1, 1, 1)
         return Evaluations(design, outputs, full, empty, named)
@@ -190,14 +191,14 @@ class Method:
     explainer: BaseExplainer
     counted: str
     budgets: tuple[int, int, int]
-    reads: Kind = "coalitions"
+    accepts: type[Design] = CoalitionDesign
     single_rows: bool = False
 
     def parts(self, game: Game) -> tuple[Sampler, Solver]:
         """The sampler and the solver that a user of the method gets."""
         rows = len(game.background) if self.single_rows else 1
         few = 1 + rows * (1 + 2 * game.d)  # nothing is enumerated
-        return self.explainer.recipe(Setting(self.reads, game.d, rows, few, "identity"))
+        return self.explainer.recipe(Setting(self.accepts, game.d, rows, few, "identity"))
 
     def draws(self, budget: int, d: int) -> int:
         return budget * {"pairs": 2, "chains": 2 * (d - 1), "draws": 1}[self.counted]
@@ -216,7 +217,7 @@ METHODS = {
     ),
     "PermutationShap": Method(PermutationShap(nothing), "chains", (12, 50, 200), single_rows=True),
     "PermutationShap, one row": Method(PermutationShap(nothing), "chains", (5, 15, 50)),
-    "Lime": Method(Lime(nothing), "draws", (100, 300, 1000), "noise"),
+    "Lime": Method(Lime(nothing), "draws", (100, 300, 1000), NoiseDraws),
 }
 
 
@@ -276,7 +277,7 @@ def _one(method: Method, of: Case, budget: int, seed: int) -> tuple[np.ndarray, 
     sampler, solver = method.parts(of.game)
     design = sampler.draw(d, method.draws(budget, d), np.random.default_rng([seed, budget]))
     solution = solver.solve(of.evaluate(design))
-    truth = of.limit(_fixed(solver, len(design), d)) if method.reads == "noise" else of.phi
+    truth = of.limit(_fixed(solver, len(design), d)) if method.accepts is NoiseDraws else of.phi
     scale = np.abs(truth).max()
     miss = np.abs(solution.values[0, :, 0] - truth) / scale
     error = solution.standard_errors[0, :, 0] / scale

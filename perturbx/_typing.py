@@ -23,10 +23,6 @@ Noise: TypeAlias = NDArray[np.float64]
 Presences: TypeAlias = NDArray[np.float64]
 """(m, d) float: row j says how much of each feature is present, from 0 to 1."""
 
-Kind: TypeAlias = Literal["coalitions", "noise", "presences"]
-"""What a perturbation says of a feature: present or absent, how far it moves, or how much of it is
-present."""
-
 Outputs: TypeAlias = NDArray[np.float64]
 """(m, n, k): what the model answered to each perturbation of each instance."""
 
@@ -35,6 +31,9 @@ Floats: TypeAlias = NDArray[np.float64]
 
 Ints: TypeAlias = NDArray[np.intp]
 """Any array of indices or counts."""
+
+Orders: TypeAlias = NDArray[np.integer[Any]]
+"""(c, d): when each feature joins in each of c orders, as small integers."""
 
 Segments: TypeAlias = NDArray[np.intp]
 """An array of labels 0..K-1 over the positions of one instance: which region each belongs to."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from perturbx._rounding import SINGLE, Rounding
 from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise, Outputs
 from perturbx._workers import in_workers, n_workers
+from perturbx.designs import NoiseDraws
 from perturbx.errors import PredictFnError
 from perturbx.maskers._base import FittedMasker, Removal
 from perturbx.predictor import Predictor
@@ -152,7 +153,7 @@ class Game:
         self, removals: Sequence[Removal], columns: Ints, first: int, parts: Parts | None = None
     ) -> tuple[Floats, Cost]:
         """(n, k * (1 + n_parts)): the outputs with every feature absent; NaN if never so."""
-        if removals[0].reads == "noise":
+        if removals[0].accepts is NoiseDraws:
             return np.full(columns.shape, np.nan), Cost()
         shared = removals[0].shares_empty and (columns == columns[:1]).all()
         asked = removals[:1] if shared else removals

@@ -14,12 +14,30 @@ from typing import Any
 import numpy as np
 
 from perturbx._typing import Floats
+from perturbx.designs import (
+    CoalitionDesign,
+    CustomCoalitions,
+    Design,
+    Evaluations,
+    Independent,
+    SoftMasks,
+)
 from perturbx.errors import RejectPerturbations, UnknownParameterError
 from perturbx.explainers import BaseExplainer, Occlusion
 from perturbx.maskers import Background, Features, Masker, Removal, Windows
 from perturbx.metrics import JudgedExplainer, JudgedExplanation, Measure, Metric
-from perturbx.perturbations import Evaluations, Perturbations
-from perturbx.samplers import AdaptiveSampler, Sampler
+from perturbx.samplers import (
+    AdaptiveSampler,
+    BernoulliMasks,
+    GaussianNoise,
+    OneAtATime,
+    OwenSplits,
+    Permutations,
+    RandomGrids,
+    RowPermutations,
+    Sampler,
+    ShapleyCoalitions,
+)
 from perturbx.solvers import Solution, Solver
 
 __all__ = ["check_explainer", "check_masker", "check_metric", "check_sampler", "check_solver"]
@@ -27,6 +45,10 @@ __all__ = ["check_explainer", "check_masker", "check_metric", "check_sampler", "
 _N_BACKGROUND = 3
 _SIZES = (1, 2, 5, 9)
 _ROUNDS = 5
+_MANY = 10_000
+"""Perturbations whose mean is compared with the probability of their design."""
+_SURE = 5.0
+"""Standard errors by which it is never off by chance."""
 
 
 def check_sampler(sampler: Sampler) -> None:
@@ -41,30 +63,54 @@ def check_sampler(sampler: Sampler) -> None:
     for d in _SIZES:
         least, usual = sampler.minimum(d), sampler.default(d)
         _require(0 <= least <= usual, f"0 <= minimum({d}) <= default({d}): {least}, {usual}")
-        designs: list[Perturbations] = []
+        designs: list[Design] = []
         for n in (least, least + 1, 2 * least + 3):
             design = sampler.draw(d, n, np.random.default_rng(n))
             again = pickle.loads(pickle.dumps(sampler)).draw(d, n, np.random.default_rng(n))
             _require(_same_design(design, again), "the same rng draws the same design")
             _check_design(design, d, n)
+            declared = isinstance(design, sampler.draws) or design.complete
+            _require(declared, f"it draws what it declares: {sampler.draws.__name__}")
             designs.append(design)
         first = designs[0]
         more = sampler.draw(d, 3 * least + 4, np.random.default_rng(1), first)
         _check_continued(more, first, d, 3 * least + 4)
         if isinstance(sampler, AdaptiveSampler):
             _check_rounds(sampler, first, d)
+        _check_probability(sampler, d)
 
 
-def _check_continued(more: Perturbations, first: Perturbations, d: int, n: int) -> None:
+def _check_probability(sampler: Sampler, d: int) -> None:
+    """A design that tells its probability was drawn with it, independently."""
+    design = sampler.draw(d, max(_MANY, sampler.minimum(d)), np.random.default_rng(4))
+    if not isinstance(design, (Independent, SoftMasks)):
+        return
+    z, m, p = np.asarray(design.z, dtype=np.float64), len(design), design.p
+    _require(0 < p < 1, f"the probability of a design lies between 0 and 1: {p}")
+    mean, most = z.mean(axis=0), _SURE * np.sqrt(p * (1 - p) / m)
+    _require(
+        np.abs(mean - p).max() <= most,
+        f"features are present with the probability of the design: {mean.round(3)}, p = {p}",
+    )
+    moved = z - mean
+    across = (moved[1:] * moved[:-1]).mean(axis=0)
+    _require(np.abs(across).max() <= most, "perturbations are drawn independently of each other")
+    if isinstance(design, Independent):
+        together = moved.T @ moved / m
+        most_together = np.abs(together - np.diag(np.diag(together))).max()
+        _require(most_together <= most, "features are drawn independently of each other")
+
+
+def _check_continued(more: Design, first: Design, d: int, n: int) -> None:
     _check_design(more, d, n)
     _require(len(more) >= len(first), "a continued design keeps what was drawn")
-    for name in ("z", "unit", "background_row"):
+    for name in ("z", "cluster", "background_row"):
         kept, was = getattr(more, name), getattr(first, name)
         same = was is None or np.array_equal(kept[: len(first)], was)
         _require(same, f"a continued design begins with the {name} that were drawn")
 
 
-def _check_rounds(sampler: AdaptiveSampler, design: Perturbations, d: int) -> None:
+def _check_rounds(sampler: AdaptiveSampler, design: Design, d: int) -> None:
     """An adaptive sampler is a function of what was answered, and comes to an end."""
     for _ in range(_ROUNDS):
         n = len(design) + 20
@@ -108,7 +154,7 @@ def check_solver(solver: Solver, sampler: Sampler) -> None:
         alone = solver.solve(_one(evaluations, i)).values[0]
         close = np.allclose(alone, solution.values[i], rtol=0, atol=1e-9)
         _require(close, "an instance scores the same alone and among others")
-    _check_refusals(solver, d)
+    _check_reads(solver, d)
 
 
 def check_masker(masker: Masker, X: Any) -> None:
@@ -135,7 +181,7 @@ def check_masker(masker: Masker, X: Any) -> None:
     removals = fitted.bind(checked, 0, n)
     _require(len(removals) == n, "bind gives one removal for each instance")
     for i, removal in enumerate(removals):
-        _require(removal.reads == fitted.reads, "a removal reads what its masker reads")
+        _require(removal.accepts is fitted.accepts, "a removal accepts what its masker accepts")
         _check_removal(pickle.loads(pickle.dumps(removal)), fitted.take(checked, i, i + 1))
     _scribble(fitted.take(checked, 0, 2))
     _require(_equal(X, before), "the user's data stays as it is")
@@ -235,28 +281,29 @@ def _check_part(part: Any) -> None:
     _require(type(pickle.loads(pickle.dumps(part))) is kind, "it pickles")
 
 
-def _check_design(design: Perturbations, d: int, n: int) -> None:
+def _check_design(design: Design, d: int, n: int) -> None:
     _require(len(design) <= n, f"never more perturbations than asked for: {len(design)} > {n}")
     _require(design.n_features == d, "z has one column for each feature")
     weights = design.weights
     _require(np.isfinite(weights).all() and (weights > 0).all(), "weights are finite and positive")
-    _require((np.diff(design.unit) >= 0).all(), "unit never decreases")
+    _require((np.diff(design.cluster) >= 0).all(), "cluster never decreases")
     if design.complete:
         n_inner = max(2**d - 2, 0)
         _require(len(np.unique(design.z, axis=0)) == n_inner, "a complete design holds them all")
 
 
-def _same_design(a: Perturbations, b: Perturbations) -> bool:
-    same = all(np.array_equal(getattr(a, n), getattr(b, n)) for n in ("z", "weights", "unit"))
+def _same_design(a: Design, b: Design) -> bool:
+    same = all(np.array_equal(getattr(a, n), getattr(b, n)) for n in ("z", "weights", "cluster"))
     rows = a.background_row is None or np.array_equal(a.background_row, b.background_row)  # type: ignore[arg-type]
     return same and rows and a.complete == b.complete
 
 
-def _answers(design: Perturbations, n: int) -> Evaluations:
+def _answers(design: Design, n: int) -> Evaluations:
     """A curved game of two outputs, over background rows where the design names them."""
     d, rng = design.n_features, np.random.default_rng(5)
+    removes = isinstance(design, CoalitionDesign)
     x, slopes = rng.normal(size=(n, d)), rng.normal(size=d)
-    background = rng.normal(size=(_N_BACKGROUND, d)) if design.is_coalitions else np.zeros((1, d))
+    background = rng.normal(size=(_N_BACKGROUND, d)) if removes else np.zeros((1, d))
 
     def model(rows: Floats) -> Floats:
         inner = rows @ slopes
@@ -266,9 +313,9 @@ def _answers(design: Perturbations, n: int) -> Evaluations:
     if b is None:
         b = background[design.background_row][:, None, None]
     z = design.z[:, None, None]
-    rows = np.where(z, x, b) if design.is_coalitions else x + z
+    rows = np.where(z, x, b) if removes else x + z
     empty_rows = np.repeat(model(background)[:, None], n, axis=1)
-    empty = empty_rows.mean(axis=0) if design.is_coalitions else np.full((n, 2), np.nan)
+    empty = empty_rows.mean(axis=0) if removes else np.full((n, 2), np.nan)
     named = None if design.background_row is None else empty_rows
     return Evaluations(design, model(rows).mean(axis=1), model(x), empty, named)
 
@@ -276,7 +323,7 @@ def _answers(design: Perturbations, n: int) -> Evaluations:
 def _one(e: Evaluations, i: int) -> Evaluations:
     own = slice(i, i + 1)
     rows = None if e.empty_rows is None else e.empty_rows[:, own]
-    return Evaluations(e.perturbations, e.outputs[:, own], e.full[own], e.empty[own], rows)
+    return Evaluations(e.design, e.outputs[:, own], e.full[own], e.empty[own], rows)
 
 
 def _check_solution(
@@ -295,16 +342,38 @@ def _check_solution(
         _require(np.abs(rest).max() < 1e-10, "base and scores add up to the full output")
 
 
-def _check_refusals(solver: Solver, d: int) -> None:
-    """Designs that a solver may not read are read, or refused by name."""
-    rng = np.random.default_rng(2)
-    noise, coalitions = rng.normal(size=(40, d)), rng.random((40, d)) < 0.5
-    for z in (noise, coalitions):
-        foreign = Perturbations(z, np.ones(40), np.arange(40))
+def _check_reads(solver: Solver, d: int) -> None:
+    """Each structure is read as declared, or refused by name."""
+    for design in _examples(d):
+        name = type(design).__name__
+        declared = isinstance(design, solver.reads)
         try:
-            solver.solve(_answers(foreign, 1))
+            solver.solve(_answers(design, 1))
         except RejectPerturbations as refusal:
+            _require(not declared, f"it reads what it declares, and refuses {name}: {refusal}")
             _require("sampler" in str(refusal), "a refusal names the sampler that is read")
+        except Exception as error:
+            raise AssertionError(
+                f"This must hold: what it declares to read is all it needs, and it fails on {name} "
+                f"({type(error).__name__}: {error})."
+            ) from error
+        else:
+            _require(declared, f"it refuses what it does not declare to read, as {name}")
+
+
+def _examples(d: int) -> list[Design]:
+    """A design of each structure, with enough perturbations for any solver; none is complete."""
+    rng, m = np.random.default_rng(2), 8 * (d + 1)
+    splits = OwenSplits()
+    tree: Design = splits.draw(d, m, rng)
+    while len(tree) < len(more := splits.follow(_answers(tree, 1), m, rng)):
+        tree = more
+    samplers = [
+        *(BernoulliMasks(), ShapleyCoalitions(), Permutations(), RowPermutations(_N_BACKGROUND)),
+        *(OneAtATime(), GaussianNoise(), RandomGrids()),
+    ]
+    custom = CustomCoalitions(rng.random((m, d)) < 0.5, np.ones(m), np.arange(m))
+    return [custom, tree, *(sampler.draw(d, m, rng) for sampler in samplers)]
 
 
 def _check_removal(removal: Removal, instance: Any) -> None:
@@ -313,9 +382,9 @@ def _check_removal(removal: Removal, instance: Any) -> None:
     _require(removal.active.shape == (d,), "active says yes or no to each feature")
     _require(removal.row_bytes > 0, "row_bytes are known")
     rng = np.random.default_rng(0)
-    if removal.reads == "coalitions":
+    if removal.accepts is CoalitionDesign:
         z: Any = np.vstack([np.ones((1, d), dtype=bool), rng.random((3, d)) < 0.5])
-    elif removal.reads == "presences":
+    elif removal.accepts is SoftMasks:
         z = np.vstack([np.ones((1, d)), rng.random((3, d))])
     else:
         z = np.vstack([np.zeros((1, d)), rng.normal(size=(3, d))])

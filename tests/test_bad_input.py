@@ -639,14 +639,14 @@ def test_no_budget_is_exceeded(
             solvers.WeightedRidge(),
             px.Background(),
             InvalidParameterError,
-            "GaussianNoise draws noise, but the masker reads coalitions",
+            "GaussianNoise draws NoiseDraws, but the masker accepts CoalitionDesign",
         ),
         (
             samplers.ShapleyCoalitions(),
             solvers.KernelShapRegression(),
             px.GaussianNoise(),
             InvalidParameterError,
-            "ShapleyCoalitions draws coalitions, but the masker reads noise",
+            "ShapleyCoalitions draws Pairs, but the masker accepts NoiseDraws",
         ),
         (
             samplers.ShapleyCoalitions(),

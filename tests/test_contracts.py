@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import inspect
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from perturbx import explainers, maskers, metrics, samplers, solvers
+from perturbx.designs import (
+    Chains,
+    CoalitionDesign,
+    Design,
+    Evaluations,
+    Independent,
+    LeaveOneOut,
+    Pairs,
+    SoftMasks,
+)
 from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers import Solution
 from perturbx.testing import (
-    _answers,
     check_explainer,
     check_masker,
     check_metric,
@@ -39,15 +47,8 @@ def _made(kind: type) -> Any:
 
 
 def _read_by(solver: Any) -> Any:
-    """The first sampler whose designs the solver does not refuse, those without rows first."""
-    for sampler in sorted(map(_made, SAMPLERS), key=lambda s: s.names_rows):
-        design = sampler.draw(6, max(60, sampler.minimum(6)), np.random.default_rng(0))
-        try:
-            solver.solve(_answers(design, 1))
-        except RejectPerturbations:
-            continue
-        return sampler
-    raise AssertionError(f"{solver} reads the designs of no sampler")
+    """The first sampler whose designs the solver reads."""
+    return next(s for s in map(_made, SAMPLERS) if issubclass(s.draws, solver.reads))
 
 
 SAMPLERS = _exported(samplers, samplers.Sampler)
@@ -137,13 +138,127 @@ def test_broken_parts_are_found_out() -> None:
         check_sampler(Greedy())
     with pytest.raises(AssertionError, match="add up to the full output"):
         check_solver(Forgetful(), samplers.OneAtATime())
+    with pytest.raises(AssertionError, match="draws what it declares: LeaveOneOut"):
+        check_sampler(Mislabeled())
+
+
+@pytest.mark.parametrize(("drawn", "claimed"), [(0.5, 0.8), (0.5, 0.52), (0.3, 0.0)])
+def test_a_false_probability_is_found_out(drawn: float, claimed: float) -> None:
+    """A design that says another probability than it was drawn with."""
+    with pytest.raises(AssertionError, match="probability"):
+        check_sampler(Lying(drawn, claimed))
+    with pytest.raises(AssertionError, match="probability"):
+        check_sampler(LyingGrids(p=drawn, claimed=claimed))
+
+
+def test_false_independence_is_found_out() -> None:
+    """Masks that come in complementary pairs, and features that come in twos."""
+    with pytest.raises(AssertionError, match="perturbations are drawn independently"):
+        check_sampler(Mirrored())
+    with pytest.raises(AssertionError, match="features are drawn independently"):
+        check_sampler(Twins())
+
+
+def test_undeclared_reading_is_found_out() -> None:
+    """A solver that needs pairs and says any coalitions, one that refuses what it declares, and
+    one that takes whatever it is given."""
+    with pytest.raises(AssertionError, match="it fails on CustomCoalitions"):
+        check_solver(Hungry(), samplers.ShapleyCoalitions())
+    with pytest.raises(AssertionError, match="reads what it declares, and refuses Chains"):
+        check_solver(Picky(), samplers.ShapleyCoalitions())
+    with pytest.raises(AssertionError, match="does not declare to read, as CustomCoalitions"):
+        check_solver(Greedier(), samplers.OneAtATime())
+
+
+@dataclass(frozen=True)
+class Mislabeled(samplers.BernoulliMasks):
+    """Says that it leaves one out."""
+
+    draws: ClassVar[type[Design]] = LeaveOneOut
+
+
+@dataclass(frozen=True)
+class Lying(samplers.BernoulliMasks):
+    """Draws with one probability, and says another."""
+
+    claimed: float = 0.5
+
+    def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> Independent:
+        return replace(super().draw(n_features, n, rng, drawn), p=self.claimed)
+
+
+@dataclass(frozen=True)
+class LyingGrids(samplers.RandomGrids):
+    """The same of soft masks."""
+
+    claimed: float = 0.5
+
+    def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> SoftMasks:
+        return replace(super().draw(n_features, n, rng, drawn), p=self.claimed)
+
+
+@dataclass(frozen=True)
+class Mirrored(samplers.BernoulliMasks):
+    """Each new mask is followed by its complement."""
+
+    def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> Independent:
+        known = 0 if drawn is None else len(drawn)
+        z = super().draw(n_features, n, rng, drawn).present.copy()
+        z[known + 1 :: 2] = ~z[known : len(z) - 1 : 2]
+        return Independent(z, self.p)
+
+
+@dataclass(frozen=True)
+class Twins(samplers.BernoulliMasks):
+    """The last feature is present where the first one is."""
+
+    def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> Independent:
+        z = super().draw(n_features, n, rng, drawn).present.copy()
+        z[:, -1] = z[:, 0]
+        return Independent(z, self.p)
+
+
+@dataclass(frozen=True)
+class Hungry(solvers.KernelShapRegression):
+    """Needs pairs, and declares any coalitions."""
+
+    reads: ClassVar[tuple[type[Design], ...]] = (CoalitionDesign,)
+
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        assert isinstance(evaluations.design, Pairs)
+        return super().estimate(evaluations)
+
+
+@dataclass(frozen=True)
+class Picky(solvers.KernelShapRegression):
+    """Declares chains, and refuses them."""
+
+    reads: ClassVar[tuple[type[Design], ...]] = (Pairs, Chains)
+
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        if not isinstance(evaluations.design, Pairs):
+            raise RejectPerturbations("Use the sampler ShapleyCoalitions().")
+        return super().estimate(evaluations)
+
+
+@dataclass(frozen=True)
+class Greedier(solvers.Deltas):
+    """Takes the first perturbations of whatever it is given."""
+
+    def solve(self, evaluations: Evaluations) -> Solution:
+        d = evaluations.design.n_features
+        return self.estimate(
+            replace(
+                evaluations, outputs=np.resize(evaluations.outputs, (d, *evaluations.full.shape))
+            )
+        )
 
 
 @dataclass(frozen=True)
 class Greedy(samplers.BernoulliMasks):
     """Draws one too many."""
 
-    def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> Perturbations:
+    def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> Independent:
         return super().draw(n_features, n + 1, rng, drawn)
 
 
@@ -153,8 +268,8 @@ class Forgetful(solvers.Deltas):
 
     additive = True
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        return super().solve(evaluations)
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        return super().estimate(evaluations)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,23 @@ NAMES = {
     "perturbx": METHODS
     | MASKERS
     | {"Explanation", "RegionTree", "interop", "load", "metrics", "plots"},
-    "perturbx.maskers": MASKERS
-    | {"Features", "FittedMasker", "Kind", "Masker", "RegionTree", "Removal"},
+    "perturbx.maskers": MASKERS | {"Features", "FittedMasker", "Masker", "RegionTree", "Removal"},
+    "perturbx.designs": {
+        "AntitheticChains",
+        "BackgroundChains",
+        "Chains",
+        "CoalitionDesign",
+        "CustomCoalitions",
+        "Design",
+        "Evaluations",
+        "Independent",
+        "LeaveOneOut",
+        "NoiseDraws",
+        "Pairs",
+        "SoftMasks",
+        "Steps",
+        "TreeSplits",
+    },
     "perturbx.samplers": {
         "AdaptiveSampler",
         "BernoulliMasks",

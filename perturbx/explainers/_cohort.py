@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._rounding import Rounding
-from perturbx._typing import Coalitions, Floats, Ints, Noise, Outputs
+from perturbx._typing import Floats, Ints, Noise, Outputs
+from perturbx.designs import Design, Evaluations, NoiseDraws
 from perturbx.game import Parts, of_all_features
 from perturbx.maskers._base import Removal
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers import Solution
 
 _MOST_NUMBERS = 2**18
-"""Perturbations are read in blocks of so many numbers."""
+"""Design are read in blocks of so many numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +53,13 @@ class Cohort:
     rounding: Rounding
     parts: Parts | None
 
-    def evaluations(self, design: Perturbations, outputs: Outputs, members: Ints) -> Evaluations:
+    def evaluations(self, design: Design, outputs: Outputs, members: Ints) -> Evaluations:
         """What a solver reads of some members."""
         k = self.full.shape[1]
+        if isinstance(design, NoiseDraws):
+            design = replace(design, noise=self._interpretable(design.noise))
         return Evaluations(
-            replace(design, z=self._interpretable(design.z)),
+            design,
             outputs[:, :, :k],
             self.full[members],
             self.empty[members, :k],
@@ -66,11 +68,11 @@ class Cohort:
             None if self.rows is None else self.removals[0].weights,
         )
 
-    def _interpretable(self, z: Coalitions | Noise) -> Coalitions | Noise:
-        """What a solver reads in place of the active features' `z`, which may be very large."""
+    def _interpretable(self, z: Noise) -> Noise:
+        """What a solver reads in place of the active features' noise, which may be very large."""
         interpretable = self.removals[0].interpretable
         if self.active.all():
-            return interpretable(z)
+            return np.asarray(interpretable(z), dtype=np.float64)
         read, step = np.empty_like(z), max(1, _MOST_NUMBERS // len(self.active))
         for start in range(0, len(z), step):
             part = slice(start, start + step)

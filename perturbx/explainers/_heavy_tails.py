@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t
 
 from perturbx._typing import Floats, Outputs
-from perturbx.perturbations import Evaluations
+from perturbx.designs import Evaluations, NoiseDraws
 from perturbx.solvers import Solution
 from perturbx.solvers._base import floor
 
@@ -27,11 +27,11 @@ def widened(solution: Solution, evaluations: Evaluations) -> Solution:
     too small, because the largest outputs have not been met. So errors are raised until the
     interval of 95% is that of a t distribution with so few degrees of freedom, but at least two.
     """
-    if evaluations.perturbations.complete or len(evaluations.outputs) < _FEWEST_OUTPUTS:
+    if evaluations.design.complete or len(evaluations.outputs) < _FEWEST_OUTPUTS:
         return solution
     effective = effective_outputs(evaluations.outputs)
     few = np.sqrt(len(evaluations.outputs))
-    if evaluations.perturbations.kind == "noise":
+    if isinstance(evaluations.design, NoiseDraws):
         few = min(few, _FEW_NOISY)
     is_sampled = (solution.standard_errors > floor(evaluations)).any(axis=1)
     heavy = is_sampled & (effective < few)

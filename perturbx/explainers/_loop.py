@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, Outputs
+from perturbx.designs import Design, Evaluations
 from perturbx.explainers._assemble import Scored, assemble
 from perturbx.explainers._cohort import Cohort, with_all_features
 from perturbx.explainers._heavy_tails import widened
@@ -20,7 +21,6 @@ from perturbx.explainers._threads import one_thread
 from perturbx.explanation import Explanation
 from perturbx.game import Cost, Game, Parts, averages
 from perturbx.maskers._base import FittedMasker, Removal
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import AdaptiveSampler, Sampler
 from perturbx.solvers import Solution
 from perturbx.solvers._base import floor
@@ -147,7 +147,7 @@ def _solve(
     undone = np.arange(len(cohort.removals))
     solutions: list[Any] = [None] * len(undone)
     costs = np.zeros((len(undone), 2), dtype=np.intp)
-    design: Perturbations | None = None
+    design: Design | None = None
     n_outputs = cohort.full.shape[1] if todo.sampler.names_rows else cohort.empty.shape[1]
     outputs = np.empty((0, len(undone), n_outputs))
     for total in _totals(plan, todo):
@@ -177,9 +177,9 @@ def _grown(
     undone: Ints,
     total: int,
     rng: np.random.Generator,
-    design: Perturbations | None,
+    design: Design | None,
     outputs: Outputs,
-) -> tuple[Perturbations, Outputs, Cost]:
+) -> tuple[Design, Outputs, Cost]:
     """Up to `total` perturbations and their outputs, which an adaptive sampler goes by."""
     sampler, cost = todo.sampler, Cost()
     while True:
@@ -198,7 +198,7 @@ def _grown(
 
 
 def _ask(
-    game: Game, cohort: Cohort, undone: Ints, design: Perturbations, known: int
+    game: Game, cohort: Cohort, undone: Ints, design: Design, known: int
 ) -> tuple[Floats, Cost]:
     """What the model answers to the new perturbations of a design."""
     rows = design.background_row
@@ -282,7 +282,7 @@ def _precise(
     though all of them together do.
     """
     n = len(solution.values)
-    if evaluations.perturbations.complete:
+    if evaluations.design.complete:
         return np.ones(n, dtype=bool)
     if tol is None or solution.degrees_of_freedom < _FEWEST_DEGREES:
         return np.zeros(n, dtype=bool)

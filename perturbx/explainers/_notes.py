@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from perturbx._per_instance import Remark
 from perturbx._rounding import above_rounding
 from perturbx._typing import Floats, Ints
+from perturbx.designs import CoalitionDesign, NoiseDraws
 from perturbx.explainers._plan import Plan, setting_of
 from perturbx.maskers._base import Removal
 from perturbx.solvers import Solution
@@ -41,7 +42,7 @@ def nothing_remarks(removals: Sequence[Removal]) -> Remark:
 
 
 def _nothing(removal: Removal) -> str:
-    if removal.reads == "noise":
+    if removal.accepts is NoiseDraws:
         return "nothing to move: no column varies in the training rows, so all scores are 0"
     what = "background" if removal.regions is None else "fill"
     return f"nothing to remove: the instance equals its {what}, so all scores are 0"
@@ -103,7 +104,7 @@ def _advice(plan: Plan, removal: Removal, rows: float) -> str:
     rows = _rounded_up(min(rows, 2 * _MOST_ADVISED))
     d = int(removal.active.sum())
     everything = 1 + removal.rows_per_perturbation * (2.0 ** min(d, 60) - 1)
-    if removal.reads == "coalitions" and rows > everything:
+    if removal.accepts is CoalitionDesign and rows > everything:
         sampler, _ = plan.recipe(setting_of(replace(plan, budget=int(everything)), removal, d))
         rows = rows if sampler.names_rows else everything
     return f": budget={int(rows):_} would be enough" if rows <= _MOST_ADVISED else ""

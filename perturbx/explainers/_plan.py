@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from perturbx._typing import LinkName, OutputSelection
+from perturbx.designs import CoalitionDesign, Design, NoiseDraws
 from perturbx.errors import BudgetError, InvalidParameterError
 from perturbx.game import Cost, check_link
 from perturbx.hierarchy import Hierarchy
-from perturbx.maskers._base import FittedMasker, Kind, Removal
-from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.maskers._base import FittedMasker, Removal
 from perturbx.predictor import Predictor
 from perturbx.regions import Lattice
 from perturbx.samplers import Sampler
-from perturbx.solvers import Solution, Solver
+from perturbx.solvers import RowContributions, Solver, WithInteractions
+from perturbx.solvers._base import check_reads
 
 _MOST_BOUND = 2**26
 """Instances that are bound to be checked are kept for later as far as their rows take no more
 bytes than this."""
-
-_REHEARSED = 5
-"""Features of the small game on which sampler and solver are tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +49,8 @@ class Setting:
 
     Parameters
     ----------
-    reads : "coalitions", "noise" or "presences"
-        What the masker takes.
+    accepts : class of Design
+        The designs that the masker can apply.
     n_features : int
         The features of the instance that can change its model rows.
     n_rows : int
@@ -69,7 +66,7 @@ class Setting:
         The points that the features are, where presence is graded between them.
     """
 
-    reads: Kind
+    accepts: type[Design]
     n_features: int
     n_rows: int
     budget: int | None
@@ -81,7 +78,7 @@ class Setting:
     @property
     def n_fixed(self) -> int:
         """Rows that are asked whatever is tried: the instance, and the empty state."""
-        return 1 + self.n_rows * (self.reads != "noise")
+        return 1 + self.n_rows * (self.accepts is not NoiseDraws)
 
     @property
     def n_coalitions(self) -> int:
@@ -91,7 +88,8 @@ class Setting:
     @property
     def knows_rows(self) -> bool:
         """True where single background rows can stand behind a perturbation."""
-        return self.reads == "coalitions" and self.n_rows > 1 and self.link == "identity"
+        averages = self.accepts is CoalitionDesign and self.n_rows > 1
+        return averages and self.link == "identity"
 
     def pays_for_all(self, default: int) -> bool:
         """Whether every coalition can be asked; without a budget, for half as much again."""
@@ -135,16 +133,36 @@ def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> list[Removal]:
     Raises
     ------
     InvalidParameterError
-        If the masker cannot read what the sampler draws, or the budget is too small for one of
-        the instances.
+        If the masker does not accept what the sampler draws, or the budget is too small for one
+        of the instances.
     RejectPerturbations
-        If the solver cannot read what the sampler draws.
+        If the solver does not read what the sampler draws.
     """
     first = masker.bind(X, 0, 1)[0]
-    solution = _rehearse(plan, first)
-    if solution is not None and solution.interactions is not None:
+    setting = setting_of(plan, first, int(first.active.sum()))
+    sampler, solver = plan.recipe(setting)
+    _check_parts(sampler, solver, setting)
+    if isinstance(solver, WithInteractions):
         _check_alike(masker, X)
     return _check_budget(masker, X, plan, first)
+
+
+def _check_parts(sampler: Sampler, solver: Solver, setting: Setting) -> None:
+    """Refuse parts of which one draws what another does not take."""
+    name, draws = type(sampler).__name__, sampler.draws
+    if not issubclass(draws, setting.accepts):
+        raise InvalidParameterError(
+            f"{name} draws {draws.__name__}, but the masker accepts {setting.accepts.__name__}: "
+            "pair GaussianNoise with the sampler GaussianNoise, SmoothGrid with RandomGrids, and "
+            "any other masker with a sampler of coalitions."
+        )
+    check_reads(draws, solver.reads, type(solver).__name__, name)
+    if isinstance(solver, RowContributions) and not setting.knows_rows and setting.n_features > 1:
+        raise InvalidParameterError(
+            "RowContributions needs the output of each background row, and there is one row alone, "
+            'or a link of their average: use px.Background with several rows and link="identity", '
+            "or the parts Permutations() and MarginalContributions()."
+        )
 
 
 def _check_alike(masker: FittedMasker, X: Any) -> None:
@@ -198,35 +216,6 @@ def _check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> l
     return bound
 
 
-def _rehearse(plan: Plan, removal: Removal) -> Solution | None:
-    """Sampler and solver on an additive game, with as many background rows as the real one."""
-    n_rows = removal.rows_per_perturbation
-    trees = (Hierarchy.balanced(_REHEARSED),) * len(removal.trees)
-    setting = Setting(removal.reads, _REHEARSED, n_rows, None, plan.link, trees=trees)
-    sampler, solver = plan.recipe(setting)
-    rng = np.random.default_rng(0)
-    design = sampler.draw(_REHEARSED, sampler.minimum(_REHEARSED), rng)
-    if design.kind != removal.reads:
-        raise InvalidParameterError(
-            f"{type(sampler).__name__} draws {design.kind}, but the masker reads {removal.reads}: "
-            "pair noise with GaussianNoise, presences with SmoothGrid, and coalitions with any "
-            "other masker."
-        )
-    with suppress(
-        InvalidParameterError
-    ):  # a width too small for these draws may suit the real ones
-        return solver.solve(_additive(design, n_rows))
-    return None
-
-
-def _additive(design: Perturbations, n_rows: int) -> Evaluations:
-    outputs = design.z.sum(axis=1, dtype=np.float64)[:, None, None]
-    full = np.array([[0.0 if design.kind == "noise" else float(_REHEARSED)]])
-    empty = np.array([[np.nan if design.kind == "noise" else 0.0]])
-    rows = None if design.background_row is None else np.zeros((n_rows, 1, 1))
-    return Evaluations(design, outputs, full, empty, rows)
-
-
 @dataclass(frozen=True, eq=False)
 class Task:
     """What is done for one instance: the parts, and how many perturbations are tried."""
@@ -251,7 +240,7 @@ def setting_of(plan: Plan, removal: Removal, n_features: int) -> Setting:
         active = removal.active
         trees = tuple(tree.restricted(active) for tree in trees)
     return Setting(
-        removal.reads,
+        removal.accepts,
         n_features,
         n_rows,
         plan.budget,

@@ -93,7 +93,7 @@ class KernelShap(BaseExplainer):
             return ShapleyCoalitions(), WithInteractions(solver)
         if is_plain:
             return ShapleyCoalitions(), KernelShapRegression()
-        return OptimalPairs(), OddProcess(by_lot=False)
+        return OptimalPairs(), OddProcess()
 
     def _check_rows(self, setting: Setting) -> None:
         lacking = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from perturbx.designs import NoiseDraws
 from perturbx.explainers._base import BaseExplainer
 from perturbx.explainers._plan import Setting
 from perturbx.maskers import GaussianNoise, Masker
@@ -45,5 +46,5 @@ class Lime(BaseExplainer):
     table_masker: ClassVar[type[Masker]] = GaussianNoise
 
     def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
-        sampler = GaussianDraws() if setting.reads == "noise" else BernoulliMasks()
+        sampler = GaussianDraws() if setting.accepts is NoiseDraws else BernoulliMasks()
         return sampler, WeightedRidge(kernel_width=self.kernel_width)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias, get_args
 
 from perturbx._validation import check_choice, check_number
+from perturbx.designs import SoftMasks
 from perturbx.explainers._base import BaseExplainer
 from perturbx.explainers._plan import Setting
 from perturbx.maskers import Masker, SmoothGrid
@@ -59,14 +60,14 @@ class Rise(BaseExplainer):
         estimator = check_choice("estimator", self.estimator, get_args(Estimator))
         p = check_number("p", self.p, above=0, below=1)
         solvers: dict[str, Solver] = {
-            "mean": PresenceMeans(p),
+            "mean": PresenceMeans(),
             "covariance": PresenceSlopes(),
             "ridge": PresenceRidge(),
         }
         return self._sampler(setting, p), solvers[estimator]
 
     def _sampler(self, setting: Setting, p: float) -> Sampler:
-        if setting.reads != "presences":
+        if setting.accepts is not SoftMasks:
             return BernoulliMasks(p)
         lattice = setting.lattice
         return RandomGrids(p=p) if lattice is None else RandomGrids(lattice.nodes, lattice.steps, p)

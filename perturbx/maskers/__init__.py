@@ -2,7 +2,6 @@
 
 from perturbx.maskers._base import Features as Features
 from perturbx.maskers._base import FittedMasker as FittedMasker
-from perturbx.maskers._base import Kind as Kind
 from perturbx.maskers._base import Masker as Masker
 from perturbx.maskers._base import Removal as Removal
 from perturbx.maskers._region_trees import RegionTree as RegionTree

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise
-from perturbx._typing import Kind as Kind
+from perturbx.designs import CoalitionDesign, Design
 from perturbx.hierarchy import Hierarchy
 from perturbx.regions import Regions
 
@@ -28,8 +28,8 @@ class Removal(ABC):
     weights: Floats | None = None
     """How much each of these rows counts, adding up to 1; None if they count the same."""
 
-    reads: ClassVar[Kind] = "coalitions"
-    """Which perturbations `batch` takes; noise alone knows no state with nothing present."""
+    accepts: ClassVar[type[Design]] = CoalitionDesign
+    """The designs whose rows `batch` takes; noise alone knows no state with nothing present."""
 
     reads_alone: bool = False
     """True if `interpretable` depends on the instance, which then is solved by itself."""
@@ -94,8 +94,8 @@ class Removal(ABC):
 class FittedMasker(ABC):
     """A masker that has learned what it needs, ready for instances."""
 
-    reads: ClassVar[Kind] = "coalitions"
-    """Which perturbations it can apply."""
+    accepts: ClassVar[type[Design]] = CoalitionDesign
+    """The designs that it can apply."""
 
     value_function: str
     """How features are removed, in words that finish "the model's output with …"."""

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Ints, Kind, Noise
+from perturbx._typing import Coalitions, Ints, Noise
+from perturbx.designs import Design, SoftMasks
 from perturbx.maskers._images import Image
 from perturbx.maskers._removals import ImageRemoval
 from perturbx.regions import Lattice
@@ -22,7 +23,7 @@ class SmoothRemoval(ImageRemoval):
     everything is present the row is the image to the last bit, where nothing is the fill.
     """
 
-    reads: ClassVar[Kind] = "presences"
+    accepts: ClassVar[type[Design]] = SoftMasks
 
     regions: Lattice
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx._validation import check_number, invalid
 from perturbx.containers import Cells, Labels, Layout, layout_of
+from perturbx.designs import Design, NoiseDraws
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.maskers._base import Features, FittedMasker, Kind, Masker, Removal
+from perturbx.maskers._base import Features, FittedMasker, Masker, Removal
 from perturbx.maskers._tabular import (
     FittedTable,
     columns_of,
@@ -194,7 +195,7 @@ def _check_numbers(layout: Layout, tables: tuple[Any, ...], moving: NDArray[np.b
 class FittedNoise(FittedTable):
     """Scales of the numbers, and rows by whose frequency categories are drawn."""
 
-    reads: ClassVar[Kind] = "noise"
+    accepts: ClassVar[type[Design]] = NoiseDraws
 
     rows: Any
     scale: Floats
@@ -244,7 +245,7 @@ def _without(
 class NoiseRemoval(Removal):
     """One row, the noise of its numbers and the alternatives of its categories."""
 
-    reads: ClassVar[Kind] = "noise"
+    accepts: ClassVar[type[Design]] = NoiseDraws
 
     layout: Layout
     names: tuple[str, ...]

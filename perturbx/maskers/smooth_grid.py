@@ -8,8 +8,8 @@ from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 
-from perturbx._typing import Kind
 from perturbx._validation import check_integer, invalid
+from perturbx.designs import Design, SoftMasks
 from perturbx.errors import InvalidInputError
 from perturbx.maskers._axes import ChannelAxis, check_channel_axis
 from perturbx.maskers._base import Features, Masker, Removal
@@ -105,7 +105,7 @@ class SmoothGrid(Masker):
 class FittedSmoothGrid(FittedImages):
     """`SmoothGrid`, checked, with the seed of its noise."""
 
-    reads: ClassVar[Kind] = "presences"
+    accepts: ClassVar[type[Design]] = SoftMasks
 
     masker: SmoothGrid
     seed: int

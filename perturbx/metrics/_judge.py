@@ -16,6 +16,7 @@ from perturbx._validation import (
     invalid,
 )
 from perturbx.containers import looks_like_images, rows_of
+from perturbx.designs import NoiseDraws
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.explainers._probe import probe, probe_cost
@@ -90,7 +91,7 @@ def judge(
     ]
     for start, stop in chunks:
         check(fitted.bind(checked, start, stop))
-    if refuses_noise and fitted.reads == "noise":
+    if refuses_noise and fitted.accepts is NoiseDraws:
         raise InvalidParameterError(
             f"masker must remove features: {refuses_noise} knows no state without them under "
             f"{fitted.value_function}. Pass masker=px.Background(X_train)."

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from perturbx._typing import Floats, Ints
+from perturbx.designs import NoiseDraws
 from perturbx.game import Cost, Game
 from perturbx.maskers import FittedMasker, Removal
 from perturbx.metrics._measure import Measure, Named
@@ -122,7 +123,7 @@ class JudgedExplanation:
             name: {key: self.shaped(found) for key, found in others.pop(name, {}).items()}
             for name in ("references", "details", "reference_curves")
         }
-        slopes = self.scores.kind == "slopes" and self.masker.reads != "noise"
+        slopes = self.scores.kind == "slopes" and self.masker.accepts is not NoiseDraws
         notes = [f"on the {self.game.link} scale"] if self.game.link != "identity" else []
         notes += ["the scores are slopes, read here as shares of the output"] if slopes else []
         return Measure(

@@ -13,6 +13,7 @@ import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx._validation import check_flag, check_integer, check_list, invalid
+from perturbx.designs import NoiseDraws
 from perturbx.errors import BudgetError
 from perturbx.game import Cost
 from perturbx.maskers import Removal
@@ -162,7 +163,7 @@ class Infidelity(_BySubsets):
     def design(
         self, subject: JudgedExplanation, first: int, d: int, most: int
     ) -> tuple[Coalitions | Noise, Ints]:
-        sampler = GaussianNoise() if subject.masker.reads == "noise" else BernoulliMasks()
+        sampler = GaussianNoise() if subject.masker.accepts is NoiseDraws else BernoulliMasks()
         z = sampler.draw(d, most, subject.rng(2)).z
         return z, np.zeros(len(z), dtype=np.intp)
 

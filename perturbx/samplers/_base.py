@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.designs import CustomCoalitions, Design, Evaluations
+from perturbx.errors import RejectPerturbations
+
+D = TypeVar("D", bound=Design)
 
 
 class Sampler(ABC):
@@ -16,6 +19,11 @@ class Sampler(ABC):
     A sampler is a frozen dataclass whose fields are its settings. The explainer calls `draw`
     once a round. The same arguments and the same state of `rng` give the same design.
     """
+
+    draws: ClassVar[type[Design]] = CustomCoalitions
+    """The class of its designs, by which solvers and maskers are matched with it.
+
+    Only a complete design may be of another class."""
 
     names_rows: ClassVar[bool] = False
     """True if the design names one background row for each perturbation; one costs one row."""
@@ -41,8 +49,8 @@ class Sampler(ABC):
         n_features: int,
         n: int,
         rng: np.random.Generator,
-        drawn: Perturbations | None = None,
-    ) -> Perturbations:
+        drawn: Design | None = None,
+    ) -> Design:
         """At most `n` perturbations in all (never more; fewer only where no more make sense).
 
         With `drawn`, the result begins with exactly those perturbations, in their order, and
@@ -51,17 +59,28 @@ class Sampler(ABC):
         `n` is at least ``minimum(n_features)``; the explainer has seen to that.
         """
 
+    def own(self, drawn: Design | None, design: type[D]) -> D | None:
+        """`drawn`, which `draw` was asked to continue; or a refusal of another sampler's."""
+        if drawn is None or isinstance(drawn, design):
+            return drawn
+        name = type(self).__name__
+        raise RejectPerturbations(
+            f"{name} continues {design.__name__} alone: got {type(drawn).__name__}. Draw the "
+            f"first ones with {name}.draw too."
+        )
+
 
 class AdaptiveSampler(Sampler):
     """A sampler that goes by what was answered so far, round by round.
 
     The explainer calls `draw` once for the opening, and then `follow` with the answers to
     everything that was drawn, until nothing is added or the budget is spent. Each instance has
-    its own design. It stays a function: what it has to remember stands in the design.
+    its own design. It stays a function: what it has to remember stands in the design, such as the
+    `Steps` of `TreeSplits`.
     """
 
     @abstractmethod
-    def follow(self, evaluations: Evaluations, n: int, rng: np.random.Generator) -> Perturbations:
+    def follow(self, evaluations: Evaluations, n: int, rng: np.random.Generator) -> Design:
         """The design of `evaluations`, continued by one round; at most `n` perturbations in all.
 
         A round holds as many as are worth asking before their answers are seen. A design that

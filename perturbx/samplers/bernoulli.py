@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from perturbx._validation import check_number
-from perturbx.perturbations import Perturbations
+from perturbx.designs import Design, Independent
 from perturbx.samplers._base import Sampler
 
 
@@ -16,9 +17,9 @@ class BernoulliMasks(Sampler):
     """Each feature is present with probability `p`, on its own, in each perturbation.
 
     LIME's perturbations of superpixels (Ribeiro, Singh & Guestrin, KDD 2016, section 3.4, with
-    p = 0.5). Rows are independent of each other: each is a ``unit`` of its own, and all weigh the
-    same. Alone among the samplers it may draw the full and the empty coalition: without them
-    two features would always change together, and a fit could not tell their slopes from its
+    p = 0.5). Rows are independent of each other: each is a ``cluster`` of its own, and all
+    weigh the same. Alone among the samplers it may draw the full and the empty coalition: without
+    them two features would always change together, and a fit could not tell their slopes from its
     intercept.
 
     Parameters
@@ -42,6 +43,8 @@ class BernoulliMasks(Sampler):
 
     p: float = 0.5
 
+    draws: ClassVar[type[Design]] = Independent
+
     def __post_init__(self) -> None:
         check_number("p", self.p, above=0, below=1)
 
@@ -58,9 +61,9 @@ class BernoulliMasks(Sampler):
         n_features: int,
         n: int,
         rng: np.random.Generator,
-        drawn: Perturbations | None = None,
-    ) -> Perturbations:
-        before = np.zeros((0, n_features), dtype=bool) if drawn is None else drawn.coalitions
+        drawn: Design | None = None,
+    ) -> Independent:
+        known = self.own(drawn, Independent)
+        before = np.zeros((0, n_features), dtype=bool) if known is None else known.present
         fresh = rng.random((max(n - len(before), 0), n_features)) < self.p
-        z = np.concatenate([before, fresh])
-        return Perturbations(z, np.ones(len(z)), np.arange(len(z)))
+        return Independent(np.concatenate([before, fresh]), self.p)

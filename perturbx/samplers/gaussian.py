@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from perturbx.perturbations import Perturbations
+from perturbx.designs import Design, NoiseDraws
 from perturbx.samplers._base import Sampler
 
 _MOST_NUMBERS = 2**18
@@ -20,7 +20,7 @@ class GaussianNoise(Sampler):
 
     With the mirror image, the even part of the model around the instance cancels out of every
     slope (antithetic variates: Hammersley & Morton, 1956), so slopes of a curved model are far
-    steadier. A pair is one ``unit``; odd `n` are rounded down.
+    steadier. A pair is one ``cluster``; odd `n` are rounded down.
 
     Examples
     --------
@@ -31,6 +31,7 @@ class GaussianNoise(Sampler):
     ((100, 3), True)
     """
 
+    draws: ClassVar[type[Design]] = NoiseDraws
     entry_bytes: ClassVar[int] = 8
 
     def minimum(self, n_features: int) -> int:
@@ -46,9 +47,10 @@ class GaussianNoise(Sampler):
         n_features: int,
         n: int,
         rng: np.random.Generator,
-        drawn: Perturbations | None = None,
-    ) -> Perturbations:
-        before = np.zeros((0, n_features)) if drawn is None else drawn.z
+        drawn: Design | None = None,
+    ) -> NoiseDraws:
+        known = self.own(drawn, NoiseDraws)
+        before = np.zeros((0, n_features)) if known is None else known.noise
         n_pairs = max(n - len(before), 0) // 2
         z = np.empty((len(before) + 2 * n_pairs, n_features))
         z[: len(before)] = before
@@ -58,4 +60,4 @@ class GaussianNoise(Sampler):
             pairs = fresh[start : start + step]
             pairs[:, 0] = rng.standard_normal((len(pairs), n_features))
             np.negative(pairs[:, 0], out=pairs[:, 1])
-        return Perturbations(z, np.ones(len(z)), np.arange(len(z)) // 2)
+        return NoiseDraws(z, np.ones(len(z)), np.arange(len(z)) // 2)

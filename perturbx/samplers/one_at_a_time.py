@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from perturbx.perturbations import Perturbations
+from perturbx.designs import Design, LeaveOneOut
 from perturbx.samplers._base import Sampler
 
 
@@ -28,6 +29,8 @@ class OneAtATime(Sampler):
            [1, 1, 0]])
     """
 
+    draws: ClassVar[type[Design]] = LeaveOneOut
+
     def most(self, n_features: int) -> float:
         return float(n_features)
 
@@ -42,7 +45,6 @@ class OneAtATime(Sampler):
         n_features: int,
         n: int,
         rng: np.random.Generator,
-        drawn: Perturbations | None = None,
-    ) -> Perturbations:
-        z = ~np.eye(n_features, dtype=bool)
-        return Perturbations(z, np.ones(n_features), np.arange(n_features))
+        drawn: Design | None = None,
+    ) -> LeaveOneOut:
+        return LeaveOneOut(n_features)

@@ -1,14 +1,15 @@
-"""Pairs of coalitions chosen by what they would tell, not by lot alone."""
+"""Pairs of coalitions chosen by what they would tell, not at random alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats
-from perturbx.perturbations import Perturbations
+from perturbx.designs import Design, Pairs
 from perturbx.samplers._base import Sampler
 from perturbx.samplers.shapley import ShapleyCoalitions, weights_by_size
 
@@ -31,19 +32,20 @@ _NOISE = 1e-3
 class OptimalPairs(Sampler):
     """Pairs {S, complement of S} that leave least room for the Shapley values to differ.
 
-    Pairs drawn by lot confound the scores with interactions: what d pairs say of the linear part
+    Pairs drawn at random confound the scores with interactions: what d pairs say of the linear part
     depends on how the parities of three features happen to fall on them, and those are what a
     game has next. Here candidates are drawn as `ShapleyCoalitions` draws, several for each pair,
     and picked one by one: each time the pair that most lowers the summed variance of the Shapley
     values, under a prior in which all interactions of three features are as likely and the linear
     part is nearly free. This is a greedy Bayesian A-optimal design (Chaloner & Verdinelli,
     Statistical Science 10, 1995), known before any answer is. Read by `OddProcess`,
-    pairs drawn by lot have twice the squared error and more (benchmarks/shapley_accuracy.py).
+    pairs drawn at random have twice the squared error and more (benchmarks/shapley_accuracy.py).
 
-    Weights, ``unit`` and ``complete`` are those of `ShapleyCoalitions`. Pairs are no random sample
-    any more, so a solver whose errors come from sampling does not suit them. Once there are as many
-    pairs as features and interactions of three, further ones are drawn by lot, and so are all where
-    more than 2,500 are asked for.
+    Weights, ``cluster`` and ``complete`` are those of `ShapleyCoalitions`. Pairs are no random
+    sample any more, which the design says (``random=False``): `OddProcess` then computes other
+    errors, and a solver whose errors come from sampling alone does not suit them. Once there are
+    as many pairs as features and interactions of three, further ones are drawn at random, and so
+    are all where more than 2,500 are asked for.
 
     Examples
     --------
@@ -55,6 +57,8 @@ class OptimalPairs(Sampler):
     >>> OptimalPairs().draw(3, 100, np.random.default_rng(0)).complete
     True
     """
+
+    draws: ClassVar[type[Design]] = Pairs
 
     def most(self, n_features: int) -> float:
         return 2.0 ** min(n_features, 1000) - 2
@@ -70,45 +74,42 @@ class OptimalPairs(Sampler):
         n_features: int,
         n: int,
         rng: np.random.Generator,
-        drawn: Perturbations | None = None,
-    ) -> Perturbations:
-        by_lot, d = ShapleyCoalitions(), n_features
-        n_known = 0 if drawn is None else len(drawn) // 2
+        drawn: Design | None = None,
+    ) -> Pairs:
+        at_random, d = ShapleyCoalitions(), n_features
+        before = self.own(drawn, Pairs)
+        n_known = 0 if before is None else len(before.first)
         n_pairs = max(n // 2, n_known)
         n_every = 2 ** (min(d, 60) - 1) - 1
         if d < 3 or n_pairs >= min(n_every, _MOST_PAIRS + 1):
-            return by_lot.draw(d, n, rng, drawn)
+            return at_random.draw(d, n, rng, before)
         # With as many pairs as unknowns the prior has nothing left to ask for.
         n_chosen = min(n_pairs, d + d * (d - 1) * (d - 2) // 6)
-        design = _choose(d, n_chosen, rng, drawn) if drawn is None or n_chosen > n_known else drawn
-        if n_pairs <= len(design) // 2:
+        asks = before is None or n_chosen > n_known
+        design = _choose(d, n_chosen, rng, before) if before is None or asks else before
+        if n_pairs <= len(design.first):
             return design
-        known = design.coalitions[0::2]
-        others = by_lot.draw(d, 2 * n_pairs, rng).coalitions[0::2]
+        known = design.first
+        others = at_random.draw(d, 2 * n_pairs, rng).first
         others = rng.permutation(others[~_among(others, known)])
         return _pairs(np.concatenate([known, others[: n_pairs - len(known)]]))
 
 
-def _choose(d: int, n: int, rng: np.random.Generator, drawn: Perturbations | None) -> Perturbations:
-    """N pairs, those of `drawn` first, each of the others the best of many candidates."""
-    n_known = 0 if drawn is None else len(drawn) // 2
+def _choose(d: int, n: int, rng: np.random.Generator, drawn: Pairs | None) -> Pairs:
+    """`n` pairs, those of `drawn` first, each of the others the best of many candidates."""
+    n_known = 0 if drawn is None else len(drawn.first)
     pool = ShapleyCoalitions().draw(d, 2 * (n_known + _pool_size(n, d)), rng, drawn)
-    members = pool.coalitions[0::2]
+    members = pool.first
     candidates = np.arange(len(members)) >= n_known
-    choice = _Choice.among(members, pool.weights[0::2], n)
+    choice = _Choice.among(members, pool.pair_weights, n)
     for place in range(n_known):
         choice.ask(place)
     chosen = [choice.ask_best(candidates) for _ in range(n - n_known)]
     return _pairs(members[[*range(n_known), *chosen]])
 
 
-def _pairs(first: Coalitions) -> Perturbations:
-    """Each coalition with its complement behind it."""
-    return Perturbations(
-        z=np.stack([first, ~first], axis=1).reshape(-1, first.shape[1]),
-        weights=np.repeat(weights_by_size(first), 2),
-        unit=np.repeat(np.arange(len(first)), 2),
-    )
+def _pairs(first: Coalitions) -> Pairs:
+    return Pairs(first, weights_by_size(first), random=False)
 
 
 def _among(some: Coalitions, known: Coalitions) -> NDArray[np.bool_]:

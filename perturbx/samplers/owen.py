@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from math import factorial
+from typing import ClassVar
 
 import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_integer, invalid
-from perturbx.errors import RejectPerturbations
+from perturbx.designs import Design, Evaluations, Steps, TreeSplits
 from perturbx.hierarchy import Hierarchy
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers._base import AdaptiveSampler
-from perturbx.splits import Splits
 
 _DEFAULT_ROWS = 1000
 """Perturbations when the user sets no budget; fewer where they split everything."""
@@ -30,7 +29,7 @@ class OwenSplits(AdaptiveSampler):
     open steps with the largest ``|weight * delta|``, where several outputs are explained the
     largest of them, each in units of its own range.
 
-    A ``unit`` is one split. Nothing is random, and no coalition is asked twice.
+    A ``cluster`` is one split. Nothing is random, and no coalition is asked twice.
 
     Parameters
     ----------
@@ -51,6 +50,8 @@ class OwenSplits(AdaptiveSampler):
 
     trees: tuple[Hierarchy, ...] = ()
     splits_per_round: int = 8
+
+    draws: ClassVar[type[Design]] = TreeSplits
 
     def __post_init__(self) -> None:
         if not isinstance(self.trees, tuple) or not all(
@@ -80,30 +81,28 @@ class OwenSplits(AdaptiveSampler):
         n_features: int,
         n: int,
         rng: np.random.Generator,
-        drawn: Perturbations | None = None,
-    ) -> Perturbations:
+        drawn: Design | None = None,
+    ) -> TreeSplits:
         """The first split of each tree; without answers there is nothing to go on by."""
-        if drawn is not None:
-            return drawn
-        splits = Splits.of(self._trees(n_features))
-        rows = np.arange(len(splits)) if self.names_rows else None
-        nothing = Perturbations(
-            np.zeros((0, n_features), dtype=bool),
-            np.ones(0),
-            np.zeros(0, dtype=np.intp),
-            background_row=None if rows is None else rows[:0],
-            splits=splits,
+        known = self.own(drawn, TreeSplits)
+        if known is not None:
+            return known
+        steps = Steps.of(self._trees(n_features))
+        none = np.zeros(0, dtype=np.intp)
+        nothing = TreeSplits(
+            np.zeros((0, n_features), dtype=bool), none, steps, none if self.names_rows else None
         )
-        return _split(nothing, np.flatnonzero(splits.rows > 0))
+        return _split(nothing, np.flatnonzero(steps.rows > 0))
 
-    def follow(self, evaluations: Evaluations, n: int, rng: np.random.Generator) -> Perturbations:
-        design = evaluations.perturbations
-        splits = _splits(design)
-        rows = splits.rows
-        waiting = np.flatnonzero(splits.is_open & (rows > 0) & (rows <= n - len(design)))
+    def follow(self, evaluations: Evaluations, n: int, rng: np.random.Generator) -> TreeSplits:
+        design = self.own(evaluations.design, TreeSplits)
+        assert design is not None  # there is a design behind every answer
+        steps = design.steps
+        rows = steps.rows
+        waiting = np.flatnonzero(steps.is_open & (rows > 0) & (rows <= n - len(design)))
         if not len(waiting):
             return design
-        urgency = _urgency(evaluations, splits)[waiting]
+        urgency = _urgency(evaluations, steps)[waiting]
         first = waiting[np.argsort(-urgency, kind="stable")[: self.splits_per_round]]
         paid = np.cumsum(rows[first]) <= n - len(design)
         return _split(design, first[paid])
@@ -112,68 +111,59 @@ class OwenSplits(AdaptiveSampler):
         return self.trees or (Hierarchy.balanced(max(n_features, 1)),)
 
 
-def _urgency(evaluations: Evaluations, splits: Splits) -> Floats:
+def _urgency(evaluations: Evaluations, steps: Steps) -> Floats:
     """(s,): the largest |weight * delta| over outputs and instances, in units of their range.
 
     What an output changes by rounding alone is no reason to split anything.
     """
     rows = evaluations.empty_rows
-    empty = evaluations.empty[None] if rows is None or len(splits.trees) == 1 else rows
-    deltas = np.abs(splits.deltas(evaluations.outputs, evaluations.full, empty))
+    empty = evaluations.empty[None] if rows is None or len(steps.trees) == 1 else rows
+    deltas = np.abs(steps.deltas(evaluations.outputs, evaluations.full, empty))
     reach = deltas.max(axis=0)
     rounding = 4 * evaluations.rounding.of(evaluations.full)
     scaled = np.divide(deltas, reach, out=np.zeros_like(deltas), where=reach > rounding)
-    return np.asarray(scaled.max(axis=(1, 2)) * splits.weight)
+    return np.asarray(scaled.max(axis=(1, 2)) * steps.weight)
 
 
-def _split(design: Perturbations, chosen: Ints) -> Perturbations:
+def _split(design: TreeSplits, chosen: Ints) -> TreeSplits:
     """The design with the coalitions of some more splits, and the steps that they make."""
-    splits = _splits(design)
-    z, unit, tree, steps = [design.coalitions], [design.unit], [], [splits]
-    n_rows, n_units = len(design), int(design.unit[-1]) + 1 if len(design) else 0
+    before, n_rows = design.steps, len(design)
+    n_splits = int(design.cluster[-1]) + 1 if n_rows else 0
+    z, cluster, tree, steps = [design.present], [design.cluster], [], [before]
     for i in chosen.tolist():
-        children = splits.children_of(i)
+        children = before.children_of(i)
         sets = _pattern(len(children))[0]
-        context = design.coalitions[splits.low[i]] if splits.low[i] >= 0 else False
-        members = splits.trees[splits.tree[i]].members[list(children)]
+        context = design.present[before.low[i]] if before.low[i] >= 0 else False
+        members = before.trees[before.tree[i]].members[list(children)]
         z.append(context | (sets.astype(np.uint8) @ members.astype(np.uint8) > 0))
-        unit.append(np.full(len(sets), n_units))
-        tree.append(np.full(len(sets), splits.tree[i]))
-        steps.append(_below(splits, i, n_rows))
-        n_rows, n_units = n_rows + len(sets), n_units + 1
+        cluster.append(np.full(len(sets), n_splits))
+        tree.append(np.full(len(sets), before.tree[i]))
+        steps.append(_below(before, i, n_rows))
+        n_rows, n_splits = n_rows + len(sets), n_splits + 1
     rows = design.background_row
-    return Perturbations(
+    return TreeSplits(
         np.concatenate(z),
-        np.ones(n_rows),
-        np.concatenate(unit),
-        background_row=None if rows is None else np.concatenate([rows, *tree]),
-        splits=Splits.joined(steps, chosen),
+        np.concatenate(cluster),
+        Steps.joined(steps, chosen),
+        None if rows is None else np.concatenate([rows, *tree]),
     )
 
 
-def _below(splits: Splits, i: int, n_rows: int) -> Splits:
+def _below(steps: Steps, i: int, n_rows: int) -> Steps:
     """The steps into which one step is split, whose coalitions stand from row `n_rows` on."""
-    children = splits.children_of(i)
+    children = steps.children_of(i)
     sets, child, without, joined, share = _pattern(len(children))
-    place = np.array([splits.low[i], *range(n_rows, n_rows + len(sets)), splits.high[i]])
-    return Splits(
-        trees=splits.trees,
-        tree=np.full(len(child), splits.tree[i]),
+    place = np.array([steps.low[i], *range(n_rows, n_rows + len(sets)), steps.high[i]])
+    return Steps(
+        trees=steps.trees,
+        tree=np.full(len(child), steps.tree[i]),
         node=np.asarray(children)[child],
         low=place[without],
         high=place[joined],
-        weight=splits.weight[i] * share,
+        weight=steps.weight[i] * share,
         parent=np.full(len(child), i),
         is_open=np.ones(len(child), dtype=bool),
     )
-
-
-def _splits(design: Perturbations) -> Splits:
-    if design.splits is None:
-        raise RejectPerturbations(
-            "OwenSplits continues designs of its own alone: draw the first with OwenSplits.draw."
-        )
-    return design.splits
 
 
 @cache

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from perturbx._typing import Coalitions
-from perturbx.perturbations import Perturbations
+from perturbx._typing import Orders
+from perturbx.designs import AntitheticChains, Chains, Design, Pairs
 from perturbx.samplers._base import Sampler
 from perturbx.samplers.shapley import ShapleyCoalitions
 
@@ -20,9 +21,9 @@ class Permutations(Sampler):
     contributions along random orders; reading each order backwards too halves the cost of a
     given error or better (Mitchell, Cooper, Frank & Holmes, JMLR 23:43, 2022, section 3.2).
 
-    A ``unit`` is one order: 2 * (d - 1) rows, of which row j holds the first j + 1 features of
+    A ``cluster`` is one order: 2 * (d - 1) rows, of which row j holds the first j + 1 features of
     the order, and row d - 1 + j those of the reversed order. ``n`` is rounded down to whole
-    units. Orders are drawn with replacement and weigh the same. When ``n`` allows all
+    orders. Orders are drawn with replacement and weigh the same. When ``n`` allows all
     2**d - 2 coalitions and nothing was drawn before, the design holds each of them once
     and is complete.
 
@@ -33,9 +34,11 @@ class Permutations(Sampler):
     >>> design = Permutations().draw(4, 13, np.random.default_rng(0))
     >>> design.z.sum(axis=1)
     array([1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3])
-    >>> design.unit
+    >>> design.cluster
     array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
     """
+
+    draws: ClassVar[type[Design]] = Chains
 
     def most(self, n_features: int) -> float:
         return 2.0 ** min(n_features, 1000) - 2
@@ -53,20 +56,22 @@ class Permutations(Sampler):
         n_features: int,
         n: int,
         rng: np.random.Generator,
-        drawn: Perturbations | None = None,
-    ) -> Perturbations:
+        drawn: Design | None = None,
+    ) -> Chains | Pairs:
         d = n_features
-        if (drawn is not None and drawn.complete) or (drawn is None and n >= 2**d - 2):
-            return drawn or ShapleyCoalitions().draw(d, n, rng)
-        before = np.zeros((0, d), dtype=bool) if drawn is None else drawn.coalitions
-        unit = 2 * (d - 1)
-        n_units = max(n // unit, len(before) // unit)
-        z = np.concatenate([before, _chains(d, n_units - len(before) // unit, rng)])
-        return Perturbations(z, np.ones(len(z)), np.repeat(np.arange(n_units), unit))
+        if drawn is None and n >= 2**d - 2:
+            return ShapleyCoalitions().draw(d, n, rng)
+        if isinstance(drawn, Pairs) and drawn.complete:
+            return drawn
+        known = self.own(drawn, Chains)
+        return Chains(more_orders(d, n // (2 * (d - 1)), rng, known))
 
 
-def _chains(d: int, n_units: int, rng: np.random.Generator) -> Coalitions:
-    """(n_units * 2 * (d - 1), d): a feature is present once its place in the order has come."""
-    place = rng.permuted(np.tile(np.arange(d), (n_units, 1)), axis=1)
-    both = np.stack([place, d - 1 - place], axis=1)
-    return np.asarray(both[:, :, None, :] <= np.arange(d - 1)[:, None]).reshape(-1, d)
+def more_orders(
+    d: int, n_chains: int, rng: np.random.Generator, drawn: AntitheticChains | None
+) -> Orders:
+    """(c, d): when each feature joins in `n_chains` chains, those drawn already first."""
+    n_known = 0 if drawn is None else len(drawn.place)
+    fresh = np.tile(np.arange(d), (max(n_chains - n_known, 0), 1))
+    place = rng.permuted(fresh, axis=1).astype(np.min_scalar_type(d))
+    return place if drawn is None else np.concatenate([drawn.place, place])

@@ -10,7 +10,7 @@ import numpy as np
 
 from perturbx._typing import Ints, Presences
 from perturbx._validation import check_integer, check_number, invalid
-from perturbx.perturbations import Perturbations
+from perturbx.designs import Design, SoftMasks
 from perturbx.samplers._base import Sampler
 
 
@@ -65,6 +65,7 @@ class RandomGrids(Sampler):
         if self.shape is not None and len(self._steps(self.shape)) != len(self.shape):
             raise invalid("steps", f"one integer, or one for each axis of {self.shape}", self.steps)
 
+    draws: ClassVar[type[Design]] = SoftMasks
     entry_bytes: ClassVar[int] = 8
 
     def minimum(self, n_features: int) -> int:
@@ -80,19 +81,20 @@ class RandomGrids(Sampler):
         n_features: int,
         n: int,
         rng: np.random.Generator,
-        drawn: Perturbations | None = None,
-    ) -> Perturbations:
+        drawn: Design | None = None,
+    ) -> SoftMasks:
         shape = (n_features,) if self.shape is None else self.shape
         if int(np.prod(shape)) != n_features:
             raise invalid("shape", f"a lattice of the {n_features} features", self.shape)
-        n_before = 0 if drawn is None else len(drawn)
+        known = self.own(drawn, SoftMasks)
+        n_before = 0 if known is None else len(known)
         z = np.empty((max(n, n_before), n_features))
-        if drawn is not None:
-            z[:n_before] = drawn.z
+        if known is not None:
+            z[:n_before] = known.presence
         fresh = z[n_before:].reshape(-1, *shape)
         for members, presences in self._presences(shape, len(fresh), rng):
             fresh[members] = presences
-        return Perturbations(z, np.ones(len(z)), np.arange(len(z)), graded=True)
+        return SoftMasks(z, self.p)
 
     def _presences(
         self, shape: tuple[int, ...], n: int, rng: np.random.Generator

@@ -9,9 +9,9 @@ import numpy as np
 
 from perturbx._typing import Ints
 from perturbx._validation import check_integer
-from perturbx.perturbations import Perturbations
+from perturbx.designs import BackgroundChains, Design
 from perturbx.samplers._base import Sampler
-from perturbx.samplers.permutations import _chains
+from perturbx.samplers.permutations import more_orders
 
 _DEFAULT_UNITS = 10
 """How many chains a background row gets when the user sets no budget."""
@@ -29,10 +29,10 @@ class RowPermutations(Sampler):
     same background row b. So what a chain adds up to, f(x) - f(b), is known, and differences
     between rows cancel; coalitions that each have a row of their own lack that.
 
-    A ``unit`` is one order: 2 * (d - 1) perturbations with one ``background_row``. Rows are dealt
-    in random order, all of them before any is dealt again. Nothing is enumerated: a larger ``n``
-    gives more chains. Two features have but one order and its reverse, so no row gets them twice;
-    one feature has no coalition at all, and its design is empty and complete.
+    A ``cluster`` is one order: 2 * (d - 1) perturbations with one ``background_row``. Rows are
+    dealt in random order, all of them before any is dealt again. Nothing is enumerated: a larger
+    ``n`` gives more chains. Two features have but one order and its reverse, so no row gets them
+    twice; one feature has no coalition at all, and its design is empty and complete.
 
     Parameters
     ----------
@@ -50,6 +50,7 @@ class RowPermutations(Sampler):
 
     n_rows: int
 
+    draws: ClassVar[type[Design]] = BackgroundChains
     names_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -73,25 +74,16 @@ class RowPermutations(Sampler):
         n_features: int,
         n: int,
         rng: np.random.Generator,
-        drawn: Perturbations | None = None,
-    ) -> Perturbations:
-        d, unit = n_features, max(2 * (n_features - 1), 1)
-        known = 0 if drawn is None else len(drawn) // unit
-        n_units = max(n // unit if d > 1 else 0, known)
+        drawn: Design | None = None,
+    ) -> BackgroundChains:
+        d, known = n_features, self.own(drawn, BackgroundChains)
+        before = np.zeros(0, dtype=np.intp) if known is None else known.row
+        n_chains = n // (2 * (d - 1)) if d > 1 else 0
         if d == 2:
-            n_units = max(min(n_units, self.n_rows), known)
-        rows = _dealt(self.n_rows, _rows(drawn, unit), n_units, rng)
-        z = _chains(d, n_units - known, rng) if d > 1 else np.zeros((0, d), dtype=bool)
-        z = z if drawn is None else np.concatenate([drawn.coalitions, z])
-        unit_of = np.repeat(np.arange(n_units), unit)
-        return Perturbations(z, np.ones(len(z)), unit_of, d == 1, np.repeat(rows, unit))
-
-
-def _rows(drawn: Perturbations | None, unit: int) -> Ints:
-    """The background row of each unit drawn so far."""
-    if drawn is None or drawn.background_row is None:
-        return np.zeros(0, dtype=np.intp)
-    return np.asarray(drawn.background_row[::unit])
+            n_chains = min(n_chains, self.n_rows)
+        n_chains = max(n_chains, len(before))
+        rows = _dealt(self.n_rows, before, n_chains, rng)
+        return BackgroundChains(more_orders(d, n_chains, rng, known), rows)
 
 
 def _dealt(n_rows: int, before: Ints, n: int, rng: np.random.Generator) -> Ints:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, combinations
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import binom
 
 from perturbx._typing import Coalitions, Floats, Ints
-from perturbx.perturbations import Perturbations
+from perturbx.designs import Design, Pairs
 from perturbx.samplers._base import Sampler
 
 
@@ -26,7 +27,7 @@ class ShapleyCoalitions(Sampler):
     values do not depend (Covert & Lee, AISTATS 2021, section 4.2). The weights are those of the
     Shapley kernel (Lundberg & Lee, NeurIPS 2017, Theorem 2), stratified by size, and have mean 1.
 
-    Both members of a pair lie next to each other and share their ``unit``. When ``n`` allows
+    Both members of a pair lie next to each other and share their ``cluster``. When ``n`` allows
     all 2**d - 2 coalitions, the design is complete. One feature has no coalition but the empty
     and the full one: its design is empty, and complete.
 
@@ -40,6 +41,8 @@ class ShapleyCoalitions(Sampler):
     >>> ShapleyCoalitions().draw(3, 100, np.random.default_rng(0)).complete
     True
     """
+
+    draws: ClassVar[type[Design]] = Pairs
 
     def most(self, n_features: int) -> float:
         return 2.0 ** min(n_features, 1000) - 2
@@ -56,22 +59,23 @@ class ShapleyCoalitions(Sampler):
         n_features: int,
         n: int,
         rng: np.random.Generator,
-        drawn: Perturbations | None = None,
-    ) -> Perturbations:
-        before = np.zeros((0, n_features), dtype=bool) if drawn is None else drawn.coalitions
+        drawn: Design | None = None,
+    ) -> Pairs:
+        known = self.own(drawn, Pairs)
+        before = np.zeros((0, n_features), dtype=bool) if known is None else known.first
         n_pairs = min(n // 2, _n_pairs(n_features))
         for _ in range(_MOST_REDRAWS):
-            members = _continue(before[0::2], n_pairs, rng)
+            members = _continue(before, n_pairs, rng)
             if _is_determined(members):
                 break
         # Which member comes first is a coin toss, so that neither is the smaller one as a rule.
-        fresh = members[len(before) // 2 :]
+        fresh = members[len(before) :]
         fresh = fresh ^ (rng.random((len(fresh), 1)) < 0.5)
-        first = np.concatenate([before[0::2], fresh])
-        return Perturbations(
-            z=np.stack([first, ~first], axis=1).reshape(-1, n_features),
-            weights=np.repeat(weights_by_size(members), 2),
-            unit=np.repeat(np.arange(len(first)), 2),
+        first = np.concatenate([before, fresh])
+        return Pairs(
+            first,
+            weights_by_size(members),
+            random=known is None or known.random,
             complete=len(first) == _n_pairs(n_features),
         )
 
@@ -113,7 +117,7 @@ class _Strata:
 
         This is Webster's rule: what it gives to a size never falls as `n_pairs` grows, so a
         design that is continued has the sizes of a design that is drawn at once. Ties, which
-        are all that a share can be off by, are broken by lot.
+        are all that a share can be off by, are broken at random.
         """
         low, high = 0, 4 * n_pairs + 4
         while high - low > 1:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, ScoreKind
+from perturbx.designs import Design, Evaluations
+from perturbx.errors import RejectPerturbations
 from perturbx.interactions import Interactions
-from perturbx.perturbations import Evaluations
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +67,12 @@ class Solver(ABC):
     """Reads the model's answers. Pure algebra: it never sees the model and draws nothing.
 
     A solver is a frozen dataclass whose fields are its settings. The same evaluations give the
-    same solution. Perturbations that it cannot read are refused with `RejectPerturbations`,
-    naming the sampler that it reads.
+    same solution. It declares the classes of designs that it `reads`; `solve` refuses others, so
+    `estimate` and `exact` need not look whether a design is what its class says.
     """
+
+    reads: ClassVar[tuple[type[Design], ...]]
+    """The classes of designs from which `estimate` computes scores."""
 
     additive: bool = False
     """True if base + sum of the scores promises to be the full output."""
@@ -87,9 +92,63 @@ class Solver(ABC):
         """
         return self
 
-    @abstractmethod
     def solve(self, evaluations: Evaluations) -> Solution:
-        """Scores with standard errors, for all instances and outputs at once."""
+        """Scores with standard errors, for all instances and outputs at once.
+
+        Raises
+        ------
+        RejectPerturbations
+            If the design is none of those that the solver reads, or holds nothing.
+        """
+        design = evaluations.design
+        if design.complete:
+            solution = self.exact(evaluations)
+            if solution is not None:
+                return solution
+        check_design(design, self.reads, type(self).__name__)
+        return self.estimate(evaluations)
+
+    def exact(self, evaluations: Evaluations) -> Solution | None:
+        """The scores from every coalition; None if the solver knows no way of its own to them."""
+        return None
+
+    @abstractmethod
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        """Scores with standard errors from a design that is read, and not empty."""
+
+
+def check_reads(
+    design: type[Design], reads: tuple[type[Design], ...], solver: str, sampler: str = ""
+) -> None:
+    """Refuse a class of designs, which `sampler` draws, if it is none of those that are read.
+
+    Raises
+    ------
+    RejectPerturbations
+        Naming what is read, and the samplers that draw it.
+    """
+    if issubclass(design, reads):
+        return
+    names = " or ".join(read.__name__ for read in reads)
+    samplers = " or ".join(read.drawn_by for read in reads if read.drawn_by)
+    source = f" from the sampler {sampler}" if sampler else ""
+    cure = f" Use the sampler {samplers}." if samplers else ""
+    raise RejectPerturbations(f"{solver} reads {names}: got {design.__name__}{source}.{cure}")
+
+
+def check_design(design: Design, reads: tuple[type[Design], ...], solver: str) -> None:
+    """Refuse a design that is not read, or that holds nothing though there is something to try.
+
+    Raises
+    ------
+    RejectPerturbations
+    """
+    check_reads(type(design), reads, solver)
+    if not len(design) and not design.complete:
+        raise RejectPerturbations(
+            f"{solver} needs some perturbations: got none. Draw more with the sampler "
+            f"{design.drawn_by}."
+        )
 
 
 def floor(evaluations: Evaluations) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import binom
 
 from perturbx._typing import Floats
-from perturbx.perturbations import Evaluations
+from perturbx.designs import Evaluations
 from perturbx.solvers._base import Solution, floor
 
 
@@ -18,7 +18,7 @@ def exact_shapley(evaluations: Evaluations) -> Solution:
     """
     full = evaluations.full
     game = _table(evaluations)
-    d = evaluations.perturbations.n_features
+    d = evaluations.design.n_features
     size = _sizes(d - 1)
     weights = 1.0 / (d * binom(d - 1, size))
     values = np.empty((full.size, d))
@@ -28,13 +28,13 @@ def exact_shapley(evaluations: Evaluations) -> Solution:
         values[:, feature] = weights @ difference
     scores = values.reshape(*full.shape, d).swapaxes(1, 2)
     errors = np.broadcast_to(floor(evaluations), scores.shape).copy()
-    everything = f"exact, all {2**evaluations.perturbations.n_features:,} coalitions"
+    everything = f"exact, all {2**evaluations.design.n_features:,} coalitions"
     return Solution(scores, errors, evaluations.empty, estimator=everything)
 
 
 def _table(evaluations: Evaluations) -> Floats:
     """(2**d, n * k): v of each coalition, at the number whose binary digits its features are."""
-    z = evaluations.perturbations.coalitions
+    z = evaluations.design.z.astype(bool, copy=False)
     d = z.shape[1]
     targets = evaluations.full.size
     table = np.empty((2**d, targets))

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import binom
 
 from perturbx._typing import Floats
-from perturbx.perturbations import Evaluations
+from perturbx.designs import Evaluations
 from perturbx.solvers._exact import _sizes, _table
 
 
@@ -22,7 +22,7 @@ def exact_interactions(evaluations: Evaluations) -> tuple[Floats, Floats]:
     that changes nothing interacts with none, to the last bit.
     """
     game = _table(evaluations)
-    d = evaluations.perturbations.n_features
+    d = evaluations.design.n_features
     size = _sizes(max(d - 2, 0))
     evenly = 1 / ((d - 1) * binom(d - 2, size)) if d > 1 else size
     faithful = evenly * 6 * (size + 1) * (d - size - 1) / (d * (d + 1))

@@ -14,7 +14,7 @@ from scipy.linalg import LinAlgError, lapack
 
 from perturbx._typing import Floats
 from perturbx.solvers._covariance import Covariance
-from perturbx.solvers._pairs import Pairs
+from perturbx.solvers._pairs import OddPairs
 
 _POOLED = 0.1
 """The share of the variance that is averaged over the features."""
@@ -48,7 +48,7 @@ class Free:
 
 
 def posterior(
-    pairs: Pairs, covariance: Covariance, signal: float, free: Free, *, share: float = _JACKKNIFE
+    pairs: OddPairs, covariance: Covariance, signal: float, free: Free, *, share: float = _JACKKNIFE
 ) -> Posterior:
     """Shapley values of the posterior mean, from one factorisation.
 

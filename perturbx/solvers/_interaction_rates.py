@@ -14,7 +14,7 @@ from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from perturbx._typing import Floats
-from perturbx.solvers._pairs import Pairs
+from perturbx.solvers._pairs import OddPairs
 
 _START = 0.1
 MOST_FEATURES = 200
@@ -27,7 +27,7 @@ _ITERATIONS = 15
 _BAD = 1e10
 
 
-def learn_rates(pairs: Pairs, most: int = 250) -> Floats:
+def learn_rates(pairs: OddPairs, most: int = 250) -> Floats:
     """(d,): the rates that make the first `most` pairs most likely."""
     d = pairs.shape[1]
     if d > MOST_FEATURES:
@@ -56,7 +56,7 @@ class _Likelihood:
     even: Floats
 
     @classmethod
-    def of(cls, pairs: Pairs) -> _Likelihood:
+    def of(cls, pairs: OddPairs) -> _Likelihood:
         signs, odd, _ = pairs.with_end()
         noise = 1 / np.append(pairs.weights, 1e3 * pairs.weights.max())
         return cls(signs, noise, odd, np.append(pairs.even, pairs.even_end))

@@ -36,7 +36,7 @@ def local_fit(
     z: Coalitions | Noise,
     targets: Floats,
     weights: Floats,
-    unit: Ints,
+    cluster: Ints,
     alpha: float,
     select: Selection,
     rounding: Floats,
@@ -70,7 +70,7 @@ def local_fit(
         slopes[:, of] = inverse @ cross[:, of]
         for part in _parts(z):
             residual[part, of] -= standard.rows(part) @ slopes[:, of]
-        errors[:, of] = slope_errors(standard.rows, inverse, weights, residual[:, of], unit)
+        errors[:, of] = slope_errors(standard.rows, inverse, weights, residual[:, of], cluster)
     spread, unexplained = weights @ change**2, weights @ residual**2
     share = np.divide(unexplained, spread, out=np.full_like(spread, np.nan), where=spread > 0)
     slopes /= standard.scale[:, None]
@@ -80,7 +80,7 @@ def local_fit(
 
 @dataclass(frozen=True, eq=False)
 class Standard:
-    """Perturbations of weighted mean 0 and variance 1; 0 where a feature never changed."""
+    """Design of weighted mean 0 and variance 1; 0 where a feature never changed."""
 
     z: Coalitions | Noise
     centre: Floats

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints
-from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations
+from perturbx.designs import Evaluations, Pairs
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class OddPairs:
     """n pairs {S, complement of S} of d features and one target, in units of the target's scale.
 
     With x in {-1, +1}^d, ``odd`` is g(x) = (v(S) - v(complement)) / 2 and ``even`` their mean;
@@ -32,8 +31,8 @@ class Pairs:
         """N and d."""
         return self.signs.shape[0], self.signs.shape[1]
 
-    def subset(self, rows: Ints) -> Pairs:
-        return Pairs(
+    def subset(self, rows: Ints) -> OddPairs:
+        return OddPairs(
             self.signs[rows],
             self.weights[rows],
             self.odd[rows],
@@ -57,24 +56,12 @@ class Pairs:
         return np.concatenate([present, ~present]), values - values.mean()
 
 
-def read_pairs(evaluations: Evaluations, solver: str) -> tuple[list[Pairs], Floats]:
-    """The pairs of every target (instances times outputs), and the scale of each target.
-
-    Raises
-    ------
-    RejectPerturbations
-        If the design is not made of pairs of complementary coalitions.
-    """
-    design = evaluations.perturbations
-    paired = design.is_coalitions and len(design) > 0 and len(design) % 2 == 0
-    if not paired or not np.array_equal(design.z[0::2], ~design.coalitions[1::2]):
-        raise RejectPerturbations(
-            f"{solver} reads pairs of a coalition and its complement, next to each other: got "
-            f"{len(design)} perturbations that are not such pairs. "
-            "Draw them with the sampler ShapleyCoalitions()."
-        )
-    signs = np.where(design.coalitions[0::2], 1.0, -1.0)
-    weights = design.weights[0::2] / design.weights[0::2].mean()
+def read_pairs(evaluations: Evaluations) -> tuple[list[OddPairs], Floats]:
+    """The pairs of every target (instances times outputs), and the scale of each target."""
+    design = evaluations.design
+    assert isinstance(design, Pairs)
+    signs = np.where(design.first, 1.0, -1.0)
+    weights = design.pair_weights / design.pair_weights.mean()
     outputs = evaluations.outputs.reshape(len(design), -1)
     odd, even = (outputs[0::2] - outputs[1::2]) / 2, (outputs[0::2] + outputs[1::2]) / 2
     half_gain = (evaluations.full - evaluations.empty).ravel() / 2
@@ -82,7 +69,7 @@ def read_pairs(evaluations: Evaluations, solver: str) -> tuple[list[Pairs], Floa
     scale = np.abs(np.vstack([odd, half_gain])).max(axis=0)
     safe = np.where(scale > 0, scale, 1.0)
     pairs = [
-        Pairs(signs, weights, odd[:, t] / s, even[:, t] / s, half_gain[t] / s, even_end[t] / s)
+        OddPairs(signs, weights, odd[:, t] / s, even[:, t] / s, half_gain[t] / s, even_end[t] / s)
         for t, s in enumerate(safe)
     ]
     return pairs, scale

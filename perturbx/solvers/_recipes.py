@@ -20,7 +20,7 @@ from perturbx.solvers._gaussian_process import Free
 from perturbx.solvers._interaction_rates import MOST_FEATURES
 from perturbx.solvers._leave_one_out import SIGNALS, Decomposition
 from perturbx.solvers._odd_kernel import OddKernel, bounded
-from perturbx.solvers._pairs import Pairs
+from perturbx.solvers._pairs import OddPairs
 from perturbx.solvers._parity import ParityTerms
 
 _MOST_OPTIMISM = 4.0
@@ -101,7 +101,7 @@ class Judge:
 
     Parameters
     ----------
-    pairs : Pairs
+    pairs : OddPairs
         All pairs of the target.
     learned : list of Learned
         What was learned without each fold.
@@ -111,7 +111,7 @@ class Judge:
         Decompositions of priors that all targets share.
     """
 
-    pairs: Pairs
+    pairs: OddPairs
     learned: list[Learned]
     rows: list[Ints]
     judged: list[NDArray[np.bool_]]
@@ -154,7 +154,7 @@ class Judge:
         return float(np.clip(honest / max(in_sample, 1e-300), 1.0, _MOST_OPTIMISM))
 
     @staticmethod
-    def _maker(recipe: Recipe, part: Pairs, learned: Learned) -> Callable[[], Decomposition]:
+    def _maker(recipe: Recipe, part: OddPairs, learned: Learned) -> Callable[[], Decomposition]:
         def make() -> Decomposition:
             x, _, noise = part.with_end(exactness=1e4)
             basis = x @ recipe.free(part.shape[1]).directions

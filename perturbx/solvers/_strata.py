@@ -8,30 +8,6 @@ import numpy as np
 from scipy.special import binom
 
 from perturbx._typing import Coalitions, Floats, Ints
-from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Perturbations
-
-
-def first_members(design: Perturbations, solver: str) -> Coalitions:
-    """(c, d): one coalition of each of the design's c pairs.
-
-    Raises
-    ------
-    RejectPerturbations
-        If the design is not made of pairs of complementary coalitions.
-    """
-    paired = design.is_coalitions and len(design) > 0 and len(design) % 2 == 0
-    first = design.coalitions[0::2]
-    if not paired or not np.array_equal(first, ~design.coalitions[1::2]):
-        got = f"{len(design)} perturbations that are not such pairs"
-    elif (first == first[:, :1]).all(axis=1).any():
-        got = "the pair of the empty and the full coalition among them, which is known already"
-    else:
-        return first
-    raise RejectPerturbations(
-        f"{solver} reads pairs of a coalition and its complement, next to each other: got {got}. "
-        "Draw them with the sampler ShapleyCoalitions()."
-    )
 
 
 @dataclass(frozen=True, eq=False)

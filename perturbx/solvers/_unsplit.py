@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from perturbx._typing import Floats, Ints, Outputs
+from perturbx.designs import Steps
 from perturbx.hierarchy import Hierarchy
-from perturbx.splits import Splits
 
 _FEWEST_SPLITS = 4
 """Fewer say nothing of their kind."""
@@ -47,18 +47,18 @@ class Seen:
     given: Outputs
 
     @classmethod
-    def of(cls, splits: Splits, deltas: Outputs) -> Seen:
+    def of(cls, steps: Steps, deltas: Outputs) -> Seen:
         """Of all splits of a design."""
-        below = np.flatnonzero(splits.parent >= 0)
-        pairs = np.stack([splits.parent[below], splits.node[below]])
+        below = np.flatnonzero(steps.parent >= 0)
+        pairs = np.stack([steps.parent[below], steps.node[below]])
         (split, child), place = np.unique(pairs, axis=1, return_inverse=True)
-        share = splits.weight[below] / splits.weight[splits.parent[below]]
+        share = steps.weight[below] / steps.weight[steps.parent[below]]
         given = np.zeros((len(split), *deltas.shape[1:]))
         np.add.at(given, place.reshape(-1), deltas[below] * share[:, None, None])
         part = np.zeros(len(split))
-        for r, tree in enumerate(splits.trees):
-            own = splits.tree[split] == r
-            whole = tree.node_sizes[splits.node[split[own]]]
+        for r, tree in enumerate(steps.trees):
+            own = steps.tree[split] == r
+            whole = tree.node_sizes[steps.node[split[own]]]
             part[own] = tree.node_sizes[child[own]] / whole
         return cls(split, child, part, given)
 
@@ -67,16 +67,16 @@ class Seen:
         return np.asarray(self.given - self.part[:, None, None] * deltas[self.split])
 
 
-def examples(splits: Splits, deltas: Outputs) -> Examples:
+def examples(steps: Steps, deltas: Outputs) -> Examples:
     """How each node that was split in some context shares what it adds in others.
 
     Least squares of what a child got beyond its part by size, on what the node added, over the
     contexts in which it was split; the shares of a node's children add up to 1.
     """
-    seen = Seen.of(splits, deltas)
-    weighted = splits.weight[seen.split, None, None] * deltas[seen.split]
+    seen = Seen.of(steps, deltas)
+    weighted = steps.weight[seen.split, None, None] * deltas[seen.split]
     product, square = weighted * seen.beyond(deltas), weighted * deltas[seen.split]
-    keys = np.stack([splits.tree[seen.split], splits.node[seen.split], seen.child])
+    keys = np.stack([steps.tree[seen.split], steps.node[seen.split], seen.child])
     (tree, node, child), first, place = np.unique(
         keys, axis=1, return_index=True, return_inverse=True
     )
@@ -113,17 +113,17 @@ def carry(tree: Hierarchy, number: int, mass: Outputs, learned: Examples) -> Non
             mass[node] = 0.0
 
 
-def deviations(splits: Splits, deltas: Outputs) -> Outputs | None:
+def deviations(steps: Steps, deltas: Outputs) -> Outputs | None:
     """(s, n, k): how far each step's parts would lie from their sizes; None where nobody knows.
 
     A split that shares delta among children of sizes p (adding up to 1) as phi has the squared
     deviation (phi - p * delta)**2 / (p * (1 - p)), the mean over its children. A step that was
     not split is given the mean of the splits whose |delta| is nearest to its own, by rank.
     """
-    made = np.flatnonzero(~splits.is_open)
+    made = np.flatnonzero(~steps.is_open)
     if len(made) < _FEWEST_SPLITS:
         return None
-    squares = _squares(splits, deltas, made)
+    squares = _squares(steps, deltas, made)
     size = np.abs(deltas)
     out = np.empty_like(deltas)
     for target in np.ndindex(deltas.shape[1:]):
@@ -132,13 +132,13 @@ def deviations(splits: Splits, deltas: Outputs) -> Outputs | None:
     return out
 
 
-def _squares(splits: Splits, deltas: Outputs, made: Ints) -> Outputs:
+def _squares(steps: Steps, deltas: Outputs, made: Ints) -> Outputs:
     """(number made, n, k): the squared deviation of each split."""
-    seen = Seen.of(splits, deltas)
+    seen = Seen.of(steps, deltas)
     scale = (seen.part * (1 - seen.part))[:, None, None]
-    total = np.zeros((len(splits), *deltas.shape[1:]))
+    total = np.zeros((len(steps), *deltas.shape[1:]))
     np.add.at(total, seen.split, seen.beyond(deltas) ** 2 / scale)
-    count = np.bincount(seen.split, minlength=len(splits))
+    count = np.bincount(seen.split, minlength=len(steps))
     return np.asarray(total[made] / count[made][:, None, None])
 
 

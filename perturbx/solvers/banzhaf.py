@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import gammaln
 
 from perturbx._typing import Floats
-from perturbx.perturbations import Evaluations
+from perturbx.designs import Design, Evaluations, Pairs
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._corrected_fit import Total, fits
 from perturbx.solvers._exact import _table
-from perturbx.solvers._strata import Strata, first_members
+from perturbx.solvers._strata import Strata
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class BanzhafRegression(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.designs import Design, Evaluations, Pairs
     >>> from perturbx.samplers import ShapleyCoalitions
     >>> from perturbx.solvers import BanzhafRegression
     >>> design = ShapleyCoalitions().draw(3, 6, np.random.default_rng(0))
@@ -55,13 +56,18 @@ class BanzhafRegression(Solver):
     array([0.5, 0.5, 0.5])
     """
 
+    reads: ClassVar[tuple[type[Design], ...]] = (Pairs,)
+
     def working(self, n_features: int) -> float:
         return 3.0 * n_features
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        if evaluations.perturbations.complete:
-            return _exact(evaluations)
-        first = first_members(evaluations.perturbations, "BanzhafRegression")
+    def exact(self, evaluations: Evaluations) -> Solution:
+        return _exact(evaluations)
+
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        design = evaluations.design
+        assert isinstance(design, Pairs)
+        first = design.first
         n_pairs, d = first.shape
         outputs = evaluations.outputs.reshape(2 * n_pairs, -1)
         half_gain = (evaluations.full - evaluations.empty).ravel() / 2
@@ -101,7 +107,7 @@ def _share(strata: Strata) -> Floats:
 def _exact(evaluations: Evaluations) -> Solution:
     """The definition; differences before sums, so that what changes nothing scores 0."""
     game, full = _table(evaluations), evaluations.full
-    d = evaluations.perturbations.n_features
+    d = evaluations.design.n_features
     values = np.empty((d, full.size))
     for feature in range(d):
         table = game.reshape(2**feature, 2, -1, full.size)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations
+from perturbx.designs import Design, Evaluations, LeaveOneOut
 from perturbx.solvers._base import Solution, Solver, floor
 
 
@@ -18,15 +18,10 @@ class Deltas(Solver):
     Zeiler & Fergus (ECCV 2014, section 4.2). Nothing is sampled, so the standard errors are
     those of arithmetic. The scores do not add up to the output.
 
-    Raises
-    ------
-    RejectPerturbations
-        If row i of the perturbations is not "all but feature i".
-
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import OneAtATime
     >>> from perturbx.solvers import Deltas
     >>> design = OneAtATime().draw(2, 2, np.random.default_rng(0))
@@ -40,14 +35,9 @@ class Deltas(Solver):
     array([7., 2.])
     """
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        design = evaluations.perturbations
-        d = design.n_features
-        if not design.is_coalitions or not np.array_equal(design.z, ~np.eye(d, dtype=bool)):
-            raise RejectPerturbations(
-                f"Deltas reads {d} perturbations, of which the i-th removes feature i alone: got "
-                f"{len(design)} others. Draw them with the sampler OneAtATime()."
-            )
+    reads: ClassVar[tuple[type[Design], ...]] = (LeaveOneOut,)
+
+    def estimate(self, evaluations: Evaluations) -> Solution:
         values = evaluations.full[:, None, :] - evaluations.outputs.swapaxes(0, 1)
         errors = np.broadcast_to(floor(evaluations), values.shape).copy()
         return Solution(values, errors, evaluations.empty)

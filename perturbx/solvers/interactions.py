@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints
+from perturbx.designs import Evaluations, Pairs
 from perturbx.interactions import Interactions
-from perturbx.perturbations import Evaluations
-from perturbx.solvers._base import floor
+from perturbx.solvers._base import check_design, floor
 from perturbx.solvers._corrected_fit import Fit, Total, fits
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._exact_interactions import exact_interactions
-from perturbx.solvers._strata import Strata, first_members
+from perturbx.solvers._strata import Strata
 from perturbx.solvers.kernel_shap import _Fit as OddFit
 from perturbx.solvers.kernel_shap import _fit as fit_odd_part
 
@@ -44,7 +44,7 @@ class PairwiseInteractions:
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.designs import Evaluations, Pairs
     >>> from perturbx.samplers import ShapleyCoalitions
     >>> from perturbx.solvers.interactions import PairwiseInteractions
     >>> design = ShapleyCoalitions().draw(5, 28, np.random.default_rng(0))
@@ -67,19 +67,21 @@ class PairwiseInteractions:
         Raises
         ------
         RejectPerturbations
-            If the perturbations are not pairs of complementary coalitions.
+            If the design is none of `Pairs`.
         """
-        if evaluations.perturbations.complete:
+        design = evaluations.design
+        if design.complete:
             return _exact(evaluations)
-        first = first_members(evaluations.perturbations, "PairwiseInteractions")
-        d = first.shape[1]
+        check_design(design, (Pairs,), "PairwiseInteractions")
+        assert isinstance(design, Pairs)
+        d = design.n_features
         n_pairs = d * (d - 1) // 2
         targets = evaluations.full.size
         shapley, faith = np.zeros((2, n_pairs, targets)), np.zeros((2, n_pairs, targets))
         mains = np.zeros((2, d, targets))
-        for some, found in _estimates(evaluations, first):
+        for some, found in _estimates(evaluations, design):
             shapley[..., some], faith[..., some], mains[..., some] = found
-        degrees = len(first) - n_pairs
+        degrees = len(design.first) - n_pairs
         if degrees < 3:
             shapley[1], faith[1], mains[1] = np.nan, np.nan, np.nan
         errors = [np.sqrt(np.maximum(part[1], 0)) for part in (shapley, faith, mains)]
@@ -94,14 +96,14 @@ class PairwiseInteractions:
 
 
 def _estimates(
-    evaluations: Evaluations, first: Coalitions
+    evaluations: Evaluations, pairs: Pairs
 ) -> Iterator[tuple[Ints, tuple[Floats, Floats, Floats]]]:
     """Numbers of targets, and Shapley interactions, Faith-Shap's pairs and main effects of them.
 
     Each of the three is (2, pairs or d, t): estimates, then variances.
     """
+    first, weights = pairs.first, pairs.pair_weights
     design = _Design.of(first)
-    weights = evaluations.perturbations.weights[0::2]
     outputs = evaluations.outputs.reshape(2 * len(first), -1)
     full, empty = evaluations.full.ravel(), evaluations.empty.ravel()
     odd = fit_odd_part(first, weights, (outputs[0::2] - outputs[1::2]) / 2, full - empty)
@@ -168,7 +170,7 @@ class _Design:
 
 def _exact(evaluations: Evaluations) -> Interactions:
     shape = evaluations.full.shape
-    d = evaluations.perturbations.n_features
+    d = evaluations.design.n_features
     shapley, faith = exact_interactions(evaluations)
     i, j = np.triu_indices(d, 1)
     mains = exact_shapley(evaluations).values.swapaxes(0, 1).reshape(d, -1)

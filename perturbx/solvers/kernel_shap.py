@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import binom
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_flag
-from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.designs import Design, Evaluations, Pairs
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._exact import exact_shapley
 
@@ -48,7 +48,7 @@ class KernelShapRegression(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import ShapleyCoalitions
     >>> from perturbx.solvers import KernelShapRegression
     >>> design = ShapleyCoalitions().draw(5, 20, np.random.default_rng(0))
@@ -63,6 +63,7 @@ class KernelShapRegression(Solver):
     array([4., 3., 2., 1., 0.])
     """
 
+    reads: ClassVar[tuple[type[Design], ...]] = (Pairs,)
     additive = True
 
     errors: bool = True
@@ -73,16 +74,17 @@ class KernelShapRegression(Solver):
     def linear(self) -> Solver:
         return KernelShapRegression(errors=False)
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        design = evaluations.perturbations
-        if design.complete:
-            return exact_shapley(evaluations)
-        _check(design)
-        first = design.coalitions[0::2]
+    def exact(self, evaluations: Evaluations) -> Solution:
+        return exact_shapley(evaluations)
+
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        design = evaluations.design
+        assert isinstance(design, Pairs)
+        first = design.first
         n_pairs, d = first.shape
         outputs = evaluations.outputs.reshape(2 * n_pairs, -1)
         gain = (evaluations.full - evaluations.empty).ravel()
-        fit = _fit(first, design.weights[0::2], (outputs[0::2] - outputs[1::2]) / 2, gain)
+        fit = _fit(first, design.pair_weights, (outputs[0::2] - outputs[1::2]) / 2, gain)
         size = first.sum(axis=1)
         size = np.minimum(size, d - size)
         degrees = n_pairs - d + 1
@@ -97,16 +99,6 @@ class KernelShapRegression(Solver):
             base=evaluations.empty,
             degrees_of_freedom=float(max(degrees, 1)),
             estimator=f"regression on {n_pairs:,} pairs of coalitions",
-        )
-
-
-def _check(design: Perturbations) -> None:
-    paired = design.is_coalitions and len(design) > 0 and len(design) % 2 == 0
-    if not paired or not np.array_equal(design.z[0::2], ~design.coalitions[1::2]):
-        raise RejectPerturbations(
-            "KernelShapRegression reads pairs of a coalition and its complement, next to each "
-            f"other: got {len(design)} perturbations that are not such pairs. "
-            "Draw them with the sampler ShapleyCoalitions()."
         )
 
 

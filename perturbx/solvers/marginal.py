@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from perturbx._typing import Coalitions, Floats, Ints
-from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations, Perturbations
+from perturbx._typing import Floats, Orders
+from perturbx.designs import Chains, Design, Evaluations
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._moderation import moderated
@@ -37,7 +37,7 @@ class MarginalContributions(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import Permutations
     >>> from perturbx.solvers import MarginalContributions
     >>> design = Permutations().draw(4, 12, np.random.default_rng(0))
@@ -52,13 +52,16 @@ class MarginalContributions(Solver):
     array([0.5, 0.5, 0. , 0. ])
     """
 
+    reads: ClassVar[tuple[type[Design], ...]] = (Chains,)
     additive = True
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        if evaluations.perturbations.complete:
-            return exact_shapley(evaluations)
-        place = _places(evaluations.perturbations)
-        estimates, halves = _estimates(evaluations, place)
+    def exact(self, evaluations: Evaluations) -> Solution:
+        return exact_shapley(evaluations)
+
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        design = evaluations.design
+        assert isinstance(design, Chains)
+        estimates, halves = _estimates(evaluations, design.place)
         n_chains, d, _ = estimates.shape
         shape = (d, *evaluations.full.shape)
         values = np.moveaxis(estimates.mean(axis=0).reshape(shape), 0, 1)
@@ -72,31 +75,7 @@ class MarginalContributions(Solver):
         )
 
 
-def _places(design: Perturbations) -> Ints:
-    """(c, d): when each feature joins in each chain; or a refusal."""
-    d = design.n_features
-    unit = 2 * (d - 1)
-    if design.is_coalitions and len(design) and unit and len(design) % unit == 0:
-        chains = design.coalitions.reshape(-1, 2, d - 1, d)
-        place = np.array([d - 1 - forwards.sum(axis=0) for forwards, _ in chains])
-        is_order = (np.sort(place, axis=1) == np.arange(d)).all()
-        if is_order and all(map(_is_chain, chains, place)):
-            return np.asarray(place)
-    raise RejectPerturbations(
-        f"MarginalContributions reads chains of {max(unit, 0)} coalitions, in which {d} features "
-        f"join one by one, forwards and backwards: got {len(design)} perturbations that are not "
-        "such chains. Draw them with the sampler Permutations()."
-    )
-
-
-def _is_chain(chain: Coalitions, place: Ints) -> bool:
-    """Whether features join at their places, and in the second half the other way round."""
-    time = np.arange(len(place) - 1)[:, None]
-    back = len(place) - 1 - place
-    return np.array_equal(chain[0], place <= time) and np.array_equal(chain[1], back <= time)
-
-
-def _estimates(evaluations: Evaluations, place: Ints) -> tuple[Floats, Floats]:
+def _estimates(evaluations: Evaluations, place: Orders) -> tuple[Floats, Floats]:
     """(c, d, n * k): the mean over both readings of what each feature adds, and half their gap."""
     n_chains, d = place.shape
     targets = evaluations.full.size

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
-from perturbx._validation import check_flag, check_integer, check_kind
-from perturbx.perturbations import Evaluations
+from perturbx._validation import check_integer, check_kind
+from perturbx.designs import Design, Evaluations, Pairs
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._gaussian_process import Posterior, posterior
 from perturbx.solvers._interaction_rates import learn_rates
 from perturbx.solvers._leave_one_out import Decomposition
 from perturbx.solvers._mask_trees import Boosting, boost
-from perturbx.solvers._pairs import Pairs, read_pairs
+from perturbx.solvers._pairs import OddPairs, read_pairs
 from perturbx.solvers._parity import odd_terms
 from perturbx.solvers._recipes import Judge, Learned, Recipe, plain_recipes, tree_recipes
 from perturbx.solvers.kernel_shap import KernelShapRegression
@@ -45,7 +46,7 @@ class OddProcess(Solver):
 
     Standard errors are the posterior's, scaled by leave-one-out residuals and blended with a
     jackknife, with n_pairs - d degrees of freedom. At chosen pairs the jackknife counts more the
-    less the prior explains. At pairs drawn by lot errors grow with how much larger residuals are
+    less the prior explains. At pairs drawn at random errors grow with how much larger residuals are
     in pairs that the prior did not learn from, and shrink with the share of all pairs that was
     seen. With d to d + 2 pairs the plain regression answers, because none can be spared to judge
     a prior, and standard errors are NaN, as they are with fewer pairs than features. No estimator
@@ -61,19 +62,11 @@ class OddProcess(Solver):
         With more pairs than this, the plain regression answers: the cost is cubic.
     boosting : Boosting
         How the trees grow.
-    by_lot : bool
-        True if pairs were drawn by lot (`ShapleyCoalitions`), False if they were chosen to suit
-        the prior (`OptimalPairs`). Standard errors depend on it, scores do not.
-
-    Raises
-    ------
-    RejectPerturbations
-        If the perturbations are not pairs of complementary coalitions.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.designs import Design, Evaluations, Pairs
     >>> from perturbx.samplers import ShapleyCoalitions
     >>> from perturbx.solvers.odd_process import OddProcess
     >>> design = ShapleyCoalitions().draw(8, 60, np.random.default_rng(0))
@@ -91,8 +84,8 @@ class OddProcess(Solver):
     most_judged: int = 300
     most_pairs: int = 2500
     boosting: Boosting = field(default_factory=Boosting)
-    by_lot: bool = True
 
+    reads: ClassVar[tuple[type[Design], ...]] = (Pairs,)
     additive = True
 
     def __post_init__(self) -> None:
@@ -100,18 +93,19 @@ class OddProcess(Solver):
         check_integer("most_judged", self.most_judged, minimum=2)
         check_integer("most_pairs", self.most_pairs, minimum=0)
         check_kind("boosting", self.boosting, Boosting, "a Boosting")
-        check_flag("by_lot", self.by_lot)
 
     def linear(self) -> Solver:
         return KernelShapRegression()
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        design = evaluations.perturbations
-        if design.complete:
-            return exact_shapley(evaluations)
-        if len(design) > 2 * self.most_pairs:
+    def exact(self, evaluations: Evaluations) -> Solution:
+        return exact_shapley(evaluations)
+
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        design = evaluations.design
+        assert isinstance(design, Pairs)
+        if len(design.first) > self.most_pairs:
             return KernelShapRegression().solve(evaluations)
-        pairs, scales = read_pairs(evaluations, "OddProcess")
+        pairs, scales = read_pairs(evaluations)
         n, d = pairs[0].shape
         most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
         folds = _Folds.of(n, self.n_folds, most)
@@ -128,7 +122,7 @@ class OddProcess(Solver):
         found = [
             start
             if _is_additive(target, start)
-            else self._solve_target(target, start, folds, cache)
+            else self._solve_target(target, start, folds, cache, design.random)
             for target, start in zip(pairs, starts, strict=True)
         ]
         shape = (*evaluations.full.shape, d)
@@ -150,10 +144,11 @@ class OddProcess(Solver):
 
     def _solve_target(
         self,
-        pairs: Pairs,
+        pairs: OddPairs,
         start: Posterior,
         folds: _Folds,
         cache: dict[tuple[Recipe, int], Decomposition],
+        random: bool,
     ) -> Posterior:
         n, d = pairs.shape
         learned = self._learn(pairs, [*folds.training, folds.order])
@@ -173,7 +168,7 @@ class OddProcess(Solver):
         if not can_be_free and plain <= score:
             return start
         covariance, free = recipe.covariance(learned[-1]), recipe.free(d)
-        if not self.by_lot:
+        if not random:
             share = _share_of_jackknife(n, d, score, plain)
             return posterior(pairs, covariance, signal, free, share=share)
         fit = posterior(pairs, covariance, signal, free)
@@ -183,7 +178,7 @@ class OddProcess(Solver):
         unseen = 1 - n / (2.0 ** min(d - 1, 60) - 1)
         return replace(fit, standard_errors=fit.standard_errors * np.sqrt(unseen * optimism**0.5))
 
-    def _learn(self, pairs: Pairs, parts: list[Ints]) -> list[Learned]:
+    def _learn(self, pairs: OddPairs, parts: list[Ints]) -> list[Learned]:
         """What each part of the pairs teaches by itself."""
         n, d = pairs.shape
         z, values = pairs.coalitions()
@@ -235,7 +230,7 @@ class _Folds:
         return cls(order, training, rows, judged)
 
 
-def _slopes(pairs: Pairs) -> Floats:
+def _slopes(pairs: OddPairs) -> Floats:
     """(d,): the linear part by ridge regression, the sum of the slopes known."""
     n, d = pairs.shape
     weighted = pairs.signs * pairs.weights[:, None]
@@ -246,7 +241,7 @@ def _slopes(pairs: Pairs) -> Floats:
     return np.asarray(slopes - along * (slopes.sum() - pairs.half_gain) / along.sum())
 
 
-def _plain_score(pairs: Pairs) -> float:
+def _plain_score(pairs: OddPairs) -> float:
     """The leave-one-out score of the plain regression, infinite without pairs to spare."""
     n, d = pairs.shape
     if n < d + _SPARE:
@@ -283,7 +278,7 @@ def _as_posteriors(plain: Solution, scales: Floats) -> list[Posterior]:
     return [Posterior(v, e) for v, e in zip(values, errors, strict=True)]
 
 
-def _is_additive(pairs: Pairs, plain: Posterior) -> bool:
+def _is_additive(pairs: OddPairs, plain: Posterior) -> bool:
     """True if the plain regression leaves nothing to explain, though it could have."""
     n, d = pairs.shape
     residual = pairs.odd - pairs.signs @ (plain.values / 2)

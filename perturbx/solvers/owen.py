@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from perturbx._typing import Floats, Ints, Outputs
 from perturbx._validation import check_flag
+from perturbx.designs import Design, Evaluations, Steps, TreeSplits
 from perturbx.errors import RejectPerturbations
 from perturbx.hierarchy import Hierarchy
-from perturbx.perturbations import Evaluations
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._unsplit import carry, deviations, examples
-from perturbx.splits import Splits
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class OwenValues(Solver):
     Raises
     ------
     RejectPerturbations
-        If the perturbations are no splits of trees.
+        If there is not a background row for each of several trees.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import OwenSplits
     >>> from perturbx.solvers import OwenValues
     >>> design = OwenSplits().draw(2, 2, np.random.default_rng(0))
@@ -66,6 +66,7 @@ class OwenValues(Solver):
 
     by_example: bool = True
 
+    reads: ClassVar[tuple[type[Design], ...]] = (TreeSplits,)
     additive = True
     samples = False
 
@@ -78,12 +79,22 @@ class OwenValues(Solver):
     def linear(self) -> Solver:
         return replace(self, by_example=False)
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        splits, empty = _read(evaluations)
-        deltas = splits.deltas(evaluations.outputs, evaluations.full, empty)
-        values, errors = _values(splits, deltas, self.by_example), _errors(splits, deltas)
-        is_exact = not (splits.is_open & (splits.rows > 0)).any()
-        n = len(splits.trees)
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        design, rows = evaluations.design, evaluations.empty_rows
+        assert isinstance(design, TreeSplits)
+        steps, empty = design.steps, evaluations.empty[None]
+        if len(steps.trees) > 1:
+            if rows is None or len(rows) != len(steps.trees):
+                raise RejectPerturbations(
+                    f"OwenValues needs a background row for each of {len(steps.trees)} trees: got "
+                    f"{0 if rows is None else len(rows)}. Use the sampler OwenSplits(trees) with "
+                    "as many trees as rows, or with one tree for all."
+                )
+            empty = rows
+        deltas = steps.deltas(evaluations.outputs, evaluations.full, empty)
+        values, errors = _values(steps, deltas, self.by_example), _errors(steps, deltas)
+        is_exact = not (steps.is_open & (steps.rows > 0)).any()
+        n = len(steps.trees)
         of_all = f"{n} trees" if n > 1 else "a tree"
         return Solution(
             values=np.moveaxis(values, 0, 1),
@@ -93,31 +104,31 @@ class OwenValues(Solver):
         )
 
 
-def _values(splits: Splits, deltas: Outputs, by_example: bool) -> Outputs:
+def _values(steps: Steps, deltas: Outputs, by_example: bool) -> Outputs:
     """(d, n, k): what the open steps add, shared by example and by size."""
-    values = np.zeros((splits.trees[0].n_features, *deltas.shape[1:]))
-    learned = examples(splits, deltas) if by_example else {}
-    for r, tree in enumerate(splits.trees):
-        own = splits.is_open & (splits.tree == r)
+    values = np.zeros((steps.trees[0].n_features, *deltas.shape[1:]))
+    learned = examples(steps, deltas) if by_example else {}
+    for r, tree in enumerate(steps.trees):
+        own = steps.is_open & (steps.tree == r)
         mass = np.zeros((tree.root + 1, *deltas.shape[1:]))
-        np.add.at(mass, splits.node[own], deltas[own] * splits.weight[own, None, None])
+        np.add.at(mass, steps.node[own], deltas[own] * steps.weight[own, None, None])
         carry(tree, r, mass, learned)
         nodes = np.flatnonzero(mass.any(axis=(1, 2)))
         values += np.einsum("sd,snk->dnk", _shares(tree, nodes), mass[nodes])
     return values
 
 
-def _errors(splits: Splits, deltas: Outputs) -> Outputs:
+def _errors(steps: Steps, deltas: Outputs) -> Outputs:
     """(d, n, k): how far that may be off, NaN where nobody knows."""
-    amiss = deviations(splits, deltas)
-    squares = np.zeros((splits.trees[0].n_features, *deltas.shape[1:]))
-    for r, tree in enumerate(splits.trees):
-        own = splits.is_open & (splits.tree == r) & (splits.rows > 0)
+    amiss = deviations(steps, deltas)
+    squares = np.zeros((steps.trees[0].n_features, *deltas.shape[1:]))
+    for r, tree in enumerate(steps.trees):
+        own = steps.is_open & (steps.tree == r) & (steps.rows > 0)
         if amiss is None:
-            spreads = _spreads(tree, np.unique(splits.node[own]))
+            spreads = _spreads(tree, np.unique(steps.node[own]))
             squares[(spreads > 0).any(axis=0)] = np.nan
             continue
-        nodes, mass = _by_node(splits.node[own], amiss[own] * splits.weight[own, None, None])
+        nodes, mass = _by_node(steps.node[own], amiss[own] * steps.weight[own, None, None])
         squares += np.einsum("sd,snk->dnk", _spreads(tree, nodes), mass**2)
     return np.asarray(np.sqrt(squares))
 
@@ -144,17 +155,3 @@ def _spreads(tree: Hierarchy, nodes: Ints) -> Floats:
     leaf = tree.node_sizes[tree.leaf_of]
     p = tree.members[nodes] * leaf / tree.node_sizes[nodes, None]
     return np.asarray(p * (1 - p) * (tree.size / leaf) ** 2)
-
-
-def _read(evaluations: Evaluations) -> tuple[Splits, Outputs]:
-    """The splits, and the answers to nothing present (n_trees, n, k); or a refusal."""
-    design, rows = evaluations.perturbations, evaluations.empty_rows
-    splits = design.splits
-    if splits is not None and design.background_row is None and len(splits.trees) == 1:
-        return splits, evaluations.empty[None]
-    if splits is not None and rows is not None and len(splits.trees) == len(rows):
-        return splits, rows
-    raise RejectPerturbations(
-        f"OwenValues reads splits of trees: got {len(design)} perturbations without any. "
-        "Draw them with the sampler OwenSplits(trees)."
-    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_number
-from perturbx.perturbations import Evaluations
+from perturbx.designs import CoalitionDesign, Design, Evaluations, SoftMasks
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers.presences import centred, presences
 
@@ -53,7 +54,7 @@ class PresenceRidge(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.designs import CoalitionDesign, Design, Evaluations, SoftMasks
     >>> from perturbx.samplers import RandomGrids
     >>> design = RandomGrids().draw(29, 400, np.random.default_rng(0))
     >>> answers = Evaluations(
@@ -66,6 +67,8 @@ class PresenceRidge(Solver):
     12
     """
 
+    reads: ClassVar[tuple[type[Design], ...]] = (SoftMasks, CoalitionDesign)
+
     alpha: float | None = None
 
     def __post_init__(self) -> None:
@@ -75,8 +78,8 @@ class PresenceRidge(Solver):
     def working(self, n_features: int) -> float:
         return 4.0 * n_features
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        z, outputs = presences(evaluations, "PresenceRidge")
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        z, outputs = presences(evaluations)
         fit = _Fit.of(z, centred(outputs, floor(evaluations).ravel()))
         strengths = STRENGTHS if self.alpha is None else (self.alpha,)
         chosen, unexplained = _chosen(fit, strengths)

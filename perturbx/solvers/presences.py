@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from perturbx._typing import Floats
-from perturbx._validation import check_number, invalid
-from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations
+from perturbx.designs import CoalitionDesign, Design, Evaluations, Independent, SoftMasks
 from perturbx.solvers._base import Solution, Solver, floor
 
 _MOST_NUMBERS = 2**18
@@ -20,55 +19,43 @@ _MOST_NUMBERS = 2**18
 class PresenceMeans(Solver):
     """The output, averaged with the presence of a feature for its weight: RISE's scores.
 
-    ``sum_i f_i z_ij / (m p)`` over m perturbations, of which a share `p` of each feature is
-    present (Petsiuk, Das & Saenko, BMVC 2018, equation 6). Scores are relative: all of them hold
-    the mean output, and how often a feature happened to be present. `base` is the empty output,
-    to which they do not add up.
+    ``sum_i f_i z_ij / (m p)`` over m perturbations, p being the expected presence with which the
+    design was drawn (Petsiuk, Das & Saenko, BMVC 2018, equation 6). Scores are relative: all of
+    them hold the mean output, and how often a feature happened to be present. `base` is the empty
+    output, to which they do not add up.
 
     Standard errors are those of a mean of independent draws; of one draw NaN.
-
-    Parameters
-    ----------
-    p : float
-        The expected presence, E[M], at which the sampler draws.
-
-    Raises
-    ------
-    InvalidParameterError
-        If `p` is not above 0 and at most 1.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations, Perturbations
+    >>> from perturbx.designs import Design, Evaluations
     >>> z = np.array([[True, False], [False, True]])
     >>> answers = Evaluations(
-    ...     Perturbations(z, np.ones(2), np.arange(2)),
+    ...     Independent(z, p=0.5),
     ...     outputs=np.array([3.0, 1.0]).reshape(2, 1, 1),
     ...     full=np.array([[4.0]]),
     ...     empty=np.array([[0.0]]),
     ... )
-    >>> PresenceMeans(p=0.5).solve(answers).values.ravel()
+    >>> PresenceMeans().solve(answers).values.ravel()
     array([3., 1.])
     """
 
-    p: float = 0.5
-
-    def __post_init__(self) -> None:
-        if check_number("p", self.p, above=0) > 1:
-            raise invalid("p", "a number above 0 and at most 1", self.p)
+    reads: ClassVar[tuple[type[Design], ...]] = (SoftMasks, Independent)
 
     def working(self, n_features: int) -> float:
         return 2.0 * n_features
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        z, outputs = presences(evaluations, "PresenceMeans")
-        m = len(z)
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        design = evaluations.design
+        assert isinstance(design, (SoftMasks, Independent))
+        z, outputs = presences(evaluations)
+        m, p = len(z), design.p
         means = z.T @ outputs / m
         variance = np.maximum((z**2).T @ outputs**2 / m - means**2, 0.0) / max(m - 1, 1)
         errors = np.sqrt(variance) if m > 1 else np.full_like(means, np.nan)
         return _solution(
-            evaluations, means / self.p, errors / self.p, f"means over {m:,} random masks", m - 1
+            evaluations, means / p, errors / p, f"means over {m:,} random masks", m - 1
         )
 
 
@@ -88,7 +75,7 @@ class PresenceSlopes(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import BernoulliMasks
     >>> design = BernoulliMasks().draw(2, 2000, np.random.default_rng(0))
     >>> answers = Evaluations(
@@ -101,11 +88,13 @@ class PresenceSlopes(Solver):
     True
     """
 
+    reads: ClassVar[tuple[type[Design], ...]] = (SoftMasks, CoalitionDesign)
+
     def working(self, n_features: int) -> float:
         return 1.0 * n_features
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        z, outputs = presences(evaluations, "PresenceSlopes")
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        z, outputs = presences(evaluations)
         answers, m = centred(outputs, floor(evaluations).ravel()), len(z)
         step = max(1, _MOST_NUMBERS // m)
         blocks = [z[:, start : start + step] for start in range(0, z.shape[1], step)]
@@ -133,15 +122,10 @@ def _slopes(z: Floats, answers: Floats) -> tuple[Floats, Floats]:
     return slopes, errors
 
 
-def presences(evaluations: Evaluations, solver: str) -> tuple[Floats, Floats]:
-    """(m, d) presences and (m, n * k) outputs; or a refusal of noise."""
-    design = evaluations.perturbations
-    if design.kind == "noise" or not len(design):
-        raise RejectPerturbations(
-            f"{solver} reads presences, such as the samplers RandomGrids() and BernoulliMasks() "
-            f"draw: got {len(design)} perturbations that are {design.kind}."
-        )
-    return design.z.astype(np.float64, copy=False), evaluations.outputs.reshape(len(design), -1)
+def presences(evaluations: Evaluations) -> tuple[Floats, Floats]:
+    """(m, d) presences and (m, n * k) outputs."""
+    z = evaluations.design.z.astype(np.float64, copy=False)
+    return z, evaluations.outputs.reshape(len(z), -1)
 
 
 def centred(columns: Floats, rounding: Floats | float = 0.0) -> Floats:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_choice, check_integer, check_number, invalid
-from perturbx.errors import InvalidParameterError, RejectPerturbations
-from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.designs import CoalitionDesign, Design, Evaluations, NoiseDraws
+from perturbx.errors import InvalidParameterError
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._local_fit import Selection, local_fit
 from perturbx.solvers._selection import SELECTIONS, SelectionName, keep_all
@@ -37,7 +37,7 @@ class WeightedRidge(Solver):
     never changed. A feature that was never perturbed scores 0 and has no standard error.
 
     Standard errors are sandwich errors with the leverage taken out (HC2: MacKinnon & White,
-    Journal of Econometrics 29, 1985), clustered by the ``unit`` of the design: an antithetic
+    Journal of Econometrics 29, 1985), clustered by the ``cluster`` of the design: an antithetic
     pair tells one thing about the slopes, not two.
 
     Parameters
@@ -68,7 +68,7 @@ class WeightedRidge(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import GaussianNoise
     >>> from perturbx.solvers import WeightedRidge
     >>> design = GaussianNoise().draw(2, 200, np.random.default_rng(0))
@@ -84,6 +84,8 @@ class WeightedRidge(Solver):
     >>> round(solution.effective_samples)
     50
     """
+
+    reads: ClassVar[tuple[type[Design], ...]] = (NoiseDraws, CoalitionDesign)
 
     kernel_width: float | None = None
     effective_share: float = 0.25
@@ -104,13 +106,8 @@ class WeightedRidge(Solver):
             check_integer("n_select", self.n_select, minimum=1)
         check_choice("selection", self.selection, SELECTIONS)
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        design = evaluations.perturbations
-        if design.graded:
-            raise RejectPerturbations(
-                "WeightedRidge reads noise or coalitions, such as the sampler BernoulliMasks() "
-                "draws: got presences between 0 and 1, which PresenceRidge reads."
-            )
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        design = evaluations.design
         weights = self.proximity(design)
         n, k = evaluations.full.shape
         d = design.n_features
@@ -118,12 +115,12 @@ class WeightedRidge(Solver):
             design.z,
             evaluations.outputs.reshape(len(design), n * k),
             weights,
-            design.unit,
+            design.cluster,
             self.alpha,
             self._select(),
             floor(evaluations).ravel(),
         )
-        n_units = _effective(_sums(weights, design.unit))
+        n_units = _effective(_sums(weights, design.cluster))
         degrees = n_units - d - 1
         errors = fit.errors if degrees >= 1 - 1e-6 else np.full_like(fit.errors, np.nan)
         scores = fit.slopes.reshape(d, n, k).swapaxes(0, 1)
@@ -135,14 +132,14 @@ class WeightedRidge(Solver):
             fidelity=fit.r2.reshape(n, k),
             effective_samples=_effective(weights),
             estimator=f"weighted ridge on {len(weights):,} perturbations",
-            score_kind="shares" if design.is_coalitions else "slopes",
+            score_kind="shares" if isinstance(design, CoalitionDesign) else "slopes",
         )
 
-    def proximity(self, design: Perturbations) -> Floats:
+    def proximity(self, design: Design) -> Floats:
         """(m,) weights of the perturbations, adding up to 1: the design's times the kernel's."""
         distance = self._distances(design)
         width = self.kernel_width
-        if width is None and design.is_coalitions and self.distance == "cosine":
+        if width is None and isinstance(design, CoalitionDesign) and self.distance == "cosine":
             width = _COSINE_WIDTH
         if width is None:
             share = max(self.effective_share, 2 * (design.n_features + 2) / max(len(design), 1))
@@ -152,11 +149,11 @@ class WeightedRidge(Solver):
                 weights = design.weights * np.exp(-((distance / width) ** 2))
         total = weights.sum()
         if not total > 0:
-            nearest = f"{distance.min():.3g}" if len(distance) else "none"
             raise InvalidParameterError(
                 f"The 'kernel_width' parameter of WeightedRidge is too small: at {width!r} all "
                 f"{len(design)} perturbations have weight 0, the nearest lies at distance "
-                f"{nearest}. Use a width of that order, or None to choose it by effective_share."
+                f"{distance.min():.3g}. Use a width of that order, or None to choose it by "
+                "effective_share."
             )
         return np.asarray(weights / total)
 
@@ -165,8 +162,8 @@ class WeightedRidge(Solver):
             return keep_all
         return partial(SELECTIONS[self.selection], n=self.n_select)
 
-    def _distances(self, design: Perturbations) -> Floats:
-        if not design.is_coalitions:
+    def _distances(self, design: Design) -> Floats:
+        if not isinstance(design, CoalitionDesign):
             return np.asarray(np.sqrt(np.einsum("ij,ij->i", design.z, design.z)))
         present = design.z.mean(axis=1)
         return np.asarray(1 - (np.sqrt(present) if self.distance == "cosine" else present))
@@ -178,9 +175,11 @@ def _effective(weights: Floats) -> float:
     return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
-def _sums(weights: Floats, unit: Ints) -> Floats:
-    """The weight of each unit."""
-    return np.asarray(np.add.reduceat(weights, np.flatnonzero(np.diff(unit, prepend=unit[:1] - 1))))
+def _sums(weights: Floats, cluster: Ints) -> Floats:
+    """The weight of each cluster."""
+    return np.asarray(
+        np.add.reduceat(weights, np.flatnonzero(np.diff(cluster, prepend=cluster[:1] - 1)))
+    )
 
 
 def _weights_of_share(squared: Floats, weights: Floats, share: float) -> Floats:

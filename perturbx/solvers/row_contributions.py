@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from perturbx._typing import Floats, Ints
+from perturbx.designs import BackgroundChains, Design, Evaluations
 from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._row_errors import Spread, permutation_gaps
 from perturbx.solvers._row_predictions import predict_all_rows, shares_of
-from perturbx.solvers.marginal import _places
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class RowContributions(Solver):
     Raises
     ------
     RejectPerturbations
-        If the perturbations are not such chains, or name no background rows.
+        If the outputs of the background rows are not known.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.perturbations import Evaluations
+    >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers.rows import RowPermutations
     >>> from perturbx.solvers.row_contributions import RowContributions
     >>> background = np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 1.0]])
@@ -69,12 +69,13 @@ class RowContributions(Solver):
     array([0. , 2. , 0.5])
     """
 
+    reads: ClassVar[tuple[type[Design], ...]] = (BackgroundChains,)
     additive = True
 
     unbiased: bool = False
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        if evaluations.perturbations.n_features == 1:
+    def estimate(self, evaluations: Evaluations) -> Solution:
+        if evaluations.design.n_features == 1:
             return _alone(evaluations)
         chains = Chains.read(evaluations)
         values, spread = chains.estimate(unbiased=self.unbiased)
@@ -82,7 +83,7 @@ class RowContributions(Solver):
             about = chains.about(values, evaluations.row_weights)
             of_about = about.estimate(unbiased=self.unbiased)[1]
             spread = replace(spread, between=of_about.between)
-        d = evaluations.perturbations.n_features
+        d = evaluations.design.n_features
         shape = (d, *evaluations.full.shape)
         errors = np.moveaxis(spread.errors().reshape(shape), 0, 1)
         return Solution(
@@ -116,10 +117,15 @@ class Chains:
 
     @classmethod
     def read(cls, evaluations: Evaluations) -> Chains:
-        row, place = _check(evaluations)
+        design, empty_rows = evaluations.design, evaluations.empty_rows
+        assert isinstance(design, BackgroundChains)
+        if empty_rows is None:
+            raise RejectPerturbations(
+                "RowContributions needs the output of each background row: got none, as there is "
+                'one row alone, or a link of their average. Use link="identity" and several rows.'
+            )
+        row, place = design.row, design.place
         n_chains, d = place.shape
-        empty_rows = evaluations.empty_rows
-        assert empty_rows is not None  # _check has seen to that
         targets = evaluations.full.size
         along = np.empty((n_chains, 2, d + 1, targets))
         along[:, :, 0] = empty_rows.reshape(-1, targets)[row][:, None]
@@ -187,22 +193,6 @@ def _means(arrays: Floats, place: Ints) -> Floats:
     return np.asarray(sums / np.bincount(place)[:, None, None])
 
 
-def _check(evaluations: Evaluations) -> tuple[Ints, Ints]:
-    """(c,) and (c, d): the row of each chain and when each feature joins; or a refusal."""
-    design = evaluations.perturbations
-    d = design.n_features
-    unit = 2 * (d - 1)
-    if design.background_row is not None and evaluations.empty_rows is not None:
-        try:
-            place = _places(design)
-        except RejectPerturbations:
-            place = np.zeros((0, d), dtype=np.intp)
-        row = design.background_row.reshape(-1, unit) if len(place) else place
-        if len(place) and (row == row[:, :1]).all():
-            return row[:, 0], place
-    raise RejectPerturbations(_refusal(design))
-
-
 def _alone(evaluations: Evaluations) -> Solution:
     """One feature gets all there is."""
     values = (evaluations.full - evaluations.empty)[:, None, :]
@@ -219,14 +209,4 @@ def _alone(evaluations: Evaluations) -> Solution:
         base=evaluations.empty,
         estimator="exact, one feature",
         background_errors=spread,
-    )
-
-
-def _refusal(design: Perturbations) -> str:
-    d = design.n_features
-    return (
-        f"RowContributions reads chains of {2 * (d - 1)} coalitions, in which {d} features join "
-        "one by one, forwards and backwards, along one named background row: got "
-        f"{len(design)} perturbations that are not such chains. "
-        "Draw them with the sampler RowPermutations(n_rows)."
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from perturbx._validation import check_kind
-from perturbx.perturbations import Evaluations
+from perturbx._validation import check_kind, invalid
+from perturbx.designs import Design, Evaluations, Pairs
 from perturbx.solvers._base import Solution, Solver
 from perturbx.solvers.interactions import PairwiseInteractions
 
@@ -17,14 +18,12 @@ class WithInteractions(Solver):
     Parameters
     ----------
     solver : Solver
-        Reads the same designs as `PairwiseInteractions`: those of ShapleyCoalitions.
+        Reads the same designs: pairs of coalitions.
 
     Raises
     ------
     InvalidParameterError
-        If `solver` is none.
-    RejectPerturbations
-        If the perturbations are not pairs of complementary coalitions.
+        If `solver` is none, or reads no pairs.
 
     Examples
     --------
@@ -33,10 +32,15 @@ class WithInteractions(Solver):
     True
     """
 
+    reads: ClassVar[tuple[type[Design], ...]] = (Pairs,)
+
     solver: Solver
 
     def __post_init__(self) -> None:
-        check_kind("solver", self.solver, Solver, "a solver, such as KernelShapRegression()")
+        expected = "a solver that reads pairs of coalitions, such as KernelShapRegression()"
+        check_kind("solver", self.solver, Solver, expected)
+        if not issubclass(Pairs, self.solver.reads):
+            raise invalid("solver", expected, self.solver)
 
     @property
     def additive(self) -> bool:  # type: ignore[override]
@@ -48,6 +52,9 @@ class WithInteractions(Solver):
     def linear(self) -> Solver:
         return self.solver.linear()
 
-    def solve(self, evaluations: Evaluations) -> Solution:
+    def exact(self, evaluations: Evaluations) -> Solution:
+        return self.estimate(evaluations)
+
+    def estimate(self, evaluations: Evaluations) -> Solution:
         found = PairwiseInteractions().solve(evaluations)
         return replace(self.solver.solve(evaluations), interactions=found)

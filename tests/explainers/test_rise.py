@@ -194,5 +194,5 @@ def test_wrong_settings_are_refused() -> None:
     ):
         with pytest.raises(InvalidParameterError, match=match):
             px.Rise(spots, **settings).explain(np.ones((40, 40, 3)))
-    with pytest.raises(InvalidParameterError, match="presences with SmoothGrid"):
+    with pytest.raises(InvalidParameterError, match="SmoothGrid with RandomGrids"):
         px.KernelShap(spots, masker=px.SmoothGrid()).explain(np.ones((40, 40, 3)))

@@ -33,5 +33,5 @@ def test_rows_are_units_of_their_own_and_go_on() -> None:
     first = BernoulliMasks().draw(8, 30, rng)
     design = BernoulliMasks().draw(8, 50, rng, first)
     assert_array_equal(design.z[:30], first.z)
-    assert_array_equal(design.unit, np.arange(50))
+    assert_array_equal(design.cluster, np.arange(50))
     assert len(design) == 50

@@ -15,7 +15,7 @@ def test_mirror_images_lie_next_to_each_other(n: int, rows: int) -> None:
     assert design.z.dtype == np.float64
     assert design.z.shape == (rows, 5)
     assert_array_equal(design.z[0::2], -design.z[1::2])
-    assert_array_equal(design.unit, np.arange(rows) // 2)
+    assert_array_equal(design.cluster, np.arange(rows) // 2)
 
 
 def test_noise_has_unit_covariance() -> None:
@@ -32,7 +32,7 @@ def test_a_continued_design_keeps_its_beginning() -> None:
     first = GaussianNoise().draw(2, 10, rng)
     design = GaussianNoise().draw(2, 17, rng, first)
     assert_array_equal(design.z[:10], first.z)
-    assert_array_equal(design.unit, np.arange(16) // 2)
+    assert_array_equal(design.cluster, np.arange(16) // 2)
     assert len(np.unique(design.z[:, 0])) == 16
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.designs import Design, Evaluations
 from perturbx.samplers import OptimalPairs, ShapleyCoalitions
 from perturbx.samplers.optimal import _LINEAR, _NOISE, _Choice, _covariance, _received
 from perturbx.samplers.shapley import weights_by_size
@@ -18,7 +18,7 @@ from perturbx.solvers import OddProcess
 SAMPLER = OptimalPairs()
 
 
-def draw(d: int, n: int, seed: int = 0, drawn: Perturbations | None = None) -> Perturbations:
+def draw(d: int, n: int, seed: int = 0, drawn: Design | None = None) -> Design:
     return SAMPLER.draw(d, n, np.random.default_rng(seed), drawn)
 
 
@@ -67,7 +67,7 @@ def test_the_prior_is_all_triples_alike(d: int) -> None:
 def test_each_pair_is_the_best_of_the_candidates() -> None:
     """Picked one by one, each leaves the least variance that any candidate would: brute force."""
     d, n_pairs = 7, 9
-    members = ShapleyCoalitions().draw(d, 60, np.random.default_rng(0)).coalitions[0::2]
+    members = ShapleyCoalitions().draw(d, 60, np.random.default_rng(0)).first
     weights = weights_by_size(members)
     noise = _NOISE / (weights / weights.mean())
     choice, candidates = _Choice.among(members, weights, n_pairs), np.ones(len(members), dtype=bool)
@@ -108,7 +108,7 @@ def test_less_room_is_left_than_by_lot(d: int) -> None:
         by_lot = ShapleyCoalitions().draw(d, n, rng)
         continued = draw(d, n, seed, draw(d, n // 2 + 2, seed))
         room = [
-            room_left(design.coalitions[0::2], _NOISE / design.weights[0::2])
+            room_left(design.first, _NOISE / design.pair_weights)
             for design in (draw(d, n, seed), continued, by_lot)
         ]
         assert max(room[:2]) < room[2]

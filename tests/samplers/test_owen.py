@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from perturbx.designs import CustomCoalitions, Design, Evaluations
 from perturbx.errors import InvalidParameterError, RejectPerturbations
 from perturbx.hierarchy import Hierarchy
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import OwenSplits
 
 RNG = np.random.default_rng(0)
 NESTED = Hierarchy.of_leaves(((0, 1, 2), (3, 4), (5, 6)), 5)
 
 
-def _answered(design: Perturbations, game: Any, n_rows: int = 1) -> Evaluations:
+def _answered(design: Design, game: Any, n_rows: int = 1) -> Evaluations:
     """`game` of coalitions (m, d) and rows (m,) to (m, k)."""
     d = design.n_features
     rows = design.background_row
@@ -26,7 +26,7 @@ def _answered(design: Perturbations, game: Any, n_rows: int = 1) -> Evaluations:
     return Evaluations(design, known[:, None], full, empty.mean(axis=0, keepdims=True), named)
 
 
-def _followed(sampler: OwenSplits, game: Any, d: int, n: int, n_rows: int = 1) -> Perturbations:
+def _followed(sampler: OwenSplits, game: Any, d: int, n: int, n_rows: int = 1) -> Design:
     design = sampler.draw(d, n, RNG)
     while True:
         more = sampler.follow(_answered(design, game, n_rows), n, RNG)
@@ -96,7 +96,7 @@ def test_budgets_are_kept() -> None:
     more = OwenSplits((NESTED,)).follow(_answered(design, _curved), 7, RNG)
     assert len(design) == 2
     assert len(more) == 6
-    nodes = more.splits.node[~more.splits.is_open]
+    nodes = more.steps.node[~more.steps.is_open]
     assert sorted(nodes.tolist()) == [6, 6, 7]
 
 
@@ -112,13 +112,13 @@ def test_following_is_a_function_of_the_answers() -> None:
         assert np.array_equal(one.z[: len(design)], design.z)
         assert len(one) - len(design) <= 6
         design = one
-    assert (np.diff(design.unit) >= 0).all()
+    assert (np.diff(design.cluster) >= 0).all()
     assert sampler.draw(9, 50, RNG, design) is design
 
 
 def test_refusals() -> None:
     """Other designs, and settings that mean nothing."""
-    foreign = Perturbations(np.ones((2, 3), bool), np.ones(2), np.arange(2))
+    foreign = CustomCoalitions(np.ones((2, 3), bool), np.ones(2), np.arange(2))
     with pytest.raises(RejectPerturbations, match=r"OwenSplits.draw"):
         OwenSplits().follow(_answered(foreign, _curved), 9, RNG)
     with pytest.raises(InvalidParameterError, match="splits_per_round"):

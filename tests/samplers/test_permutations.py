@@ -25,7 +25,7 @@ def test_units_are_an_order_read_both_ways(d: int, n_units: int, extra: int) -> 
     assert_array_equal(chains.sum(axis=-1), np.broadcast_to(np.arange(1, d), chains.shape[:3]))
     assert (chains[:, :, 1:] >= chains[:, :, :-1]).all()
     assert_array_equal(chains[:, 1], ~chains[:, 0, ::-1])
-    assert_array_equal(design.unit, np.arange(len(design)) // unit)
+    assert_array_equal(design.cluster, np.arange(len(design)) // unit)
     assert (design.weights == 1).all()
 
 
@@ -55,7 +55,7 @@ def test_a_continued_design_appends_units() -> None:
     first = SAMPLER.draw(5, 16, rng)
     design = SAMPLER.draw(5, 28, rng, first)
     assert_array_equal(design.z[:16], first.z)
-    assert_array_equal(design.unit, np.arange(24) // 8)
+    assert_array_equal(design.cluster, np.arange(24) // 8)
     assert_array_equal(SAMPLER.draw(5, 24, rng, design).z, design.z)
 
 

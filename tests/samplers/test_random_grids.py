@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from perturbx.designs import SoftMasks
 from perturbx.errors import InvalidParameterError
 from perturbx.samplers import RandomGrids
 
@@ -14,7 +15,8 @@ SHAPE, STEPS = (13, 9), 4
 def drawn(n: int, p: float = 0.5, seed: int = 0) -> np.ndarray:
     sampler = RandomGrids(SHAPE, STEPS, p)
     design = sampler.draw(13 * 9, n, np.random.default_rng(seed))
-    assert design.kind == "presences"
+    assert isinstance(design, SoftMasks)
+    assert design.p == p
     return design.z.reshape(n, *SHAPE)
 
 

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from perturbx.designs import Design
 from perturbx.errors import InvalidParameterError
-from perturbx.perturbations import Perturbations
 from perturbx.samplers import Permutations, ShapleyCoalitions
 from perturbx.samplers.rows import RowPermutations
 
 
-def rows_of_units(design: Perturbations) -> np.ndarray:
+def rows_of_units(design: Design) -> np.ndarray:
     """The row of each unit, which all of its members share."""
     assert design.background_row is not None
-    first = np.unique(design.unit, return_index=True)[1]
-    assert_array_equal(design.background_row, design.background_row[first][design.unit])
+    first = np.unique(design.cluster, return_index=True)[1]
+    assert_array_equal(design.background_row, design.background_row[first][design.cluster])
     return design.background_row[first]
 
 
@@ -35,11 +35,11 @@ def test_chains_are_those_of_permutations(d: int, n_units: int, extra: int, n_ro
     assert len(design) == n_units * unit
     assert not design.complete
     assert (design.weights == 1).all()
-    chains = design.coalitions.reshape(-1, 2, d - 1, d)
+    chains = design.z.reshape(-1, 2, d - 1, d)
     assert_array_equal(chains.sum(axis=-1), np.broadcast_to(np.arange(1, d), chains.shape[:3]))
     assert (chains[:, :, 1:] >= chains[:, :, :-1]).all()
     assert_array_equal(chains[:, 1], ~chains[:, 0, ::-1])
-    assert_array_equal(design.unit, np.arange(len(design)) // unit)
+    assert_array_equal(design.cluster, np.arange(len(design)) // unit)
 
 
 @given(d=st.integers(4, 12), n_rows=st.integers(1, 9), steps=st.lists(st.integers(1, 60)))

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from perturbx.perturbations import Perturbations
+from perturbx.designs import Design
 from perturbx.samplers import ShapleyCoalitions
 
 SAMPLER = ShapleyCoalitions()
 
 
-def draw(d: int, n: int, seed: int = 0, drawn: Perturbations | None = None) -> Perturbations:
+def draw(d: int, n: int, seed: int = 0, drawn: Design | None = None) -> Design:
     return SAMPLER.draw(d, n, np.random.default_rng(seed), drawn)
 
 
@@ -23,7 +23,7 @@ def distinct(z: np.ndarray) -> int:
     return len(np.unique(np.packbits(z, axis=1), axis=0))
 
 
-def pair_sizes(design: Perturbations) -> np.ndarray:
+def pair_sizes(design: Design) -> np.ndarray:
     size = design.z[0::2].sum(axis=1)
     return np.minimum(size, design.n_features - size)
 
@@ -36,7 +36,7 @@ def test_every_design_is_distinct_pairs(d: int, n: int, seed: int) -> None:
     design = draw(d, n, seed)
     assert len(design) == min(n // 2 * 2, 2**d - 2)
     assert_array_equal(design.z[1::2], ~design.z[0::2])
-    assert_array_equal(design.unit, np.arange(len(design)) // 2)
+    assert_array_equal(design.cluster, np.arange(len(design)) // 2)
     assert distinct(design.z) == len(design)
     assert design.z.any(axis=1).all()
     assert not design.z.all(axis=1).any()
@@ -140,7 +140,7 @@ def test_a_continued_design_is_as_good_as_one_draw(d: int, steps: list[int], see
     assert_allclose(mass / mass.sum(), _mass(single), rtol=1e-12)
 
 
-def _mass(design: Perturbations) -> np.ndarray:
+def _mass(design: Design) -> np.ndarray:
     mass = np.bincount(pair_sizes(design), design.weights[0::2], minlength=design.n_features)
     return mass / mass.sum()
 

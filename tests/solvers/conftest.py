@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from perturbx.perturbations import Evaluations, Perturbations
+from perturbx.designs import CoalitionDesign, Design, Evaluations
 from perturbx.samplers import Sampler
 
 Game = Callable[[np.ndarray], np.ndarray]
@@ -26,7 +26,7 @@ def brute_force(game: Game, d: int) -> np.ndarray:
     return np.asarray(total) / len(orders)
 
 
-def evaluate(game: Game, design: Perturbations) -> Evaluations:
+def evaluate(game: Game, design: Design) -> Evaluations:
     """`game` maps (m, d) to (m, k) or (m, n, k); one answer each if it maps to (m,)."""
 
     def answers(z: np.ndarray) -> np.ndarray:
@@ -38,13 +38,13 @@ def evaluate(game: Game, design: Perturbations) -> Evaluations:
     d = design.n_features
     outputs = answers(design.z)
     ends = np.array([[True] * d, [False] * d])
-    if not design.is_coalitions:
+    if not isinstance(design, CoalitionDesign):
         ends = np.zeros((2, d))
     full, empty = answers(ends)
     return Evaluations(design, outputs, full, empty)
 
 
-def draw(sampler: Sampler, d: int, n: int | None = None, seed: int = 0) -> Perturbations:
+def draw(sampler: Sampler, d: int, n: int | None = None, seed: int = 0) -> Design:
     n = sampler.default(d) if n is None else max(n, sampler.minimum(d))
     return sampler.draw(d, n, np.random.default_rng(seed))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.designs import CustomCoalitions, Design, Evaluations
 from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import GaussianNoise, OneAtATime, ShapleyCoalitions
 from perturbx.solvers import Deltas
 
@@ -40,11 +40,11 @@ def test_nothing_is_sampled_so_errors_are_those_of_arithmetic() -> None:
     [
         ShapleyCoalitions().draw(3, 6, np.random.default_rng(0)),
         GaussianNoise().draw(3, 10, np.random.default_rng(0)),
-        Perturbations(np.eye(3, dtype=bool), np.ones(3), np.arange(3)),
+        CustomCoalitions(np.eye(3, dtype=bool), np.ones(3), np.arange(3)),
     ],
     ids=["pairs", "noise", "one present"],
 )
-def test_other_designs_are_refused(design: Perturbations) -> None:
+def test_other_designs_are_refused(design: Design) -> None:
     """The refusal names the sampler to use."""
     outputs = np.zeros((len(design), 1, 1))
     with pytest.raises(RejectPerturbations, match=r"OneAtATime\(\)"):

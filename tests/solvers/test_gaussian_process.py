@@ -12,17 +12,17 @@ from perturbx.solvers._gaussian_process import Free, posterior
 from perturbx.solvers._interaction_rates import _Likelihood, learn_rates
 from perturbx.solvers._leave_one_out import SIGNALS, Decomposition
 from perturbx.solvers._odd_kernel import OddKernel
-from perturbx.solvers._pairs import Pairs
+from perturbx.solvers._pairs import OddPairs
 from perturbx.solvers._parity import ParityTerms
 
 
-def make_pairs(n: int, d: int, seed: int = 0) -> Pairs:
+def make_pairs(n: int, d: int, seed: int = 0) -> OddPairs:
     """A line plus two interactions, one odd and one even, and noise."""
     rng = np.random.default_rng(seed)
     x = rng.choice([-1.0, 1.0], (n, d))
     odd = x @ rng.normal(size=d) + x[:, 0] * x[:, 1] * x[:, 2] + 0.1 * rng.normal(size=n)
     even = x[:, 0] * x[:, 1] + 0.1 * rng.normal(size=n)
-    return Pairs(x, rng.uniform(0.5, 1.5, n), odd, even, 2.0, 1.0)
+    return OddPairs(x, rng.uniform(0.5, 1.5, n), odd, even, 2.0, 1.0)
 
 
 def blend(d: int, linear: float = 0.0) -> Covariance:

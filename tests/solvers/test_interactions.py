@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from math import factorial
 from types import SimpleNamespace
@@ -11,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.designs import Design, Evaluations, Pairs
 from perturbx.errors import RejectPerturbations
 from perturbx.interactions import Interactions
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import BernoulliMasks, GaussianNoise, OneAtATime, ShapleyCoalitions
 from perturbx.solvers import KernelShapRegression, PairwiseInteractions
 from scipy.stats import t
@@ -109,7 +110,7 @@ def test_axioms(games: SimpleNamespace, d: int, seed: int, complete: bool) -> No
     assert_allclose(np.triu(found.faith_shap[0, :, :, 0]).sum(), ends[1] - ends[0], atol=1e-12)
     order = np.random.default_rng(seed).permutation(d)
     design = ShapleyCoalitions().draw(d, n, np.random.default_rng(seed))
-    moved = Perturbations(design.z[:, order], design.weights, design.unit, design.complete)
+    moved = replace(design, first=design.first[:, order])
     there = SOLVER.solve(games.evaluate(lambda z: game(z[:, np.argsort(order)]), moved))
     assert_allclose(there.faith_shap, found.faith_shap[:, order][:, :, order], atol=1e-9)
 
@@ -283,12 +284,11 @@ def test_sixty_features(games: SimpleNamespace) -> None:
         BernoulliMasks().draw(6, 20, np.random.default_rng(0)),
         GaussianNoise().draw(6, 20, np.random.default_rng(0)),
         OneAtATime().draw(6, 6, np.random.default_rng(0)),
-        Perturbations(np.zeros((0, 6), dtype=bool), np.ones(0), np.arange(0)),
-        Perturbations(np.array([[True] * 3, [False] * 3]), np.ones(2), np.zeros(2, dtype=np.intp)),
+        Pairs(np.zeros((0, 6), dtype=bool), np.ones(0)),
     ],
-    ids=["independent", "noise", "one at a time", "nothing", "the ends"],
+    ids=["independent", "noise", "one at a time", "nothing"],
 )
-def test_other_designs_are_refused(design: Perturbations) -> None:
+def test_other_designs_are_refused(design: Design) -> None:
     """The refusal names the sampler to use."""
     outputs = np.zeros((len(design), 1, 1))
     with pytest.raises(RejectPerturbations, match="ShapleyCoalitions"):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from perturbx.designs import Design, Evaluations, Pairs
 from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import BernoulliMasks, GaussianNoise, OneAtATime, ShapleyCoalitions
 from perturbx.solvers import KernelShapRegression
 from scipy.stats import t
@@ -173,11 +173,11 @@ def test_a_constant_model_scores_zero(games: SimpleNamespace) -> None:
         BernoulliMasks().draw(6, 20, np.random.default_rng(0)),
         GaussianNoise().draw(6, 20, np.random.default_rng(0)),
         OneAtATime().draw(6, 6, np.random.default_rng(0)),
-        Perturbations(np.zeros((0, 6), dtype=bool), np.ones(0), np.arange(0)),
+        Pairs(np.zeros((0, 6), dtype=bool), np.ones(0)),
     ],
     ids=["independent", "noise", "one at a time", "nothing"],
 )
-def test_other_designs_are_refused(design: Perturbations) -> None:
+def test_other_designs_are_refused(design: Design) -> None:
     """The refusal names the sampler to use."""
     outputs = np.zeros((len(design), 1, 1))
     with pytest.raises(RejectPerturbations, match="ShapleyCoalitions"):

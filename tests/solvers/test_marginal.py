@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.designs import CustomCoalitions, Design, Evaluations
 from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import BernoulliMasks, GaussianNoise, Permutations, ShapleyCoalitions
 from perturbx.solvers import MarginalContributions
 from scipy.stats import t
@@ -18,7 +18,7 @@ from scipy.stats import t
 SOLVER = MarginalContributions()
 
 
-def chains(games: SimpleNamespace, d: int, c: int, seed: int = 0) -> Perturbations:
+def chains(games: SimpleNamespace, d: int, c: int, seed: int = 0) -> Design:
     return games.draw(Permutations(), d, c * 2 * (d - 1), seed)
 
 
@@ -181,11 +181,11 @@ def test_outputs_solved_together_are_those_solved_singly(games: SimpleNamespace)
             )
 
 
-def broken_chain() -> Perturbations:
+def broken_chain() -> Design:
     design = Permutations().draw(6, 20, np.random.default_rng(0))
     z = design.z.copy()
     z[[1, 2]] = z[[2, 1]]
-    return Perturbations(z, design.weights, design.unit)
+    return CustomCoalitions(z, design.weights, design.cluster)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def broken_chain() -> Perturbations:
     ],
     ids=["pairs", "independent", "noise", "two rows swapped"],
 )
-def test_other_designs_are_refused(design: Perturbations) -> None:
+def test_other_designs_are_refused(design: Design) -> None:
     """The refusal names the sampler to use."""
     outputs = np.zeros((len(design), 1, 1))
     with pytest.raises(RejectPerturbations, match=r"Permutations\(\)"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.designs import CustomCoalitions, Design, Evaluations
 from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import (
     BernoulliMasks,
     GaussianNoise,
@@ -57,7 +56,7 @@ def test_complete_designs_are_read_exactly(games: SimpleNamespace, d: int) -> No
     """With every coalition evaluated, the values are Shapley's definition."""
     game = games.random(d, 0, k=2)
     evaluations = games.evaluate(game, games.draw(ShapleyCoalitions(), d, 2**d))
-    assert evaluations.perturbations.complete
+    assert evaluations.design.complete
     assert_allclose(SOLVER.solve(evaluations).values[0], games.brute_force(game, d), atol=1e-12)
 
 
@@ -201,11 +200,11 @@ def test_float32_answers(games: SimpleNamespace) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", [ShapleyCoalitions(), OptimalPairs()])
 def test_intervals_cover(games: SimpleNamespace, sampler: Sampler) -> None:
-    """Nominal 95% intervals cover 91 to 99% of designs by lot, of a game of ANDs and a smooth one.
+    """Nominal 95% intervals cover 91 to 99% of random designs, of a game of ANDs and a smooth one.
 
     Of chosen pairs they cover at least as many, and are not twice as wide as they need be.
     """
-    solver = replace(QUICK, by_lot=isinstance(sampler, ShapleyCoalitions))
+    solver, at_random = QUICK, isinstance(sampler, ShapleyCoalitions)
     smooth, d = games.smooth(10, 3), 10
     cube = games.draw(ShapleyCoalitions(), d, 2**d)
     truth = PLAIN.solve(games.evaluate(smooth, cube)).values[0, :, 0]
@@ -221,7 +220,7 @@ def test_intervals_cover(games: SimpleNamespace, sampler: Sampler) -> None:
         half_width = error * t.ppf(0.975, solution.degrees_of_freedom)
         covered = (np.abs(miss) <= half_width).mean()
         assert covered >= 0.91
-        assert covered <= 0.995 or not solver.by_lot
+        assert covered <= 0.995 or not at_random
         assert np.sqrt((error**2).mean() / (miss**2).mean()) < 2
 
 
@@ -245,10 +244,10 @@ def test_a_thousand_features(games: SimpleNamespace) -> None:
     [
         BernoulliMasks().draw(6, 40, np.random.default_rng(0)),
         GaussianNoise().draw(6, 40, np.random.default_rng(0)),
-        Perturbations(np.eye(5, dtype=bool), np.ones(5), np.arange(5)),
+        CustomCoalitions(np.eye(5, dtype=bool), np.ones(5), np.arange(5)),
     ],
 )
-def test_other_designs_are_refused(games: SimpleNamespace, design: Perturbations) -> None:
+def test_other_designs_are_refused(games: SimpleNamespace, design: Design) -> None:
     """What is not pairs is refused, and the sampler that draws them is named."""
     with pytest.raises(RejectPerturbations, match=r"ShapleyCoalitions\(\)"):
         SOLVER.solve(games.evaluate(lambda z: z.sum(axis=1).astype(float), design))
@@ -296,7 +295,7 @@ def test_intervals_cover_where_the_model_jumps(games: SimpleNamespace, game: Gam
 
     Interactions of five features, which chosen pairs confound with the scores, take the rest.
     """
-    d, solver = 10, replace(QUICK, by_lot=False)
+    d, solver = 10, QUICK
     cube = games.evaluate(game, games.draw(ShapleyCoalitions(), d, 2**d))
     truth = PLAIN.solve(cube).values[0, :, 0]
     hits = []

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from perturbx.designs import Evaluations
 from perturbx.errors import RejectPerturbations
 from perturbx.hierarchy import Hierarchy
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import OneAtATime, OwenSplits
 from perturbx.solvers import OwenValues, Solution, Solver
 
@@ -199,11 +199,11 @@ def test_few_splits_know_nothing() -> None:
 
 
 def test_other_designs_are_refused() -> None:
-    """Perturbations without splits, and splits of trees without rows of their own."""
+    """A design without splits, and splits of several trees without rows of their own."""
     design = OneAtATime().draw(4, 4, RNG)
     nothing = np.zeros((1, 1))
     with pytest.raises(RejectPerturbations, match=r"sampler OwenSplits\(trees\)"):
         OwenValues().solve(Evaluations(design, np.zeros((4, 1, 1)), nothing, nothing))
-    two: Perturbations = OwenSplits((Hierarchy.balanced(4),) * 2).draw(4, 4, RNG)
-    with pytest.raises(RejectPerturbations, match="splits of trees"):
+    two = OwenSplits((Hierarchy.balanced(4),) * 2).draw(4, 4, RNG)
+    with pytest.raises(RejectPerturbations, match="a background row for each of 2 trees"):
         OwenValues().solve(Evaluations(two, np.zeros((4, 1, 1)), nothing, nothing))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.designs import Evaluations, Independent, SoftMasks
 from perturbx.errors import InvalidParameterError, RejectPerturbations
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import BernoulliMasks, GaussianNoise, RandomGrids
 from perturbx.solvers import (
     BanzhafRegression,
@@ -23,10 +23,10 @@ from perturbx.solvers import (
 SOLVERS: list[Solver] = [PresenceMeans(), PresenceSlopes(), PresenceRidge()]
 
 
-def answers(z: np.ndarray, outputs: np.ndarray) -> Evaluations:
+def answers(z: np.ndarray, outputs: np.ndarray, p: float = 0.5) -> Evaluations:
     """One instance whose outputs are (m, k)."""
     k = outputs.shape[1]
-    design = Perturbations(z, np.ones(len(z)), np.arange(len(z)), graded=z.dtype != bool)
+    design = Independent(z, p) if z.dtype == bool else SoftMasks(z, p)
     return Evaluations(design, outputs[:, None], np.ones((1, k)), np.zeros((1, k)))
 
 
@@ -46,7 +46,7 @@ def test_means_are_the_published_sum() -> None:
     """sum_i f_i M_i / (N E[M]), and the standard error of that mean."""
     z = masks(200)
     y = game(z)
-    solution = PresenceMeans(p=0.4).solve(answers(z, y))
+    solution = PresenceMeans().solve(answers(z, y, p=0.4))
     terms = y[:, None, :] * z[:, :, None] / 0.4
     assert_allclose(solution.values[0], terms.mean(axis=0), rtol=1e-12)
     assert_allclose(
@@ -186,20 +186,18 @@ def test_refusals_name_the_sampler() -> None:
     noise = GaussianNoise().draw(5, 40, np.random.default_rng(0))
     ones = np.ones((40, 1, 1))
     for solver in SOLVERS:
-        with pytest.raises(RejectPerturbations, match="samplers RandomGrids"):
+        with pytest.raises(RejectPerturbations, match="sampler RandomGrids"):
             solver.solve(Evaluations(noise, ones, np.ones((1, 1)), np.ones((1, 1))))
-    graded = RandomGrids().draw(5, 40, np.random.default_rng(0))
+    soft = RandomGrids().draw(5, 40, np.random.default_rng(0))
     for solver in (
         *(WeightedRidge(), Deltas(), KernelShapRegression()),
         *(MarginalContributions(), BanzhafRegression()),
     ):
         with pytest.raises(RejectPerturbations, match="sampler"):
-            solver.solve(Evaluations(graded, ones, np.ones((1, 1)), np.ones((1, 1))))
+            solver.solve(Evaluations(soft, ones, np.ones((1, 1)), np.ones((1, 1))))
 
 
 def test_wrong_settings_are_refused() -> None:
     """When the solver is made."""
-    with pytest.raises(InvalidParameterError, match="p must be a number above 0"):
-        PresenceMeans(p=0)
     with pytest.raises(InvalidParameterError, match="alpha must be a number above 0"):
         PresenceRidge(alpha=-1.0)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from perturbx.perturbations import Evaluations
+from perturbx.designs import Evaluations
 from perturbx.samplers import ShapleyCoalitions
 from perturbx.solvers._leave_one_out import SIGNALS
 from perturbx.solvers._mask_trees import Boosting
@@ -20,7 +20,7 @@ TREES = Recipe("uniform", 0.3, share=0.95)
 
 def judged(answers: Evaluations) -> tuple[Judge, Learned]:
     """A judge of two folds, and what all pairs taught."""
-    (pairs,), _ = read_pairs(answers, "a test")
+    (pairs,), _ = read_pairs(answers)
     folds = _Folds.of(PAIRS, 2, PAIRS)
     solver = OddProcess(boosting=Boosting(n_trees=30, learning_rate=0.3))
     *learned, whole = solver._learn(pairs, [*folds.training, folds.order])

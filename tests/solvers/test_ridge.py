@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.designs import Evaluations, NoiseDraws
 from perturbx.errors import InvalidParameterError
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import BernoulliMasks, GaussianNoise, Sampler, ShapleyCoalitions
 from perturbx.solvers import WeightedRidge
 from scipy import linalg
@@ -84,7 +84,7 @@ def test_hc2_is_the_textbook_formula() -> None:
     """For rows on their own: the sandwich with residuals over the root of one minus leverage."""
     rng = np.random.default_rng(0)
     m, d = 60, 3
-    design = Perturbations(rng.normal(size=(m, d)), rng.uniform(0.5, 2, m), np.arange(m))
+    design = NoiseDraws(rng.normal(size=(m, d)), rng.uniform(0.5, 2, m), np.arange(m))
     y = wavy(design.z)
     nan = np.full((1, 1), np.nan)
     solver = WeightedRidge(kernel_width=np.inf, alpha=1e-13)
@@ -105,7 +105,7 @@ def test_clustered_errors_are_unbiased_for_even_noise() -> None:
     rng = np.random.default_rng(1)
     unit = np.repeat(np.arange(20), np.where(np.arange(20) % 2, 2, 3))
     m, d = len(unit), 2
-    design = Perturbations(rng.normal(size=(m, d)), np.ones(m), unit)
+    design = NoiseDraws(rng.normal(size=(m, d)), np.ones(m), unit)
     y = wavy(design.z)
     nan = np.full((1, 1), np.nan)
     solver = WeightedRidge(kernel_width=np.inf, alpha=1e-13)
@@ -206,8 +206,8 @@ def test_design_weights_count(games: SimpleNamespace) -> None:
     rng = np.random.default_rng(0)
     z, times = rng.normal(size=(40, 3)), rng.integers(1, 4, size=40)
     solver = WeightedRidge(kernel_width=2.0)
-    once = Perturbations(z, times.astype(float), np.arange(40))
-    often = Perturbations(np.repeat(z, times, axis=0), np.ones(times.sum()), np.arange(times.sum()))
+    once = NoiseDraws(z, times.astype(float), np.arange(40))
+    often = NoiseDraws(np.repeat(z, times, axis=0), np.ones(times.sum()), np.arange(times.sum()))
     one, two = (solver.solve(games.evaluate(wavy, design)) for design in (once, often))
     assert_allclose(one.values, two.values, rtol=1e-9)
     assert_allclose(one.base, two.base, rtol=1e-9)
@@ -228,7 +228,7 @@ def test_a_local_fit_finds_the_gradient_of_a_smooth_model(games: SimpleNamespace
 def test_a_feature_that_never_changes_has_no_score_and_no_error(games: SimpleNamespace) -> None:
     """Its score is 0, its error NaN; the others are as without it."""
     design = games.draw(GaussianNoise(), 3, 100)
-    constant = replace(design, z=np.insert(design.z, 1, 4.0, axis=1))
+    constant = replace(design, noise=np.insert(design.z, 1, 4.0, axis=1))
     whole = WeightedRidge(kernel_width=9.0).solve(
         games.evaluate(lambda z: wavy(z[:, ::2]), constant)
     )

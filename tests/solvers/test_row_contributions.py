@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.designs import BackgroundChains, Design, Evaluations
 from perturbx.errors import RejectPerturbations
-from perturbx.perturbations import Evaluations, Perturbations
 from perturbx.samplers import Permutations, ShapleyCoalitions
 from perturbx.samplers.rows import RowPermutations
 from perturbx.solvers.row_contributions import RowContributions
@@ -21,9 +21,7 @@ SOLVER = RowContributions()
 Model = Callable[[np.ndarray], np.ndarray]
 
 
-def evaluate(
-    model: Model, x: np.ndarray, background: np.ndarray, design: Perturbations
-) -> Evaluations:
+def evaluate(model: Model, x: np.ndarray, background: np.ndarray, design: Design) -> Evaluations:
     """One instance; the model maps (rows, d) to (rows,) or (rows, k)."""
 
     def ask(rows: np.ndarray) -> np.ndarray:
@@ -35,7 +33,7 @@ def evaluate(
     return Evaluations(design, outputs, ask(x[None])[0], empty_rows.mean(axis=0), empty_rows)
 
 
-def chains(d: int, c: int, n_rows: int, seed: int = 0) -> Perturbations:
+def chains(d: int, c: int, n_rows: int, seed: int = 0) -> BackgroundChains:
     return RowPermutations(n_rows).draw(d, c * 2 * (d - 1), np.random.default_rng(seed))
 
 
@@ -240,12 +238,12 @@ def test_known_totals_reduce_the_error(games: SimpleNamespace) -> None:
     for seed in range(200):
         evaluations = evaluate(model, x, background, chains(d, 10, n_rows, seed))
         ours.append(SOLVER.solve(evaluations).values[0, :, 0] - exact)
-        rows = evaluations.perturbations.background_row
+        rows = evaluations.design.row
         assert rows is not None
         asked = np.unique(rows)
         narrower = np.searchsorted(asked, rows)
-        design = evaluations.perturbations
-        only = Perturbations(design.z, design.weights, design.unit, background_row=narrower)
+        design = evaluations.design
+        only = BackgroundChains(design.place, narrower)
         plain.append(
             SOLVER.solve(evaluate(model, x, background[asked], only)).values[0, :, 0] - exact
         )
@@ -318,23 +316,15 @@ def test_one_feature_gets_everything() -> None:
     assert_allclose(solution.background_errors, np.std([0, 2, 7], ddof=1) / np.sqrt(3))
 
 
-def two_rows_in_a_chain() -> Perturbations:
-    design = chains(6, 3, 4)
-    row = np.array(design.background_row)
-    row[4] = (row[4] + 1) % 4
-    return Perturbations(design.z, design.weights, design.unit, background_row=row)
-
-
 @pytest.mark.parametrize(
     "design",
     [
         ShapleyCoalitions().draw(6, 20, np.random.default_rng(0)),
         Permutations().draw(6, 20, np.random.default_rng(0)),
-        two_rows_in_a_chain(),
     ],
-    ids=["pairs", "no rows", "two rows in a chain"],
+    ids=["pairs", "no rows"],
 )
-def test_other_designs_are_refused(design: Perturbations) -> None:
+def test_other_designs_are_refused(design: Design) -> None:
     """The refusal names the sampler to use."""
     outputs, ends = np.zeros((len(design), 1, 1)), np.zeros((1, 1))
     with pytest.raises(RejectPerturbations, match=r"RowPermutations\(n_rows\)"):

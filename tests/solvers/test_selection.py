@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.designs import Evaluations
 from perturbx.errors import InvalidParameterError
-from perturbx.perturbations import Evaluations
 from perturbx.samplers import BernoulliMasks, GaussianNoise
 from perturbx.solvers import WeightedRidge
 

@@ -1,20 +1,23 @@
-"""What a design of trees has split so far: the steps from a context to the context with a node."""
+"""Splits of trees of features."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Floats, Ints, Outputs
+from perturbx._typing import Coalitions, Floats, Ints, Outputs
+from perturbx.designs._base import CoalitionDesign, check_rows
 from perturbx.hierarchy import Hierarchy
 
 
 @dataclass(frozen=True, eq=False)
-class Splits:
-    """s steps, each of which adds a node of a tree to a context.
+class Steps:
+    """What a design of trees has split so far: s steps, each adding a node to a context.
 
     The first are from nothing to everything, one for each tree. A step that is split is followed
     by those of its node's children, in every context that its siblings make. Steps that are open
@@ -47,7 +50,7 @@ class Splits:
     is_open: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, trees: Sequence[Hierarchy]) -> Splits:
+    def of(cls, trees: Sequence[Hierarchy]) -> Steps:
         """Nothing split yet."""
         n = len(trees)
         return cls(
@@ -62,7 +65,7 @@ class Splits:
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Splits], split: Ints) -> Splits:
+    def joined(cls, parts: Sequence[Steps], split: Ints) -> Steps:
         """Steps of the same trees one after another; those numbered `split` are open no more."""
         names = ("tree", "node", "low", "high", "weight", "parent", "is_open")
         columns = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
@@ -93,3 +96,39 @@ class Splits:
         """
         answers = np.concatenate([outputs, full[None], empty[::-1]])
         return np.asarray(answers[self.high] - answers[self.low])
+
+
+@dataclass(frozen=True, eq=False)
+class TreeSplits(CoalitionDesign):
+    """The coalitions that splits of trees take, each split a cluster.
+
+    Parameters
+    ----------
+    present : (m, d) bool array
+        True where the feature is present.
+    cluster : (m,) int array
+    steps : Steps
+        What was split.
+    background_row : (m,) int array or None
+        With several trees, the row whose tree was split.
+    """
+
+    drawn_by: ClassVar[str] = "OwenSplits(trees)"
+
+    present: Coalitions
+    cluster: Ints = field()
+    steps: Steps
+    background_row: Ints | None = None
+
+    def __post_init__(self) -> None:
+        check_rows("TreeSplits", self.present, np.bool_, self.cluster)
+
+    def __len__(self) -> int:
+        return len(self.present)
+
+    def tile(self, rows: slice) -> Coalitions:
+        return self.present[rows]
+
+    @cached_property
+    def complete(self) -> bool:
+        return self.n_features == 1

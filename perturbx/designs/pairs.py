@@ -1,0 +1,62 @@
+"""Complementary pairs of coalitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from perturbx._typing import Coalitions, Floats, Ints
+from perturbx.designs._base import CoalitionDesign, check_rows
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs(CoalitionDesign):
+    """c pairs {S, complement of S}, the members of each next to each other.
+
+    The pair of the empty and the full coalition is not part of it: the game always knows them.
+
+    Parameters
+    ----------
+    first : (c, d) bool array
+        The first member of each pair.
+    pair_weights : (c,) array
+        The weight of each member of a pair.
+    random : bool
+        True if the pairs of each size were drawn at random, False if they were chosen. Standard
+        errors that come from sampling depend on it.
+    complete : bool
+        True if every pair is there.
+    """
+
+    drawn_by: ClassVar[str] = "ShapleyCoalitions()"
+
+    first: Coalitions
+    pair_weights: Floats
+    random: bool = True
+    complete: bool = False
+
+    def __post_init__(self) -> None:
+        check_rows("Pairs", self.first, np.bool_, self.pair_weights)
+        if (self.first == self.first[:, :1]).all(axis=1).any():
+            raise ValueError(
+                "Pairs needs coalitions of some features but not of all: got the pair of the empty "
+                "and the full coalition among them, which is known already. Leave it out."
+            )
+
+    def __len__(self) -> int:
+        return 2 * len(self.first)
+
+    def tile(self, rows: slice) -> Coalitions:
+        number = np.arange(len(self))[rows]
+        return np.asarray(self.first[number // 2] ^ (number % 2 == 1)[:, None])
+
+    @cached_property
+    def weights(self) -> Floats:
+        return np.repeat(self.pair_weights, 2)
+
+    @cached_property
+    def cluster(self) -> Ints:
+        return np.repeat(np.arange(len(self.first)), 2)

@@ -1,0 +1,90 @@
+"""What is true of a design reaches the solver with the design, and by no other way."""
+
+from __future__ import annotations
+
+import numpy as np
+import perturbx as px
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from perturbx import samplers, solvers
+from perturbx.designs import Pairs
+from perturbx.errors import InvalidParameterError, RejectPerturbations
+
+
+def bumpy(rows: np.ndarray) -> np.ndarray:
+    return np.tanh(rows[:, 0] * rows[:, 1] + rows.sum(axis=1) / 3) + rows[:, 2] * rows[:, 3]
+
+
+def test_errors_of_chosen_pairs_without_being_told() -> None:
+    """The parts of KernelShap, put together by hand, give its scores and errors to the last bit."""
+    X = np.random.default_rng(0).normal(size=(2, 12))
+    settings = {"masker": px.Baseline(np.zeros(12)), "budget": 301, "random_state": 0}
+    by_hand = px.Explainer(
+        bumpy, sampler=samplers.OptimalPairs(), solver=solvers.OddProcess(), **settings
+    ).explain(X)
+    ours = px.KernelShap(bumpy, estimator="process", **settings).explain(X)
+    assert_array_equal(by_hand.values, ours.values)
+    assert_array_equal(by_hand.standard_errors, ours.standard_errors)
+
+
+def test_pairs_say_whether_they_were_chosen() -> None:
+    """Continued designs as well: pairs drawn at random after chosen ones are no random sample."""
+    rng = np.random.default_rng(0)
+    at_random, chosen = samplers.ShapleyCoalitions(), samplers.OptimalPairs()
+    assert at_random.draw(9, 60, rng).random
+    first = chosen.draw(9, 60, rng)
+    assert not first.random
+    assert not chosen.draw(9, 120, rng, first).random
+    assert not at_random.draw(9, 120, rng, first).random
+    assert at_random.draw(9, 120, rng, at_random.draw(9, 60, rng)).random
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5, 0.8])
+def test_means_have_the_scale_of_their_masks(p: float) -> None:
+    """sum_i f_i z_ij / (m p): an output that is always 1 has scores of 1, whatever p."""
+    explainer = px.Explainer(
+        lambda rows: np.ones(len(rows)),
+        masker=px.Baseline(np.zeros(5)),
+        sampler=samplers.BernoulliMasks(p),
+        solver=solvers.PresenceMeans(),
+        budget=20_000,
+        random_state=0,
+    )
+    assert_allclose(explainer.explain(np.ones(5)).values, 1.0, atol=0.06)
+
+
+def test_rows_that_are_not_known_are_refused_before_the_model_is_asked() -> None:
+    """RowContributions with one background row, or behind a link."""
+    asked = []
+
+    def model(rows: np.ndarray) -> np.ndarray:
+        asked.append(len(rows))
+        return 1 / (1 + np.exp(-rows.sum(axis=1)))
+
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    parts = {"sampler": samplers.RowPermutations(30), "solver": solvers.RowContributions()}
+    one_row = px.Explainer(model, masker=px.Baseline(np.zeros(4)), budget=900, **parts)
+    linked = px.Explainer(model, link="logit", budget=900, **parts).fit(X)
+    probed = sum(asked)
+    for explainer in (one_row, linked):
+        with pytest.raises(InvalidParameterError, match="MarginalContributions"):
+            explainer.explain(X[:1])
+    assert sum(asked) - probed <= 4
+
+
+def test_interactions_need_a_solver_of_pairs() -> None:
+    """Refused when the parts are made, not once the budget is spent."""
+    with pytest.raises(InvalidParameterError, match="reads pairs of coalitions"):
+        solvers.WithInteractions(solvers.MarginalContributions())
+
+
+def test_samplers_continue_their_own_structure() -> None:
+    """A design of another structure is refused, and the first draw is named."""
+    rng = np.random.default_rng(0)
+    pairs = Pairs(np.array([[True, False, False]]), np.ones(1))
+    for sampler in (
+        *(samplers.Permutations(), samplers.RowPermutations(3), samplers.BernoulliMasks()),
+        *(samplers.OwenSplits(), samplers.GaussianNoise(), samplers.RandomGrids()),
+    ):
+        with pytest.raises(RejectPerturbations, match=rf"{type(sampler).__name__}\.draw"):
+            sampler.draw(3, 40, rng, pairs)
