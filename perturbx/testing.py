@@ -259,7 +259,7 @@ def check_metric(metric: Metric[Any], X: Any) -> None:
     _require(names == (metric.name, metric.better), "a result has the name of its metric")
     _require(found.axes == ("instance",), "a result has the axes of what was judged")
     _require(found.values.shape == (len(X),), "there is one number for each instance and output")
-    _require(found.n_rows >= n_rows, f"n_rows count all rows that were asked: {n_rows}")
+    _require(found.n_rows == n_rows, f"n_rows counts the rows that were asked: {n_rows}")
     after = (X, vars(explanation), _seen(subject))
     _require(_same(before, after), "a metric leaves its subject as it is")
     again = metric.measure(metric.subject(*given, **common))

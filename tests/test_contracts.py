@@ -279,7 +279,7 @@ class Forgetful(solvers.Deltas):
         ("X", "leaves its subject as it is"),
         ("scores", "leaves its subject as it is"),
         ("background", "leaves its subject as it is"),
-        ("cost", "n_rows count all rows"),
+        ("cost", "n_rows counts the rows"),
         ("draws", "the same subject, the same values"),
     ],
 )

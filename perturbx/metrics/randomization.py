@@ -64,7 +64,8 @@ class Randomization(Metric[JudgedExplainer]):
     def measure(self, subject: JudgedExplainer) -> Measure:
         explainer = subject.explainer
         first_seed, other_seed, shuffle = (int(s) for s in subject.seeds.generate_state(3))
-        if isinstance(explainer, BaseExplainer) and self.randomized is None:
+        shuffles = isinstance(explainer, BaseExplainer) and self.randomized is None
+        if shuffles:
             tap = Tap(explainer.predict_fn)
             first = subject.explain(first_seed, explainer=_asking(explainer, tap, n_jobs=1))
             other = _asking(explainer, Shuffled(tap, shuffle))
@@ -74,10 +75,11 @@ class Randomization(Metric[JudgedExplainer]):
         second = subject.explain(first_seed, explainer=other)
         again = subject.explain(other_seed)
         rng = np.random.default_rng(subject.seeds)
+        paid = (first, again) if shuffles else (first, second, again)
         return first.result(
             self,
             first.against(second, _likeness),
-            sum((run.cost for run in (first, second, again)), Cost()),
+            sum((run.cost for run in paid), Cost()),
             references={
                 "same model, another seed": first.against(again, _likeness),
                 "chance": first.grid(lambda v: _chance(v, rng)),
