@@ -64,9 +64,9 @@ class Randomization(Metric[JudgedExplainer]):
     def measure(self, subject: JudgedExplainer) -> Measure:
         explainer = subject.explainer
         first_seed, other_seed, shuffle = (int(s) for s in subject.seeds.generate_state(3))
-        shuffles = isinstance(explainer, BaseExplainer) and self.randomized is None
-        if shuffles:
-            tap = Tap(explainer.predict_fn)
+        shuffled = False
+        if isinstance(explainer, BaseExplainer) and self.randomized is None:
+            shuffled, tap = True, Tap(explainer.predict_fn)
             first = subject.explain(first_seed, explainer=_asking(explainer, tap, n_jobs=1))
             other = _asking(explainer, Shuffled(tap, shuffle))
         else:
@@ -75,7 +75,7 @@ class Randomization(Metric[JudgedExplainer]):
         second = subject.explain(first_seed, explainer=other)
         again = subject.explain(other_seed)
         rng = np.random.default_rng(subject.seeds)
-        paid = (first, again) if shuffles else (first, second, again)
+        paid = (first, again) if shuffled else (first, second, again)
         return first.result(
             self,
             first.against(second, _likeness),
