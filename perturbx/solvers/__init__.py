@@ -7,11 +7,11 @@ from perturbx.solvers.deltas import Deltas as Deltas
 from perturbx.solvers.interactions import PairwiseInteractions as PairwiseInteractions
 from perturbx.solvers.kernel_shap import KernelShapRegression as KernelShapRegression
 from perturbx.solvers.marginal import MarginalContributions as MarginalContributions
-from perturbx.solvers.odd_process import OddProcess as OddProcess
 from perturbx.solvers.owen import OwenValues as OwenValues
 from perturbx.solvers.presence_ridge import PresenceRidge as PresenceRidge
 from perturbx.solvers.presences import PresenceMeans as PresenceMeans
 from perturbx.solvers.presences import PresenceSlopes as PresenceSlopes
+from perturbx.solvers.process import OddProcess as OddProcess
 from perturbx.solvers.ridge import WeightedRidge as WeightedRidge
 from perturbx.solvers.row_contributions import RowContributions as RowContributions
 from perturbx.solvers.with_interactions import WithInteractions as WithInteractions

@@ -13,14 +13,14 @@ from perturbx._validation import check_integer, check_kind
 from perturbx.designs import Design, Evaluations, Pairs
 from perturbx.solvers._base import Solution, Solver, floor
 from perturbx.solvers._exact import exact_shapley
-from perturbx.solvers._gaussian_process import Posterior, posterior
-from perturbx.solvers._interaction_rates import learn_rates
-from perturbx.solvers._leave_one_out import Decomposition
-from perturbx.solvers._mask_trees import Boosting, boost
-from perturbx.solvers._pairs import OddPairs, read_pairs
-from perturbx.solvers._parity import odd_terms
-from perturbx.solvers._recipes import Judge, Learned, Recipe, plain_recipes, tree_recipes
 from perturbx.solvers.kernel_shap import KernelShapRegression
+from perturbx.solvers.process.gaussian_process import Posterior, posterior
+from perturbx.solvers.process.interaction_rates import learn_rates
+from perturbx.solvers.process.leave_one_out import Decomposition
+from perturbx.solvers.process.mask_trees import Boosting, boost
+from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
+from perturbx.solvers.process.parity import odd_terms
+from perturbx.solvers.process.recipes import Judge, Learned, Recipe, plain_recipes, tree_recipes
 
 _FEWEST_PAIRS = 6
 _MOST_CELLS = 500_000
@@ -68,7 +68,7 @@ class OddProcess(Solver):
     >>> import numpy as np
     >>> from perturbx.designs import Design, Evaluations, Pairs
     >>> from perturbx.samplers import ShapleyCoalitions
-    >>> from perturbx.solvers.odd_process import OddProcess
+    >>> from perturbx.solvers.process.odd_process import OddProcess
     >>> design = ShapleyCoalitions().draw(8, 60, np.random.default_rng(0))
     >>> answers = Evaluations(
     ...     design,

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.linalg import LinAlgError, lapack
 
 from perturbx._typing import Floats
-from perturbx.solvers._covariance import Covariance
-from perturbx.solvers._pairs import OddPairs
+from perturbx.solvers.process.covariance import Covariance
+from perturbx.solvers.process.odd_pairs import OddPairs
 
 _POOLED = 0.1
 """The share of the variance that is averaged over the features."""

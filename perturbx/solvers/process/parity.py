@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
-from perturbx.solvers._mask_trees import Leaves
+from perturbx.solvers.process.mask_trees import Leaves
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from perturbx.solvers._odd_kernel import OddKernel, bounded
+from perturbx.solvers.process.odd_kernel import OddKernel, bounded
 
 
 def odd_subsets(d: int) -> list[tuple[int, ...]]:

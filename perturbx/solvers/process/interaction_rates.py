@@ -14,7 +14,7 @@ from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from perturbx._typing import Floats
-from perturbx.solvers._pairs import OddPairs
+from perturbx.solvers.process.odd_pairs import OddPairs
 
 _START = 0.1
 MOST_FEATURES = 200

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
-from perturbx.solvers._covariance import Covariance
-from perturbx.solvers._gaussian_process import Free
-from perturbx.solvers._interaction_rates import MOST_FEATURES
-from perturbx.solvers._leave_one_out import SIGNALS, Decomposition
-from perturbx.solvers._odd_kernel import OddKernel, bounded
-from perturbx.solvers._pairs import OddPairs
-from perturbx.solvers._parity import ParityTerms
+from perturbx.solvers.process.covariance import Covariance
+from perturbx.solvers.process.gaussian_process import Free
+from perturbx.solvers.process.interaction_rates import MOST_FEATURES
+from perturbx.solvers.process.leave_one_out import SIGNALS, Decomposition
+from perturbx.solvers.process.odd_kernel import OddKernel, bounded
+from perturbx.solvers.process.odd_pairs import OddPairs
+from perturbx.solvers.process.parity import ParityTerms
 
 _MOST_OPTIMISM = 4.0
 """Beyond that, half of the pairs fell short of a structure that all of them have found."""

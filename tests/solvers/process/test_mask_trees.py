@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from perturbx.solvers._mask_trees import Boosting, Leaves, boost
+from perturbx.solvers.process.mask_trees import Boosting, Leaves, boost
 
 
 def predict(leaves: Leaves, z: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 from numpy.testing import assert_allclose
-from perturbx.solvers._mask_trees import Boosting, Leaves, boost
-from perturbx.solvers._parity import odd_terms
+from perturbx.solvers.process.mask_trees import Boosting, Leaves, boost
+from perturbx.solvers.process.parity import odd_terms
 
 
 def cube(d: int) -> np.ndarray:

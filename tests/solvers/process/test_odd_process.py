@@ -20,8 +20,8 @@ from perturbx.samplers import (
     ShapleyCoalitions,
 )
 from perturbx.solvers import KernelShapRegression
-from perturbx.solvers._mask_trees import Boosting
-from perturbx.solvers.odd_process import OddProcess
+from perturbx.solvers.process.mask_trees import Boosting
+from perturbx.solvers.process.odd_process import OddProcess
 from scipy.stats import t
 
 SOLVER = OddProcess()

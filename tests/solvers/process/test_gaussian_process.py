@@ -7,13 +7,13 @@ from math import comb
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from perturbx.solvers._covariance import Covariance
-from perturbx.solvers._gaussian_process import Free, posterior
-from perturbx.solvers._interaction_rates import _Likelihood, learn_rates
-from perturbx.solvers._leave_one_out import SIGNALS, Decomposition
-from perturbx.solvers._odd_kernel import OddKernel
-from perturbx.solvers._pairs import OddPairs
-from perturbx.solvers._parity import ParityTerms
+from perturbx.solvers.process.covariance import Covariance
+from perturbx.solvers.process.gaussian_process import Free, posterior
+from perturbx.solvers.process.interaction_rates import _Likelihood, learn_rates
+from perturbx.solvers.process.leave_one_out import SIGNALS, Decomposition
+from perturbx.solvers.process.odd_kernel import OddKernel
+from perturbx.solvers.process.odd_pairs import OddPairs
+from perturbx.solvers.process.parity import ParityTerms
 
 
 def make_pairs(n: int, d: int, seed: int = 0) -> OddPairs:

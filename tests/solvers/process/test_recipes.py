@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from perturbx.designs import Evaluations
 from perturbx.samplers import ShapleyCoalitions
-from perturbx.solvers._leave_one_out import SIGNALS
-from perturbx.solvers._mask_trees import Boosting
-from perturbx.solvers._pairs import read_pairs
-from perturbx.solvers._recipes import Judge, Learned, Recipe
-from perturbx.solvers.odd_process import OddProcess, _Folds
+from perturbx.solvers.process.leave_one_out import SIGNALS
+from perturbx.solvers.process.mask_trees import Boosting
+from perturbx.solvers.process.odd_pairs import read_pairs
+from perturbx.solvers.process.odd_process import OddProcess, _Folds
+from perturbx.solvers.process.recipes import Judge, Learned, Recipe
 
 D, PAIRS = 10, 80
 TREES = Recipe("uniform", 0.3, share=0.95)

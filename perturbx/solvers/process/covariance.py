@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from perturbx._typing import Floats
-from perturbx.solvers._odd_kernel import OddKernel
-from perturbx.solvers._parity import ParityTerms
+from perturbx.solvers.process.odd_kernel import OddKernel
+from perturbx.solvers.process.parity import ParityTerms
 
 
 @dataclass(frozen=True, eq=False)
