@@ -22,7 +22,7 @@ from perturbx.designs import (
     SoftMasks,
 )
 from perturbx.errors import RejectPerturbations
-from perturbx.solvers import Solution
+from perturbx.solvers import Answers, Scores, Solution
 from perturbx.testing import (
     check_explainer,
     check_masker,
@@ -224,9 +224,9 @@ class Hungry(solvers.KernelShapRegression):
 
     reads: ClassVar[tuple[type[Design], ...]] = (CoalitionDesign,)
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        assert isinstance(evaluations.design, Pairs)
-        return super().estimate(evaluations)
+    def estimate(self, answers: Answers) -> Scores:
+        assert isinstance(answers.design, Pairs)
+        return super().estimate(answers)
 
 
 @dataclass(frozen=True)
@@ -235,10 +235,10 @@ class Picky(solvers.KernelShapRegression):
 
     reads: ClassVar[tuple[type[Design], ...]] = (Pairs, Chains)
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        if not isinstance(evaluations.design, Pairs):
+    def estimate(self, answers: Answers) -> Scores:
+        if not isinstance(answers.design, Pairs):
             raise RejectPerturbations("Use the sampler ShapleyCoalitions().")
-        return super().estimate(evaluations)
+        return super().estimate(answers)
 
 
 @dataclass(frozen=True)
@@ -246,12 +246,9 @@ class Greedier(solvers.Deltas):
     """Takes the first perturbations of whatever it is given."""
 
     def solve(self, evaluations: Evaluations) -> Solution:
-        d = evaluations.design.n_features
-        return self.estimate(
-            replace(
-                evaluations, outputs=np.resize(evaluations.outputs, (d, *evaluations.full.shape))
-            )
-        )
+        answers = Answers.of(evaluations)
+        first = np.resize(answers.outputs, (answers.design.n_features, len(answers.full)))
+        return self.estimate(replace(answers, outputs=first)).solution(answers)
 
 
 @dataclass(frozen=True)
@@ -268,8 +265,8 @@ class Forgetful(solvers.Deltas):
 
     additive = True
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        return super().estimate(evaluations)
+    def estimate(self, answers: Answers) -> Scores:
+        return super().estimate(answers)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ NAMES = {
         "ShapleyCoalitions",
     },
     "perturbx.solvers": {
+        "Answers",
         "BanzhafRegression",
         "Deltas",
         "KernelShapRegression",
@@ -59,6 +60,7 @@ NAMES = {
         "PresenceRidge",
         "PresenceSlopes",
         "RowContributions",
+        "Scores",
         "Solution",
         "Solver",
         "WeightedRidge",

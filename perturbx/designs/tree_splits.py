@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Floats, Ints, Outputs
+from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs._base import CoalitionDesign, check_rows
 from perturbx.hierarchy import Hierarchy
 
@@ -89,10 +89,10 @@ class Steps:
             rows[own] = tree.split_rows[self.node[own]]
         return rows
 
-    def deltas(self, outputs: Outputs, full: Floats, empty: Floats) -> Outputs:
-        """(s, n, k): what each step adds, from the answers to the design.
+    def deltas(self, outputs: Floats, full: Floats, empty: Floats) -> Floats:
+        """(s, ...): what each step adds, from the answers (m, ...) to the design.
 
-        `empty` are the answers to nothing present, (n_trees, n, k).
+        `full` are those to everything present, (...), and `empty` to nothing, (n_trees, ...).
         """
         answers = np.concatenate([outputs, full[None], empty[::-1]])
         return np.asarray(answers[self.high] - answers[self.low])

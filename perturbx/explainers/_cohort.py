@@ -89,6 +89,8 @@ class Cohort:
             outputs=outputs[:, :, k:],
             full=np.repeat(whole.full, len(self.parts), axis=1),
             empty=self.empty[members, k:],
+            empty_rows=None,
+            row_weights=None,
         )
 
     def unmoved(self, place: int) -> Solution:

@@ -1,5 +1,7 @@
 """Outputs to scores, with standard errors."""
 
+from perturbx.solvers._base import Answers as Answers
+from perturbx.solvers._base import Scores as Scores
 from perturbx.solvers._base import Solution as Solution
 from perturbx.solvers._base import Solver as Solver
 from perturbx.solvers.banzhaf import BanzhafRegression as BanzhafRegression

@@ -1,4 +1,4 @@
-"""The contract of a solver, and what it answers."""
+"""The contract of a solver, what it is given and what it answers."""
 
 from __future__ import annotations
 
@@ -63,6 +63,104 @@ class Solution:
     score_kind: ScoreKind = "shares"
 
 
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """The answers to a design for t targets: the n instances times the k outputs.
+
+    Parameters
+    ----------
+    design : Design
+        m perturbations of d features.
+    outputs : (m, t) array
+    full, empty : (t,) arrays
+        The outputs with everything and with nothing present; `empty` is NaN for noise.
+    floor : (t,) array
+        The standard error of exact arithmetic.
+    shape : (n, k)
+    empty_rows : (B, t) array or None
+        The output of each background row, where they are told apart.
+    row_weights : (B,) array or None
+        How much each background row counts, adding up to 1; None if all count the same.
+    """
+
+    design: Design
+    outputs: Floats
+    full: Floats
+    empty: Floats
+    floor: Floats
+    shape: tuple[int, int]
+    empty_rows: Floats | None = None
+    row_weights: Floats | None = None
+
+    @classmethod
+    def of(cls, evaluations: Evaluations) -> Answers:
+        n, k = evaluations.full.shape
+        rows = evaluations.empty_rows
+        return cls(
+            evaluations.design,
+            evaluations.outputs.reshape(len(evaluations.outputs), n * k),
+            evaluations.full.ravel(),
+            evaluations.empty.ravel(),
+            floor(evaluations).ravel(),
+            (n, k),
+            None if rows is None else rows.reshape(len(rows), n * k),
+            evaluations.row_weights,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of d features for t targets; the base class makes a `Solution` of them.
+
+    Parameters
+    ----------
+    values : (d, t) array
+    errors : (d, t) array or None
+        Standard errors, NaN where unknown; None where nothing was sampled.
+    estimator : str
+        What was computed, in words.
+    base : (t,) array or None
+        What the scores are added to; None for the empty output.
+    background_errors : (d, t) array or None
+    fidelity : (t,) array or None
+    degrees_of_freedom, effective_samples, interactions, score_kind
+        As in `Solution`.
+    """
+
+    values: Floats
+    errors: Floats | None = None
+    estimator: str = ""
+    base: Floats | None = None
+    background_errors: Floats | None = None
+    fidelity: Floats | None = None
+    degrees_of_freedom: float = np.inf
+    effective_samples: float | None = None
+    interactions: Interactions | None = None
+    score_kind: ScoreKind = "shares"
+
+    def solution(self, answers: Answers) -> Solution:
+        """The same for each instance and output, with errors no smaller than rounding."""
+        n, k = answers.shape
+
+        def by_instance(array: Floats) -> Floats:
+            return np.moveaxis(array.reshape(-1, n, k), 0, 1)
+
+        errors = np.zeros_like(self.values) if self.errors is None else self.errors
+        background, fidelity = self.background_errors, self.fidelity
+        return Solution(
+            values=by_instance(self.values),
+            standard_errors=by_instance(np.maximum(errors, answers.floor)),
+            base=(answers.empty if self.base is None else self.base).reshape(n, k),
+            degrees_of_freedom=self.degrees_of_freedom,
+            fidelity=None if fidelity is None else fidelity.reshape(n, k),
+            effective_samples=self.effective_samples,
+            estimator=self.estimator,
+            background_errors=None if background is None else by_instance(background),
+            interactions=self.interactions,
+            score_kind=self.score_kind,
+        )
+
+
 class Solver(ABC):
     """Reads the model's answers. Pure algebra: it never sees the model and draws nothing.
 
@@ -100,20 +198,29 @@ class Solver(ABC):
         RejectPerturbations
             If the design is none of those that the solver reads, or holds nothing.
         """
-        design = evaluations.design
-        if design.complete:
-            solution = self.exact(evaluations)
-            if solution is not None:
-                return solution
-        check_design(design, self.reads, type(self).__name__)
-        return self.estimate(evaluations)
+        answers = Answers.of(evaluations)
+        return self.scores(answers).solution(answers)
 
-    def exact(self, evaluations: Evaluations) -> Solution | None:
+    def scores(self, answers: Answers) -> Scores:
+        """The exact way for a complete design, where there is one, or else the estimate.
+
+        Raises
+        ------
+        RejectPerturbations
+            As `solve`.
+        """
+        exact = self.exact(answers) if answers.design.complete else None
+        if exact is not None:
+            return exact
+        check_design(answers.design, self.reads, type(self).__name__)
+        return self.estimate(answers)
+
+    def exact(self, answers: Answers) -> Scores | None:
         """The scores from every coalition; None if the solver knows no way of its own to them."""
         return None
 
     @abstractmethod
-    def estimate(self, evaluations: Evaluations) -> Solution:
+    def estimate(self, answers: Answers) -> Scores:
         """Scores with standard errors from a design that is read, and not empty."""
 
 

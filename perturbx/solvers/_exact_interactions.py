@@ -8,12 +8,12 @@ import numpy as np
 from scipy.special import binom
 
 from perturbx._typing import Floats
-from perturbx.designs import Evaluations
+from perturbx.solvers._base import Answers
 from perturbx.solvers._exact import _sizes, _table
 
 
-def exact_interactions(evaluations: Evaluations) -> tuple[Floats, Floats]:
-    """(pairs, n * k) each: the Shapley interaction index and the order-2 Faith-Shap terms.
+def exact_interactions(answers: Answers) -> tuple[Floats, Floats]:
+    """(pairs, t) each: the Shapley interaction index and the order-2 Faith-Shap terms.
 
     Both are means over T without i and j of v(T with both) - v(T with i) - v(T with j) + v(T),
     with t features in T: every t as likely as any other (Grabisch & Roubens, International
@@ -21,8 +21,8 @@ def exact_interactions(evaluations: Evaluations) -> tuple[Floats, Floats]:
     JMLR 24, 2023). The differences are taken before they are summed, so that a feature
     that changes nothing interacts with none, to the last bit.
     """
-    game = _table(evaluations)
-    d = evaluations.design.n_features
+    game = _table(answers)
+    d = answers.design.n_features
     size = _sizes(max(d - 2, 0))
     evenly = 1 / ((d - 1) * binom(d - 2, size)) if d > 1 else size
     faithful = evenly * 6 * (size + 1) * (d - size - 1) / (d * (d + 1))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from perturbx._typing import Floats, Ints, Outputs
+from perturbx._typing import Floats, Ints
 from perturbx.designs import Steps
 from perturbx.hierarchy import Hierarchy
 
@@ -21,8 +21,8 @@ _NEIGHBOURS, _NEIGHBOUR_SHARE = 10, 0.15
 _LEAST_SHARE, _LARGEST_SHARE = -1.0, 2.0
 """Children of nodes that hardly add anything may seem to have any share of it; these are ends."""
 
-Examples: TypeAlias = Mapping[tuple[int, int], tuple[tuple[int, ...], Outputs]]
-"""By tree and node: its children, and the share (c, n, k) of each in what the node adds."""
+Examples: TypeAlias = Mapping[tuple[int, int], tuple[tuple[int, ...], Floats]]
+"""By tree and node: its children, and the share (c, t) of each in what the node adds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,24 +37,24 @@ class Seen:
         The child's node.
     part : (e,) array
         The child's part of the node's size.
-    given : (e, n, k) array
+    given : (e, t) array
         What the split gave to the child.
     """
 
     split: Ints
     child: Ints
     part: Floats
-    given: Outputs
+    given: Floats
 
     @classmethod
-    def of(cls, steps: Steps, deltas: Outputs) -> Seen:
+    def of(cls, steps: Steps, deltas: Floats) -> Seen:
         """Of all splits of a design."""
         below = np.flatnonzero(steps.parent >= 0)
         pairs = np.stack([steps.parent[below], steps.node[below]])
         (split, child), place = np.unique(pairs, axis=1, return_inverse=True)
         share = steps.weight[below] / steps.weight[steps.parent[below]]
         given = np.zeros((len(split), *deltas.shape[1:]))
-        np.add.at(given, place.reshape(-1), deltas[below] * share[:, None, None])
+        np.add.at(given, place.reshape(-1), deltas[below] * share[:, None])
         part = np.zeros(len(split))
         for r, tree in enumerate(steps.trees):
             own = steps.tree[split] == r
@@ -62,19 +62,19 @@ class Seen:
             part[own] = tree.node_sizes[child[own]] / whole
         return cls(split, child, part, given)
 
-    def beyond(self, deltas: Outputs) -> Outputs:
-        """(e, n, k): what each child got beyond its part by size."""
-        return np.asarray(self.given - self.part[:, None, None] * deltas[self.split])
+    def beyond(self, deltas: Floats) -> Floats:
+        """(e, t): what each child got beyond its part by size."""
+        return np.asarray(self.given - self.part[:, None] * deltas[self.split])
 
 
-def examples(steps: Steps, deltas: Outputs) -> Examples:
+def examples(steps: Steps, deltas: Floats) -> Examples:
     """How each node that was split in some context shares what it adds in others.
 
     Least squares of what a child got beyond its part by size, on what the node added, over the
     contexts in which it was split; the shares of a node's children add up to 1.
     """
     seen = Seen.of(steps, deltas)
-    weighted = steps.weight[seen.split, None, None] * deltas[seen.split]
+    weighted = steps.weight[seen.split, None] * deltas[seen.split]
     product, square = weighted * seen.beyond(deltas), weighted * deltas[seen.split]
     keys = np.stack([steps.tree[seen.split], steps.node[seen.split], seen.child])
     (tree, node, child), first, place = np.unique(
@@ -94,17 +94,17 @@ def examples(steps: Steps, deltas: Outputs) -> Examples:
     return learned
 
 
-def _within(part: Floats, slopes: Outputs) -> Outputs:
-    """(c, n, k): shares by size and example, with the example weakened where one goes too far."""
-    part = part[:, None, None]
+def _within(part: Floats, slopes: Floats) -> Floats:
+    """(c, t): shares by size and example, with the example weakened where one goes too far."""
+    part = part[:, None]
     room = np.where(slopes > 0, _LARGEST_SHARE - part, part - _LEAST_SHARE)
     size = np.abs(slopes)
     most = np.divide(room, size, out=np.full_like(slopes, np.inf), where=size > 0)
     return np.asarray(part + np.minimum(most.min(axis=0), 1.0) * slopes)
 
 
-def carry(tree: Hierarchy, number: int, mass: Outputs, learned: Examples) -> None:
-    """Hand the mass (n_nodes, n, k) of nodes with an example down to their children, in place."""
+def carry(tree: Hierarchy, number: int, mass: Floats, learned: Examples) -> None:
+    """Hand the mass (n_nodes, t) of nodes with an example down to their children, in place."""
     for node in range(tree.root, tree.n_leaves - 1, -1):
         example = learned.get((number, node))
         if example is not None and mass[node].any():
@@ -113,8 +113,8 @@ def carry(tree: Hierarchy, number: int, mass: Outputs, learned: Examples) -> Non
             mass[node] = 0.0
 
 
-def deviations(steps: Steps, deltas: Outputs) -> Outputs | None:
-    """(s, n, k): how far each step's parts would lie from their sizes; None where nobody knows.
+def deviations(steps: Steps, deltas: Floats) -> Floats | None:
+    """(s, t): how far each step's parts would lie from their sizes; None where nobody knows.
 
     A split that shares delta among children of sizes p (adding up to 1) as phi has the squared
     deviation (phi - p * delta)**2 / (p * (1 - p)), the mean over its children. A step that was
@@ -126,20 +126,20 @@ def deviations(steps: Steps, deltas: Outputs) -> Outputs | None:
     squares = _squares(steps, deltas, made)
     size = np.abs(deltas)
     out = np.empty_like(deltas)
-    for target in np.ndindex(deltas.shape[1:]):
-        at = (slice(None), *target)
-        out[at] = np.sqrt(_of_nearest(size[made][at], squares[at], size[at]))
+    for target in range(deltas.shape[1]):
+        known = size[made, target], squares[:, target]
+        out[:, target] = np.sqrt(_of_nearest(*known, size[:, target]))
     return out
 
 
-def _squares(steps: Steps, deltas: Outputs, made: Ints) -> Outputs:
-    """(number made, n, k): the squared deviation of each split."""
+def _squares(steps: Steps, deltas: Floats, made: Ints) -> Floats:
+    """(number made, t): the squared deviation of each split."""
     seen = Seen.of(steps, deltas)
-    scale = (seen.part * (1 - seen.part))[:, None, None]
+    scale = (seen.part * (1 - seen.part))[:, None]
     total = np.zeros((len(steps), *deltas.shape[1:]))
     np.add.at(total, seen.split, seen.beyond(deltas) ** 2 / scale)
     count = np.bincount(seen.split, minlength=len(steps))
-    return np.asarray(total[made] / count[made][:, None, None])
+    return np.asarray(total[made] / count[made][:, None])
 
 
 def _of_nearest(known: Floats, squares: Floats, asked: Floats) -> Floats:

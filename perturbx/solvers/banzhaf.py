@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import gammaln
 
 from perturbx._typing import Floats
-from perturbx.designs import Design, Evaluations, Pairs
-from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.designs import Design, Pairs
+from perturbx.solvers._base import Answers, Scores, Solver
 from perturbx.solvers._corrected_fit import Total, fits
 from perturbx.solvers._exact import _table
 from perturbx.solvers._strata import Strata
@@ -44,7 +44,7 @@ class BanzhafRegression(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.designs import Design, Evaluations, Pairs
+    >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import ShapleyCoalitions
     >>> from perturbx.solvers import BanzhafRegression
     >>> design = ShapleyCoalitions().draw(3, 6, np.random.default_rng(0))
@@ -61,16 +61,15 @@ class BanzhafRegression(Solver):
     def working(self, n_features: int) -> float:
         return 3.0 * n_features
 
-    def exact(self, evaluations: Evaluations) -> Solution:
-        return _exact(evaluations)
+    def exact(self, answers: Answers) -> Scores:
+        return _exact(answers)
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        design = evaluations.design
+    def estimate(self, answers: Answers) -> Scores:
+        design, outputs = answers.design, answers.outputs
         assert isinstance(design, Pairs)
         first = design.first
         n_pairs, d = first.shape
-        outputs = evaluations.outputs.reshape(2 * n_pairs, -1)
-        half_gain = (evaluations.full - evaluations.empty).ravel() / 2
+        half_gain = (answers.full - answers.empty) / 2
         odd = np.vstack([(outputs[0::2] - outputs[1::2]) / 2, half_gain])
         # The pair of the full and the empty coalition is one of them all, with its own weight.
         rows = np.where(np.vstack([first, np.ones((1, d), dtype=bool)]), 1.0, -1.0)
@@ -83,14 +82,9 @@ class BanzhafRegression(Solver):
             if fit.determined and n_pairs >= d + 2:
                 influence, r = fit.influence(total), fit.left_out
                 variance[:, fit.targets] = strata.covariance(influence, r, influence, r)
-        errors = np.sqrt(np.maximum(variance, 0.0))
-        shape = (d, *evaluations.full.shape)
-        return Solution(
-            values=np.moveaxis(values.reshape(shape), 0, 1),
-            standard_errors=np.maximum(
-                np.moveaxis(errors.reshape(shape), 0, 1), floor(evaluations)
-            ),
-            base=evaluations.empty,
+        return Scores(
+            values,
+            np.sqrt(np.maximum(variance, 0.0)),
             degrees_of_freedom=float(max(n_pairs - d + 1, 1)),
             estimator=f"Banzhaf regression on {n_pairs:,} pairs of coalitions",
         )
@@ -104,15 +98,11 @@ def _share(strata: Strata) -> Floats:
     return np.asarray(strata.half * np.exp(of_all) / strata.drawn)
 
 
-def _exact(evaluations: Evaluations) -> Solution:
+def _exact(answers: Answers) -> Scores:
     """The definition; differences before sums, so that what changes nothing scores 0."""
-    game, full = _table(evaluations), evaluations.full
-    d = evaluations.design.n_features
-    values = np.empty((d, full.size))
+    game, d, t = _table(answers), answers.design.n_features, len(answers.full)
+    values = np.empty((d, t))
     for feature in range(d):
-        table = game.reshape(2**feature, 2, -1, full.size)
+        table = game.reshape(2**feature, 2, -1, t)
         values[feature] = (table[:, 1] - table[:, 0]).mean(axis=(0, 1))
-    scores = np.moveaxis(values.reshape(d, *full.shape), 0, 1)
-    errors = np.broadcast_to(floor(evaluations), scores.shape).copy()
-    everything = f"exact, all {2**d:,} coalitions"
-    return Solution(scores, errors, evaluations.empty, estimator=everything)
+    return Scores(values, estimator=f"exact, all {2**d:,} coalitions")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from perturbx.designs import Design, Evaluations, LeaveOneOut
-from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.designs import Design, LeaveOneOut
+from perturbx.solvers._base import Answers, Scores, Solver
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,5 @@ class Deltas(Solver):
 
     reads: ClassVar[tuple[type[Design], ...]] = (LeaveOneOut,)
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        values = evaluations.full[:, None, :] - evaluations.outputs.swapaxes(0, 1)
-        errors = np.broadcast_to(floor(evaluations), values.shape).copy()
-        return Solution(values, errors, evaluations.empty)
+    def estimate(self, answers: Answers) -> Scores:
+        return Scores(answers.full - answers.outputs)

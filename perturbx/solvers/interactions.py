@@ -10,7 +10,7 @@ import numpy as np
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs import Evaluations, Pairs
 from perturbx.interactions import Interactions
-from perturbx.solvers._base import check_design, floor
+from perturbx.solvers._base import Answers, check_design
 from perturbx.solvers._corrected_fit import Fit, Total, fits
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._exact_interactions import exact_interactions
@@ -44,7 +44,7 @@ class PairwiseInteractions:
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.designs import Evaluations, Pairs
+    >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import ShapleyCoalitions
     >>> from perturbx.solvers.interactions import PairwiseInteractions
     >>> design = ShapleyCoalitions().draw(5, 28, np.random.default_rng(0))
@@ -69,23 +69,28 @@ class PairwiseInteractions:
         RejectPerturbations
             If the design is none of `Pairs`.
         """
-        design = evaluations.design
+        return self.of(Answers.of(evaluations))
+
+    def of(self, answers: Answers) -> Interactions:
+        """The same from answers for each target."""
+        design = answers.design
         if design.complete:
-            return _exact(evaluations)
+            return _exact(answers)
         check_design(design, (Pairs,), "PairwiseInteractions")
         assert isinstance(design, Pairs)
         d = design.n_features
         n_pairs = d * (d - 1) // 2
-        targets = evaluations.full.size
+        targets = len(answers.full)
         shapley, faith = np.zeros((2, n_pairs, targets)), np.zeros((2, n_pairs, targets))
         mains = np.zeros((2, d, targets))
-        for some, found in _estimates(evaluations, design):
+        for some, found in _estimates(answers, design):
             shapley[..., some], faith[..., some], mains[..., some] = found
         degrees = len(design.first) - n_pairs
         if degrees < 3:
             shapley[1], faith[1], mains[1] = np.nan, np.nan, np.nan
         errors = [np.sqrt(np.maximum(part[1], 0)) for part in (shapley, faith, mains)]
-        least, shape = floor(evaluations)[:, None], evaluations.full.shape
+        shape = answers.shape
+        least = answers.floor.reshape(shape[0], 1, 1, shape[1])
         return Interactions(
             _square(shapley[0], None, shape),
             _square(faith[0], mains[0], shape),
@@ -96,7 +101,7 @@ class PairwiseInteractions:
 
 
 def _estimates(
-    evaluations: Evaluations, pairs: Pairs
+    answers: Answers, pairs: Pairs
 ) -> Iterator[tuple[Ints, tuple[Floats, Floats, Floats]]]:
     """Numbers of targets, and Shapley interactions, Faith-Shap's pairs and main effects of them.
 
@@ -104,8 +109,7 @@ def _estimates(
     """
     first, weights = pairs.first, pairs.pair_weights
     design = _Design.of(first)
-    outputs = evaluations.outputs.reshape(2 * len(first), -1)
-    full, empty = evaluations.full.ravel(), evaluations.empty.ravel()
+    outputs, full, empty = answers.outputs, answers.full, answers.empty
     odd = fit_odd_part(first, weights, (outputs[0::2] - outputs[1::2]) / 2, full - empty)
     even = (outputs[0::2] + outputs[1::2]) / 2 - (full + empty) / 2
     for fit in fits(design.products, weights, even):
@@ -168,16 +172,16 @@ class _Design:
         return shapley, faith, mains - 2 * covariance(of_odd, s, of_even, r)
 
 
-def _exact(evaluations: Evaluations) -> Interactions:
-    shape = evaluations.full.shape
-    d = evaluations.design.n_features
-    shapley, faith = exact_interactions(evaluations)
+def _exact(answers: Answers) -> Interactions:
+    shape, d = answers.shape, answers.design.n_features
+    shapley, faith = exact_interactions(answers)
     i, j = np.triu_indices(d, 1)
-    mains = exact_shapley(evaluations).values.swapaxes(0, 1).reshape(d, -1)
+    mains = exact_shapley(answers).values
     np.subtract.at(mains, i, faith / 2)
     np.subtract.at(mains, j, faith / 2)
     values = _square(shapley, None, shape), _square(faith, mains, shape)
-    errors = np.broadcast_to(floor(evaluations)[:, None], values[0].shape)
+    least = answers.floor.reshape(shape[0], 1, 1, shape[1])
+    errors = np.broadcast_to(least, values[0].shape)
     return Interactions(*values, errors.copy(), errors.copy())
 
 

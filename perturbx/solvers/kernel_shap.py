@@ -12,8 +12,8 @@ from scipy.special import binom
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_flag
-from perturbx.designs import Design, Evaluations, Pairs
-from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.designs import Design, Pairs
+from perturbx.solvers._base import Answers, Scores, Solver
 from perturbx.solvers._exact import exact_shapley
 
 _MOST_NUMBERS = 2**18
@@ -74,29 +74,24 @@ class KernelShapRegression(Solver):
     def linear(self) -> Solver:
         return KernelShapRegression(errors=False)
 
-    def exact(self, evaluations: Evaluations) -> Solution:
-        return exact_shapley(evaluations)
+    def exact(self, answers: Answers) -> Scores:
+        return exact_shapley(answers)
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        design = evaluations.design
+    def estimate(self, answers: Answers) -> Scores:
+        design = answers.design
         assert isinstance(design, Pairs)
         first = design.first
         n_pairs, d = first.shape
-        outputs = evaluations.outputs.reshape(2 * n_pairs, -1)
-        gain = (evaluations.full - evaluations.empty).ravel()
+        outputs, gain = answers.outputs, answers.full - answers.empty
         fit = _fit(first, design.pair_weights, (outputs[0::2] - outputs[1::2]) / 2, gain)
         size = first.sum(axis=1)
         size = np.minimum(size, d - size)
         degrees = n_pairs - d + 1
         known = self.errors and degrees >= 3
         errors = np.sqrt(fit.variance(size)) if known else np.full_like(fit.values, np.nan)
-        shape = (d, *evaluations.full.shape)
-        return Solution(
-            values=np.moveaxis(fit.values.reshape(shape), 0, 1),
-            standard_errors=np.maximum(
-                np.moveaxis(errors.reshape(shape), 0, 1), floor(evaluations)
-            ),
-            base=evaluations.empty,
+        return Scores(
+            fit.values,
+            errors,
             degrees_of_freedom=float(max(degrees, 1)),
             estimator=f"regression on {n_pairs:,} pairs of coalitions",
         )

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from perturbx._typing import Floats, Orders
-from perturbx.designs import Chains, Design, Evaluations
-from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.designs import Chains, Design
+from perturbx.solvers._base import Answers, Scores, Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._moderation import moderated
 
@@ -55,34 +55,30 @@ class MarginalContributions(Solver):
     reads: ClassVar[tuple[type[Design], ...]] = (Chains,)
     additive = True
 
-    def exact(self, evaluations: Evaluations) -> Solution:
-        return exact_shapley(evaluations)
+    def exact(self, answers: Answers) -> Scores:
+        return exact_shapley(answers)
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        design = evaluations.design
+    def estimate(self, answers: Answers) -> Scores:
+        design = answers.design
         assert isinstance(design, Chains)
-        estimates, halves = _estimates(evaluations, design.place)
-        n_chains, d, _ = estimates.shape
-        shape = (d, *evaluations.full.shape)
-        values = np.moveaxis(estimates.mean(axis=0).reshape(shape), 0, 1)
-        errors = np.moveaxis(_errors(estimates, halves).reshape(shape), 0, 1)
-        return Solution(
-            values=values,
-            standard_errors=np.maximum(errors, floor(evaluations)),
-            base=evaluations.empty,
+        estimates, halves = _estimates(answers, design.place)
+        n_chains = len(estimates)
+        return Scores(
+            estimates.mean(axis=0),
+            _errors(estimates, halves),
             degrees_of_freedom=float(n_chains + 1),
             estimator=f"{n_chains:,} permutations, each read both ways",
         )
 
 
-def _estimates(evaluations: Evaluations, place: Orders) -> tuple[Floats, Floats]:
-    """(c, d, n * k): the mean over both readings of what each feature adds, and half their gap."""
+def _estimates(answers: Answers, place: Orders) -> tuple[Floats, Floats]:
+    """(c, d, t): the mean over both readings of what each feature adds, and half their gap."""
     n_chains, d = place.shape
-    targets = evaluations.full.size
+    targets = len(answers.full)
     along = np.empty((n_chains, 2, d + 1, targets))
-    along[:, :, 0] = evaluations.empty.ravel()
-    along[:, :, 1:-1] = evaluations.outputs.reshape(n_chains, 2, d - 1, targets)
-    along[:, :, -1] = evaluations.full.ravel()
+    along[:, :, 0] = answers.empty
+    along[:, :, 1:-1] = answers.outputs.reshape(n_chains, 2, d - 1, targets)
+    along[:, :, -1] = answers.full
     steps = np.diff(along, axis=2)
     forwards = np.take_along_axis(steps[:, 0], place[:, :, None], axis=1)
     backwards = np.take_along_axis(steps[:, 1], d - 1 - place[:, :, None], axis=1)
@@ -90,7 +86,7 @@ def _estimates(evaluations: Evaluations, place: Orders) -> tuple[Floats, Floats]
 
 
 def _errors(estimates: Floats, halves: Floats) -> Floats:
-    """(d, n * k): from the moderated variance of the chains."""
+    """(d, t): from the moderated variance of the chains."""
     n_chains = len(estimates)
     if n_chains < 2:
         return np.full(estimates.shape[1:], np.nan)

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from perturbx._typing import Floats, Ints, Outputs
+from perturbx._typing import Floats, Ints
 from perturbx._validation import check_flag
-from perturbx.designs import Design, Evaluations, Steps, TreeSplits
+from perturbx.designs import Design, Steps, TreeSplits
 from perturbx.errors import RejectPerturbations
 from perturbx.hierarchy import Hierarchy
-from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.solvers._base import Answers, Scores, Solver
 from perturbx.solvers._unsplit import carry, deviations, examples
 
 
@@ -79,10 +79,10 @@ class OwenValues(Solver):
     def linear(self) -> Solver:
         return replace(self, by_example=False)
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        design, rows = evaluations.design, evaluations.empty_rows
+    def estimate(self, answers: Answers) -> Scores:
+        design, rows = answers.design, answers.empty_rows
         assert isinstance(design, TreeSplits)
-        steps, empty = design.steps, evaluations.empty[None]
+        steps, empty = design.steps, answers.empty[None]
         if len(steps.trees) > 1:
             if rows is None or len(rows) != len(steps.trees):
                 raise RejectPerturbations(
@@ -91,35 +91,31 @@ class OwenValues(Solver):
                     "as many trees as rows, or with one tree for all."
                 )
             empty = rows
-        deltas = steps.deltas(evaluations.outputs, evaluations.full, empty)
+        deltas = steps.deltas(answers.outputs, answers.full, empty)
         values, errors = _values(steps, deltas, self.by_example), _errors(steps, deltas)
         is_exact = not (steps.is_open & (steps.rows > 0)).any()
         n = len(steps.trees)
         of_all = f"{n} trees" if n > 1 else "a tree"
-        return Solution(
-            values=np.moveaxis(values, 0, 1),
-            standard_errors=np.maximum(np.moveaxis(errors, 0, 1), floor(evaluations)),
-            base=evaluations.empty,
-            estimator=f"Owen values, {'all' if is_exact else 'best first'} of {of_all}",
-        )
+        which = "all" if is_exact else "best first"
+        return Scores(values, errors, f"Owen values, {which} of {of_all}")
 
 
-def _values(steps: Steps, deltas: Outputs, by_example: bool) -> Outputs:
-    """(d, n, k): what the open steps add, shared by example and by size."""
+def _values(steps: Steps, deltas: Floats, by_example: bool) -> Floats:
+    """(d, t): what the open steps add, shared by example and by size."""
     values = np.zeros((steps.trees[0].n_features, *deltas.shape[1:]))
     learned = examples(steps, deltas) if by_example else {}
     for r, tree in enumerate(steps.trees):
         own = steps.is_open & (steps.tree == r)
         mass = np.zeros((tree.root + 1, *deltas.shape[1:]))
-        np.add.at(mass, steps.node[own], deltas[own] * steps.weight[own, None, None])
+        np.add.at(mass, steps.node[own], deltas[own] * steps.weight[own, None])
         carry(tree, r, mass, learned)
-        nodes = np.flatnonzero(mass.any(axis=(1, 2)))
-        values += np.einsum("sd,snk->dnk", _shares(tree, nodes), mass[nodes])
+        nodes = np.flatnonzero(mass.any(axis=1))
+        values += np.einsum("sd,st->dt", _shares(tree, nodes), mass[nodes])
     return values
 
 
-def _errors(steps: Steps, deltas: Outputs) -> Outputs:
-    """(d, n, k): how far that may be off, NaN where nobody knows."""
+def _errors(steps: Steps, deltas: Floats) -> Floats:
+    """(d, t): how far that may be off, NaN where nobody knows."""
     amiss = deviations(steps, deltas)
     squares = np.zeros((steps.trees[0].n_features, *deltas.shape[1:]))
     for r, tree in enumerate(steps.trees):
@@ -128,13 +124,13 @@ def _errors(steps: Steps, deltas: Outputs) -> Outputs:
             spreads = _spreads(tree, np.unique(steps.node[own]))
             squares[(spreads > 0).any(axis=0)] = np.nan
             continue
-        nodes, mass = _by_node(steps.node[own], amiss[own] * steps.weight[own, None, None])
-        squares += np.einsum("sd,snk->dnk", _spreads(tree, nodes), mass**2)
+        nodes, mass = _by_node(steps.node[own], amiss[own] * steps.weight[own, None])
+        squares += np.einsum("sd,st->dt", _spreads(tree, nodes), mass**2)
     return np.asarray(np.sqrt(squares))
 
 
-def _by_node(node: Ints, amounts: Outputs) -> tuple[Ints, Outputs]:
-    """Amounts (s, n, k) of steps, added up for each node that there is."""
+def _by_node(node: Ints, amounts: Floats) -> tuple[Ints, Floats]:
+    """Amounts (s, t) of steps, added up for each node that there is."""
     nodes, place = np.unique(node, return_inverse=True)
     total = np.zeros((len(nodes), *amounts.shape[1:]))
     np.add.at(total, place, amounts)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_number
-from perturbx.designs import CoalitionDesign, Design, Evaluations, SoftMasks
-from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.designs import CoalitionDesign, Design, SoftMasks
+from perturbx.solvers._base import Answers, Scores, Solver
 from perturbx.solvers.presences import centred, presences
 
 STRENGTHS = tuple(10.0 ** np.arange(-3, 2.01, 0.5))
@@ -54,7 +54,7 @@ class PresenceRidge(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.designs import CoalitionDesign, Design, Evaluations, SoftMasks
+    >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import RandomGrids
     >>> design = RandomGrids().draw(29, 400, np.random.default_rng(0))
     >>> answers = Evaluations(
@@ -78,9 +78,9 @@ class PresenceRidge(Solver):
     def working(self, n_features: int) -> float:
         return 4.0 * n_features
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        z, outputs = presences(evaluations)
-        fit = _Fit.of(z, centred(outputs, floor(evaluations).ravel()))
+    def estimate(self, answers: Answers) -> Scores:
+        z, outputs = presences(answers)
+        fit = _Fit.of(z, centred(outputs, answers.floor))
         strengths = STRENGTHS if self.alpha is None else (self.alpha,)
         chosen, unexplained = _chosen(fit, strengths)
         d, t = z.shape[1], outputs.shape[1]
@@ -92,13 +92,12 @@ class PresenceRidge(Solver):
         slopes[fixed], errors[fixed] = 0.0, np.nan
         spread = (fit.targets**2).sum(axis=0)
         share = np.divide(unexplained, spread, out=np.full(t, np.nan), where=spread > 0)
-        n, k = evaluations.full.shape
-        return Solution(
-            values=slopes.reshape(d, n, k).swapaxes(0, 1),
-            standard_errors=np.maximum(errors.reshape(d, n, k).swapaxes(0, 1), floor(evaluations)),
-            base=(outputs.mean(axis=0) - z.mean(axis=0) @ slopes).reshape(n, k),
+        return Scores(
+            slopes,
+            errors,
+            base=outputs.mean(axis=0) - z.mean(axis=0) @ slopes,
             degrees_of_freedom=float(max(len(z) - 2, 1)),
-            fidelity=np.maximum(1 - share, 0.0).reshape(n, k),
+            fidelity=np.maximum(1 - share, 0.0),
             estimator=f"ridge on {len(z):,} random masks",
         )
 

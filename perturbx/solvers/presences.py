@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from perturbx._typing import Floats
-from perturbx.designs import CoalitionDesign, Design, Evaluations, Independent, SoftMasks
-from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.designs import CoalitionDesign, Design, Independent, SoftMasks
+from perturbx.solvers._base import Answers, Scores, Solver
 
 _MOST_NUMBERS = 2**18
 """Columns are worked on in blocks of so many numbers."""
@@ -29,7 +29,7 @@ class PresenceMeans(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.designs import Design, Evaluations
+    >>> from perturbx.designs import Evaluations, Independent
     >>> z = np.array([[True, False], [False, True]])
     >>> answers = Evaluations(
     ...     Independent(z, p=0.5),
@@ -46,16 +46,19 @@ class PresenceMeans(Solver):
     def working(self, n_features: int) -> float:
         return 2.0 * n_features
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        design = evaluations.design
+    def estimate(self, answers: Answers) -> Scores:
+        design = answers.design
         assert isinstance(design, (SoftMasks, Independent))
-        z, outputs = presences(evaluations)
+        z, outputs = presences(answers)
         m, p = len(z), design.p
         means = z.T @ outputs / m
         variance = np.maximum((z**2).T @ outputs**2 / m - means**2, 0.0) / max(m - 1, 1)
         errors = np.sqrt(variance) if m > 1 else np.full_like(means, np.nan)
-        return _solution(
-            evaluations, means / p, errors / p, f"means over {m:,} random masks", m - 1
+        return Scores(
+            means / p,
+            errors / p,
+            f"means over {m:,} random masks",
+            degrees_of_freedom=float(max(m - 1, 1)),
         )
 
 
@@ -93,15 +96,18 @@ class PresenceSlopes(Solver):
     def working(self, n_features: int) -> float:
         return 1.0 * n_features
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        z, outputs = presences(evaluations)
-        answers, m = centred(outputs, floor(evaluations).ravel()), len(z)
+    def estimate(self, answers: Answers) -> Scores:
+        z, outputs = presences(answers)
+        moves, m = centred(outputs, answers.floor), len(z)
         step = max(1, _MOST_NUMBERS // m)
         blocks = [z[:, start : start + step] for start in range(0, z.shape[1], step)]
-        slopes, errors = map(
-            np.concatenate, zip(*(_slopes(b, answers) for b in blocks), strict=True)
+        slopes, errors = map(np.concatenate, zip(*(_slopes(b, moves) for b in blocks), strict=True))
+        return Scores(
+            slopes,
+            errors,
+            f"slopes over {m:,} random masks",
+            degrees_of_freedom=float(max(m - 2, 1)),
         )
-        return _solution(evaluations, slopes, errors, f"slopes over {m:,} random masks", m - 2)
 
 
 def _slopes(z: Floats, answers: Floats) -> tuple[Floats, Floats]:
@@ -122,26 +128,12 @@ def _slopes(z: Floats, answers: Floats) -> tuple[Floats, Floats]:
     return slopes, errors
 
 
-def presences(evaluations: Evaluations) -> tuple[Floats, Floats]:
-    """(m, d) presences and (m, n * k) outputs."""
-    z = evaluations.design.z.astype(np.float64, copy=False)
-    return z, evaluations.outputs.reshape(len(z), -1)
+def presences(answers: Answers) -> tuple[Floats, Floats]:
+    """(m, d) presences and (m, t) outputs."""
+    return answers.design.z.astype(np.float64, copy=False), answers.outputs
 
 
 def centred(columns: Floats, rounding: Floats | float = 0.0) -> Floats:
     """Columns less their means; those that are constant, up to rounding, become 0."""
     moved = np.ptp(columns, axis=0) > rounding
     return np.asarray(np.where(moved, columns - columns.mean(axis=0), 0.0))
-
-
-def _solution(
-    evaluations: Evaluations, scores: Floats, errors: Floats, estimator: str, freedom: int
-) -> Solution:
-    shape = (len(scores), *evaluations.full.shape)
-    return Solution(
-        values=scores.reshape(shape).swapaxes(0, 1),
-        standard_errors=np.maximum(errors.reshape(shape).swapaxes(0, 1), floor(evaluations)),
-        base=evaluations.empty,
-        degrees_of_freedom=float(max(freedom, 1)),
-        estimator=estimator,
-    )

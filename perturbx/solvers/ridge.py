@@ -10,9 +10,9 @@ import numpy as np
 
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_choice, check_integer, check_number, invalid
-from perturbx.designs import CoalitionDesign, Design, Evaluations, NoiseDraws
+from perturbx.designs import CoalitionDesign, Design, NoiseDraws
 from perturbx.errors import InvalidParameterError
-from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.solvers._base import Answers, Scores, Solver
 from perturbx.solvers._local_fit import Selection, local_fit
 from perturbx.solvers._selection import SELECTIONS, SelectionName, keep_all
 
@@ -106,30 +106,28 @@ class WeightedRidge(Solver):
             check_integer("n_select", self.n_select, minimum=1)
         check_choice("selection", self.selection, SELECTIONS)
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        design = evaluations.design
+    def estimate(self, answers: Answers) -> Scores:
+        design = answers.design
         weights = self.proximity(design)
-        n, k = evaluations.full.shape
         d = design.n_features
         fit = local_fit(
             design.z,
-            evaluations.outputs.reshape(len(design), n * k),
+            answers.outputs,
             weights,
             design.cluster,
             self.alpha,
             self._select(),
-            floor(evaluations).ravel(),
+            answers.floor,
         )
         n_units = _effective(_sums(weights, design.cluster))
         degrees = n_units - d - 1
         errors = fit.errors if degrees >= 1 - 1e-6 else np.full_like(fit.errors, np.nan)
-        scores = fit.slopes.reshape(d, n, k).swapaxes(0, 1)
-        return Solution(
-            values=scores,
-            standard_errors=np.maximum(errors.reshape(d, n, k).swapaxes(0, 1), floor(evaluations)),
-            base=fit.intercept.reshape(n, k),
+        return Scores(
+            fit.slopes,
+            errors,
+            base=fit.intercept,
             degrees_of_freedom=float(max(degrees, n_units / _UNITS_A_DEGREE - 1, 1.0)),
-            fidelity=fit.r2.reshape(n, k),
+            fidelity=fit.r2,
             effective_samples=_effective(weights),
             estimator=f"weighted ridge on {len(weights):,} perturbations",
             score_kind="shares" if isinstance(design, CoalitionDesign) else "slopes",

@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from perturbx._typing import Floats, Ints
-from perturbx.designs import BackgroundChains, Design, Evaluations
+from perturbx.designs import BackgroundChains, Design
 from perturbx.errors import RejectPerturbations
-from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.solvers._base import Answers, Scores, Solver
 from perturbx.solvers._row_errors import Spread, permutation_gaps
 from perturbx.solvers._row_predictions import predict_all_rows, shares_of
 
@@ -74,25 +74,21 @@ class RowContributions(Solver):
 
     unbiased: bool = False
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        if evaluations.design.n_features == 1:
-            return _alone(evaluations)
-        chains = Chains.read(evaluations)
+    def estimate(self, answers: Answers) -> Scores:
+        if answers.design.n_features == 1:
+            return _alone(answers)
+        chains = Chains.read(answers)
         values, spread = chains.estimate(unbiased=self.unbiased)
-        if evaluations.row_weights is not None:
-            about = chains.about(values, evaluations.row_weights)
+        if answers.row_weights is not None:
+            about = chains.about(values, answers.row_weights)
             of_about = about.estimate(unbiased=self.unbiased)[1]
             spread = replace(spread, between=of_about.between)
-        d = evaluations.design.n_features
-        shape = (d, *evaluations.full.shape)
-        errors = np.moveaxis(spread.errors().reshape(shape), 0, 1)
-        return Solution(
-            values=np.moveaxis(values.reshape(shape), 0, 1),
-            standard_errors=np.maximum(errors, floor(evaluations)),
-            base=evaluations.empty,
+        return Scores(
+            values,
+            spread.errors(),
             degrees_of_freedom=spread.degrees_of_freedom,
             estimator=f"{len(chains.row):,} permutations, one background row each",
-            background_errors=np.moveaxis(spread.background_errors().reshape(shape), 0, 1),
+            background_errors=spread.background_errors(),
         )
 
 
@@ -116,8 +112,8 @@ class Chains:
     totals: Floats
 
     @classmethod
-    def read(cls, evaluations: Evaluations) -> Chains:
-        design, empty_rows = evaluations.design, evaluations.empty_rows
+    def read(cls, answers: Answers) -> Chains:
+        design, empty_rows = answers.design, answers.empty_rows
         assert isinstance(design, BackgroundChains)
         if empty_rows is None:
             raise RejectPerturbations(
@@ -126,19 +122,19 @@ class Chains:
             )
         row, place = design.row, design.place
         n_chains, d = place.shape
-        targets = evaluations.full.size
+        targets = len(answers.full)
         along = np.empty((n_chains, 2, d + 1, targets))
-        along[:, :, 0] = empty_rows.reshape(-1, targets)[row][:, None]
-        along[:, :, 1:-1] = evaluations.outputs.reshape(n_chains, 2, d - 1, targets)
-        along[:, :, -1] = evaluations.full.ravel()
+        along[:, :, 0] = empty_rows[row][:, None]
+        along[:, :, 1:-1] = answers.outputs.reshape(n_chains, 2, d - 1, targets)
+        along[:, :, -1] = answers.full
         steps = np.diff(along, axis=2)
         chains = cls(
             row,
             np.take_along_axis(steps[:, 0], place[:, :, None], axis=1),
             np.take_along_axis(steps[:, 1], d - 1 - place[:, :, None], axis=1),
-            evaluations.full.ravel() - empty_rows.reshape(-1, targets),
+            answers.full - empty_rows,
         )
-        weights = evaluations.row_weights
+        weights = answers.row_weights
         return chains if weights is None else chains.weighted(weights)
 
     def weighted(self, weights: Floats) -> Chains:
@@ -193,20 +189,14 @@ def _means(arrays: Floats, place: Ints) -> Floats:
     return np.asarray(sums / np.bincount(place)[:, None, None])
 
 
-def _alone(evaluations: Evaluations) -> Solution:
+def _alone(answers: Answers) -> Scores:
     """One feature gets all there is."""
-    values = (evaluations.full - evaluations.empty)[:, None, :]
-    rows = evaluations.empty_rows
+    values = (answers.full - answers.empty)[None]
+    rows = answers.empty_rows
     spread = np.full_like(values, np.nan)
     if rows is not None and len(rows) > 1:
-        n, weights = len(rows), evaluations.row_weights
+        n, weights = len(rows), answers.row_weights
         weights = np.full(n, 1 / n) if weights is None else weights
-        variance = np.einsum("b,bnk->nk", weights**2, (rows - evaluations.empty) ** 2)
-        spread = np.sqrt(variance * n / (n - 1))[:, None, :]
-    return Solution(
-        values=values,
-        standard_errors=np.broadcast_to(floor(evaluations), values.shape).copy(),
-        base=evaluations.empty,
-        estimator="exact, one feature",
-        background_errors=spread,
-    )
+        variance = np.einsum("b,bt->t", weights**2, (rows - answers.empty) ** 2)
+        spread = np.sqrt(variance * n / (n - 1))[None]
+    return Scores(values, estimator="exact, one feature", background_errors=spread)

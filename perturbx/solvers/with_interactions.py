@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from perturbx._validation import check_kind, invalid
-from perturbx.designs import Design, Evaluations, Pairs
-from perturbx.solvers._base import Solution, Solver
+from perturbx.designs import Design, Pairs
+from perturbx.solvers._base import Answers, Scores, Solver
 from perturbx.solvers.interactions import PairwiseInteractions
 
 
@@ -52,9 +52,9 @@ class WithInteractions(Solver):
     def linear(self) -> Solver:
         return self.solver.linear()
 
-    def exact(self, evaluations: Evaluations) -> Solution:
-        return self.estimate(evaluations)
+    def exact(self, answers: Answers) -> Scores:
+        return self.estimate(answers)
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        found = PairwiseInteractions().solve(evaluations)
-        return replace(self.solver.solve(evaluations), interactions=found)
+    def estimate(self, answers: Answers) -> Scores:
+        found = PairwiseInteractions().of(answers)
+        return replace(self.solver.scores(answers), interactions=found)

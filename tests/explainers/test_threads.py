@@ -14,7 +14,7 @@ import pytest
 import scipy.linalg  # noqa: F401 - brings a BLAS of its own
 from perturbx.designs import Design, LeaveOneOut
 from perturbx.samplers import OneAtATime
-from perturbx.solvers import Deltas, Solver
+from perturbx.solvers import Answers, Deltas, Scores, Solver
 from threadpoolctl import ThreadpoolController
 
 SET = 3
@@ -52,9 +52,9 @@ class Watched(Solver):
 
     reads: ClassVar[tuple[type[Design], ...]] = (LeaveOneOut,)
 
-    def estimate(self, evaluations: Any) -> Any:
+    def estimate(self, answers: Answers) -> Scores:
         self.during()
-        return Deltas().solve(evaluations)
+        return Deltas().estimate(answers)
 
 
 def explain(during: Callable[[], Any] = lambda: None, model: Any = None) -> px.Explanation:

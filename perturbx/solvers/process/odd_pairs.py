@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints
-from perturbx.designs import Evaluations, Pairs
+from perturbx.designs import Pairs
+from perturbx.solvers._base import Answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +57,16 @@ class OddPairs:
         return np.concatenate([present, ~present]), values - values.mean()
 
 
-def read_pairs(evaluations: Evaluations) -> tuple[list[OddPairs], Floats]:
-    """The pairs of every target (instances times outputs), and the scale of each target."""
-    design = evaluations.design
+def read_pairs(answers: Answers) -> tuple[list[OddPairs], Floats]:
+    """The pairs of every target and the scale of each target."""
+    design = answers.design
     assert isinstance(design, Pairs)
     signs = np.where(design.first, 1.0, -1.0)
     weights = design.pair_weights / design.pair_weights.mean()
-    outputs = evaluations.outputs.reshape(len(design), -1)
+    outputs = answers.outputs
     odd, even = (outputs[0::2] - outputs[1::2]) / 2, (outputs[0::2] + outputs[1::2]) / 2
-    half_gain = (evaluations.full - evaluations.empty).ravel() / 2
-    even_end = (evaluations.full + evaluations.empty).ravel() / 2
+    half_gain = (answers.full - answers.empty) / 2
+    even_end = (answers.full + answers.empty) / 2
     scale = np.abs(np.vstack([odd, half_gain])).max(axis=0)
     safe = np.where(scale > 0, scale, 1.0)
     pairs = [

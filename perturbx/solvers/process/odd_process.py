@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_integer, check_kind
-from perturbx.designs import Design, Evaluations, Pairs
-from perturbx.solvers._base import Solution, Solver, floor
+from perturbx.designs import Design, Pairs
+from perturbx.solvers._base import Answers, Scores, Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers.kernel_shap import KernelShapRegression
 from perturbx.solvers.process.gaussian_process import Posterior, posterior
@@ -66,7 +66,7 @@ class OddProcess(Solver):
     Examples
     --------
     >>> import numpy as np
-    >>> from perturbx.designs import Design, Evaluations, Pairs
+    >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import ShapleyCoalitions
     >>> from perturbx.solvers.process.odd_process import OddProcess
     >>> design = ShapleyCoalitions().draw(8, 60, np.random.default_rng(0))
@@ -97,26 +97,26 @@ class OddProcess(Solver):
     def linear(self) -> Solver:
         return KernelShapRegression()
 
-    def exact(self, evaluations: Evaluations) -> Solution:
-        return exact_shapley(evaluations)
+    def exact(self, answers: Answers) -> Scores:
+        return exact_shapley(answers)
 
-    def estimate(self, evaluations: Evaluations) -> Solution:
-        design = evaluations.design
+    def estimate(self, answers: Answers) -> Scores:
+        design = answers.design
         assert isinstance(design, Pairs)
         if len(design.first) > self.most_pairs:
-            return KernelShapRegression().solve(evaluations)
-        pairs, scales = read_pairs(evaluations)
+            return KernelShapRegression().estimate(answers)
+        pairs, scales = read_pairs(answers)
         n, d = pairs[0].shape
         most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
         folds = _Folds.of(n, self.n_folds, most)
         blind = n >= 1.3 * d + 4 and folds.n_rows < d + _SPARE
         if d < 3 or n < _FEWEST_PAIRS or blind:
-            return KernelShapRegression().solve(evaluations)
+            return KernelShapRegression().estimate(answers)
         if d <= n < d + _SPARE:
             # So few pairs to spare cannot tell a prior that shrinks all scores to their mean from
             # one that does not, nor how far off the regression is.
-            return KernelShapRegression(errors=False).solve(evaluations)
-        plain = KernelShapRegression().solve(evaluations)
+            return KernelShapRegression(errors=False).estimate(answers)
+        plain = KernelShapRegression().estimate(answers)
         starts = _as_posteriors(plain, scales)
         cache: dict[tuple[Recipe, int], Decomposition] = {}
         found = [
@@ -125,19 +125,15 @@ class OddProcess(Solver):
             else self._solve_target(target, start, folds, cache, design.random)
             for target, start in zip(pairs, starts, strict=True)
         ]
-        shape = (*evaluations.full.shape, d)
         values = np.stack([s * f.values for f, s in zip(found, scales, strict=True)])
         errors = np.stack([s * f.standard_errors for f, s in zip(found, scales, strict=True)])
         if n < d:
             errors[:] = np.nan
-        gain = (evaluations.full - evaluations.empty).reshape(-1, 1)
+        gain = (answers.full - answers.empty)[:, None]
         values += (gain - values.sum(axis=1, keepdims=True)) / d
-        return Solution(
-            values=np.swapaxes(values.reshape(shape), 1, 2),
-            standard_errors=np.maximum(
-                np.swapaxes(errors.reshape(shape), 1, 2), floor(evaluations)
-            ),
-            base=evaluations.empty,
+        return Scores(
+            values.T,
+            errors.T,
             degrees_of_freedom=float(max(n - d, 2)),
             estimator=f"Gaussian process on {n:,} pairs of coalitions",
         )
@@ -269,12 +265,12 @@ def _share_of_jackknife(n: int, d: int, score: float, plain: float) -> float:
     return float(min(max(_LEAST_SHARE, _MOST_SHARE * unexplained**0.5 * resolved), 1.0))
 
 
-def _as_posteriors(plain: Solution, scales: Floats) -> list[Posterior]:
+def _as_posteriors(plain: Scores, scales: Floats) -> list[Posterior]:
     """The plain regression's answer to each target, in units of the target's scale."""
-    d = plain.values.shape[1]
+    assert plain.errors is not None  # the regression estimates them
     safe = np.where(scales > 0, scales, 1.0)[:, None]
-    values = np.swapaxes(plain.values, 1, 2).reshape(-1, d) / safe
-    errors = np.swapaxes(plain.standard_errors, 1, 2).reshape(-1, d) / safe
+    values = np.ascontiguousarray(plain.values.T) / safe
+    errors = np.ascontiguousarray(plain.errors.T) / safe
     return [Posterior(v, e) for v, e in zip(values, errors, strict=True)]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from perturbx.designs import Evaluations
 from perturbx.samplers import ShapleyCoalitions
+from perturbx.solvers import Answers
 from perturbx.solvers.process.leave_one_out import SIGNALS
 from perturbx.solvers.process.mask_trees import Boosting
 from perturbx.solvers.process.odd_pairs import read_pairs
@@ -20,7 +21,7 @@ TREES = Recipe("uniform", 0.3, share=0.95)
 
 def judged(answers: Evaluations) -> tuple[Judge, Learned]:
     """A judge of two folds, and what all pairs taught."""
-    (pairs,), _ = read_pairs(answers)
+    (pairs,), _ = read_pairs(Answers.of(answers))
     folds = _Folds.of(PAIRS, 2, PAIRS)
     solver = OddProcess(boosting=Boosting(n_trees=30, learning_rate=0.3))
     *learned, whole = solver._learn(pairs, [*folds.training, folds.order])
