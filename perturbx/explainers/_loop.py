@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, Outputs
 from perturbx.designs import Design, Evaluations
+from perturbx.errors import RejectPerturbations
 from perturbx.explainers._assemble import Scored, assemble
 from perturbx.explainers._cohort import Cohort, with_all_features
 from perturbx.explainers._heavy_tails import widened
@@ -190,11 +191,22 @@ def _grown(
             design = sampler.draw(todo.n_features, total, rng, design)
         if len(design) == known:
             return design, outputs, cost
+        _check_drawn(sampler, design)
         asked, price = _ask(game, cohort, undone, design, max(known, 0))
         cost += price
         outputs = np.concatenate([outputs, asked]) if len(outputs) else asked
         if not isinstance(sampler, AdaptiveSampler):
             return design, outputs, cost
+
+
+def _check_drawn(sampler: Sampler, design: Design) -> None:
+    """Refuse a design that is not of the class by which the solver was matched."""
+    if not (isinstance(design, sampler.draws) or design.complete):
+        name, drawn = type(sampler).__name__, type(design).__name__
+        raise RejectPerturbations(
+            f"{name} declares that it draws {sampler.draws.__name__}: got {drawn}. "
+            f"Set draws = {drawn} in the sampler's class."
+        )
 
 
 def _ask(
@@ -205,7 +217,7 @@ def _ask(
     return game.evaluate(
         [cohort.removals[i] for i in undone],
         cohort.columns[undone],
-        design.z[known:],
+        design.tile(slice(known, None)),
         cohort.places[undone],
         None if rows is None else rows[known:],
         cohort.parts if rows is None else None,

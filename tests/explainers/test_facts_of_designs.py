@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import perturbx as px
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from perturbx import samplers, solvers
-from perturbx.designs import Pairs
+from perturbx.designs import CustomCoalitions, Design, Pairs
 from perturbx.errors import InvalidParameterError, RejectPerturbations
 
 
@@ -88,3 +91,23 @@ def test_samplers_continue_their_own_structure() -> None:
     ):
         with pytest.raises(RejectPerturbations, match=rf"{type(sampler).__name__}\.draw"):
             sampler.draw(3, 40, rng, pairs)
+
+
+@dataclass(frozen=True)
+class Undeclared(samplers.ShapleyCoalitions):
+    """Draws pairs, and says that they are coalitions of no structure."""
+
+    draws: ClassVar[type[Design]] = CustomCoalitions
+
+
+def test_a_sampler_that_draws_what_it_does_not_declare_is_refused() -> None:
+    """With what to declare, before the model is asked about the design."""
+    explainer = px.Explainer(
+        bumpy,
+        masker=px.Baseline(np.zeros(8)),
+        sampler=Undeclared(),
+        solver=solvers.PresenceSlopes(),
+        budget=101,
+    )
+    with pytest.raises(RejectPerturbations, match="Set draws = Pairs"):
+        explainer.explain(np.ones(8))
