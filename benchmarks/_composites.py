@@ -35,7 +35,7 @@ class Object:
 
 @dataclass(frozen=True)
 class Placing:
-    """Where the copies go: centres and heights in parts of the side, the weaker one mirrored."""
+    """Where the copies go: centers and heights in parts of the side, the weaker one mirrored."""
 
     stronger: tuple[float, float, float]
     weaker: tuple[float, float, float]
@@ -188,14 +188,14 @@ def _photo(name: str, folder: str | Path | None) -> Array | None:
 
 
 def _background(name: str) -> Array:
-    """One of scikit-image's textures, of little contrast, or a plain wall; both of sand colour."""
+    """One of scikit-image's textures, of little contrast, or a plain wall; both of sand color."""
     if name == "plain":
         shade = np.linspace(0.78, 0.51, SIDE)[:, None] + np.zeros((SIDE, SIDE))
     else:
         from skimage import data
 
-        grey = _resized(np.asarray(getattr(data, name)()).astype(float), (SIDE, SIDE)) / 255
-        shade = 0.5 + 0.6 * (grey - grey.mean())
+        gray = _resized(np.asarray(getattr(data, name)()).astype(float), (SIDE, SIDE)) / 255
+        shade = 0.5 + 0.6 * (gray - gray.mean())
     return _bytes(255 * shade[..., None] * np.array([1.05, 1.0, 0.88]))
 
 

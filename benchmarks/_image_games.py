@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from _games import Game, exact_shapley
-from _image_network import network, normalised
+from _image_network import network, normalized
 from _image_views import View, views
 from _measure import Reach
 from _peers import Oracle, quiet, shap_kernel
@@ -71,7 +71,7 @@ def _answers(ask: Any, view: View) -> Array:
     parts = []
     for start in range(0, len(every), 64):
         present = every[start : start + 64][:, segments] == 1
-        pixels = normalised(np.where(present[..., None], view.image, fill))
+        pixels = normalized(np.where(present[..., None], view.image, fill))
         parts.append(ask(pixels)[:, view.label])
     return np.concatenate(parts).astype(np.float64)
 

@@ -172,7 +172,7 @@ def _peers() -> list[Method]:
             False,
         ),
         Method("RISE as published", peers.rise_published),
-        Method("centre blob", peers.centre_blob, (), True, False),
+        Method("center blob", peers.center_blob, (), True, False),
     ]
 
 

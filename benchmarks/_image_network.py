@@ -31,7 +31,7 @@ class NetworkMissingError(RuntimeError):
 
 
 def network(folder: Path, file: Path | None = None) -> Callable[[Array], Array]:
-    """Normalised pixels (n, 3, 224, 224) to probabilities (n, 1000).
+    """Normalized pixels (n, 3, 224, 224) to probabilities (n, 1000).
 
     The network is that of `file`, or of `folder`, which is made if it is not there.
     """
@@ -80,7 +80,7 @@ def _export(path: Path) -> None:
     unfinished.replace(path)
 
 
-def normalised(images: Array) -> Array:
+def normalized(images: Array) -> Array:
     """Bytes (n, H, W, 3) as the network's pixels (n, 3, H, W)."""
     return np.ascontiguousarray(
         ((images - np.float32(127)) / np.float32(128)).transpose(0, 3, 1, 2)
@@ -110,7 +110,7 @@ class Door:
         return answers.astype(np.float64)
 
     def pixels(self, X: Array) -> Array:
-        """Normalised pixels (n, 3, H, W) to (n,) probabilities, for what works on tensors."""
+        """Normalized pixels (n, 3, H, W) to (n,) probabilities, for what works on tensors."""
         start = time.process_time()
         answers = self.ask(X)[:, self.label]
         self._count(len(X), start)
@@ -123,7 +123,7 @@ class Door:
         keys = [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in X]
         new = [i for i, key in enumerate(keys) if key not in self._known]
         if new:
-            answers = self.ask(normalised(X[new]))[:, self.label]
+            answers = self.ask(normalized(X[new]))[:, self.label]
             self._known.update(zip([keys[i] for i in new], answers.tolist(), strict=True))
         return np.array([self._known[key] for key in keys])
 

@@ -55,7 +55,7 @@ def race_all(script: str, only: str, quick: bool, said: list[str]) -> list[Reach
 def _counts(method: Method) -> bool:
     """Full runs alone, and one budget of each."""
     return (
-        not method.name.endswith((" 150", " 500", "small stride")) and method.name != "centre blob"
+        not method.name.endswith((" 150", " 500", "small stride")) and method.name != "center blob"
     )
 
 

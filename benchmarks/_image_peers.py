@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from _image_network import Door, normalised
+from _image_network import Door, normalized
 from _image_views import View
 
 Array = np.ndarray
@@ -63,7 +63,7 @@ def shap_partition(fill: str, budget: int, door: Door, view: View, seed: int) ->
 
 
 def shap_kernel(door: Door, view: View, seed: int) -> Array:
-    """As in shap's example for images: segments filled with the picture's mean colour."""
+    """As in shap's example for images: segments filled with the picture's mean color."""
     import shap
 
     segments = slic(view.image)
@@ -87,7 +87,7 @@ def shap_kernel(door: Door, view: View, seed: int) -> Array:
 def _tensor(view: View) -> Any:
     import torch
 
-    return torch.from_numpy(normalised(view.image[None]))
+    return torch.from_numpy(normalized(view.image[None]))
 
 
 def _forward(door: Door) -> Callable[[Any], Any]:
@@ -97,7 +97,7 @@ def _forward(door: Door) -> Callable[[Any], Any]:
 
 
 def captum_occlusion(window: int, stride: int, door: Door, view: View, seed: int) -> Array:
-    """Window and stride for a side of 224; captum's baseline, 0, is the network's grey."""
+    """Window and stride for a side of 224; captum's baseline, 0, is the network's gray."""
     from captum.attr import Occlusion
 
     scale = len(view.image) / 224
@@ -130,7 +130,7 @@ def rise_published(door: Door, view: View, seed: int) -> Array:
     """RISE as its authors wrote it down (Petsiuk, Das & Saenko, BMVC 2018, eq. 6), N = 1000.
 
     All masks are kept; 7 x 7 grids, half of the cells present, enlarged by one cell and shifted;
-    the absent part of a picture is 0, the network's grey.
+    the absent part of a picture is 0, the network's gray.
     """
     from skimage.transform import resize
 
@@ -143,13 +143,13 @@ def rise_published(door: Door, view: View, seed: int) -> Array:
         large = resize(grid, ((s + 1) * cell,) * 2, order=1, mode="reflect", anti_aliasing=False)
         y, x = rng.integers(0, cell, 2)
         masks[i] = large[y : y + side, x : x + side]
-    pixels = normalised(view.image[None])
+    pixels = normalized(view.image[None])
     answers = [door.pixels(pixels * masks[i : i + 8, None]) for i in range(0, FULL, 8)]
     scores = np.concatenate(answers) @ masks.reshape(FULL, -1)
     return scores.reshape(side, side) / (FULL * p)
 
 
-def centre_blob(door: Door, view: View, seed: int) -> Array:
+def center_blob(door: Door, view: View, seed: int) -> Array:
     """No model at all: photographers put things into the middle."""
     side = len(view.image)
     away = (np.arange(side) - (side - 1) / 2) / (side / 4)

@@ -14,7 +14,7 @@ import numpy as np
 
 from _image_methods import Method, methods
 from _image_network import Door, NullDoor, network
-from _image_scores import faithfulness, localisation
+from _image_scores import faithfulness, localization
 from _image_views import View, sample
 from _report import Cell, Run, Runs
 
@@ -31,7 +31,7 @@ QUICK_METHODS = (
     "lime, SLIC",
     "captum Occlusion",
     "RISE as published",
-    "centre blob",
+    "center blob",
 )
 
 
@@ -80,7 +80,7 @@ def run_view(view: View, plan: Plan, done: Done) -> list[Run]:
         if view.objects is None:
             figures = faithfulness(door.images, view.image, heatmap)
         else:
-            figures = localisation(heatmap, view.objects)
+            figures = localization(heatmap, view.objects)
         found.append(Run(cell, seed, cost | figures))
     return found
 

@@ -18,9 +18,9 @@ SHARES = np.linspace(0, 1, 29) ** 1.5
 PROTOCOLS = ("published", "blur", "mean")
 """What the curves show in place of pixels.
 
-published: grey where pixels are deleted, a light blur (standard deviation 5, within 11 pixels)
+published: gray where pixels are deleted, a light blur (standard deviation 5, within 11 pixels)
 where they are inserted (Petsiuk, Das & Saenko, BMVC 2018); blur: a heavy one (standard deviation
-20), which no method uses; mean: the mean colour of the picture.
+20), which no method uses; mean: the mean color of the picture.
 """
 
 
@@ -34,9 +34,9 @@ def fills(image: Array) -> dict[str, tuple[Array, Array]]:
         )
         return np.rint(smooth).astype(np.uint8)
 
-    grey, light, heavy = np.full_like(image, 127), blurred(5, 1.0), blurred(20, 4.0)
+    gray, light, heavy = np.full_like(image, 127), blurred(5, 1.0), blurred(20, 4.0)
     mean = np.broadcast_to(np.rint(image.mean(axis=(0, 1))).astype(np.uint8), image.shape)
-    return {"published": (grey, light), "blur": (heavy, heavy), "mean": (mean, mean)}
+    return {"published": (gray, light), "blur": (heavy, heavy), "mean": (mean, mean)}
 
 
 def faithfulness(predict: Predict, image: Array, heatmap: Array) -> dict[str, float]:
@@ -57,7 +57,7 @@ def faithfulness(predict: Predict, image: Array, heatmap: Array) -> dict[str, fl
     return figures
 
 
-def localisation(heatmap: Array, objects: Array) -> dict[str, float]:
+def localization(heatmap: Array, objects: Array) -> dict[str, float]:
     """Does the map keep to the objects, and does it share among them?
 
     hit: the share of the map's maximal pixels that lie in an object, with no tolerance; mass: the

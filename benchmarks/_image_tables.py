@@ -101,7 +101,7 @@ def everything(runs: Runs, views: Sequence[View], methods: Sequence[str]) -> lis
 
 
 def faithfulness(figures: Figures, methods: Sequence[str], kinds: Sequence[str]) -> str:
-    """A line a method: what it cost, areas, and normalised differences by protocol and half."""
+    """A line a method: what it cost, areas, and normalized differences by protocol and half."""
     photos = figures.photos(kinds)
     choose, report = halves(figures.photos(PHOTO_KINDS))
     columns = {
@@ -270,9 +270,9 @@ def contact_sheet(views: Sequence[View], methods: Sequence[str], folder: Path) -
 
 
 def _overlay(axis: object, image: Array, heatmap: Array) -> None:
-    grey = image.mean(axis=-1)
+    gray = image.mean(axis=-1)
     if np.nanmin(heatmap) > 0:  # scores that are only relative, as RISE's
         heatmap = heatmap - np.nanmin(heatmap)
     limit = np.nanquantile(np.abs(heatmap), 0.99) or 1.0
-    axis.imshow(grey, cmap="gray", vmin=-80, vmax=335)  # type: ignore[attr-defined]
+    axis.imshow(gray, cmap="gray", vmin=-80, vmax=335)  # type: ignore[attr-defined]
     axis.imshow(heatmap, cmap="seismic", vmin=-limit, vmax=limit, alpha=0.55)  # type: ignore[attr-defined]

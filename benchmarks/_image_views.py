@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from _image_network import SIDE, class_names, normalised
+from _image_network import SIDE, class_names, normalized
 
 Array = np.ndarray
 Ask = Callable[[Array], Array]
@@ -63,7 +63,7 @@ def views(ask: Ask, folder: Path | None) -> tuple[list[View], list[str]]:
     for photo, picture in sorted(_photos(folder).items()):
         for kind, box in (("squashed", None), ("cropped", _middle(picture.size))):
             image = np.asarray(picture.resize((SIDE, SIDE), 3, box=box))
-            answers = ask(normalised(image[None]))[0]
+            answers = ask(normalized(image[None]))[0]
             label, p = int(answers.argmax()), float(answers.max())
             if p < SURE or photo in MISTAKEN:
                 continue
@@ -78,7 +78,7 @@ def composite_views(ask: Ask, folder: Path | None) -> Iterator[View]:
     from _composites import composites, share_of_weaker
 
     def predict(images: Array) -> Array:
-        return ask(normalised(images))
+        return ask(normalized(images))
 
     seen: set[int] = set()
     for picture in composites(folder):

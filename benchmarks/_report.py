@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 EXACT = 1e-12
-"""Normalised squared errors below this are arithmetic."""
+"""Normalized squared errors below this are arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _line(
 
 
 def _styles(names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Ours thick and in strong colours, peers thin; libraries told apart by their colour."""
+    """Ours thick and in strong colors, peers thin; libraries told apart by their color."""
     strong = iter(("#c1272d", "#1f4e9c", "#e08e0b"))
     shades = {
         "shap": ("#222222",),
@@ -202,7 +202,7 @@ def _styles(names: Sequence[str]) -> Iterator[dict[str, Any]]:
         if library == "perturbx":
             yield {"color": next(strong, "#c1272d"), "lw": 2.2, "marker": "o", "ms": 4, "zorder": 3}
             continue
-        colours, k = shades.get(library, ("#555555",)), seen[library]
+        colors, k = shades.get(library, ("#555555",)), seen[library]
         seen[library] += 1
-        dash = ("-", "--", ":", "-.")[k // len(colours) % 4]
-        yield {"color": colours[k % len(colours)], "lw": 1.2, "ls": dash}
+        dash = ("-", "--", ":", "-.")[k // len(colors) % 4]
+        yield {"color": colors[k % len(colors)], "lw": 1.2, "ls": dash}

@@ -248,11 +248,11 @@ def mixed(size: Size, rows: int) -> Any:
     columns: dict[str, Any] = {}
     for j in range(size.d):
         kind = KINDS[j % len(KINDS)]
-        words = pd.Series(np.array(["red", "green", "blue", "grey"])[rng.integers(0, 4, rows)])
+        words = pd.Series(np.array(["red", "green", "blue", "gray"])[rng.integers(0, 4, rows)])
         drawn = rng.normal(scale=10, size=rows)
         columns[f"{kind}_{j}"] = {
             "bool": drawn > 0,
-            "category": words.astype(pd.CategoricalDtype(["red", "green", "blue", "grey"])),
+            "category": words.astype(pd.CategoricalDtype(["red", "green", "blue", "gray"])),
             "str": words.astype("str"),
         }.get(kind, drawn.astype(kind) if kind not in ("category", "str") else None)
     return pd.DataFrame(columns)

@@ -44,7 +44,7 @@ Makers = dict[str, Callable[[int], Game]]
 # ---------------------------------------------------------------- runs
 
 
-def normalised(found: Values, truth: Values) -> float:
+def normalized(found: Values, truth: Values) -> float:
     return float(((found - truth) ** 2).sum() / max((truth**2).sum(), 1e-300))
 
 
@@ -53,7 +53,7 @@ def one_run(estimator: Estimator, game: Game, factor: int, seed: int) -> dict[st
     oracle = Oracle(game, factor * game.d)
     start = time.process_time()
     try:
-        error = normalised(estimator(oracle, seed), game.phi)
+        error = normalized(estimator(oracle, seed), game.phi)
     except Exception as failure:  # a peer that breaks must not stop the others
         if estimator.is_ours:
             raise

@@ -8,7 +8,7 @@ and how much of all positive score lies on the copies.
     python benchmarks/twins.py --network efficientnet_lite0.onnx [--data FOLDER] [--quick]
                                [--picture docs/twins.png] [--budget 1000] [--only PATTERN]
 
-The network takes normalised pixels, (x - 127) / 128, channels first, and answers with ImageNet's
+The network takes normalized pixels, (x - 127) / 128, channels first, and answers with ImageNet's
 1000 probabilities. ``--quick`` explains one scene at 200 rows; without a network nothing is done.
 """
 
@@ -85,11 +85,11 @@ def draw(path: str, picture: Composite, heats: dict[str, Array], fair: float) ->
         panel.set_axis_off()
     panels[0].imshow(picture.image)
     panels[0].set_title(f"smaller copy's fair share {fair:.2f}", fontsize=9)
-    grey = picture.image.mean(axis=-1)
+    gray = picture.image.mean(axis=-1)
     for panel, (name, heat) in zip(panels[1:], heats.items(), strict=False):
         weaker, on_objects = shares(heat, picture)
         reach = np.abs(heat).max()
-        panel.imshow(grey, cmap="gray", vmin=-150, vmax=255)
+        panel.imshow(gray, cmap="gray", vmin=-150, vmax=255)
         panel.imshow(
             heat, cmap="RdBu_r", vmin=-reach, vmax=reach, alpha=0.8 * (np.abs(heat) / reach) ** 0.7
         )

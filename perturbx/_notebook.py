@@ -71,9 +71,9 @@ def _bar(table: Table, i: int, j: int) -> str:
     score = float(np.clip(np.nan_to_num(table.scores[i, j]), -largest, largest))
     width = round(60 * (abs(score) / largest)) if largest else 0
     left = (60 - width if score < 0 else 60) if signed else 0
-    colour = _NEUTRAL if table.title.startswith("mean") else _BLUE if score < 0 else _RED
+    color = _NEUTRAL if table.title.startswith("mean") else _BLUE if score < 0 else _RED
     return (
         f'<div style="width:{120 if signed else 60}px;height:10px">'
-        f'<div style="margin-left:{left}px;width:{width}px;height:10px;background:{colour}">'
+        f'<div style="margin-left:{left}px;width:{width}px;height:10px;background:{color}">'
         "</div></div>"
     )

@@ -198,7 +198,7 @@ def test_other_frames_than_at_fit(
     assert model.n_rows == probe_rows
 
 
-def test_a_lone_grey_image_names_its_masker() -> None:
+def test_a_lone_gray_image_names_its_masker() -> None:
     """Two axes are taken for a table, so who meant an image is told what to pass."""
     with pytest.raises(NotFittedError, match=r"masker=px.Windows\("):
         px.Occlusion(lambda X: X.mean(axis=(1, 2))).explain(np.ones((8, 8)))
@@ -724,7 +724,7 @@ BAD_PHOTOS = {
         InvalidInputError,
         r"looks like channels first.*Pass np.moveaxis\(image, 0, -1\)",
     ),
-    "grey channel first": (
+    "gray channel first": (
         np.zeros((1, 24, 32)),
         InvalidInputError,
         r"moveaxis\(image, 0, -1\).*batch of 1 image without",
@@ -777,7 +777,7 @@ def test_photos(method: Any, case: str, masker: Any, counting_model: Any) -> Non
         np.random.default_rng(0).random((24, 1)),
         np.random.default_rng(0).random((2, 2, 3)),
     ],
-    ids=["16 bits", "alpha", "grey", "one channel", "negative", "1 wide", "1 high", "line", "tiny"],
+    ids=["16 bits", "alpha", "gray", "one channel", "negative", "1 wide", "1 high", "line", "tiny"],
 )
 @pytest.mark.parametrize(
     ("method", "masker"),

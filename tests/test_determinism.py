@@ -1,4 +1,4 @@
-"""The same numbers, whatever the batches, the workers and the neighbours."""
+"""The same numbers, whatever the batches, the workers and the neighbors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_batches_change_nothing(method: Any, boosted: Any, counting_model: Any) 
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_neighbours_change_nothing(method: Any, boosted: Any) -> None:
+def test_neighbors_change_nothing(method: Any, boosted: Any) -> None:
     """Together, one by one, or in another order: to 1e-10 of the scale."""
     _, rows = boosted
     together = _scores(method, boosted).values

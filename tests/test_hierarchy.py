@@ -28,7 +28,7 @@ def test_leaves_of_several_features() -> None:
 
 @pytest.mark.parametrize("d", [1, 2, 3, 6, 9])
 def test_balanced(d: int) -> None:
-    """Halves of halves: d leaves, d - 1 nodes, neighbours together."""
+    """Halves of halves: d leaves, d - 1 nodes, neighbors together."""
     tree = Hierarchy.balanced(d)
     assert tree.n_leaves == d
     assert len(tree.children) == d - 1

@@ -246,7 +246,7 @@ def test_a_predict_fn_may_say_what_it_knows():
         ("house dog", "No output is named 'house dog': there are 'cat', 'dog'."),
     ],
 )
-def test_a_name_that_does_not_exist_is_told_its_neighbours(name, said):
+def test_a_name_that_does_not_exist_is_told_its_neighbors(name, said):
     """Those that are alike but for case and blanks, or by a letter or two of a longer word."""
     predictor = connect(Named(), np.ones((2, 3)), 2, None)
     with pytest.raises(InvalidParameterError, match=re.escape(said)):

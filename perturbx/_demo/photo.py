@@ -210,7 +210,7 @@ def draw_photo(explanation: Explanation, out: Path) -> None:
 
 
 def _eight_bits(values: NDArray[Any]) -> Photo:
-    """Greys of 16 or more bits, or floats, as 0..255: their own darkest to their brightest."""
+    """Grays of 16 or more bits, or floats, as 0..255: their own darkest to their brightest."""
     values = np.nan_to_num(values.astype(np.float64))
     low, high = values.min(), values.max()
     return np.asarray(255 * (values - low) / ((high - low) or 1), dtype=np.uint8)

@@ -13,7 +13,7 @@ from perturbx._demo.cases import Digit, Patient
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INK, _GREY = "#262626", "#737373"
+_INK, _GRAY = "#262626", "#737373"
 
 
 def draw(patient: Patient, digit: Digit, out: Path) -> None:
@@ -75,4 +75,4 @@ def _title(panel: Any, title: str, subtitle: str) -> None:
     panel.suptitle(f"{title}\n", fontsize=14, color=_INK, weight="bold", x=0.02, ha="left")
     below = ScaledTranslation(0, -29 / 72, panel.dpi_scale_trans)
     place = panel.transSubfigure + below
-    panel.text(0.02, 1, subtitle, transform=place, fontsize=9.5, color=_GREY, va="top")
+    panel.text(0.02, 1, subtitle, transform=place, fontsize=9.5, color=_GRAY, va="top")

@@ -155,8 +155,8 @@ def shape_of(X: Any) -> tuple[int, ...] | None:
     if isinstance(X, (str, PathLike)):
         return None
     if is_pillow(X):
-        is_grey = X.mode != "RGB" and array_of(X, "") == "np.asarray()"
-        return (X.height, X.width) if is_grey else (X.height, X.width, 3)
+        is_gray = X.mode != "RGB" and array_of(X, "") == "np.asarray()"
+        return (X.height, X.width) if is_gray else (X.height, X.width, 3)
     try:
         return tuple(X.shape if hasattr(X, "shape") else np.shape(X))
     except (TypeError, ValueError, RuntimeError):  # lists and nested tensors of several lengths

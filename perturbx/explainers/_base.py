@@ -255,7 +255,7 @@ class BaseExplainer(BaseEstimator):
             layout_of(training_rows(X))  # what is no table needs another cure than a fit
             cure = ""
             if self.masker is None and isinstance(X, np.ndarray) and X.ndim <= 2:
-                image = f"grey image pass masker=px.{self.image_masker.__name__}(...)"
+                image = f"gray image pass masker=px.{self.image_masker.__name__}(...)"
                 series = "series pass masker=px.Windows(shape=(k,))"
                 cure = f" For one {series if X.ndim == 1 else image}."
             raise NotFittedError(

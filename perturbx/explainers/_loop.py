@@ -95,7 +95,7 @@ def _solve_chunk(
     full: Floats,
     first: int,
 ) -> Scored:
-    """Instances with the same active features share a design: one factorisation serves them."""
+    """Instances with the same active features share a design: one factorization serves them."""
     adapts = isinstance(sampler, AdaptiveSampler)
     apart = adapts and sampler.names_rows
     parts = None if apart else parts

@@ -29,8 +29,8 @@ class OwenShap(BaseExplainer):
     surroundings, or by size (pixels; columns evenly), and the standard errors say how far that may
     be off.
 
-    For images there are two trees, one removed to a light blur and one to grey, since every fill
-    favours some pictures; the scores are the mean of both, and a score is a piece's own: the
+    For images there are two trees, one removed to a light blur and one to gray, since every fill
+    favors some pictures; the scores are the mean of both, and a score is a piece's own: the
     heat map spreads it over the piece's pixels, so that the map adds up too.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Randomised input sampling: RISE."""
+"""Randomized input sampling: RISE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos as what a vision network takes: resized, scaled, normalised, channels first."""
+"""Photos as what a vision network takes: resized, scaled, normalized, channels first."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _DARK = 15
 class ImagePreprocess:
     """Photos of any size, channels last, to (n, C, height, width) float32 for a network.
 
-    It takes a batch (n, H, W, C), or (n, H, W) of grey ones, or a list of images that may differ
+    It takes a batch (n, H, W, C), or (n, H, W) of gray ones, or a list of images that may differ
     in size. Brightness is read by dtype: 0..255 for uint8, 0..65535 for uint16, 0..1 for floats
-    and bool. Grey photos are repeated for networks that take three channels.
+    and bool. Gray photos are repeated for networks that take three channels.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ class ImagePreprocess:
         elif got == self.channels + 1 and got in (2, 4):
             cure = f"the last is transparency: pass image[..., :{self.channels}]"
         elif got == 3 and self.channels == 1:
-            cure = "make it grey, as in image.mean(axis=-1)"
+            cure = "make it gray, as in image.mean(axis=-1)"
         else:
             cure = "pass channels= as the network has them"
         raise InvalidInputError(
@@ -248,8 +248,8 @@ def _white(image: NDArray[Any]) -> float:
         cure = "Replace what is missing, as in np.nan_to_num(image)"
     elif low < -_SLACK:
         cure = (
-            "Negative ones look normalised: pass the photo as it was before, since this "
-            "preprocess normalises itself; or pass white= to take them as they are"
+            "Negative ones look normalized: pass the photo as it was before, since this "
+            "preprocess normalizes itself; or pass white= to take them as they are"
         )
     else:
         cure = "Pass image.astype(np.uint8), image / 255, or ImagePreprocess(white=255)"

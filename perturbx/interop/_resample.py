@@ -45,8 +45,8 @@ def _weights(n_old: int, start: float, length: float, n_new: int, how: Filter) -
 
     step = length / n_new
     stretch = max(step, 1.0)
-    centres = start + (np.arange(n_new) + 0.5) * step
-    distance = np.abs(np.arange(n_old) + 0.5 - centres[:, None]) / stretch
+    centers = start + (np.arange(n_new) + 0.5) * step
+    distance = np.abs(np.arange(n_old) + 0.5 - centers[:, None]) / stretch
     weights = _triangle(distance) if how == "bilinear" else _cubic(distance)
     weights /= weights.sum(axis=1, keepdims=True)
     return sparse.csr_array(weights.astype(np.float32))

@@ -11,7 +11,7 @@ from perturbx.errors import InvalidInputError
 ChannelAxis: TypeAlias = Literal["auto", -1] | None
 """-1: the last axis holds channels. None: there are none. "auto": by the shape."""
 
-MOST_COLOURS = 4
+MOST_COLORS = 4
 """A last axis of at most this many entries is read as colors by "auto"."""
 
 _NOUNS = {1: ("series", "series"), 2: ("image", "images"), 3: ("volume", "volumes")}
@@ -75,7 +75,7 @@ class Axes:
             return False, True
         elif extra == 1 or (self.may_be_batch and extra == 2):
             is_upright = extra == 1 or shape[1] >= min(shape[2:])
-            if shape[-1] <= MOST_COLOURS and is_upright:
+            if shape[-1] <= MOST_COLORS and is_upright:
                 return True, extra == 1
             raise self._unclear(shape, extra)
         raise self._wrong_ndim(shape)
@@ -89,7 +89,7 @@ class Axes:
         move += " and channel_axis=-1"
         back = "and move them back inside predict_fn"
         maybe_plain = extra == 1 and self.may_be_batch
-        if first <= MOST_COLOURS or (extra == 2 and first < min(shape[2:])):
+        if first <= MOST_COLORS or (extra == 2 and first < min(shape[2:])):
             said = (
                 f"looks like channels first: channels must come last. Pass {move}, {back}. If the "
                 "last axis does hold channels, pass channel_axis=-1."

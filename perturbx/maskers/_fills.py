@@ -1,4 +1,4 @@
-"""What an absent region shows: its mean, a blur, grey, a colour, noise, or another image."""
+"""What an absent region shows: its mean, a blur, gray, a color, noise, or another image."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._images import Image
 
 Fill: TypeAlias = str | float | Sequence[float] | NDArray[Any]
-"""A name of `NAMED`, a colour (one number, or one a channel), or an array of the image's shape."""
+"""A name of `NAMED`, a color (one number, or one a channel), or an array of the image's shape."""
 
-NAMED = ("mean", "blur", "noise", "light blur", "grey")
+NAMED = ("mean", "blur", "noise", "light blur", "gray")
 
 BLUR_SHARE, LIGHT_SHARE = 0.05, 0.0125
 """The standard deviations of the blurs, as shares of the longest side."""
@@ -58,11 +58,11 @@ def describe_fill(fill: Fill, own_mean: str) -> str:
             "mean": own_mean,
             "blur": "a blurred copy of the image",
             "light blur": "a lightly blurred copy of the image",
-            "grey": "mid-grey",
+            "gray": "mid-gray",
             "noise": "noise (the image's own pixels, shuffled)",
         }[fill]
     values = np.asarray(fill)
-    return f"the colour {values.tolist()}" if values.ndim < 2 else "another image"
+    return f"the color {values.tolist()}" if values.ndim < 2 else "another image"
 
 
 def draw_seed(fill: Fill, rng: np.random.Generator) -> int:
@@ -71,10 +71,10 @@ def draw_seed(fill: Fill, rng: np.random.Generator) -> int:
 
 
 def given_fill(fill: Fill, image: Image, channels: bool) -> Image:
-    """A colour or an array of the user's, at the shape and dtype of the image."""
+    """A color or an array of the user's, at the shape and dtype of the image."""
     values = np.asarray(fill)
-    one_colour = values.ndim == 0 or (channels and values.shape == image.shape[-1:])
-    if not one_colour and values.shape != image.shape:
+    one_color = values.ndim == 0 or (channels and values.shape == image.shape[-1:])
+    if not one_color and values.shape != image.shape:
         raise InvalidInputError(
             f"fill of shape {values.shape} does not match an image of shape {image.shape}: pass "
             f"one number, {f'{image.shape[-1]} (one a channel), ' * channels}or an array of the "
@@ -93,7 +93,7 @@ def render_fill(
     if fill == "noise":
         shuffled: Image = np.random.default_rng(seed).permutation(pixels)
         return shuffled.reshape(image.shape)
-    if fill == "grey":
+    if fill == "gray":
         return np.full_like(image, _middle(image))
     if fill in _BLURS:
         blurred = _blurred(image, image.ndim - channels, _BLURS[fill])
@@ -183,9 +183,9 @@ def _blurred(image: Image, n_axes: int, share: float) -> Floats:
 
 
 def _stretched(copy: Floats, axis: int, edges: Ints, side: int) -> Floats:
-    """Linear interpolation along one axis, from the centres of blocks to every position."""
-    centres = (edges + np.append(edges[1:], side) - 1) / 2
-    place = np.interp(np.arange(side), centres, np.arange(len(edges)))
+    """Linear interpolation along one axis, from the centers of blocks to every position."""
+    centers = (edges + np.append(edges[1:], side) - 1) / 2
+    place = np.interp(np.arange(side), centers, np.arange(len(edges)))
     low = place.astype(np.intp)
     high = np.minimum(low + 1, len(edges) - 1)
     share = (place - low).reshape([-1] + [1] * (copy.ndim - axis - 1))
@@ -194,4 +194,4 @@ def _stretched(copy: Floats, axis: int, edges: Ints, side: int) -> Floats:
 
 def _expected() -> str:
     names = ", ".join(map(repr, NAMED))
-    return f"one of {names}, a colour (a number, or one a channel) or an array like the image"
+    return f"one of {names}, a color (a number, or one a channel) or an array like the image"

@@ -20,8 +20,8 @@ from perturbx.maskers._segmentation import (
     enlarge,
     lab_like,
     relabel,
-    segment_colours,
-    small_colours,
+    segment_colors,
+    small_colors,
 )
 
 _SIDE = 224.0
@@ -33,7 +33,7 @@ class RegionTree:
     """How an image becomes a tree of regions: a segmentation, joined pair by pair.
 
     Regions are joined by hierarchical clustering of their means of (nearness * y, nearness * x,
-    L, a, b): places in pixels of an image of 224, colours in Lab (or what takes its place, see
+    L, a, b): places in pixels of an image of 224, colors in Lab (or what takes its place, see
     `Superpixels`).
 
     Parameters
@@ -41,9 +41,9 @@ class RegionTree:
     n_segments : int
         About how many regions the leaves are.
     compactness : float
-        Of SLIC: how much nearness counts against colour when the leaves are found.
+        Of SLIC: how much nearness counts against color when the leaves are found.
     nearness : float
-        How much places count against colours when they are joined.
+        How much places count against colors when they are joined.
     method : {"slic", "quickshift", "felzenszwalb", "grid"}
         How the leaves are found.
     linkage : str, or (K - 1, 2 or more) array
@@ -103,21 +103,21 @@ def grow(
     """
     sides = image.shape[:2]
     small = all(labels is None for labels in given)
-    colours = small_colours(image, channels)
+    colors = small_colors(image, channels)
     found: list[Segments] = []
     for spec, labels in zip(specs, given, strict=True):
         if labels is None:
-            labels = segment_colours(colours, spec.method, spec.n_segments, spec.compactness)
+            labels = segment_colors(colors, spec.method, spec.n_segments, spec.compactness)
             labels = labels if small else enlarge(labels, sides)
         found.append(relabel(labels))
     if not small:
-        colours = lab_like(np.asarray(image, dtype=np.float64).reshape(*sides, -1))
+        colors = lab_like(np.asarray(image, dtype=np.float64).reshape(*sides, -1))
     _refuse_single(specs, found, image)
     pieces = _refinement(found)
     size = np.bincount(pieces.ravel()).astype(np.float64)
     first = np.unique(pieces, return_index=True)[1]
     trees = tuple(
-        Hierarchy(labels.ravel()[first], _children(spec, labels, colours), size)
+        Hierarchy(labels.ravel()[first], _children(spec, labels, colors), size)
         for spec, labels in zip(specs, found, strict=True)
     )
     return Forest(enlarge(pieces, sides) if small else pieces, trees)
@@ -132,12 +132,12 @@ def _refinement(found: Sequence[Segments]) -> Segments:
     return pieces
 
 
-def _children(spec: RegionTree, labels: Segments, colours: Floats) -> tuple[tuple[int, ...], ...]:
+def _children(spec: RegionTree, labels: Segments, colors: Floats) -> tuple[tuple[int, ...], ...]:
     n = int(labels.max()) + 1
     if not isinstance(spec.linkage, str):
         return read_linkage(spec.linkage, n, "regions")
     places = np.indices(labels.shape) * (spec.nearness * _SIDE / max(labels.shape))
-    channels = [*places, *np.moveaxis(colours, -1, 0)]
+    channels = [*places, *np.moveaxis(colors, -1, 0)]
     flat, count = labels.ravel(), np.bincount(labels.ravel())
     means = np.stack([np.bincount(flat, c.ravel(), n) / count for c in channels], axis=1)
     return join(means, spec.linkage)

@@ -23,24 +23,24 @@ def segment(
     image: Image, channels: bool, method: str, n_segments: int, compactness: float
 ) -> Segments:
     """Labels 0..K-1 for each pixel of an (H, W) or (H, W, C) image, no region empty."""
-    labels = segment_colours(small_colours(image, channels), method, n_segments, compactness)
+    labels = segment_colors(small_colors(image, channels), method, n_segments, compactness)
     return relabel(enlarge(labels, image.shape[:2]))
 
 
-def small_colours(image: Image, channels: bool) -> Floats:
-    """The small copy of an (H, W) or (H, W, C) image in colours with distances as in Lab."""
+def small_colors(image: Image, channels: bool) -> Floats:
+    """The small copy of an (H, W) or (H, W, C) image in colors with distances as in Lab."""
     copy = small_copy(image, 2)
     return lab_like(copy if channels else copy[..., None])
 
 
-def segment_colours(colours: Floats, method: str, n_segments: int, compactness: float) -> Segments:
+def segment_colors(colors: Floats, method: str, n_segments: int, compactness: float) -> Segments:
     """Labels for each pixel of a small copy."""
     if method == "grid":
-        return _grid(colours.shape[:2], n_segments)
+        return _grid(colors.shape[:2], n_segments)
     if method == "slic":
-        return _slic(colours, n_segments, compactness)
-    found = _quickshift(colours) if method == "quickshift" else _felzenszwalb(colours)
-    return merge_to(found, colours, n_segments)
+        return _slic(colors, n_segments, compactness)
+    found = _quickshift(colors) if method == "quickshift" else _felzenszwalb(colors)
+    return merge_to(found, colors, n_segments)
 
 
 def enlarge(labels: Segments, sides: Sequence[int]) -> Segments:
@@ -92,7 +92,7 @@ def check_labels(labels: Any, shape: Sequence[int], name: str = "segments") -> N
 
 
 def lab_like(pixels: Floats) -> Floats:
-    """Colours whose Euclidean distances are comparable to those of Lab, from (h, w, C) pixels.
+    """Colors whose Euclidean distances are comparable to those of Lab, from (h, w, C) pixels.
 
     One channel is lightness. Three are RGB, and so are the first three of four (the fourth is
     alpha). Any other number: each channel at unit variance, then the leading three principal
@@ -113,12 +113,12 @@ def lab_like(pixels: Floats) -> Floats:
     return _unit_range(leading) * _LAB_RANGE
 
 
-def merge_to(labels: Segments, colours: Floats, n_segments: int) -> Segments:
-    """Merge the smallest region into its most similar neighbour until `n_segments` are left."""
+def merge_to(labels: Segments, colors: Floats, n_segments: int) -> Segments:
+    """Merge the smallest region into its most similar neighbor until `n_segments` are left."""
     labels = relabel(labels)
     n_regions = int(labels.max()) + 1
     size = np.bincount(labels.ravel()).astype(np.float64)
-    flat = colours.reshape(-1, colours.shape[-1])
+    flat = colors.reshape(-1, colors.shape[-1])
     total = np.stack([np.bincount(labels.ravel(), c) for c in flat.T], axis=-1)
     touching = np.zeros((n_regions, n_regions), dtype=bool)
     for one, other in ((labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])):
@@ -153,13 +153,13 @@ def _grid(sides: Sequence[int], n_segments: int) -> Segments:
     return np.asarray(row[:, None] * n_columns + column)
 
 
-def _slic(colours: Floats, n_segments: int, compactness: float) -> Segments:
+def _slic(colors: Floats, n_segments: int, compactness: float) -> Segments:
     from skimage.segmentation import slic
 
-    # slic divides colours by their range, and would so undo the scale that compactness is for
-    scale = float(np.ptp(colours)) or 1.0
+    # slic divides colors by their range, and would so undo the scale that compactness is for
+    scale = float(np.ptp(colors)) or 1.0
     labels = slic(
-        colours,
+        colors,
         n_segments=n_segments,
         compactness=compactness / scale,
         sigma=1,
@@ -170,20 +170,20 @@ def _slic(colours: Floats, n_segments: int, compactness: float) -> Segments:
     return np.asarray(labels, dtype=np.intp)
 
 
-def _quickshift(colours: Floats) -> Segments:
+def _quickshift(colors: Floats) -> Segments:
     from skimage.segmentation import quickshift
 
     # generator given: the default would be the same seed, but not in every release
     labels = quickshift(  # type: ignore[no-untyped-call]
-        colours, ratio=0.2, kernel_size=4, max_dist=200, convert2lab=False, rng=0, channel_axis=-1
+        colors, ratio=0.2, kernel_size=4, max_dist=200, convert2lab=False, rng=0, channel_axis=-1
     )
     return np.asarray(labels, dtype=np.intp)
 
 
-def _felzenszwalb(colours: Floats) -> Segments:
+def _felzenszwalb(colors: Floats) -> Segments:
     from skimage.segmentation import felzenszwalb
 
-    labels = felzenszwalb(colours / _LAB_RANGE, scale=100, sigma=0.8, min_size=20, channel_axis=-1)
+    labels = felzenszwalb(colors / _LAB_RANGE, scale=100, sigma=0.8, min_size=20, channel_axis=-1)
     return np.asarray(labels, dtype=np.intp)
 
 

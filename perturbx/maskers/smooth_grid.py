@@ -49,10 +49,10 @@ class SmoothGrid(Masker):
     steps : int
         Points of the lattice to a cell: a random grid is shifted by 0 to ``steps - 1`` of them.
         Short axes have fewer.
-    fill : "mean", "blur", "noise", a colour, or an array
-        What is absent shows: black as published by default; the mean colour of the image, a
+    fill : "mean", "blur", "noise", a color, or an array
+        What is absent shows: black as published by default; the mean color of the image, a
         blurred copy of it (standard deviation 5% of the longest side), its positions shuffled,
-        one colour (a number, or one a channel), or an array of the image's shape.
+        one color (a number, or one a channel), or an array of the image's shape.
     channel_axis : "auto", -1 or None
         -1 if the last axis holds channels, None if there are none. "auto": no axis beyond the
         spatial ones is a single instance, one of at most 4 entries is its channels, two are a
@@ -93,7 +93,7 @@ class SmoothGrid(Masker):
         check_fill(self.fill)
         check_channel_axis(self.channel_axis)
         check_features(features)
-        shown = describe_fill(self.fill, "the image's mean colour")
+        shown = describe_fill(self.fill, "the image's mean color")
         return FittedSmoothGrid(
             masker=self,
             seed=draw_seed(self.fill, rng),

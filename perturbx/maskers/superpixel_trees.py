@@ -57,9 +57,9 @@ class SuperpixelTrees(Masker):
         How the trees are made. By default one of about 250 regions and one of about 120.
     fills : sequence of fills, or one
         What absent regions show, for each tree: "light blur" (standard deviation 1.25% of the
-        longest side), "grey" (127, or the middle of the image's range if it is not of 8 bits),
-        or "blur", "mean", "noise", a colour or an array, as in `Superpixels`. One tree goes with
-        several fills, and one fill with several trees. A colour of one number a channel goes
+        longest side), "gray" (127, or the middle of the image's range if it is not of 8 bits),
+        or "blur", "mean", "noise", a color or an array, as in `Superpixels`. One tree goes with
+        several fills, and one fill with several trees. A color of one number a channel goes
         into a list of fills, as in ``fills=[(124, 116, 104)]``.
     channel_axis : "auto", -1 or None
         As in `Superpixels`.
@@ -79,7 +79,7 @@ class SuperpixelTrees(Masker):
     of_images: ClassVar[bool] = True
 
     trees: RegionTree | Sequence[RegionTree] = DEFAULT_TREES
-    fills: Fill | Sequence[Fill] = ("light blur", "grey")
+    fills: Fill | Sequence[Fill] = ("light blur", "gray")
     channel_axis: ChannelAxis = "auto"
 
     def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedTrees:
@@ -220,7 +220,7 @@ def _paired(
 
 
 def _value_function(specs: Sequence[RegionTree], fills: Sequence[Fill]) -> str:
-    shown = list(dict.fromkeys(describe_fill(fill, "their mean colour") for fill in fills))
+    shown = list(dict.fromkeys(describe_fill(fill, "their mean color") for fill in fills))
     trees = f"{len(specs)} trees of superpixels" if len(specs) > 1 else "a tree of superpixels"
     mean = f", the mean of {len(fills)} fills" if len(shown) > 1 else ""
     return f"absent regions filled with {' or '.join(shown)} ({trees}{mean})"

@@ -54,19 +54,19 @@ class Superpixels(Masker):
     method : {"slic", "quickshift", "felzenszwalb", "grid"}
         How regions are found: SLIC (Achanta et al., TPAMI 2012), quickshift (Vedaldi & Soatto,
         ECCV 2008), Felzenszwalb & Huttenlocher (IJCV 2004), or boxes. With one channel they see
-        lightness, with three Lab colours, with four those of the first three (the fourth is
+        lightness, with three Lab colors, with four those of the first three (the fourth is
         alpha), else the three principal components of the channels.
     n_segments : int
         About how many regions (slic, grid), or at most how many: what quickshift and
-        felzenszwalb find is merged, the smallest region first, into the most similar neighbour.
+        felzenszwalb find is merged, the smallest region first, into the most similar neighbor.
         On photos 20 to 30 made the most faithful maps at 1000 rows; more of them need more rows,
         10 for each region to be worth it.
     compactness : float
-        slic only: how much nearness counts against colour; larger is squarer.
-    fill : "blur", "light blur", "mean", "grey", "noise", a colour, or an array
+        slic only: how much nearness counts against color; larger is squarer.
+    fill : "blur", "light blur", "mean", "gray", "noise", a color, or an array
         What an absent region shows: a blurred copy of the image (standard deviation 5% of the
-        longest side, or 1.25%), the region's own mean colour, mid-grey (127 of 8 bits, else
-        halfway between the image's extremes), the image's pixels shuffled, one colour (a number,
+        longest side, or 1.25%), the region's own mean color, mid-gray (127 of 8 bits, else
+        halfway between the image's extremes), the image's pixels shuffled, one color (a number,
         or one a channel), or an image of the same shape. It is rounded to the image's dtype.
     segments : (H, W) int array, or a list of one for each image, or None
         Your own label map in place of `method`. Any integers from 0, with gaps or without; they
@@ -119,7 +119,7 @@ class Superpixels(Masker):
         if self.segments is not None and not isinstance(self.segments, (np.ndarray, list, tuple)):
             raise invalid("segments", "an array of labels, a list of them, or None", self.segments)
         kind = _KINDS[self.method] if self.segments is None else "a given label map"
-        shown = describe_fill(self.fill, "their mean colour")
+        shown = describe_fill(self.fill, "their mean color")
         return FittedSuperpixels(
             masker=self,
             seed=draw_seed(self.fill, rng),

@@ -52,11 +52,11 @@ class Windows(Masker):
         spatial axes there are; else a 1-D array is a series, and anything else an image.
     stride : int, tuple or None
         The step along each spatial axis, at most the window's length. None: a third of it.
-    fill : "mean", "blur", "light blur", "grey", "noise", a colour, or an array
-        What an absent window shows: the mean colour (of the window where windows do not overlap
+    fill : "mean", "blur", "light blur", "gray", "noise", a color, or an array
+        What an absent window shows: the mean color (of the window where windows do not overlap
         and hold more than one position, else of the whole image), a blurred copy of the image
-        (standard deviation 5% of the longest side, or 1.25%), mid-grey (127 of 8 bits, else
-        halfway between the extremes), its positions shuffled, one colour (a number, or one a
+        (standard deviation 5% of the longest side, or 1.25%), mid-gray (127 of 8 bits, else
+        halfway between the extremes), its positions shuffled, one color (a number, or one a
         channel), or an array of the image's shape. It is rounded to the image's dtype.
     channel_axis : "auto", -1 or None
         -1 if the last axis holds channels, None if there are none. "auto": no axis beyond the
@@ -107,7 +107,7 @@ class Windows(Masker):
         check_fill(self.fill)
         check_channel_axis(self.channel_axis)
         check_features(features)
-        own = "their mean colour (of the whole input where windows overlap)"
+        own = "their mean color (of the whole input where windows overlap)"
         return FittedWindows(
             masker=self,
             seed=draw_seed(self.fill, rng),

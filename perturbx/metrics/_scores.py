@@ -13,7 +13,7 @@ from perturbx._validation import real_numbers, top_of
 from perturbx._validation import shown as shown_value
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explanation import Explanation, values_without_rounding
-from perturbx.maskers._axes import MOST_COLOURS
+from perturbx.maskers._axes import MOST_COLORS
 from perturbx.regions import LabelMap, Regions
 
 Lookup: TypeAlias = Callable[[int, int], Floats]
@@ -129,8 +129,8 @@ def of_maps(values: Any, X: Any) -> ReadScores:
         maps = [_numbers(m) for m in values]
         return _maps(maps, ("instance",))
     array, shape = _numbers(values), np.shape(X)
-    has_colours = array.shape == shape and len(shape) > 2 and shape[-1] <= MOST_COLOURS
-    if array.shape not in (shape, shape[:-1]) or array.ndim == 0 or has_colours:
+    has_colors = array.shape == shape and len(shape) > 2 and shape[-1] <= MOST_COLORS
+    if array.shape not in (shape, shape[:-1]) or array.ndim == 0 or has_colors:
         raise InvalidInputError(
             f"maps of images of shape {shape} must have that shape without the channels: got "
             f"{array.shape}. Sum over channels first, and where there are several outputs pass "

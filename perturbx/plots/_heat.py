@@ -1,4 +1,4 @@
-"""What lies over a photo: the colours of scores, their scale, the edges of regions."""
+"""What lies over a photo: the colors of scores, their scale, the edges of regions."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from perturbx.regions import Regions
 
 _WEAK = {-1: (58, 142, 224), 1: (240, 82, 63)}
 _STRONG = {-1: (15, 79, 168), 1: (184, 18, 43)}
-"""Blue and red, darker where scores are larger: told apart with every kind of colour vision."""
+"""Blue and red, darker where scores are larger: told apart with every kind of color vision."""
 
 _STEPS = 257
 _BULK = 0.995
-"""The share of positions from which the colour scale is read."""
+"""The share of positions from which the color scale is read."""
 
 _BEYOND = 2.0
 """A score may be this many times the largest of the bulk before it is let off the scale."""
 
 
-def colours(alpha: float) -> Floats:
+def colors(alpha: float) -> Floats:
     """(257, 4) RGBA from blue over nothing to red; `alpha` is the opacity at both ends."""
     t = np.linspace(-1, 1, _STEPS)[:, None]
     weak, strong = (np.where(t < 0, c[-1], c[1]) / 255 for c in (_WEAK, _STRONG))
@@ -34,7 +34,7 @@ def colours(alpha: float) -> Floats:
 
 
 def scale(heats: Sequence[Floats]) -> float:
-    """The score of full colour, one for all maps; few far larger scores do not set it.
+    """The score of full color, one for all maps; few far larger scores do not set it.
 
     It is the largest score, unless that is more than twice what all but 0.5% of the positions
     stay below: then it is twice that.

@@ -1,4 +1,4 @@
-"""What lies under a heat map: any image as RGB, lightened so that colours are seen on it."""
+"""What lies under a heat map: any image as RGB, lightened so that colors are seen on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RGB: TypeAlias = NDArray[np.uint8]
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _LIFT, _FADE = 0.5, 0.78
-"""How far from black to white the darkest pixel is moved: under colour, and out of sight."""
+"""How far from black to white the darkest pixel is moved: under color, and out of sight."""
 
 
 def step_of(shape: tuple[int, ...], side: int = 1200) -> int:
@@ -36,12 +36,12 @@ def photo(image: Any, shape: tuple[int, ...], step: int = 1) -> Floats:
     pixels = np.nan_to_num((pixels - low) / ((high - low) or 1.0), posinf=1.0, neginf=0.0)
     if pixels.ndim == 3 and pixels.shape[-1] in (3, 4):
         return pixels[..., :3]
-    grey = pixels if pixels.ndim == 2 else pixels.mean(axis=-1)
-    return np.repeat(grey[..., None], 3, axis=-1)
+    gray = pixels if pixels.ndim == 2 else pixels.mean(axis=-1)
+    return np.repeat(gray[..., None], 3, axis=-1)
 
 
-def under_colour(pixels: Floats, saturation: float) -> RGB:
-    """The photo as colour is laid on it: on black none would be seen."""
+def under_color(pixels: Floats, saturation: float) -> RGB:
+    """The photo as color is laid on it: on black none would be seen."""
     return _lightened(pixels, saturation, _LIFT)
 
 
@@ -51,8 +51,8 @@ def cut_out(pixels: Floats, kept: NDArray[np.bool_], fade: float = _FADE) -> RGB
 
 
 def _lightened(pixels: Floats, saturation: float, lift: float) -> RGB:
-    grey = (pixels @ _LUMA)[..., None]
-    light = lift + (1 - lift) * (grey + saturation * (pixels - grey))
+    gray = (pixels @ _LUMA)[..., None]
+    light = lift + (1 - lift) * (gray + saturation * (pixels - gray))
     return np.asarray(np.rint(255 * light), dtype=np.uint8)
 
 

@@ -13,7 +13,7 @@ from perturbx._typing import Floats
 from perturbx.explanation import Explanation
 from perturbx.plots import _style
 from perturbx.plots._photo import RGB, cut_out, photo, step_of
-from perturbx.plots._style import GREY, INK, SMALL, TEXT
+from perturbx.plots._style import GRAY, INK, SMALL, TEXT
 from perturbx.regions import Regions
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def label_rows(ax: Axes, names: Sequence[str], data: Sequence[Any] | None) -> No
             ha="right",
             va="center_baseline",
             fontsize=SMALL,
-            color=GREY,
+            color=GRAY,
         )
 
 

@@ -1,4 +1,4 @@
-"""How the pictures look: colours, figures, the rows of names, numbers."""
+"""How the pictures look: colors, figures, the rows of names, numbers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from perturbx.explanation import Explanation
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-RED, BLUE, INK, GREY, LINE = "#c8374a", "#2c76b8", "#262626", "#737373", "#c9c9c9"
-OUTPUT_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
-"""Okabe & Ito (2008): told apart with every kind of colour vision."""
+RED, BLUE, INK, GRAY, LINE = "#c8374a", "#2c76b8", "#262626", "#737373", "#c9c9c9"
+OUTPUT_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+"""Okabe & Ito (2008): told apart with every kind of color vision."""
 
 NEUTRAL = "#5d6d7e"
 """For sizes, which have no sign."""
@@ -110,9 +110,9 @@ def clean(ax: Axes, xlabel: str) -> None:
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
     ax.spines["bottom"].set_color(LINE)
-    ax.tick_params(axis="x", colors=GREY, labelsize=SMALL, length=3, color=LINE)
+    ax.tick_params(axis="x", colors=GRAY, labelsize=SMALL, length=3, color=LINE)
     ax.ticklabel_format(axis="x", style="sci", scilimits=(-4, 5), useMathText=True)
-    ax.xaxis.get_offset_text().set_color(GREY)
+    ax.xaxis.get_offset_text().set_color(GRAY)
     ax.set_xlabel(safe(xlabel), fontsize=TEXT, color=INK, labelpad=6)
 
 
@@ -127,7 +127,7 @@ def aside(ax: Axes, text: str) -> None:
         ha="center",
         va="top",
         fontsize=SMALL,
-        color=GREY,
+        color=GRAY,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from perturbx.explanation import Explanation, one_output
 from perturbx.plots import _heat
-from perturbx.plots._photo import RGB, photo, under_colour
+from perturbx.plots._photo import RGB, photo, under_color
 from perturbx.plots._views import View, views
 
 _SIDE, _MOST = 256, 4
@@ -55,15 +55,15 @@ def _of_one(shown: list[Explanation]) -> list[Thumbnail]:
 
 
 def _blended(view: View, alpha: float = 0.85) -> RGB:
-    """The colours of the scores on the grey image."""
+    """The colors of the scores on the gray image."""
     heat = np.nan_to_num(view.heat)
-    below = under_colour(photo(view.image, view.shape, view.step), 0.0)
-    table = _heat.colours(alpha)
+    below = under_color(photo(view.image, view.shape, view.step), 0.0)
+    table = _heat.colors(alpha)
     half = len(table) // 2
-    colours = table[np.rint(half * (1 + np.clip(heat / view.end, -1, 1))).astype(np.intp)]
-    opacity = colours[..., 3:]
+    colors = table[np.rint(half * (1 + np.clip(heat / view.end, -1, 1))).astype(np.intp)]
+    opacity = colors[..., 3:]
     return np.asarray(
-        np.rint(255 * opacity * colours[..., :3] + (1 - opacity) * below), dtype=np.uint8
+        np.rint(255 * opacity * colors[..., :3] + (1 - opacity) * below), dtype=np.uint8
     )
 
 

@@ -26,7 +26,7 @@ class View:
     """One panel: what it shows of one output, in two dimensions, or in one for a series.
 
     Of a large image every `step`-th row and column, but for `image`, which is whole. `end` is the
-    score of full colour, and `beyond` the ends of the scale that scores go beyond.
+    score of full color, and `beyond` the ends of the scale that scores go beyond.
     """
 
     title: str

@@ -92,7 +92,7 @@ def _drawable(explanation: Explanation, output: int | str | None) -> Explanation
             f"bar compares features, and this explanation has axes {explanation.axes} of shape "
             f"{explanation.shape}: pass one in which no single feature was picked."
         )
-    many = "output" in explanation.axes and explanation.shape[-1] > len(_style.OUTPUT_COLOURS)
+    many = "output" in explanation.axes and explanation.shape[-1] > len(_style.OUTPUT_COLORS)
     if output is not None or many or explanation.shape[-1] == 1:
         explanation = one_output(explanation, output)
     if "instance" in explanation.axes and len(explanation) == 1:
@@ -169,7 +169,7 @@ def _draw(ax: Axes, bars: _Bars, j: int, explanation: Explanation) -> None:
     n, k = bars.scores.shape
     scores, height = bars.scores[:, j], 0.62 if k == 1 else 0.8 / k
     rows = np.arange(n) + (j - (k - 1) / 2) * height
-    colours: Any = _style.OUTPUT_COLOURS[j % len(_style.OUTPUT_COLOURS)]
+    colors: Any = _style.OUTPUT_COLORS[j % len(_style.OUTPUT_COLORS)]
     label = None
     if k > 1:
         names = explanation.output_names
@@ -180,8 +180,8 @@ def _draw(ax: Axes, bars: _Bars, j: int, explanation: Explanation) -> None:
         )
     else:
         signed = [_style.BLUE if score < 0 else _style.RED for score in scores]
-        colours = _style.NEUTRAL if "instance" in explanation.axes else signed
-    drawn = ax.barh(rows, scores, height=height * 0.94, color=colours, label=label, zorder=2)
+        colors = _style.NEUTRAL if "instance" in explanation.axes else signed
+    drawn = ax.barh(rows, scores, height=height * 0.94, color=colors, label=label, zorder=2)
     if bars.has_rest:
         drawn[-1].set_alpha(0.45)
     _style.whiskers(ax, scores, rows, bars.lower[:, j], bars.upper[:, j])

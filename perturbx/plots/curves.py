@@ -23,7 +23,7 @@ _WIDTH = 68
 _CLEAR = 12.0
 """A name that many points away from all lines is far enough."""
 
-_MOST = len(_style.OUTPUT_COLOURS)
+_MOST = len(_style.OUTPUT_COLORS)
 
 
 def curves(
@@ -38,7 +38,7 @@ def curves(
     A line is what the model says, in the mean over the instances, at each share of the features
     (or of the image) that was removed or inserted, those with the largest scores first; the
     number beside its name is the metric's, for deletion and insertion the area under the curve.
-    References, which never saw the model, are grey and dashed. Where a panel has one method alone
+    References, which never saw the model, are gray and dashed. Where a panel has one method alone
     its area is shaded, or for several instances the 95% interval of the mean over them (t
     distribution).
 
@@ -112,10 +112,10 @@ def _draw(ax: Axes, panel: Panel) -> None:
     methods = [line for line in panel.lines if not line.is_reference]
     references = [line for line in panel.lines if line.is_reference]
     numbers = iter(_style.numbers([line.number for line in panel.lines], signed=False))
-    for line, colour in zip(methods, _style.OUTPUT_COLOURS, strict=False):
-        _plot(ax, line, next(numbers), color=colour, linewidth=2.0, zorder=3)
+    for line, color in zip(methods, _style.OUTPUT_COLORS, strict=False):
+        _plot(ax, line, next(numbers), color=color, linewidth=2.0, zorder=3)
     for line, dashes in zip(references, cycle(_DASHES), strict=False):
-        _plot(ax, line, next(numbers), color=_style.GREY, linewidth=1.2, linestyle=dashes)
+        _plot(ax, line, next(numbers), color=_style.GRAY, linewidth=1.2, linestyle=dashes)
     if len(methods) == 1:
         _shade(ax, methods[0])
     _limits(ax, [line.mean for line in panel.lines])
@@ -136,8 +136,8 @@ def _shade(ax: Axes, line: Line) -> None:
         n = len(each)
         half = stdtrit(n - 1, 0.975) * each.std(axis=0, ddof=1) / np.sqrt(n)
         lower, upper = upper - half, upper + half
-    colour = _style.OUTPUT_COLOURS[0]
-    ax.fill_between(line.shares, lower, upper, color=colour, alpha=0.14, linewidth=0)
+    color = _style.OUTPUT_COLORS[0]
+    ax.fill_between(line.shares, lower, upper, color=color, alpha=0.14, linewidth=0)
 
 
 def _limits(ax: Axes, means: list[Floats]) -> None:
@@ -153,7 +153,7 @@ def _words(ax: Axes, panel: Panel) -> None:
     way, number = _WAYS.get(panel.metric, ("changed", ""))
     _style.clean(ax, f"share {way}, highest scores first")
     ax.spines["left"].set(visible=True, color=_style.LINE)
-    ax.tick_params(axis="y", colors=_style.GREY, labelsize=_style.SMALL, length=3)
+    ax.tick_params(axis="y", colors=_style.GRAY, labelsize=_style.SMALL, length=3)
     ax.tick_params(axis="y", color=_style.LINE)
     name = f" for {_style.output_label(panel.output)}" * bool(panel.output)
     label = _style.safe(f"model output{name}")
@@ -163,7 +163,7 @@ def _words(ax: Axes, panel: Panel) -> None:
     ax.set_title(_style.safe(metric), weight="bold", pad=7, **style)
     instances = max(len(line.each) for line in panel.lines)
     many = f"mean over {instances:,} instances, " * (instances > 1)
-    style = {"fontsize": _style.SMALL, "color": _style.GREY}
+    style = {"fontsize": _style.SMALL, "color": _style.GRAY}
     ax.set_title(f"{many}{number}{panel.better} is better", loc="right", pad=7, **style)
     removal = "\nor ".join(fill(text, _WIDTH) for text in panel.value_functions)
     ax.annotate(

@@ -12,7 +12,7 @@ from perturbx._validation import check_choice, check_flag, check_number, invalid
 from perturbx.errors import InvalidParameterError
 from perturbx.explanation import Explanation
 from perturbx.plots import _heat, _style
-from perturbx.plots._photo import cut_out, photo, under_colour
+from perturbx.plots._photo import cut_out, photo, under_color
 from perturbx.plots._views import View, outputs, percent, picture, views
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def overlay(
 ) -> Axes | Any:
     """Draw the heat map of one image over the image, or of one series behind its line.
 
-    Red speaks for the output, blue against it, and colour fades out towards zero. One symmetric
+    Red speaks for the output, blue against it, and color fades out towards zero. One symmetric
     scale serves all outputs, or on request each has its own: it ends at the largest score, unless
     a speck (0.5% of the positions) is more than twice as large as all the rest, which is then let
-    off the scale; an arrow on the colour bar says so. Where a map spreads the scores of regions
+    off the scale; an arrow on the color bar says so. Where a map spreads the scores of regions
     over their positions, as that of `OwenShap`, its unit is the score of 1% of the image. Of a
     volume the slice along its first axis that holds the largest score is drawn, and the caption
     says which.
@@ -54,14 +54,14 @@ def overlay(
     Parameters
     ----------
     explanation : Explanation, or array with `image`
-        One image, series or volume (``explanation[0]``): grey or with channels, of any type and
+        One image, series or volume (``explanation[0]``): gray or with channels, of any type and
         range. Or a map of scores from elsewhere, (H, W), with the image that it belongs to.
     image : (H, W) or (H, W, C) array, optional
         What a map of scores lies over; an explanation has its own.
     output : int, str or None
         The output to draw; None for all of them, side by side, if they are at most twelve.
     top : int, float or None
-        Instead of colours cut out what speaks most for the output, and fade the rest: an int is
+        Instead of colors cut out what speaks most for the output, and fade the rest: an int is
         a number of regions (or windows), a float between 0 and 1 a share of the area, which suits
         smooth maps. Only scores above 0 count.
     level : float or None
@@ -69,8 +69,8 @@ def overlay(
     alpha : float
         The opacity of the largest score.
     saturation : float
-        The colour left to the image under the scores: from 0, grey, so that all colour is score,
-        to 1, its own colours.
+        The color left to the image under the scores: from 0, gray, so that all color is score,
+        to 1, its own colors.
     borders : bool or None
         Draw thin lines between superpixels; None: if there are at most 200, as more hide the map.
     scale : "shared" or "own"
@@ -106,8 +106,8 @@ def overlay(
     shown = outputs(picture(explanation, image), output)
     panels = views(shown, top, level, own_scales=scale == "own")
     axes = _panels(panels, ax)
-    # Behind the dark line of a series colours are weaker, so that it is seen.
-    scores = _heat.colours(alpha if panels[0].heat.ndim == 2 else 0.75 * alpha)
+    # Behind the dark line of a series colors are weaker, so that it is seen.
+    scores = _heat.colors(alpha if panels[0].heat.ndim == 2 else 0.75 * alpha)
     if borders is None:
         borders = len(shown[0].feature_names) <= _MOST_BORDERED
     drawn = []
@@ -118,10 +118,10 @@ def overlay(
         sure = "" if level is None else f",\nwhere its {percent(level)} interval excludes 0"
         label = f"{shown[0].method_name} score{_heat.unit(shown[0])[1]}{sure}".strip()
         if scale == "shared":
-            _colour_bar(drawn[-1], axes, label, panels[-1].beyond)
+            _color_bar(drawn[-1], axes, label, panels[-1].beyond)
         else:
             for panel, map_, view in zip(axes, drawn, panels, strict=True):
-                _colour_bar(map_, panel, label * (panel is axes[-1]), view.beyond)
+                _color_bar(map_, panel, label * (panel is axes[-1]), view.beyond)
     return _style.finished(axes[0] if len(shown) == 1 else np.array(axes), show)
 
 
@@ -131,7 +131,7 @@ def _check(alpha: float, saturation: float, top: int | float | None, level: floa
         raise invalid("alpha", "above 0 and at most 1", alpha)
     check_number("saturation", saturation)
     if not 0 <= saturation <= 1:
-        raise invalid("saturation", "from 0 (grey) to 1 (the image's own colours)", saturation)
+        raise invalid("saturation", "from 0 (gray) to 1 (the image's own colors)", saturation)
     _heat.check_top(top)
     if level is not None:
         check_number("level", level, above=0, below=1)
@@ -172,12 +172,12 @@ def _size(view: View, columns: int) -> tuple[float, float]:
 
 
 def _draw(ax: Axes, view: View, scores: Floats, saturation: float, borders: bool) -> Any:
-    """One panel; returns what the colour bar needs."""
+    """One panel; returns what the color bar needs."""
     from matplotlib.colors import ListedColormap
 
-    colours: Any = {"cmap": ListedColormap(scores), "vmin": -view.end, "vmax": view.end}
+    colors: Any = {"cmap": ListedColormap(scores), "vmin": -view.end, "vmax": view.end}
     if view.heat.ndim == 1:
-        return _draw_series(ax, view, colours)
+        return _draw_series(ax, view, colors)
     pixels = photo(view.image, view.shape, view.step)
     height, width = np.multiply(view.heat.shape, view.step) - 0.5
     place: Any = {"extent": (-0.5, width, height, -0.5)}
@@ -185,8 +185,8 @@ def _draw(ax: Axes, view: View, scores: Floats, saturation: float, borders: bool
     if view.kept is not None:
         _line(ax, view, view.kept, color=_style.RED, linewidth=0.9)
         return ax.imshow(cut_out(pixels, view.kept), **place)
-    ax.imshow(under_colour(pixels, saturation), **place)
-    drawn = ax.imshow(view.heat, interpolation="nearest", **place, **colours)
+    ax.imshow(under_color(pixels, saturation), **place)
+    drawn = ax.imshow(view.heat, interpolation="nearest", **place, **colors)
     if view.labels is not None and borders:
         _line(ax, view, view.labels, color="white", linewidth=0.5, alpha=0.6)
     return drawn
@@ -196,7 +196,7 @@ def _line(ax: Axes, view: View, labels: NDArray[np.generic], **style: Any) -> No
     ax.plot(*_heat.borders(labels, view.step), scalex=False, scaley=False, **style)
 
 
-def _draw_series(ax: Axes, view: View, colours: Any) -> Any:
+def _draw_series(ax: Axes, view: View, colors: Any) -> Any:
     n = len(view.heat)
     series = np.asarray(view.image, dtype=np.float64)
     series = series.T if series.ndim == 2 and len(series) != n else series
@@ -215,18 +215,18 @@ def _draw_series(ax: Axes, view: View, colours: Any) -> Any:
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         ax.spines[side].set_color(_style.LINE)
-    ax.tick_params(colors=_style.GREY, labelsize=_style.SMALL, color=_style.LINE)
+    ax.tick_params(colors=_style.GRAY, labelsize=_style.SMALL, color=_style.LINE)
     if view.kept is not None:
         return None
     ends = (-0.5, n - 0.5, *ax.get_ylim())
-    return ax.imshow(view.heat[None], extent=ends, aspect="auto", zorder=0, **colours)
+    return ax.imshow(view.heat[None], extent=ends, aspect="auto", zorder=0, **colors)
 
 
 def _words(ax: Axes, view: View) -> None:
     """Above, the output and what the model says of it; below, what part of it all this is."""
     ax.set_title(_style.safe(view.title), fontsize=_style.TEXT, color=_style.INK, pad=5)
     if view.caption:
-        style: dict[str, Any] = {"fontsize": _style.SMALL, "color": _style.GREY}
+        style: dict[str, Any] = {"fontsize": _style.SMALL, "color": _style.GRAY}
         ax.annotate(
             view.caption,
             (0.5, 0),
@@ -239,14 +239,14 @@ def _words(ax: Axes, view: View) -> None:
         )
 
 
-def _colour_bar(drawn: Any, axes: Any, label: str, beyond: str) -> None:
+def _color_bar(drawn: Any, axes: Any, label: str, beyond: str) -> None:
     bar = drawn.axes.figure.colorbar(
         drawn, ax=axes, fraction=0.05, pad=0.02, aspect=34, extend=beyond
     )
     bar.outline.set_visible(False)
     # Half-transparent patches with edges would overlap in stripes.
     bar.solids.set(edgecolor="none", antialiased=False)
-    bar.ax.tick_params(colors=_style.GREY, labelsize=_style.SMALL, length=0)
+    bar.ax.tick_params(colors=_style.GRAY, labelsize=_style.SMALL, length=0)
     bar.formatter.set_powerlimits((-3, 4))
     bar.formatter.set_useMathText(True)
     bar.set_label(_style.safe(label), fontsize=_style.SMALL, color=_style.INK)

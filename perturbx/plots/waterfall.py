@@ -119,10 +119,10 @@ def _guides(ax: Axes, base: float, ends: Floats, prediction: float) -> None:
     """Where it starts, how bars connect, where it arrives."""
     n = len(ends)
     for row, end in enumerate(ends[1:]):
-        ax.plot([end, end], [row + 0.31, row + 0.69], color=_style.GREY, linewidth=0.8, zorder=1)
+        ax.plot([end, end], [row + 0.31, row + 0.69], color=_style.GRAY, linewidth=0.8, zorder=1)
     ax.set_ylim(n + 0.25, -1.25)
-    ax.plot([base, base], [n - 0.69, n - 0.3], color=_style.GREY, linewidth=0.8, zorder=1)
-    ax.plot([prediction, prediction], [-0.31, -0.7], color=_style.GREY, linewidth=0.8, zorder=1)
+    ax.plot([base, base], [n - 0.69, n - 0.3], color=_style.GRAY, linewidth=0.8, zorder=1)
+    ax.plot([prediction, prediction], [-0.31, -0.7], color=_style.GRAY, linewidth=0.8, zorder=1)
     start, arrival = _style.numbers([base, prediction], signed=False)
     style: dict[str, Any] = {"ha": "center", "fontsize": _style.TEXT, "color": _style.INK}
     ax.text(base, n - 0.25, f"base value {start}", va="top", **style)

@@ -23,7 +23,7 @@ class RandomGrids(Sampler):
     at a random part of its cell, so that no place always lies on an edge. Features are the points
     of a finer lattice, on which every such mask is exact; at each of them the expected presence
     is `p`, and its variance the same. (The published masks stretch an s x s grid over a little
-    more than the image, whose outermost points have no neighbours: their border varies more.)
+    more than the image, whose outermost points have no neighbors: their border varies more.)
 
     Parameters
     ----------

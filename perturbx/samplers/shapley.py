@@ -212,5 +212,5 @@ def _is_determined(members: Coalitions) -> bool:
     n_pairs, d = members.shape
     if d > 64 or not d <= n_pairs <= 4 * d:
         return True
-    centred = members - members.mean(axis=1, keepdims=True)
-    return bool(np.linalg.matrix_rank(centred) == d - 1)
+    centered = members - members.mean(axis=1, keepdims=True)
+    return bool(np.linalg.matrix_rank(centered) == d - 1)

@@ -41,7 +41,7 @@ class Total:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """b that minimises sum of w (y - X b)^2 + strength b'b, for t targets of one strength.
+    """b that minimizes sum of w (y - X b)^2 + strength b'b, for t targets of one strength.
 
     Where ``determined`` is false there are too few rows for least squares: then a total is that
     of the fit alone, since the residuals of so free a fit say nothing.
@@ -72,7 +72,7 @@ class Fit:
 
 
 def fits(rows: Floats, weights: Floats, y: Floats) -> Iterator[Fit]:
-    """The fits of every target, those of one strength together: one factorisation for all.
+    """The fits of every target, those of one strength together: one factorization for all.
 
     Each target takes the strength with the smallest weighted leave-one-out squares (Allen,
     Technometrics 16, 1974). `rows` (c, p), `weights` (c,), `y` (c, t).

@@ -13,7 +13,7 @@ from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx.solvers._sandwich import slope_errors
 
 Selection: TypeAlias = Callable[[Floats, Floats], NDArray[np.bool_]]
-"""Gram matrix (d, d) and cross products (d, t) of standardised features to those kept (d, t)."""
+"""Gram matrix (d, d) and cross products (d, t) of standardized features to those kept (d, t)."""
 
 _MOST_NUMBERS = 2**17
 
@@ -43,17 +43,17 @@ def local_fit(
 ) -> LocalFit:
     """Ridge of targets (m, t) on z (m, d) with weights (m,) that add up to 1.
 
-    `alpha` is the penalty on the slopes of standardised features, as a share of all weights;
+    `alpha` is the penalty on the slopes of standardized features, as a share of all weights;
     `rounding` (t,) is how far a target that never changes may still range.
     """
     # Blocks, since z may fill much of the memory: no copy of it is ever made.
-    mean, centre, square = weights @ targets, np.zeros(z.shape[1]), np.zeros(z.shape[1])
+    mean, center, square = weights @ targets, np.zeros(z.shape[1]), np.zeros(z.shape[1])
     for part in _parts(z):
-        centre += weights[part] @ z[part].astype(np.float64)
+        center += weights[part] @ z[part].astype(np.float64)
     for part in _parts(z):
-        square += weights[part] @ (z[part] - centre) ** 2
+        square += weights[part] @ (z[part] - center) ** 2
     varied = (z.max(axis=0) > z.min(axis=0)) & (square > 0)
-    standard = Standard(z, centre, np.where(varied, np.sqrt(square), np.inf))
+    standard = Standard(z, center, np.where(varied, np.sqrt(square), np.inf))
     # A constant output has no scale: what rounding leaves of it must not become a score.
     change = np.where(np.ptp(targets, axis=0) > rounding, targets - mean, 0.0)
     gram, cross = np.zeros((z.shape[1], z.shape[1])), np.zeros((z.shape[1], targets.shape[1]))
@@ -75,7 +75,7 @@ def local_fit(
     share = np.divide(unexplained, spread, out=np.full_like(spread, np.nan), where=spread > 0)
     slopes /= standard.scale[:, None]
     errors = np.where(kept, errors / standard.scale[:, None], np.nan)
-    return LocalFit(slopes, errors, mean - centre @ slopes, 1 - share)
+    return LocalFit(slopes, errors, mean - center @ slopes, 1 - share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,12 +83,12 @@ class Standard:
     """Design of weighted mean 0 and variance 1; 0 where a feature never changed."""
 
     z: Coalitions | Noise
-    centre: Floats
+    center: Floats
     scale: Floats
     """(d,): inf where a feature never changed."""
 
     def rows(self, members: Ints | slice) -> Floats:
-        return np.asarray((self.z[members] - self.centre) / self.scale)
+        return np.asarray((self.z[members] - self.center) / self.scale)
 
 
 def _parts(z: Coalitions | Noise) -> Iterator[slice]:
@@ -107,7 +107,7 @@ def _patterns(kept: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], Ints]]:
 
 
 def _inverse(gram: Floats, alpha: float, kept: NDArray[np.bool_]) -> Floats:
-    """The inverse of the penalised normal matrix of the kept features, zero elsewhere."""
+    """The inverse of the penalized normal matrix of the kept features, zero elsewhere."""
     out = np.zeros_like(gram)
     block = np.ix_(kept, kept)
     out[block] = np.linalg.inv(gram[block] + alpha * np.eye(int(kept.sum())))

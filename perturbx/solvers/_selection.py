@@ -18,7 +18,7 @@ def keep_all(gram: Floats, cross: Floats) -> NDArray[np.bool_]:
 
 
 def highest_weights(gram: Floats, cross: Floats, n: int) -> NDArray[np.bool_]:
-    """The n largest standardised slopes of the full fit (a little ridge against collinearity)."""
+    """The n largest standardized slopes of the full fit (a little ridge against collinearity)."""
     slopes = np.linalg.solve(gram + 1e-6 * np.eye(len(gram)), cross)
     return np.asarray(np.argsort(np.argsort(-np.abs(slopes), axis=0), axis=0) < n)
 

@@ -15,7 +15,7 @@ from perturbx.hierarchy import Hierarchy
 _FEWEST_SPLITS = 4
 """Fewer say nothing of their kind."""
 
-_NEIGHBOURS, _NEIGHBOUR_SHARE = 10, 0.15
+_NEIGHBORS, _NEIGHBOR_SHARE = 10, 0.15
 """So many splits, or this part of them if that is more, speak for what added about as much."""
 
 _LEAST_SHARE, _LARGEST_SHARE = -1.0, 2.0
@@ -145,7 +145,7 @@ def _squares(steps: Steps, deltas: Floats, made: Ints) -> Floats:
 def _of_nearest(known: Floats, squares: Floats, asked: Floats) -> Floats:
     """The mean of the squares whose `known` is nearest by rank, for each of `asked`."""
     n = len(known)
-    k = min(n, max(_NEIGHBOURS, int(n * _NEIGHBOUR_SHARE)))
+    k = min(n, max(_NEIGHBORS, int(n * _NEIGHBOR_SHARE)))
     order = np.argsort(known, kind="stable")
     first = np.clip(np.searchsorted(known[order], asked) - k // 2, 0, n - k)
     sums = np.concatenate([[0.0], np.cumsum(squares[order])])

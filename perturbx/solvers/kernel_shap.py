@@ -24,7 +24,7 @@ class KernelShapRegression(Solver):
     """The additive game nearest to the model's, by the Shapley kernel: Kernel SHAP.
 
     Lundberg & Lee (NeurIPS 2017, Theorem 2), solved on the odd part of the game: with z in
-    {-1, 1} and g(z) = (v(S) - v(complement of S)) / 2, minimise the weighted squares of
+    {-1, 1} and g(z) = (v(S) - v(complement of S)) / 2, minimize the weighted squares of
     g - z'b subject to the sum of b being (v(all) - v(none)) / 2; the scores are 2b. They add
     up to v(all) - v(none) at any budget, an additive game is recovered exactly, and on a complete
     design the exact Shapley values are computed instead.
@@ -167,7 +167,7 @@ def _unseen(size: Ints, d: int) -> Floats:
 
 
 def _fit(first: Coalitions, weights: Floats, odd: Floats, gain: Floats) -> _Fit:
-    """Scores 2b that minimise the weighted squares of odd - signs b, and add up to `gain`.
+    """Scores 2b that minimize the weighted squares of odd - signs b, and add up to `gain`.
 
     Pairs may be many: they are added up in blocks.
     """

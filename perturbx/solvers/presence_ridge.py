@@ -1,4 +1,4 @@
-"""A linear model of all presences at once, as strongly penalised as predicts best."""
+"""A linear model of all presences at once, as strongly penalized as predicts best."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from perturbx._typing import Floats, Ints
 from perturbx._validation import check_number
 from perturbx.designs import CoalitionDesign, Design, SoftMasks
 from perturbx.solvers._base import Answers, Scores, Solver
-from perturbx.solvers.presences import centred, presences
+from perturbx.solvers.presences import centered, presences
 
 STRENGTHS = tuple(10.0 ** np.arange(-3, 2.01, 0.5))
 """Penalties that are tried, as parts of the mean squared length of a perturbation."""
@@ -26,7 +26,7 @@ _SMALLEST = 1e-7
 class PresenceRidge(Solver):
     """Ridge regression of the output on all presences, of more features than a fit could take.
 
-    What a place owes to its neighbours, which masks show and hide together with it, a regression
+    What a place owes to its neighbors, which masks show and hide together with it, a regression
     takes apart, where RISE's average (`PresenceMeans`) smears it out. There may be more
     features than perturbations: the penalty decides (Hoerl & Kennard, Technometrics 12, 1970).
     For each output it is the largest at which perturbations that are left out are predicted no
@@ -43,7 +43,7 @@ class PresenceRidge(Solver):
     Parameters
     ----------
     alpha : float or None
-        The penalty, as a part of the mean squared length of a (centred) perturbation. None
+        The penalty, as a part of the mean squared length of a (centered) perturbation. None
         chooses.
 
     Raises
@@ -80,7 +80,7 @@ class PresenceRidge(Solver):
 
     def estimate(self, answers: Answers) -> Scores:
         z, outputs = presences(answers)
-        fit = _Fit.of(z, centred(outputs, answers.floor))
+        fit = _Fit.of(z, centered(outputs, answers.floor))
         strengths = STRENGTHS if self.alpha is None else (self.alpha,)
         chosen, unexplained = _chosen(fit, strengths)
         d, t = z.shape[1], outputs.shape[1]
@@ -115,7 +115,7 @@ def _chosen(fit: _Fit, strengths: Sequence[float]) -> tuple[Ints, Floats]:
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """Centred perturbations as ``left * sqrt(squares) @ right.T``, and targets along `left`."""
+    """Centered perturbations as ``left * sqrt(squares) @ right.T``, and targets along `left`."""
 
     left: Floats
     squares: Floats
@@ -126,7 +126,7 @@ class _Fit:
     @classmethod
     def of(cls, z: Floats, targets: Floats) -> _Fit:
         """The singular vectors, from the eigenvectors of the smaller Gram matrix."""
-        z = centred(z)
+        z = centered(z)
         tall = len(z) >= z.shape[1]
         squares, known = np.linalg.eigh(z.T @ z if tall else z @ z.T)
         kept = squares > _SMALLEST * max(float(squares[-1]), 1e-300)

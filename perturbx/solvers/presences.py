@@ -69,7 +69,7 @@ class PresenceSlopes(Solver):
     RISE's average without what all its scores share: neither a constant added to the output
     nor how often a feature happened to be present moves the scores. What it estimates is
     the output with the feature present less without it, averaged over the others at random
-    (with its neighbours, where presence is smooth). `base` is the empty output, to which the
+    (with its neighbors, where presence is smooth). `base` is the empty output, to which the
     scores do not add up.
 
     Standard errors are those of a least-squares slope with the leverage taken out (HC3: MacKinnon
@@ -98,7 +98,7 @@ class PresenceSlopes(Solver):
 
     def estimate(self, answers: Answers) -> Scores:
         z, outputs = presences(answers)
-        moves, m = centred(outputs, answers.floor), len(z)
+        moves, m = centered(outputs, answers.floor), len(z)
         step = max(1, _MOST_NUMBERS // m)
         blocks = [z[:, start : start + step] for start in range(0, z.shape[1], step)]
         slopes, errors = map(np.concatenate, zip(*(_slopes(b, moves) for b in blocks), strict=True))
@@ -111,8 +111,8 @@ class PresenceSlopes(Solver):
 
 
 def _slopes(z: Floats, answers: Floats) -> tuple[Floats, Floats]:
-    """(d, t) least-squares slopes of centred answers on each column alone, and their errors."""
-    change = centred(z)
+    """(d, t) least-squares slopes of centered answers on each column alone, and their errors."""
+    change = centered(z)
     squares = (change**2).sum(axis=0)
     scale = np.where(squares > 0, squares, 1.0)
     slopes = change.T @ answers / scale[:, None]
@@ -133,7 +133,7 @@ def presences(answers: Answers) -> tuple[Floats, Floats]:
     return answers.design.z.astype(np.float64, copy=False), answers.outputs
 
 
-def centred(columns: Floats, rounding: Floats | float = 0.0) -> Floats:
+def centered(columns: Floats, rounding: Floats | float = 0.0) -> Floats:
     """Columns less their means; those that are constant, up to rounding, become 0."""
     moved = np.ptp(columns, axis=0) > rounding
     return np.asarray(np.where(moved, columns - columns.mean(axis=0), 0.0))

@@ -49,7 +49,7 @@ class WeightedRidge(Solver):
         The wanted (sum of weights)**2 / sum of squared weights, as a share of what it would be
         without a kernel. The share is raised where that would leave fewer than 2 * (d + 2).
     alpha : float, default 1e-6
-        Ridge penalty on the slopes of standardised features, as a share of the sum of weights;
+        Ridge penalty on the slopes of standardized features, as a share of the sum of weights;
         the intercept goes free. It means the same at every scale of features and output.
     distance : {"cosine", "removed"}
         For coalitions: 1 - sqrt(share present), or the share removed.
@@ -57,7 +57,7 @@ class WeightedRidge(Solver):
         Keep so many features, for each output on its own; the others score 0 and have no standard
         error. The errors of those kept do not know of the choice. None keeps all.
     selection : {"highest_weights", "forward", "lasso_path"}
-        How: the largest standardised slopes, one by one by R2, or first on the lasso path.
+        How: the largest standardized slopes, one by one by R2, or first on the lasso path.
 
     Raises
     ------

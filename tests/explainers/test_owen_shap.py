@@ -124,12 +124,12 @@ def test_the_map_finds_what_matters() -> None:
         heat = np.abs(found.heatmap(output))
         assert heat[place].sum() > 0.85 * heat.sum()
     assert found.method == "OwenShap: Owen values, best first of 2 trees"
-    assert "a lightly blurred copy of the image or mid-grey" in found.value_function
+    assert "a lightly blurred copy of the image or mid-gray" in found.value_function
 
 
 def test_more_rows_come_nearer() -> None:
     """The map of 3,000 rows is nearer to the exact one than that of 60, and its errors say so."""
-    masker = px.SuperpixelTrees(px.RegionTree(40), ("blur", "grey"))
+    masker = px.SuperpixelTrees(px.RegionTree(40), ("blur", "gray"))
     exact = px.OwenShap(_glow, masker=masker, budget=10**6, outputs=0).explain(_photo())
     assert "all of 2 trees" in exact.method
     assert (exact.standard_errors < 1e-9).all()
@@ -145,7 +145,7 @@ def test_more_rows_come_nearer() -> None:
 
 def test_tol_ends_early() -> None:
     """Loose enough, it stops before the budget; tight, it goes on until all is split."""
-    masker = px.SuperpixelTrees(px.RegionTree(50), "grey")
+    masker = px.SuperpixelTrees(px.RegionTree(50), "gray")
     loose = px.OwenShap(_glow, masker=masker, tol=0.3, budget=5000, outputs=0).explain(_photo())
     tight = px.OwenShap(_glow, masker=masker, tol=1e-9, budget=10**6, outputs=0).explain(_photo())
     assert loose.converged

@@ -48,14 +48,14 @@ def test_means_are_the_papers_formula(p: float) -> None:
 
 @pytest.mark.parametrize("estimator", ["mean", "covariance", "ridge"])
 def test_maps_peak_where_the_output_comes_from(estimator: Any) -> None:
-    """Several outputs from the same rows, each with its own map; the parts' centres lead."""
+    """Several outputs from the same rows, each with its own map; the parts' centers lead."""
     image = np.random.default_rng(0).uniform(0.5, 1, (40, 40, 3))
     explainer = px.Rise(spots, estimator=estimator, random_state=0, budget=1002)
     explanation = explainer.explain(image)
     assert explanation.n_rows == 2 + 1002  # the probe comes first
     assert explanation.shape == (22 * 22, 2)
-    centre = explanation.heatmap(1)
-    row, column = np.unravel_index(centre.argmax(), centre.shape)
+    center = explanation.heatmap(1)
+    row, column = np.unravel_index(center.argmax(), center.shape)
     assert abs(row - 32.5) <= 4
     assert abs(column - 5.5) <= 4
     two = explanation.heatmap(0)

@@ -45,7 +45,7 @@ def test_resizing_is_pillows(how, size, box):
 
 
 @pytest.mark.parametrize("size", [16, (9, 70), 224])
-def test_one_colour_stays_what_it_is(size):
+def test_one_color_stays_what_it_is(size):
     """Weights add up to 1, at the edges too."""
     image = np.full((1, 30, 45, 3), 255, dtype=np.uint8)
     found = Photos(size, **PLAIN)(image)
@@ -189,17 +189,17 @@ def test_cubics_stay_within_black_and_white():
     assert found.max() == 1
 
 
-def test_grey_photos_are_repeated():
+def test_gray_photos_are_repeated():
     """(n, H, W) and (n, H, W, 1) are three equal channels; a network of one gets one."""
-    grey = photo((2, 30, 45))
-    expected = Photos(16)(np.repeat(grey[..., None], 3, axis=-1))
-    np.testing.assert_allclose(Photos(16)(grey), expected, atol=1e-6)
-    np.testing.assert_allclose(Photos(16)(grey[..., None]), expected, atol=1e-6)
-    assert Photos(16, channels=1, mean=0.5, std=0.5)(grey).shape == (2, 1, 16, 16)
+    gray = photo((2, 30, 45))
+    expected = Photos(16)(np.repeat(gray[..., None], 3, axis=-1))
+    np.testing.assert_allclose(Photos(16)(gray), expected, atol=1e-6)
+    np.testing.assert_allclose(Photos(16)(gray[..., None]), expected, atol=1e-6)
+    assert Photos(16, channels=1, mean=0.5, std=0.5)(gray).shape == (2, 1, 16, 16)
 
 
 def test_photos_of_different_sizes_share_a_batch():
-    """Each is as it would be alone; grey ones among colours too."""
+    """Each is as it would be alone; gray ones among colors too."""
     images = [photo((30, 45, 3)), photo((64, 20, 3)), photo((16, 16))]
     found = Photos(16)(images)
     with pytest.raises(InvalidInputError, match=r"images of different sizes.*pass a size"):
@@ -226,7 +226,7 @@ def test_it_pickles_and_compares():
         (photo((2, 30, 45, 7)), r"takes 3 channels; got an image of shape \(30, 45, 7\)"),
         (np.zeros((1, 30, 0, 3)), "not empty"),
         (np.full((1, 4, 4, 3), np.nan), r"np.nan_to_num\(image\)"),
-        (np.full((1, 4, 4, 3), -1.0), "from -1 to -1. Negative ones look normalised"),
+        (np.full((1, 4, 4, 3), -1.0), "from -1 to -1. Negative ones look normalized"),
         (np.full((1, 4, 4, 3), 200.0), r"from 200 to 200. Pass image.astype\(np.uint8\), image /"),
         (np.zeros((1, 4, 4, 3), int), r"brightness of a photo of int64.*white=255"),
         ([["a"]], "a photo must be an array of numbers"),
@@ -239,8 +239,8 @@ def test_photos_that_cannot_be_read(images, said):
         Photos(16)(images)
 
 
-def test_colours_for_a_network_of_greys():
-    """Are refused with the way to make them grey."""
+def test_colors_for_a_network_of_grays():
+    """Are refused with the way to make them gray."""
     with pytest.raises(InvalidInputError, match=r"takes 1 channels.*image.mean\(axis=-1\)"):
         Photos(16, channels=1, mean=0.5, std=0.5)(photo()[None])
 
@@ -256,7 +256,7 @@ def test_colours_for_a_network_of_greys():
         ({"size": None, "crop": 0.5}, "crop must be None where size is None"),
         ({"std": 0}, "std must be a positive number, or 3 of them"),
         ({"mean": (0.1, 0.2)}, "mean must be a number, or 3 of them, one a channel"),
-        ({"mean": "grey"}, "mean must be a number"),
+        ({"mean": "gray"}, "mean must be a number"),
         ({"channels": 1}, "mean must be a number, or 1 of them"),
         ({"filter": "nearest"}, "filter must be one of 'bilinear', 'bicubic'"),
         ({"white": 0}, "white must be a number above 0"),

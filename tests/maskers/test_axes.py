@@ -73,7 +73,7 @@ def test_many_channels_last_must_be_said(kind: type, channels: int) -> None:
 
 @pytest.mark.parametrize("kind", MASKERS)
 @pytest.mark.parametrize("n", [1, 3, 20])
-def test_grey_batches_must_be_said(kind: type, n: int) -> None:
+def test_gray_batches_must_be_said(kind: type, n: int) -> None:
     """(n, H, W) may be one image with channels: the error names None, which makes it a batch."""
     X = np.zeros((n, 16, 15))
     with pytest.raises(InvalidInputError, match=r"channel_axis=None|None \(a batch\)"):

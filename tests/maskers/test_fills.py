@@ -26,7 +26,7 @@ def picture(shape, dtype="uint8", seed=0):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    "fill", ["mean", "blur", "light blur", "grey", "noise", 1, np.ones((8, 6, 3))]
+    "fill", ["mean", "blur", "light blur", "gray", "noise", 1, np.ones((8, 6, 3))]
 )
 def test_every_fill_has_the_shape_and_dtype_of_its_image(fill, dtype):
     """A fill is an image like the one it stands in for, in every dtype."""
@@ -116,7 +116,7 @@ def test_only_noise_draws_from_the_generator():
     assert rng.bit_generator.state != state
 
 
-def test_a_colour_fills_every_pixel():
+def test_a_color_fills_every_pixel():
     """A number fills all channels, a tuple one each."""
     image = picture((4, 5, 3))
     assert (render_fill(127, image, True, None, 0) == 127).all()
@@ -140,12 +140,12 @@ def test_numbers_are_rounded_for_integers():
     [(256, "uint8"), (-1, "uint16"), (2.0**63, "int64"), (1e5, "float16"), (2, "bool")],
 )
 def test_numbers_that_do_not_fit_are_refused(value, dtype):
-    """A colour outside the image's dtype would wrap around silently."""
+    """A color outside the image's dtype would wrap around silently."""
     with pytest.raises(InvalidParameterError, match=f"range of the image's dtype {dtype}"):
         as_dtype(value, np.dtype(dtype))
 
 
-@pytest.mark.parametrize("fill", ["gray", None, True, b"mean", object(), [], [[1], [1, 2]], ["a"]])
+@pytest.mark.parametrize("fill", ["grey", None, True, b"mean", object(), [], [[1], [1, 2]], ["a"]])
 def test_unknown_fills_are_refused(fill):
     """The message lists the fills that exist."""
     with pytest.raises(InvalidParameterError, match=r"fill must be one of 'mean', 'blur', 'noise'"):
@@ -153,7 +153,7 @@ def test_unknown_fills_are_refused(fill):
 
 
 def test_a_fill_with_nan_is_refused():
-    """NaN is no colour."""
+    """NaN is no color."""
     with pytest.raises(InvalidParameterError, match="fill must be finite"):
         check_fill((0.0, np.nan, 1.0))
 
@@ -163,7 +163,7 @@ def test_a_fill_with_nan_is_refused():
     [((1, 2), (4, 5, 3), True), ((1, 2, 3), (4, 5), False), (np.ones((5, 4)), (4, 5), False)],
 )
 def test_a_fill_of_the_wrong_shape_is_refused(fill, shape, channels):
-    """A colour has one number a channel; an image has the image's shape."""
+    """A color has one number a channel; an image has the image's shape."""
     with pytest.raises(InvalidInputError, match="does not match an image of shape"):
         render_fill(fill, picture(shape), channels, None, 0)
 
@@ -171,6 +171,6 @@ def test_a_fill_of_the_wrong_shape_is_refused(fill, shape, channels):
 def test_fills_are_named_in_words():
     """The value function says what was shown."""
     assert describe_fill("mean", "their mean") == "their mean"
-    assert describe_fill((1, 2), "") == "the colour [1, 2]"
-    assert describe_fill(0.5, "") == "the colour 0.5"
+    assert describe_fill((1, 2), "") == "the color [1, 2]"
+    assert describe_fill(0.5, "") == "the color 0.5"
     assert describe_fill(np.ones((2, 2)), "") == "another image"

@@ -34,10 +34,10 @@ def _picture(shape: tuple[int, ...] = (40, 50, 3), dtype: str = "uint8") -> np.n
 def test_each_row_has_its_own_fill(dtype: str) -> None:
     """Present pieces have the image's bits, absent ones those of the row's fill."""
     image = _picture(dtype=dtype)
-    (removal,) = _removals(image, SuperpixelTrees(fills=("blur", "grey")))
+    (removal,) = _removals(image, SuperpixelTrees(fills=("blur", "gray")))
     labels = removal.regions.segments
     z = np.random.default_rng(0).random((5, removal.n_features)) < 0.5
-    fills = [render_fill(fill, image, True, None, 0) for fill in ("blur", "grey")]
+    fills = [render_fill(fill, image, True, None, 0) for fill in ("blur", "gray")]
     expected = np.stack(
         [np.where(z[i][labels][..., None], image, f) for i in range(5) for f in fills]
     )
@@ -65,11 +65,11 @@ def test_pieces_are_the_common_refinement() -> None:
         assert tree.members[tree.root].all()
 
 
-def test_neighbours_of_one_colour_are_joined_first() -> None:
-    """Four columns, two of each colour: each pair is a node."""
+def test_neighbors_of_one_color_are_joined_first() -> None:
+    """Four columns, two of each color: each pair is a node."""
     image = np.repeat(np.array([0, 0, 200, 200], dtype=np.uint8), 6)[None].repeat(24, axis=0)
     segments = np.repeat(np.arange(4), 6)[None].repeat(24, axis=0)
-    tree = _removals(image, SuperpixelTrees(RegionTree(segments=segments), "grey"))[0].trees[0]
+    tree = _removals(image, SuperpixelTrees(RegionTree(segments=segments), "gray"))[0].trees[0]
     assert {frozenset(np.flatnonzero(row)) for row in tree.members[4:6]} == {
         frozenset((0, 1)),
         frozenset((2, 3)),
@@ -99,7 +99,7 @@ def test_the_map_adds_up() -> None:
 def test_trees_and_fills_are_paired() -> None:
     """One of either goes with all of the other; the trees of one segmentation share its regions."""
     image = _picture()
-    (one,) = _removals(image, SuperpixelTrees(RegionTree(20), ("blur", "grey", "mean", 3)))
+    (one,) = _removals(image, SuperpixelTrees(RegionTree(20), ("blur", "gray", "mean", 3)))
     assert len(one.trees) == one.rows_per_perturbation == 4
     assert one.trees[0].n_leaves == one.n_features
     (other,) = _removals(image, SuperpixelTrees([RegionTree(20), RegionTree(9)], "mean"))
@@ -120,7 +120,7 @@ def test_a_tree_of_ones_own() -> None:
     """A label map with a linkage matrix, for each image its own map."""
     maps = [np.arange(24).reshape(4, 6) // 8, np.arange(30).reshape(5, 6) // 10]
     matrix = np.array([[0, 2, 0.1, 2], [1, 3, 0.2, 3]])
-    masker = SuperpixelTrees(RegionTree(segments=maps, linkage=matrix), "grey")
+    masker = SuperpixelTrees(RegionTree(segments=maps, linkage=matrix), "gray")
     images = [
         np.arange(24, dtype=np.uint8).reshape(4, 6),
         np.arange(30, dtype=np.uint8).reshape(5, 6),
@@ -130,12 +130,12 @@ def test_a_tree_of_ones_own() -> None:
         assert np.array_equal(removal.regions.segments, labels)
 
 
-def test_grey_is_the_middle() -> None:
+def test_gray_is_the_middle() -> None:
     """127 of bytes; else halfway between the image's own extremes."""
-    assert (render_fill("grey", _picture(), True, None, 0) == 127).all()
+    assert (render_fill("gray", _picture(), True, None, 0) == 127).all()
     floats = np.array([[0.0, 0.25], [1.0, 0.5]], dtype=np.float32)
-    assert (render_fill("grey", floats, False, None, 0) == 0.5).all()
-    assert render_fill("grey", floats, False, None, 0).dtype == np.float32
+    assert (render_fill("gray", floats, False, None, 0) == 0.5).all()
+    assert render_fill("gray", floats, False, None, 0).dtype == np.float32
 
 
 def test_a_removal_pickles() -> None:
@@ -155,8 +155,8 @@ def test_a_removal_pickles() -> None:
         (SuperpixelTrees(trees=250), "trees must be a RegionTree, or a list"),
         (SuperpixelTrees(trees=[250]), r"as in \[RegionTree\(n_segments=250\)\]; got 250"),
         (SuperpixelTrees(fills=()), "fills must be a fill"),
-        (SuperpixelTrees(fills="gray"), "fill must be one of .*'grey'.*; got 'gray'"),
-        (SuperpixelTrees(fills=("blur", "grey", "mean")), "got 3 fills for 2 trees"),
+        (SuperpixelTrees(fills="grey"), "fill must be one of .*'gray'.*; got 'grey'"),
+        (SuperpixelTrees(fills=("blur", "gray", "mean")), "got 3 fills for 2 trees"),
         (SuperpixelTrees(RegionTree(1)), "n_segments must be an integer of at least 2; got 1"),
         (SuperpixelTrees(RegionTree(nearness=0)), "nearness must be a number above 0; got 0"),
         (SuperpixelTrees(RegionTree(method="watershed")), "method must be one of 'slic'"),

@@ -34,13 +34,13 @@ def rows(removal, z):
 
 
 def photo(shape=(48, 64, 3), dtype="uint8", seed=0):
-    """A few coloured discs on a gradient: something that a segmentation can find."""
+    """A few colored discs on a gradient: something that a segmentation can find."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[: shape[0], : shape[1]]
     image = np.zeros(shape) + (x / shape[1] / 2).reshape(x.shape + (1,) * (len(shape) - 2))
     for _ in range(4):
-        centre, colour = rng.random(2) * shape[:2], rng.random(shape[2:]) / 2 + 0.5
-        image[(y - centre[0]) ** 2 + (x - centre[1]) ** 2 < (min(shape[:2]) / 4) ** 2] = colour
+        center, color = rng.random(2) * shape[:2], rng.random(shape[2:]) / 2 + 0.5
+        image[(y - center[0]) ** 2 + (x - center[1]) ** 2 < (min(shape[:2]) / 4) ** 2] = color
     scale = 1 if np.dtype(dtype).kind in "fb" else 250
     return np.round(image * scale, 3).astype(dtype)
 
@@ -119,7 +119,7 @@ def test_number_of_regions(method):
 
 @pytest.mark.parametrize("channels", [(), (3,), (10,)])
 def test_superpixels_follow_a_sharp_edge(channels):
-    """No SLIC region reaches more than a pixel over an edge, in grey, colours or ten channels."""
+    """No SLIC region reaches more than a pixel over an edge, in gray, colors or ten channels."""
     image = np.zeros((40, 40, *channels))
     image[:, 17:] = 1
     (removal,) = removals(image, n_segments=8, channel_axis=-1 if channels else None)
@@ -132,9 +132,9 @@ def test_segmentation_sees_a_small_copy(method, monkeypatch):
     """However large the image, the segmenter is given at most 256 pixels a side."""
     seen = []
 
-    def spy(colours, *_):
-        seen.append(colours.shape)
-        return np.arange(colours.shape[0] * colours.shape[1]).reshape(colours.shape[:2]) % 2
+    def spy(colors, *_):
+        seen.append(colors.shape)
+        return np.arange(colors.shape[0] * colors.shape[1]).reshape(colors.shape[:2]) % 2
 
     monkeypatch.setattr(_segmentation, f"_{method}", spy)
     (removal,) = removals(np.zeros((900, 1200, 3), dtype=np.uint8), method=method)
@@ -179,11 +179,11 @@ def test_labels_are_numbered_in_the_order_of_their_values():
     assert removal.feature_names == ("region 0", "region 1", "region 2")
 
 
-def test_merging_takes_the_smallest_region_to_its_most_similar_neighbour():
-    """A single pixel joins the neighbour of its own colour, not the larger one."""
+def test_merging_takes_the_smallest_region_to_its_most_similar_neighbor():
+    """A single pixel joins the neighbor of its own color, not the larger one."""
     labels = np.array([[0, 0, 0, 0, 1, 2, 2]])
-    colours = np.array([[0, 0, 0, 0, 5, 6, 6]], dtype=float)[..., None]
-    merged = _segmentation.merge_to(labels, colours, 2)
+    colors = np.array([[0, 0, 0, 0, 5, 6, 6]], dtype=float)[..., None]
+    merged = _segmentation.merge_to(labels, colors, 2)
     np.testing.assert_array_equal(_segmentation.relabel(merged), [[0, 0, 0, 0, 1, 1, 1]])
 
 
@@ -197,7 +197,7 @@ def test_nothing_and_everything_removed_are_the_image_and_the_fill():
 
 
 def test_mean_fill_is_the_mean_of_the_region():
-    """What the empty coalition shows is each region's own mean colour."""
+    """What the empty coalition shows is each region's own mean color."""
     image = photo()
     (removal,) = removals(image, fill="mean")
     empty = rows(removal, np.zeros((1, removal.n_features), bool))[0]
@@ -356,7 +356,7 @@ def test_thin_images_can_be_parted(shape):
 @pytest.mark.parametrize("method", ["slic", "quickshift", "felzenszwalb"])
 @pytest.mark.parametrize("shape", [(1, 400), (300, 1, 3)])
 def test_every_method_reads_thin_images(method, shape):
-    """An image one pixel wide with two colours is parted, not crashed on."""
+    """An image one pixel wide with two colors is parted, not crashed on."""
     image = np.zeros(shape)
     image[shape[0] // 2 :, shape[1] // 2 :] = 1
     assert all(r.n_features >= 2 for r in removals(image, method=method, n_segments=4))
@@ -368,7 +368,7 @@ def test_every_method_reads_thin_images(method, shape):
         ({"method": "watershed"}, "method must be one of 'slic'"),
         ({"n_segments": 1}, "n_segments must be an integer of at least 2"),
         ({"compactness": 0}, "compactness must be a number above 0"),
-        ({"fill": "gray"}, "fill must be one of"),
+        ({"fill": "grey"}, "fill must be one of"),
         ({"channel_axis": 0}, r"np.moveaxis\(image, channel_axis, -1\)"),
         ({"channel_axis": "last"}, "channel_axis must be 'auto', -1"),
         ({"segments": "slic"}, "segments must be an array of labels"),
@@ -391,7 +391,7 @@ def test_the_value_function_names_fill_and_regions():
     """A reader must know both: they decide what the scores mean."""
     assert (
         fitted(fill="mean").value_function
-        == "absent regions filled with their mean colour (SLIC superpixels)"
+        == "absent regions filled with their mean color (SLIC superpixels)"
     )
     assert "a given label map" in fitted(segments=np.eye(3, dtype=int)).value_function
 

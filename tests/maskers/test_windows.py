@@ -136,7 +136,7 @@ def test_series_images_and_volumes(X, settings, n, extent):
 
 
 def test_windows_that_do_not_overlap_show_their_own_mean():
-    """With stride equal to shape each window is filled with its own mean colour."""
+    """With stride equal to shape each window is filled with its own mean color."""
     x = np.random.default_rng(0).integers(0, 255, (8, 12, 3), dtype=np.uint8)
     removal = removal_of(x, shape=4, stride=4)
     assert isinstance(removal, LabelRemoval)

@@ -89,7 +89,7 @@ def test_own_regions(metric: Any, photo: np.ndarray) -> None:
     explanation = px.KernelShap(looks, masker=masker, outputs=0, random_state=0).explain(photo)
     found = metric(looks, photo, explanation, masker=masker)
     assert found.n_rows < 250
-    assert found.value_function == "absent regions filled with the colour 0 (a given label map)"
+    assert found.value_function == "absent regions filled with the color 0 (a given label map)"
     if found.curves is not None:
         assert_allclose(found.values, 1 / 6)  # 1, 0, 0, 0 at 0, 1/3, 2/3, 1
         assert_allclose(found.curves[::10], [1, 0.4, 0, 0, 0, 0], atol=1e-12)
@@ -126,14 +126,14 @@ def test_series_and_volumes() -> None:
     one = px.Occlusion(total, masker=px.Windows(shape=(3,), stride=(3,), fill=0)).explain(series)
     found = px.metrics.deletion(total, series, one, fill=0, steps=4)
     assert_allclose(found.curves, [78, 45, 21, 6, 0])
-    assert found.value_function == "absent steps filled with the colour 0"
+    assert found.value_function == "absent steps filled with the color 0"
     cube = px.Windows(shape=(2, 2, 2), stride=(2, 2, 2), fill=0)
     three = px.Occlusion(total, masker=cube).explain(volume)
     assert_allclose(px.metrics.deletion(total, volume, three, fill=0).values, 32)
 
 
 def test_the_mean_of_the_whole_image(photo: np.ndarray) -> None:
-    """fill="mean" is one colour for all pixels, not each pixel's own."""
+    """fill="mean" is one color for all pixels, not each pixel's own."""
     found = px.metrics.deletion(looks, photo, _truth(), fill="mean", outputs=0)
     assert_allclose(found.curves[-1], np.rint(photo.mean(axis=(0, 1))).mean() / 255)
     assert found.value_function == "absent pixels filled with the image's mean color"
@@ -153,13 +153,13 @@ def test_batches_are_as_small_as_asked(photo: np.ndarray, counting_model: Any) -
 @pytest.mark.parametrize(
     "masker", [px.Superpixels(), px.Windows(), px.SmoothGrid(), px.SuperpixelTrees()]
 )
-def test_maps_of_grey_images(masker: Any) -> None:
+def test_maps_of_gray_images(masker: Any) -> None:
     """Two axes are an image, and not a table, wherever the masker is one of images."""
-    grey = np.random.default_rng(0).random((24, 24))
+    gray = np.random.default_rng(0).random((24, 24))
 
     def model(batch: np.ndarray) -> np.ndarray:
         return batch.reshape(len(batch), -1).mean(axis=1)
 
-    for one in (masker, masker.fit(grey, px.maskers.Features(), np.random.default_rng(0))):
-        found = px.metrics.infidelity(model, grey, grey, masker=one, budget=100)
+    for one in (masker, masker.fit(gray, px.maskers.Features(), np.random.default_rng(0))):
+        found = px.metrics.infidelity(model, gray, gray, masker=one, budget=100)
         assert np.isfinite(found.values)

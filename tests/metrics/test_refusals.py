@@ -85,7 +85,7 @@ def test_several_outputs_need_a_name(metric: Any) -> None:
 
 @pytest.mark.parametrize("metric", OF_EXPLANATIONS)
 def test_images(metric: Any) -> None:
-    """Maps of another shape, maps with colours, and columns where there are pixels."""
+    """Maps of another shape, maps with colors, and columns where there are pixels."""
     images = np.random.default_rng(0).random((2, 6, 8, 3))
     bright = lambda batch: batch.mean(axis=(1, 2, 3))  # noqa: E731
     with pytest.raises(InvalidInputError, match="that shape without the channels"):
@@ -98,7 +98,7 @@ def test_images(metric: Any) -> None:
     with pytest.raises(InvalidInputError, match=r"first map has shape \(6, 8\)"):
         metric(bright, images[:, :4], explanation, masker=px.Windows(shape=2, stride=2))
     with pytest.raises(InvalidParameterError, match="fill must be"):
-        metric(bright, images, explanation, fill="gray")
+        metric(bright, images, explanation, fill="grey")
 
 
 @pytest.mark.parametrize("metric", OF_EXPLANATIONS)

@@ -36,13 +36,13 @@ def test_one_instance(make):
     np.testing.assert_allclose(ends, np.transpose(one.interval())[order])
 
 
-def test_signs_have_colours(make):
+def test_signs_have_colors(make):
     """Red raises the output, blue lowers it."""
     one = make()[0]
     ax = plots.bar(one, show=False)
     for patch in ax.patches:
-        colour = _style.BLUE if patch.get_width() < 0 else _style.RED
-        assert same_color(patch.get_facecolor(), colour)
+        color = _style.BLUE if patch.get_width() < 0 else _style.RED
+        assert same_color(patch.get_facecolor(), color)
 
 
 def test_several_instances(make):

@@ -20,13 +20,13 @@ def names(ax):
 
 
 def test_lines_are_the_curves(found):
-    """One instance: its curve over the shares, the area beneath it shaded, references in grey."""
+    """One instance: its curve over the shares, the area beneath it shaded, references in gray."""
     one = found()
     ax = plots.curves(one, show=False)
     own, random = ax.lines
     np.testing.assert_array_equal(own.get_xydata(), np.stack([one.shares, one.curves], axis=1))
     np.testing.assert_array_equal(random.get_ydata(), one.reference_curves["random"])
-    assert same_color(random.get_color(), _style.GREY)
+    assert same_color(random.get_color(), _style.GRAY)
     (area,) = ax.collections
     corners = area.get_paths()[0].vertices
     assert {(0.0, 0.0), (1.0, 0.0), (0.0, one.curves[0])} <= set(map(tuple, corners))
@@ -49,7 +49,7 @@ def test_the_mean_over_instances(found):
 
 
 def test_methods_share_a_picture(found):
-    """A line for each in a colour of its own, the references of the first, and no shading."""
+    """A line for each in a color of its own, the references of the first, and no shading."""
     results = {"Lime": found(seed=1), "Occlusion": found(seed=2)}
     ax = plots.curves(results, show=False)
     assert names(ax) == ["Lime", "Occlusion", "random"]
@@ -93,9 +93,9 @@ def test_removal_is_named(found):
     """The numbers mean nothing without; methods that were judged with other fills say so."""
     ax = plots.curves(found(), show=False)
     assert [text.get_text() for text in ax.texts] == [found().value_function]
-    mixed = {"a": found(), "b": found(value_function="absent positions in grey")}
+    mixed = {"a": found(), "b": found(value_function="absent positions in gray")}
     text = plots.curves(mixed, show=False).texts[0].get_text()
-    assert text == f"{found().value_function}\nor absent positions in grey"
+    assert text == f"{found().value_function}\nor absent positions in gray"
 
 
 def test_areas_are_read_from_zero(found):

@@ -23,7 +23,7 @@ def test_the_heat_map_lies_over_the_image(photo):
     assert below.get_extent() == heat.get_extent()
 
 
-def test_colours_say_the_sign_and_fade_at_zero(photo):
+def test_colors_say_the_sign_and_fade_at_zero(photo):
     """Red above, blue below, nothing at zero, `alpha` at the ends."""
     heat = plots.overlay(photo(), alpha=0.5, show=False).images[1]
     low, high = heat.get_clim()
@@ -36,7 +36,7 @@ def test_colours_say_the_sign_and_fade_at_zero(photo):
 
 
 def test_outputs_stand_side_by_side(photo):
-    """One panel for each output, one scale for all, one colour bar; each says its prediction."""
+    """One panel for each output, one scale for all, one color bar; each says its prediction."""
     one = photo(k=3)
     axes = plots.overlay(one, show=False)
     assert len(axes) == 3
@@ -71,8 +71,8 @@ def test_titles_of_long_names(photo):
     ],
     ids=lambda image: f"{image.dtype}{image.shape}",
 )
-def test_every_kind_of_image_has_its_grey(photo, image):
-    """Half grey is half grey in every type, with any number of channels, first or last."""
+def test_every_kind_of_image_has_its_gray(photo, image):
+    """Half gray is half gray in every type, with any number of channels, first or last."""
     one = photo(image=image)
     kept = plots.overlay(one, top=4, show=False).images[0].get_array()
     for region in np.flatnonzero(one.values > 0):
@@ -82,7 +82,7 @@ def test_every_kind_of_image_has_its_grey(photo, image):
 
 
 def test_images_of_any_range_are_stretched(photo):
-    """Digits of 0 to 16, 16 bits and standardised pixels use all greys; NaN does no harm."""
+    """Digits of 0 to 16, 16 bits and standardized pixels use all grays; NaN does no harm."""
     image = np.linspace(-2, 2, 24).reshape(4, 6)
     for stretched in (image, 4 * (image + 2), (image * 1e4 + 2e4).astype(np.uint16)):
         below = plots.overlay(photo(image=stretched), show=False).images[0].get_array()
@@ -117,7 +117,7 @@ class Spread(LabelMap):
         return super().heatmap(scores / np.bincount(self.segments.ravel()))
 
 
-def test_the_colour_bar_says_what_a_colour_is(photo):
+def test_the_color_bar_says_what_a_color_is(photo):
     """The score of a region, or where a map spreads it over its pixels, that of 1% of the image."""
     segments = photo().regions.segments
     spread = "score\nper 1% of the image"
@@ -132,7 +132,7 @@ def test_the_colour_bar_says_what_a_colour_is(photo):
 
 
 def test_each_output_can_have_a_scale_of_its_own(photo):
-    """Then full colour is each output's own largest score, and each panel has its colour bar."""
+    """Then full color is each output's own largest score, and each panel has its color bar."""
     one = photo(k=2)
     one = replace(one, values=one.values * [1.0, 1e-3])
     largest = np.abs(one.values).max(axis=0)
@@ -146,7 +146,7 @@ def test_each_output_can_have_a_scale_of_its_own(photo):
 
 @pytest.mark.parametrize("shape", [(4, 6), (4, 6, 3), (9,)], ids=str)
 def test_a_map_of_scores_from_elsewhere_is_drawn_over_its_picture(shape):
-    """With the image it belongs to; the colour bar says score, and no title is made up."""
+    """With the image it belongs to; the color bar says score, and no title is made up."""
     rng = np.random.default_rng(0)
     image, scores = rng.random(shape), rng.normal(size=shape[:2])
     ax = plots.overlay(scores, image=image, borders=False, show=False)
@@ -180,13 +180,13 @@ def test_an_explanation_has_its_own_image(photo):
         plots.overlay(photo(), image=np.ones((4, 6)), show=False)
 
 
-def test_colour_is_left_to_the_photo_on_request(photo):
-    """By default all colour is score; a saturated photo keeps its hues, lightened."""
+def test_color_is_left_to_the_photo_on_request(photo):
+    """By default all color is score; a saturated photo keeps its hues, lightened."""
     image = np.zeros((4, 6, 3), dtype=np.uint8)
     image[..., 0] = 200
-    grey = plots.overlay(photo(image=image), show=False).images[0].get_array()
+    gray = plots.overlay(photo(image=image), show=False).images[0].get_array()
     red = plots.overlay(photo(image=image), saturation=1, show=False).images[0].get_array()
-    assert (np.ptp(grey, axis=-1) == 0).all()
+    assert (np.ptp(gray, axis=-1) == 0).all()
     np.testing.assert_array_equal(red[0, 0], [round(255 * (0.5 + 100 / 255)), 128, 128])
 
 
@@ -244,7 +244,7 @@ def test_the_highest_regions_are_cut_out(photo):
         assert [text.get_text() for text in ax.texts] == [
             f"the {len(regions)} highest of 4 regions"
         ]
-        assert len(ax.figure.axes) == 1, "no colour, no colour bar"
+        assert len(ax.figure.axes) == 1, "no color, no color bar"
 
 
 def test_the_highest_share_of_the_area_is_cut_out(photo):
@@ -273,8 +273,8 @@ def test_nothing_speaks_for_the_output(photo):
     assert ax.texts[0].get_text() == "no region above 0"
 
 
-def test_doubtful_scores_have_no_colour(photo):
-    """With a level, scores whose interval holds 0 count as 0, and the colour bar says so."""
+def test_doubtful_scores_have_no_color(photo):
+    """With a level, scores whose interval holds 0 count as 0, and the color bar says so."""
     one = replace(
         photo(),
         values=np.array([1.0, -1.0, 1.0, -1.0]),
@@ -359,7 +359,7 @@ def test_what_cannot_be_drawn_is_refused(photo, make):
     for name, value, expected in [
         ("alpha", 0, "above 0 and at most 1"),
         ("alpha", "1", "a number"),
-        ("saturation", 1.5, "from 0 .grey. to 1"),
+        ("saturation", 1.5, "from 0 .gray. to 1"),
         ("level", 95, "above 0 and below 1"),
         ("top", 0, "a number of regions"),
         ("top", 1.0, "a share of the area"),

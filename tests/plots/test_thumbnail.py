@@ -29,8 +29,8 @@ def without_matplotlib(monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
 
 
-def test_colours_of_the_scores_lie_on_the_photo(photo):
-    """The largest score is red, its opposite blue, zero the lightened grey of the photo."""
+def test_colors_of_the_scores_lie_on_the_photo(photo):
+    """The largest score is red, its opposite blue, zero the lightened gray of the photo."""
     image = np.full((4, 6, 3), 100, dtype=np.uint8)
     one = replace(photo(image=image), values=np.array([2.0, -2.0, 0.0, 1.0]))
     (picture,), captions = pictures(one)

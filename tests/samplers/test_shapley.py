@@ -31,7 +31,7 @@ def pair_sizes(design: Design) -> np.ndarray:
 @given(d=st.integers(2, 14), n=st.integers(0, 400), seed=st.integers(0, 99))
 @settings(deadline=None, max_examples=60)
 def test_every_design_is_distinct_pairs(d: int, n: int, seed: int) -> None:
-    """Never more than n rows, only complementary neighbours, none twice, none empty or full."""
+    """Never more than n rows, only complementary neighbors, none twice, none empty or full."""
     n = max(n, SAMPLER.minimum(d))
     design = draw(d, n, seed)
     assert len(design) == min(n // 2 * 2, 2**d - 2)

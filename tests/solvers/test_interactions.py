@@ -152,7 +152,7 @@ def test_scale_and_shift(games: SimpleNamespace, d: int, seed: int, scale: float
 
 
 def test_targets_solved_together_are_those_solved_singly(games: SimpleNamespace) -> None:
-    """One factorisation serves all, each keeps its own ridge, and nothing leaks between them."""
+    """One factorization serves all, each keeps its own ridge, and nothing leaks between them."""
     d, n, k = 7, 2, 3
     design = games.draw(ShapleyCoalitions(), d, 64)
     rng = np.random.default_rng(0)

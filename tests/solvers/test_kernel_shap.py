@@ -72,7 +72,7 @@ def test_the_fit_is_the_constrained_least_squares_solution(games: SimpleNamespac
 def test_outputs_and_instances_solved_together_are_those_solved_singly(
     games: SimpleNamespace,
 ) -> None:
-    """One factorisation serves all, and nothing leaks between them."""
+    """One factorization serves all, and nothing leaks between them."""
     d, n, k = 8, 3, 2
     design = games.draw(ShapleyCoalitions(), d, 40)
     rng = np.random.default_rng(0)

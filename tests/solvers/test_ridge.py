@@ -63,7 +63,7 @@ def test_scores_errors_and_fidelity_follow_the_output(
 
 
 def test_sklearn_finds_the_same_fit(games: SimpleNamespace) -> None:
-    """scikit-learn's Ridge, given standardised features and kernel weights, agrees."""
+    """scikit-learn's Ridge, given standardized features and kernel weights, agrees."""
     linear_model = pytest.importorskip("sklearn.linear_model")
     d, width, alpha = 5, 1.7, 0.3
     design = games.draw(GaussianNoise(), d, 200)
@@ -256,7 +256,7 @@ def test_too_few_perturbations_have_no_error(games: SimpleNamespace) -> None:
 
 
 def test_outputs_solved_together_are_those_solved_singly(games: SimpleNamespace) -> None:
-    """One factorisation serves all, and nothing leaks between them."""
+    """One factorization serves all, and nothing leaks between them."""
     d, n, k = 5, 3, 2
     design = games.draw(GaussianNoise(), d, 80)
     outputs = np.random.default_rng(0).normal(size=(len(design), n, k))

@@ -50,7 +50,7 @@ class Free:
 def posterior(
     pairs: OddPairs, covariance: Covariance, signal: float, free: Free, *, share: float = _JACKKNIFE
 ) -> Posterior:
-    """Shapley values of the posterior mean, from one factorisation.
+    """Shapley values of the posterior mean, from one factorization.
 
     Standard errors are the posterior's own, the one unknown variance being the mean square of
     leave-one-out residuals, each over its own predicted variance (Dubrule, Mathematical Geology

@@ -15,7 +15,7 @@ SIGNALS = np.array([0.03, 0.3, 3.0, 30.0, 300.0, 3e3, 1e5])
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
-    """Eigenvectors of a whitened covariance: one factorisation for every signal and target."""
+    """Eigenvectors of a whitened covariance: one factorization for every signal and target."""
 
     eigenvalues: Floats
     vectors: Floats

@@ -38,7 +38,7 @@ def test_kernel_is_the_sum_over_odd_subsets(d: int, seed: int) -> None:
 
 
 def test_shapley_values_of_the_kernel(games: SimpleNamespace) -> None:
-    """Quadrature = brute force over all orders, for each row the kernel is centred at."""
+    """Quadrature = brute force over all orders, for each row the kernel is centered at."""
     x, r = rows(6, 4, 0), rates(6, 0)
 
     def game(z: np.ndarray) -> np.ndarray:
