@@ -16,7 +16,7 @@ from perturbx.hierarchy import Hierarchy
 from perturbx.maskers._base import FittedMasker, Removal
 from perturbx.predictor import Predictor
 from perturbx.regions import Lattice
-from perturbx.samplers import Sampler
+from perturbx.samplers import RowPermutations, Sampler
 from perturbx.solvers import RowContributions, Solver, WithInteractions
 from perturbx.solvers._base import check_reads
 
@@ -162,6 +162,11 @@ def _check_parts(sampler: Sampler, solver: Solver, setting: Setting) -> None:
             "RowContributions needs the output of each background row, and there is one row alone, "
             'or a link of their average: use px.Background with several rows and link="identity", '
             "or the parts Permutations() and MarginalContributions()."
+        )
+    if isinstance(sampler, RowPermutations) and sampler.n_rows != setting.n_rows:
+        raise InvalidParameterError(
+            f"RowPermutations(n_rows={sampler.n_rows}) does not fit this background, which has "
+            f"{setting.n_rows} rows: pass RowPermutations(n_rows={setting.n_rows})."
         )
 
 

@@ -75,6 +75,24 @@ def test_rows_that_are_not_known_are_refused_before_the_model_is_asked() -> None
     assert sum(asked) - probed <= 4
 
 
+@pytest.mark.parametrize("n_rows", [20, 40])
+def test_a_sampler_of_other_rows_is_refused(n_rows: int) -> None:
+    """Too few would leave out the last background rows without a word, too many do not exist."""
+    asked = []
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    sampler, solver = samplers.RowPermutations(n_rows), solvers.RowContributions()
+    explainer = px.Explainer(
+        lambda rows: asked.append(len(rows)) or rows.sum(axis=1),
+        masker=px.Background(X),
+        sampler=sampler,
+        solver=solver,
+        budget=900,
+    )
+    with pytest.raises(InvalidParameterError, match=r"pass RowPermutations\(n_rows=30\)"):
+        explainer.explain(X[:1])
+    assert not asked
+
+
 def test_interactions_need_a_solver_of_pairs() -> None:
     """Refused when the parts are made, not once the budget is spent."""
     with pytest.raises(InvalidParameterError, match="reads pairs of coalitions"):
