@@ -43,10 +43,10 @@ class KernelShap(BaseExplainer):
     {common}
     estimator : "auto", "regression", "process" or "rows"
         "regression" is Kernel SHAP's weighted regression. "process" adds a Gaussian process over
-        the interactions that the regression takes for noise, and asks the pairs that tell most
+        the interactions that the regression treats as noise, and asks the most informative pairs
         (`perturbx.samplers.OptimalPairs`): a fifth of the squared error or less at the same
-        budget (games of models, from 5 coalitions a feature on), for a second or so an instance
-        (`perturbx.solvers.OddProcess`).
+        budget (games of models, from 5 coalitions a feature on), for about a second
+        per instance (`perturbx.solvers.OddProcess`).
         "rows" spends single background rows along permutations, and works where the budget
         cannot pay for the whole background behind each coalition
         (`perturbx.solvers.RowContributions`), at almost no time. "auto" takes "rows" without a

@@ -134,7 +134,7 @@ def _check_array(X: NDArray[Any], name: str) -> None:
 
 
 def _conversion(image: Any, X: Any, axes: Axes) -> str:
-    """What to type where an image in X is no array, and what is amiss with its axes besides."""
+    """What to type where an image in X is not an array, and what is wrong with its axes."""
     if isinstance(image, (list, tuple, numbers.Number)) and shape_of(X):  # lists all the way down
         image, axes = X, replace(axes, may_be_batch=True)
     elif axes.may_be_batch and flat_cells(image):

@@ -130,8 +130,8 @@ def compare(
     Notes
     -----
     Scores that are slopes, as those of `Lime` on tables, are no shares of the output, and most
-    metrics read scores as shares. Compare what they foretell: slope times (x - mean), in units
-    of the same deviation.
+    metrics read scores as shares. Compare the effects that they predict: slope times
+    (x - mean), in units of the same deviation.
 
     Raises
     ------
