@@ -101,13 +101,13 @@ def through(sampler: Any, solver: Any, v: Oracle, seed: int) -> Values:
 
 def ours() -> list[Estimator]:
     from perturbx.samplers import OptimalPairs, Permutations, ShapleyCoalitions
-    from perturbx.solvers import KernelShapRegression, MarginalContributions, OddProcess
+    from perturbx.solvers import GaussianProcess, KernelShapRegression, MarginalContributions
 
     pairs = partial(through, ShapleyCoalitions())
     chains = partial(through, Permutations(), MarginalContributions())
     return [
-        Estimator(OURS, "perturbx", partial(through, OptimalPairs(), OddProcess())),
-        Estimator("perturbx process, pairs by lot", "perturbx", partial(pairs, OddProcess())),
+        Estimator(OURS, "perturbx", partial(through, OptimalPairs(), GaussianProcess())),
+        Estimator("perturbx process, pairs by lot", "perturbx", partial(pairs, GaussianProcess())),
         Estimator(LEVERAGE, "perturbx", partial(pairs, KernelShapRegression())),
         Estimator("perturbx permutations", "perturbx", chains),
     ]

@@ -26,7 +26,7 @@ import numpy as np
 from perturbx import KernelShap, Lime, PermutationShap
 from perturbx.designs import CoalitionDesign, Design, Evaluations, NoiseDraws
 from perturbx.explainers._base import BaseExplainer
-from perturbx.explainers._plan import Setting
+from perturbx.explainers._plan import RecipeContext
 from perturbx.samplers import GaussianNoise, Sampler
 from perturbx.solvers import Solver, WeightedRidge
 from scipy.stats import t
@@ -198,7 +198,7 @@ class Method:
         """The sampler and the solver that a user of the method gets."""
         rows = len(game.background) if self.single_rows else 1
         few = 1 + rows * (1 + 2 * game.d)  # nothing is enumerated
-        return self.explainer.recipe(Setting(self.accepts, game.d, rows, few, "identity"))
+        return self.explainer.recipe(RecipeContext(self.accepts, game.d, rows, few, "identity"))
 
     def draws(self, budget: int, d: int) -> int:
         return budget * {"pairs": 2, "chains": 2 * (d - 1), "draws": 1}[self.counted]

@@ -16,8 +16,6 @@ from perturbx.explainers import Occlusion as Occlusion
 from perturbx.explainers import OwenShap as OwenShap
 from perturbx.explainers import PermutationShap as PermutationShap
 from perturbx.explainers import Rise as Rise
-from perturbx.explanation import Explanation as Explanation
-from perturbx.explanation import load as load
 from perturbx.maskers import Background as Background
 from perturbx.maskers import Baseline as Baseline
 from perturbx.maskers import ColumnTree as ColumnTree
@@ -27,6 +25,8 @@ from perturbx.maskers import SmoothGrid as SmoothGrid
 from perturbx.maskers import Superpixels as Superpixels
 from perturbx.maskers import SuperpixelTrees as SuperpixelTrees
 from perturbx.maskers import Windows as Windows
+from perturbx.result import Explanation as Explanation
+from perturbx.result import load as load
 
 if _TYPE_CHECKING:
     from perturbx import interop as interop

@@ -24,17 +24,17 @@ from perturbx.designs import (
 )
 from perturbx.errors import RejectPerturbations, UnknownParameterError
 from perturbx.explainers import BaseExplainer, Occlusion
-from perturbx.maskers import Background, Features, Masker, Removal, Windows
+from perturbx.maskers import Background, BoundMasker, Features, Masker, Windows
 from perturbx.metrics import JudgedExplainer, JudgedExplanation, Measure, Metric
 from perturbx.samplers import (
     AdaptiveSampler,
+    BackgroundPermutations,
     BernoulliMasks,
     GaussianNoise,
     OneAtATime,
     OwenSplits,
     Permutations,
     RandomGrids,
-    RowPermutations,
     Sampler,
     ShapleyCoalitions,
 )
@@ -369,14 +369,19 @@ def _examples(d: int) -> list[Design]:
     while len(tree) < len(more := splits.follow(_answers(tree, 1), m, rng)):
         tree = more
     samplers = [
-        *(BernoulliMasks(), ShapleyCoalitions(), Permutations(), RowPermutations(_N_BACKGROUND)),
+        *(
+            BernoulliMasks(),
+            ShapleyCoalitions(),
+            Permutations(),
+            BackgroundPermutations(_N_BACKGROUND),
+        ),
         *(OneAtATime(), GaussianNoise(), RandomGrids()),
     ]
     custom = CustomCoalitions(rng.random((m, d)) < 0.5, np.ones(m), np.arange(m))
     return [custom, tree, *(sampler.draw(d, m, rng) for sampler in samplers)]
 
 
-def _check_removal(removal: Removal, instance: Any) -> None:
+def _check_removal(removal: BoundMasker, instance: Any) -> None:
     d, per = removal.n_features, removal.rows_per_perturbation
     _require(len(removal.feature_names) == d, "one name for each feature")
     _require(removal.active.shape == (d,), "active says yes or no to each feature")

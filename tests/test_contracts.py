@@ -31,7 +31,7 @@ from perturbx.testing import (
     check_solver,
 )
 
-NEEDED: dict[str, Any] = {"n_rows": 3, "solver": solvers.KernelShapRegression()}
+NEEDED: dict[str, Any] = {"n_background": 3, "solver": solvers.KernelShapRegression()}
 """Values for what a constructor cannot do without."""
 
 

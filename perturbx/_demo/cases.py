@@ -13,8 +13,8 @@ from sklearn.neural_network import MLPClassifier
 
 from perturbx._typing import Floats
 from perturbx.explainers import KernelShap, Lime
-from perturbx.explanation import Explanation
 from perturbx.maskers import Windows
+from perturbx.result import Explanation
 
 
 @dataclass(frozen=True, eq=False)

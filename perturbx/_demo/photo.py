@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from perturbx import interop
-from perturbx._places import NINTHS, ninth
-from perturbx._summary import safe
 from perturbx._typing import Floats
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import OwenShap
-from perturbx.explanation import Explanation
+from perturbx.features.places import NINTHS, ninth
+from perturbx.result import Explanation
+from perturbx.result.text import safe
 
 Photo = NDArray[np.uint8]
 """(H, W, 3): red, green and blue, channels last."""

@@ -7,7 +7,7 @@ from textwrap import fill
 import numpy as np
 
 from perturbx._demo.cases import Digit, Patient
-from perturbx.explanation import Explanation
+from perturbx.result import Explanation
 
 _WIDTH = 88
 

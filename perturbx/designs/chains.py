@@ -70,7 +70,7 @@ class BackgroundChains(AntitheticChains):
         The background row of each chain.
     """
 
-    drawn_by: ClassVar[str] = "RowPermutations(n_rows)"
+    drawn_by: ClassVar[str] = "BackgroundPermutations(n_rows)"
 
     row: Ints
 

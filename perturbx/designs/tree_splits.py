@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs._base import CoalitionDesign, check_rows
-from perturbx.hierarchy import Hierarchy
+from perturbx.features import FeatureTree
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Steps:
 
     Parameters
     ----------
-    trees : tuple of Hierarchy
+    trees : tuple of FeatureTree
         Tree r goes with background row r; a single tree goes with all of them.
     tree, node : (s,) int arrays
         Which node of which tree is added.
@@ -40,7 +40,7 @@ class Steps:
         False once the step has been split.
     """
 
-    trees: tuple[Hierarchy, ...]
+    trees: tuple[FeatureTree, ...]
     tree: Ints
     node: Ints
     low: Ints
@@ -50,7 +50,7 @@ class Steps:
     is_open: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, trees: Sequence[Hierarchy]) -> Steps:
+    def of(cls, trees: Sequence[FeatureTree]) -> Steps:
         """Nothing split yet."""
         n = len(trees)
         return cls(
@@ -74,7 +74,7 @@ class Steps:
 
     def children_of(self, step: int) -> tuple[int, ...]:
         """The nodes below a step's node; none below a leaf."""
-        tree: Hierarchy = self.trees[self.tree[step]]
+        tree: FeatureTree = self.trees[self.tree[step]]
         return tree.children_of(int(self.node[step]))
 
     def __len__(self) -> int:

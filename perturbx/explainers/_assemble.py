@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._per_instance import PerInstance
 from perturbx._typing import Floats, Ints
 from perturbx.explainers._notes import error_remarks, fit_remarks, nothing_remarks, tail_remarks
 from perturbx.explainers._plan import Plan, Problem
-from perturbx.explanation import Explanation
-from perturbx.interactions import Interactions
-from perturbx.maskers._base import Removal
+from perturbx.maskers import BoundMasker
 from perturbx.predictor import Predictor
+from perturbx.result import Explanation, Interactions
+from perturbx.result.per_instance import PerInstance
 from perturbx.solvers import Solution, Solver
 
 
@@ -24,7 +23,7 @@ from perturbx.solvers import Solution, Solver
 class Scored:
     """What was found for a chunk of instances; `costs` are the (n, 2) rows and calls of each."""
 
-    removals: Sequence[Removal]
+    removals: Sequence[BoundMasker]
     solutions: Sequence[Solution]
     costs: Ints
     converged: NDArray[np.bool_]
@@ -139,12 +138,12 @@ def _fewest(numbers: Sequence[float | None]) -> float | None:
     return min(there) if there else None
 
 
-def _regions(removals: Sequence[Removal]) -> Any:
+def _regions(removals: Sequence[BoundMasker]) -> Any:
     regions = tuple(r.regions for r in removals if r.regions is not None)
     return regions or None
 
 
-def _data(removals: Sequence[Removal]) -> Any:
+def _data(removals: Sequence[BoundMasker]) -> Any:
     """Rows as (n, d); images as one array if they are of one size, else as a tuple."""
     data = [r.data for r in removals]
     if len({np.shape(x) for x in data}) == 1:

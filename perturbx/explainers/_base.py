@@ -27,15 +27,13 @@ from perturbx._workers import check_workers
 from perturbx.containers import layout_of, looks_like_images, training_rows
 from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
 from perturbx.explainers._loop import explain
-from perturbx.explainers._plan import Plan, Problem, Setting, check_outputs, check_plan
-from perturbx.explainers._probe import probe, probe_cost
+from perturbx.explainers._plan import Plan, Problem, RecipeContext, check_outputs, check_plan
 from perturbx.explainers._provenance import provenance
 from perturbx.explainers._threads import threads_kept
-from perturbx.explanation import Explanation
-from perturbx.game import Cost
-from perturbx.maskers import Background, Masker, Superpixels
-from perturbx.maskers._base import Features, FittedMasker
+from perturbx.game import Cost, probe, probe_cost
+from perturbx.maskers import Background, Features, FittedMasker, Masker, Superpixels
 from perturbx.predictor import Predictor, resolve
+from perturbx.result import Explanation
 from perturbx.samplers import Sampler
 from perturbx.solvers import Solver
 
@@ -126,7 +124,7 @@ class BaseExplainer(BaseEstimator):
         cls.__doc__ = (cls.__doc__ or "").replace("{common}", _COMMON)
 
     @abstractmethod
-    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
+    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
         """The sampler and the solver that estimate the right thing in a setting."""
 
     def fit(self, X: Any = None) -> BaseExplainer:

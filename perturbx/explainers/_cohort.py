@@ -11,7 +11,7 @@ from perturbx._rounding import Rounding
 from perturbx._typing import Floats, Ints, Noise, Outputs
 from perturbx.designs import Design, Evaluations, NoiseDraws
 from perturbx.game import Parts, of_all_features
-from perturbx.maskers._base import Removal
+from perturbx.maskers import BoundMasker
 from perturbx.solvers import Solution
 
 _MOST_NUMBERS = 2**18
@@ -24,7 +24,7 @@ class Cohort:
 
     Parameters
     ----------
-    removals : list of n Removal
+    removals : list of n BoundMasker
     active : (d,) bool array
         The features that can change the model's rows; only these are sampled and solved.
     columns : (n, k) int array
@@ -43,7 +43,7 @@ class Cohort:
         The parts of the background that are kept apart.
     """
 
-    removals: list[Removal]
+    removals: list[BoundMasker]
     active: NDArray[np.bool_]
     columns: Ints
     places: Ints

@@ -9,8 +9,7 @@ from scipy.stats import t
 
 from perturbx._typing import Floats, Outputs
 from perturbx.designs import Evaluations, NoiseDraws
-from perturbx.solvers import Solution
-from perturbx.solvers._base import floor
+from perturbx.solvers import Solution, floor
 
 _FEWEST_OUTPUTS = 16
 """Fewer outputs do not show their tails."""

@@ -19,12 +19,11 @@ from perturbx.explainers._heavy_tails import widened
 from perturbx.explainers._memory import check_memory
 from perturbx.explainers._plan import Plan, Problem, Task, task
 from perturbx.explainers._threads import one_thread
-from perturbx.explanation import Explanation
 from perturbx.game import Cost, Game, Parts, averages
-from perturbx.maskers._base import FittedMasker, Removal
+from perturbx.maskers import BoundMasker, FittedMasker
+from perturbx.result import Explanation
 from perturbx.samplers import AdaptiveSampler, Sampler
-from perturbx.solvers import Solution
-from perturbx.solvers._base import floor
+from perturbx.solvers import Solution, floor
 
 _OUTPUT_BYTES = 2**23
 """The most memory that the answers of one chunk of instances may take."""
@@ -90,7 +89,7 @@ def _solve_chunk(
     plan: Plan,
     sampler: Sampler,
     parts: Parts | None,
-    removals: Sequence[Removal],
+    removals: Sequence[BoundMasker],
     columns: Ints,
     full: Floats,
     first: int,
@@ -225,7 +224,7 @@ def _ask(
     )
 
 
-def _parts(plan: Plan, removal: Removal) -> Parts | None:
+def _parts(plan: Plan, removal: BoundMasker) -> Parts | None:
     """The parts of the background that are kept apart; None where it has too few rows."""
     n_rows = removal.rows_per_perturbation
     if n_rows < _FEWEST_ROWS:
@@ -236,7 +235,7 @@ def _parts(plan: Plan, removal: Removal) -> Parts | None:
 
 def _empty(
     game: Game,
-    removals: Sequence[Removal],
+    removals: Sequence[BoundMasker],
     columns: Ints,
     first: int,
     parts: Parts | None,

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._per_instance import Remark
 from perturbx._rounding import above_rounding
 from perturbx._typing import Floats, Ints
 from perturbx.designs import CoalitionDesign, NoiseDraws
-from perturbx.explainers._plan import Plan, setting_of
-from perturbx.maskers._base import Removal
+from perturbx.explainers._plan import Plan, context_of
+from perturbx.maskers import BoundMasker
+from perturbx.result.per_instance import Remark
 from perturbx.solvers import Solution
 
 _LOW_FIDELITY = 0.5
@@ -35,13 +35,13 @@ def fit_remarks(fidelity: Floats | None) -> tuple[Remark, ...]:
     return (Remark(texts, -worst),)
 
 
-def nothing_remarks(removals: Sequence[Removal]) -> Remark:
+def nothing_remarks(removals: Sequence[BoundMasker]) -> Remark:
     """Where no feature can be removed, as from a blank image, or one that equals its fill."""
     texts = ["" if removal.active.any() else _nothing(removal) for removal in removals]
     return Remark(tuple(texts), np.zeros(len(texts)))
 
 
-def _nothing(removal: Removal) -> str:
+def _nothing(removal: BoundMasker) -> str:
     if removal.accepts is NoiseDraws:
         return "nothing to move: no column varies in the training rows, so all scores are 0"
     what = "background" if removal.regions is None else "fill"
@@ -74,7 +74,7 @@ def error_remarks(
     errors: Floats,
     rounding: Floats,
     plan: Plan,
-    removals: Sequence[Removal],
+    removals: Sequence[BoundMasker],
     spent: Ints | None,
 ) -> tuple[Remark, ...]:
     """Where standard errors are large or unknown, and the budget that would make them small.
@@ -99,13 +99,13 @@ def error_remarks(
     return Remark(too_few, unknown.astype(np.float64)), Remark(tuple(wide), share)
 
 
-def _advice(plan: Plan, removal: Removal, rows: float) -> str:
+def _advice(plan: Plan, removal: BoundMasker, rows: float) -> str:
     """A budget of about so many rows, or what it takes to try every coalition if that is less."""
     rows = _rounded_up(min(rows, 2 * _MOST_ADVISED))
     d = int(removal.active.sum())
     everything = 1 + removal.rows_per_perturbation * (2.0 ** min(d, 60) - 1)
     if removal.accepts is CoalitionDesign and rows > everything:
-        sampler, _ = plan.recipe(setting_of(replace(plan, budget=int(everything)), removal, d))
+        sampler, _ = plan.recipe(context_of(replace(plan, budget=int(everything)), removal, d))
         rows = rows if sampler.names_rows else everything
     return f": budget={int(rows):_} would be enough" if rows <= _MOST_ADVISED else ""
 

@@ -11,14 +11,12 @@ import numpy as np
 from perturbx._typing import LinkName, OutputSelection
 from perturbx.designs import CoalitionDesign, Design, NoiseDraws
 from perturbx.errors import BudgetError, InvalidParameterError
+from perturbx.features import FeatureTree, Lattice
 from perturbx.game import Cost, check_link
-from perturbx.hierarchy import Hierarchy
-from perturbx.maskers._base import FittedMasker, Removal
+from perturbx.maskers import BoundMasker, FittedMasker
 from perturbx.predictor import Predictor
-from perturbx.regions import Lattice
-from perturbx.samplers import RowPermutations, Sampler
-from perturbx.solvers import RowContributions, Solver, WithInteractions
-from perturbx.solvers._base import check_reads
+from perturbx.samplers import BackgroundPermutations, Sampler
+from perturbx.solvers import BackgroundContributions, Solver, WithInteractions, check_reads
 
 _MOST_BOUND = 2**26
 """Instances that are bound to be checked are kept for later as far as their rows take no more
@@ -39,12 +37,12 @@ class Problem:
     is_single: bool
     outputs: OutputSelection
     link: LinkName
-    bound: Sequence[Removal]
+    bound: Sequence[BoundMasker]
     asked: Cost = field(default_factory=Cost)
 
 
 @dataclass(frozen=True)
-class Setting:
+class RecipeContext:
     """What a recipe may look at when it picks a sampler and a solver.
 
     Parameters
@@ -53,14 +51,14 @@ class Setting:
         The designs that the masker can apply.
     n_features : int
         The features of the instance that can change its model rows.
-    n_rows : int
+    n_background : int
         The background rows that are averaged for one perturbation.
     budget : int or None
         The most model rows that the instance may cost.
     link : "identity" or "logit"
     is_image : bool
         True where features are places in an image, series or volume.
-    trees : tuple of Hierarchy
+    trees : tuple of FeatureTree
         Trees of these features, where the masker has them: one for each row, or one for all.
     lattice : Lattice or None
         The points that the features are, where presence is graded between them.
@@ -68,17 +66,17 @@ class Setting:
 
     accepts: type[Design]
     n_features: int
-    n_rows: int
+    n_background: int
     budget: int | None
     link: LinkName
     is_image: bool = False
-    trees: tuple[Hierarchy, ...] = ()
+    trees: tuple[FeatureTree, ...] = ()
     lattice: Lattice | None = None
 
     @property
     def n_fixed(self) -> int:
         """Rows that are asked whatever is tried: the instance, and the empty state."""
-        return 1 + self.n_rows * (self.accepts is not NoiseDraws)
+        return 1 + self.n_background * (self.accepts is not NoiseDraws)
 
     @property
     def n_coalitions(self) -> int:
@@ -88,13 +86,13 @@ class Setting:
     @property
     def knows_rows(self) -> bool:
         """True where single background rows can stand behind a perturbation."""
-        averages = self.accepts is CoalitionDesign and self.n_rows > 1
+        averages = self.accepts is CoalitionDesign and self.n_background > 1
         return averages and self.link == "identity"
 
     def pays_for_all(self, default: int) -> bool:
         """Whether every coalition can be asked; without a budget, for half as much again."""
         rows = 1.5 * default if self.budget is None else self.budget - self.n_fixed
-        return rows >= self.n_coalitions * self.n_rows
+        return rows >= self.n_coalitions * self.n_background
 
     def affordable(self, rows_each: int, default: int) -> int:
         """How many perturbations the budget pays for, or `default` rows if there is no budget."""
@@ -102,7 +100,7 @@ class Setting:
         return rows // rows_each
 
 
-Recipe: TypeAlias = Callable[[Setting], tuple[Sampler, Solver]]
+Recipe: TypeAlias = Callable[[RecipeContext], tuple[Sampler, Solver]]
 """Picks the sampler and the solver that estimate the right thing in a setting."""
 
 
@@ -121,12 +119,12 @@ class Plan:
     seeds: np.random.SeedSequence
 
 
-def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> list[Removal]:
+def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> list[BoundMasker]:
     """Whatever can be known to fail before the model is asked.
 
     Returns
     -------
-    list of Removal
+    list of BoundMasker
         The first instances, as far as they had to be bound and may be kept: binding may cost
         much, such as the segmentation of a photo.
 
@@ -139,7 +137,7 @@ def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> list[Removal]:
         If the solver does not read what the sampler draws.
     """
     first = masker.bind(X, 0, 1)[0]
-    setting = setting_of(plan, first, int(first.active.sum()))
+    setting = context_of(plan, first, int(first.active.sum()))
     sampler, solver = plan.recipe(setting)
     _check_parts(sampler, solver, setting)
     if isinstance(solver, WithInteractions):
@@ -147,7 +145,7 @@ def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> list[Removal]:
     return _check_budget(masker, X, plan, first)
 
 
-def _check_parts(sampler: Sampler, solver: Solver, setting: Setting) -> None:
+def _check_parts(sampler: Sampler, solver: Solver, setting: RecipeContext) -> None:
     """Refuse parts of which one draws what another does not take."""
     name, draws = type(sampler).__name__, sampler.draws
     if not issubclass(draws, setting.accepts):
@@ -157,16 +155,21 @@ def _check_parts(sampler: Sampler, solver: Solver, setting: Setting) -> None:
             "any other masker with a sampler of coalitions."
         )
     check_reads(draws, solver.reads, type(solver).__name__, name)
-    if isinstance(solver, RowContributions) and not setting.knows_rows and setting.n_features > 1:
+    if (
+        isinstance(solver, BackgroundContributions)
+        and not setting.knows_rows
+        and setting.n_features > 1
+    ):
         raise InvalidParameterError(
-            "RowContributions needs the output of each background row, and there is one row alone, "
-            'or a link of their average: use px.Background with several rows and link="identity", '
-            "or the parts Permutations() and MarginalContributions()."
+            "BackgroundContributions needs the output of each background row, and there is one row "
+            "alone, or a link of their average: use px.Background with several rows and "
+            'link="identity", or the parts Permutations() and MarginalContributions().'
         )
-    if isinstance(sampler, RowPermutations) and sampler.n_rows != setting.n_rows:
+    n = setting.n_background
+    if isinstance(sampler, BackgroundPermutations) and sampler.n_background != n:
         raise InvalidParameterError(
-            f"RowPermutations(n_rows={sampler.n_rows}) does not fit this background, which has "
-            f"{setting.n_rows} rows: pass RowPermutations(n_rows={setting.n_rows})."
+            f"BackgroundPermutations(n_background={sampler.n_background}) does not fit this "
+            f"background, which has {n} rows: pass BackgroundPermutations(n_background={n})."
         )
 
 
@@ -201,7 +204,9 @@ def check_outputs(predictor: Predictor, outputs: OutputSelection, link: LinkName
     check_link(np.take_along_axis(first, columns, axis=1), link)
 
 
-def _check_budget(masker: FittedMasker, X: Any, plan: Plan, first: Removal) -> list[Removal]:
+def _check_budget(
+    masker: FittedMasker, X: Any, plan: Plan, first: BoundMasker
+) -> list[BoundMasker]:
     """Instances differ in how many features can change, and so in what they need.
 
     They are all looked at only where the budget would not pay for twice as many features as the
@@ -237,14 +242,14 @@ class Task:
         return self.n_perturbations * self.rows_each
 
 
-def setting_of(plan: Plan, removal: Removal, n_features: int) -> Setting:
+def context_of(plan: Plan, removal: BoundMasker, n_features: int) -> RecipeContext:
     """What the recipe of a plan may look at for an instance with so many features to remove."""
     is_image, n_rows = removal.regions is not None, removal.rows_per_perturbation
     trees = removal.trees
     if trees and trees[0].n_features > n_features > 0:
         active = removal.active
         trees = tuple(tree.restricted(active) for tree in trees)
-    return Setting(
+    return RecipeContext(
         removal.accepts,
         n_features,
         n_rows,
@@ -256,11 +261,11 @@ def setting_of(plan: Plan, removal: Removal, n_features: int) -> Setting:
     )
 
 
-def _least_rows(plan: Plan, removal: Removal, n_features: int) -> int:
+def _least_rows(plan: Plan, removal: BoundMasker, n_features: int) -> int:
     """The smallest budget for so many features."""
-    setting = setting_of(plan, removal, n_features)
+    setting = context_of(plan, removal, n_features)
     sampler, _ = plan.recipe(setting)
-    rows_each = 1 if sampler.names_rows else setting.n_rows
+    rows_each = 1 if sampler.names_rows else setting.n_background
     return _minimum(sampler, n_features) * rows_each + setting.n_fixed
 
 
@@ -269,12 +274,12 @@ def _minimum(sampler: Sampler, n_features: int) -> int:
     return sampler.minimum(n_features) if n_features else 0
 
 
-def task(plan: Plan, removal: Removal) -> Task:
+def task(plan: Plan, removal: BoundMasker) -> Task:
     """The parts that the recipe picks for an instance, and what the budget pays for."""
     d = int(removal.active.sum())
-    setting = setting_of(plan, removal, d)
+    setting = context_of(plan, removal, d)
     sampler, solver = plan.recipe(setting)
-    rows_each = 1 if sampler.names_rows else setting.n_rows
+    rows_each = 1 if sampler.names_rows else setting.n_background
     minimum = _minimum(sampler, d)
     n_least = _least_rows(plan, removal, d)
     affordable = setting.affordable(rows_each, max(minimum, sampler.default(d)) * rows_each)
@@ -283,7 +288,7 @@ def task(plan: Plan, removal: Removal) -> Task:
         also = " + 1 for the instance" + f" + {n_empty} for the empty state" * bool(n_empty)
         cure = (
             " or remove with fewer background rows"
-            if setting.n_rows > 1 and not setting.is_image
+            if setting.n_background > 1 and not setting.is_image
             else ""
         )
         raise BudgetError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perturbx.explainers._base import BaseExplainer
-from perturbx.explainers._plan import Setting
+from perturbx.explainers._plan import RecipeContext
 from perturbx.samplers import Sampler, ShapleyCoalitions
 from perturbx.solvers import BanzhafRegression, Solver
 
@@ -34,5 +34,5 @@ class Banzhaf(BaseExplainer):
     True
     """
 
-    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
+    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
         return ShapleyCoalitions(), BanzhafRegression()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from perturbx._validation import invalid
 from perturbx.explainers._base import BaseExplainer
-from perturbx.explainers._plan import Setting
+from perturbx.explainers._plan import RecipeContext
 from perturbx.samplers import Sampler, ShapleyCoalitions
 from perturbx.solvers import KernelShapRegression, Solver
 
@@ -44,7 +44,7 @@ class Explainer(BaseExplainer):
     sampler: Sampler = field(default_factory=ShapleyCoalitions, kw_only=True)
     solver: Solver = field(default_factory=KernelShapRegression, kw_only=True)
 
-    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
+    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
         for name, kind in (("sampler", Sampler), ("solver", Solver)):
             if not isinstance(getattr(self, name), kind):
                 raise invalid(name, f"a {kind.__name__}", getattr(self, name))

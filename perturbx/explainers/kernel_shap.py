@@ -8,12 +8,12 @@ from typing import Literal, TypeAlias, get_args
 from perturbx._validation import check_choice, check_flag
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers._base import BaseExplainer
-from perturbx.explainers._plan import Setting
-from perturbx.samplers import OptimalPairs, RowPermutations, Sampler, ShapleyCoalitions
+from perturbx.explainers._plan import RecipeContext
+from perturbx.samplers import BackgroundPermutations, OptimalPairs, Sampler, ShapleyCoalitions
 from perturbx.solvers import (
+    BackgroundContributions,
+    GaussianProcess,
     KernelShapRegression,
-    OddProcess,
-    RowContributions,
     Solver,
     WithInteractions,
 )
@@ -46,14 +46,15 @@ class KernelShap(BaseExplainer):
         the interactions that the regression treats as noise, and asks the most informative pairs
         (`perturbx.samplers.OptimalPairs`): a fifth of the squared error or less at the same
         budget (games of models, from 5 coalitions a feature on), for about a second
-        per instance (`perturbx.solvers.OddProcess`).
+        per instance (`perturbx.solvers.GaussianProcess`).
         "rows" spends single background rows along permutations, and works where the budget
         cannot pay for the whole background behind each coalition
-        (`perturbx.solvers.RowContributions`), at almost no time. "auto" takes "rows" without a
-        budget and while it is small against features times background rows, and then "process"
-        where it costs less time than asking a model of 50 microseconds a row (2 milliseconds an
-        image). It goes by budget, features and background rows, never by the clock, so that a
-        seed fixes the scores: for a near-free model and a large budget take "regression".
+        (`perturbx.solvers.BackgroundContributions`), at almost no time. "auto" takes "rows"
+        without a budget and while it is small against features times background rows, and then
+        "process" where it costs less time than asking a model of 50 microseconds a row (2
+        milliseconds an image). It goes by budget, features and background rows, never by the
+        clock, so that a seed fixes the scores: for a near-free model and a large budget take
+        "regression".
     interactions : bool
         Also score pairs of features from the same answers: ``explanation.interactions``.
 
@@ -75,31 +76,31 @@ class KernelShap(BaseExplainer):
     estimator: Estimator = field(default="auto", kw_only=True)
     interactions: bool = field(default=False, kw_only=True)
 
-    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
+    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
         estimator = check_choice("estimator", self.estimator, get_args(Estimator))
         check_flag("interactions", self.interactions)
         if estimator == "rows":
             self._check_rows(setting)
-        rows = RowPermutations(setting.n_rows)
+        rows = BackgroundPermutations(setting.n_background)
         serves = setting.knows_rows and not self.interactions
         wanted = estimator == "rows" or (estimator == "auto" and _rows_are_better(setting, rows))
         if serves and wanted:
-            return rows, RowContributions()
-        pairs = setting.affordable(setting.n_rows, _default(setting)) // 2
+            return rows, BackgroundContributions()
+        pairs = setting.affordable(setting.n_background, _default(setting)) // 2
         is_slow = estimator == "auto" and not _worth_it(setting, pairs)
         is_plain = estimator == "regression" or is_slow
         if self.interactions:
-            solver = KernelShapRegression() if is_plain else OddProcess()
+            solver = KernelShapRegression() if is_plain else GaussianProcess()
             return ShapleyCoalitions(), WithInteractions(solver)
         if is_plain:
             return ShapleyCoalitions(), KernelShapRegression()
-        return OptimalPairs(), OddProcess()
+        return OptimalPairs(), GaussianProcess()
 
-    def _check_rows(self, setting: Setting) -> None:
+    def _check_rows(self, setting: RecipeContext) -> None:
         lacking = {
             "interactions=True, which need pairs of coalitions": self.interactions,
             f'link="{setting.link}", which applies to averages': setting.link != "identity",
-            "a masker with one row behind each perturbation": setting.n_rows == 1,
+            "a masker with one row behind each perturbation": setting.n_background == 1,
         }
         for what, is_so in lacking.items():
             if is_so:
@@ -109,7 +110,7 @@ class KernelShap(BaseExplainer):
                 )
 
 
-def _rows_are_better(setting: Setting, rows: RowPermutations) -> bool:
+def _rows_are_better(setting: RecipeContext, rows: BackgroundPermutations) -> bool:
     """Before the crossover, unless a design of chains would not fit into little memory.
 
     The regression never beats rows before 40 coalitions a feature; the process does from 4 to 13
@@ -119,18 +120,18 @@ def _rows_are_better(setting: Setting, rows: RowPermutations) -> bool:
     if setting.pays_for_all(default):
         return False
     is_large = setting.affordable(1, default) * d > _MOST_BYTES
-    if is_large and setting.affordable(setting.n_rows, _default(setting)) >= 2 * d:
+    if is_large and setting.affordable(setting.n_background, _default(setting)) >= 2 * d:
         return False
-    whole = setting.affordable(setting.n_rows, default)
+    whole = setting.affordable(setting.n_background, default)
     crossover = 8 * d if _worth_it(setting, whole // 2) else 40 * d
     return setting.budget is None or whole < crossover
 
 
-def _default(setting: Setting) -> int:
-    return ShapleyCoalitions().default(setting.n_features) * setting.n_rows
+def _default(setting: RecipeContext) -> int:
+    return ShapleyCoalitions().default(setting.n_features) * setting.n_background
 
 
-def _worth_it(setting: Setting, pairs: int) -> bool:
+def _worth_it(setting: RecipeContext, pairs: int) -> bool:
     """Whether solving by the process takes less time than asking an ordinary model."""
     seconds = _SECONDS_AN_IMAGE if setting.is_image else _SECONDS_A_ROW
-    return bool(0.2 + 0.002 * pairs < 2 * pairs * setting.n_rows * seconds)
+    return bool(0.2 + 0.002 * pairs < 2 * pairs * setting.n_background * seconds)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from perturbx.designs import NoiseDraws
 from perturbx.explainers._base import BaseExplainer
-from perturbx.explainers._plan import Setting
+from perturbx.explainers._plan import RecipeContext
 from perturbx.maskers import GaussianNoise, Masker
 from perturbx.samplers import BernoulliMasks, Sampler
 from perturbx.samplers import GaussianNoise as GaussianDraws
@@ -45,6 +45,6 @@ class Lime(BaseExplainer):
 
     table_masker: ClassVar[type[Masker]] = GaussianNoise
 
-    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
+    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
         sampler = GaussianDraws() if setting.accepts is NoiseDraws else BernoulliMasks()
         return sampler, WeightedRidge(kernel_width=self.kernel_width)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from perturbx.explainers._base import BaseExplainer
-from perturbx.explainers._plan import Setting
+from perturbx.explainers._plan import RecipeContext
 from perturbx.maskers import Masker, Windows
 from perturbx.samplers import OneAtATime, Sampler
 from perturbx.solvers import Deltas, Solver
@@ -34,5 +34,5 @@ class Occlusion(BaseExplainer):
 
     image_masker: ClassVar[type[Masker]] = Windows
 
-    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
+    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
         return OneAtATime(), Deltas()

@@ -8,7 +8,7 @@ from typing import ClassVar
 from perturbx._validation import check_integer
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers._base import BaseExplainer
-from perturbx.explainers._plan import Setting
+from perturbx.explainers._plan import RecipeContext
 from perturbx.maskers import ColumnTree, Masker, SuperpixelTrees
 from perturbx.samplers import OwenSplits, Sampler
 from perturbx.solvers import OwenValues, Solver
@@ -64,7 +64,7 @@ class OwenShap(BaseExplainer):
     image_masker: ClassVar[type[Masker]] = SuperpixelTrees
     for_images: ClassVar[bool] = True
 
-    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
+    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
         check_integer("splits_per_round", self.splits_per_round, minimum=1)
         if not setting.trees:
             raise InvalidParameterError(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perturbx.explainers._base import BaseExplainer
-from perturbx.explainers._plan import Setting
-from perturbx.samplers import Permutations, RowPermutations, Sampler
-from perturbx.solvers import MarginalContributions, RowContributions, Solver
+from perturbx.explainers._plan import RecipeContext
+from perturbx.samplers import BackgroundPermutations, Permutations, Sampler
+from perturbx.solvers import BackgroundContributions, MarginalContributions, Solver
 
 
 @dataclass(eq=False, repr=False)
@@ -33,8 +33,8 @@ class PermutationShap(BaseExplainer):
     np.float64(0.0)
     """
 
-    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
-        rows = RowPermutations(setting.n_rows)
+    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
+        rows = BackgroundPermutations(setting.n_background)
         if setting.knows_rows and not setting.pays_for_all(rows.default(setting.n_features)):
-            return rows, RowContributions(unbiased=True)
+            return rows, BackgroundContributions(unbiased=True)
         return Permutations(), MarginalContributions()

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 from perturbx._validation import check_choice, check_number
 from perturbx.designs import SoftMasks
 from perturbx.explainers._base import BaseExplainer
-from perturbx.explainers._plan import Setting
+from perturbx.explainers._plan import RecipeContext
 from perturbx.maskers import Masker, SmoothGrid
 from perturbx.samplers import BernoulliMasks, RandomGrids, Sampler
 from perturbx.solvers import PresenceMeans, PresenceRidge, PresenceSlopes, Solver
@@ -56,7 +56,7 @@ class Rise(BaseExplainer):
     image_masker: ClassVar[type[Masker]] = SmoothGrid
     for_images: ClassVar[bool] = True
 
-    def recipe(self, setting: Setting) -> tuple[Sampler, Solver]:
+    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
         estimator = check_choice("estimator", self.estimator, get_args(Estimator))
         p = check_number("p", self.p, above=0, below=1)
         solvers: dict[str, Solver] = {
@@ -66,7 +66,7 @@ class Rise(BaseExplainer):
         }
         return self._sampler(setting, p), solvers[estimator]
 
-    def _sampler(self, setting: Setting, p: float) -> Sampler:
+    def _sampler(self, setting: RecipeContext, p: float) -> Sampler:
         if setting.accepts is not SoftMasks:
             return BernoulliMasks(p)
         lattice = setting.lattice

@@ -1,9 +1,9 @@
 """How a feature is removed: background rows, baselines, noise, superpixels, windows, lattices."""
 
+from perturbx.maskers._base import BoundMasker as BoundMasker
 from perturbx.maskers._base import Features as Features
 from perturbx.maskers._base import FittedMasker as FittedMasker
 from perturbx.maskers._base import Masker as Masker
-from perturbx.maskers._base import Removal as Removal
 from perturbx.maskers._region_trees import RegionTree as RegionTree
 from perturbx.maskers.background import Background as Background
 from perturbx.maskers.background import Baseline as Baseline

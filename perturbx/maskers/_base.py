@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx.designs import CoalitionDesign, Design
-from perturbx.hierarchy import Hierarchy
-from perturbx.regions import Regions
+from perturbx.features import FeatureTree, Regions
 
 
-class Removal(ABC):
+class BoundMasker(ABC):
     """A masker bound to one instance: turns perturbations into model rows.
 
     It is small, it pickles (workers receive it), and it changes nothing of itself.
@@ -40,7 +39,7 @@ class Removal(ABC):
     regions: Regions | None = None
     """Where the features lie, for images, series and volumes."""
 
-    trees: tuple[Hierarchy, ...] = ()
+    trees: tuple[FeatureTree, ...] = ()
     """Trees of the features, for methods that go down them: one for each row, or one for all."""
 
     calls_are_costly: bool = False
@@ -116,7 +115,7 @@ class FittedMasker(ABC):
         """A copy of some instances of a checked X, as a batch for ``predict_fn``."""
 
     @abstractmethod
-    def bind(self, X: Any, start: int, stop: int) -> list[Removal]:
+    def bind(self, X: Any, start: int, stop: int) -> list[BoundMasker]:
         """The removals of some instances of a checked X."""
 
     @property

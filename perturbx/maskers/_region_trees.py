@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Segments
 from perturbx._validation import check_choice, check_integer, check_number, invalid
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.hierarchy import Hierarchy
-from perturbx.maskers._images import Image
+from perturbx.features import FeatureTree
 from perturbx.maskers._linkage import JOINS, join, read_linkage
 from perturbx.maskers._segmentation import (
     METHODS,
@@ -23,6 +22,7 @@ from perturbx.maskers._segmentation import (
     segment_colors,
     small_colors,
 )
+from perturbx.maskers.images import Image
 
 _SIDE = 224.0
 """Places count as if the longer side had so many pixels, whatever the size of the image."""
@@ -91,7 +91,7 @@ class Forest:
     """Trees over the pieces of an image, which `segments` labels 0..K-1."""
 
     segments: Segments
-    trees: tuple[Hierarchy, ...]
+    trees: tuple[FeatureTree, ...]
 
 
 def grow(
@@ -117,7 +117,7 @@ def grow(
     size = np.bincount(pieces.ravel()).astype(np.float64)
     first = np.unique(pieces, return_index=True)[1]
     trees = tuple(
-        Hierarchy(labels.ravel()[first], _children(spec, labels, colors), size)
+        FeatureTree(labels.ravel()[first], _children(spec, labels, colors), size)
         for spec, labels in zip(specs, found, strict=True)
     )
     return Forest(enlarge(pieces, sides) if small else pieces, trees)

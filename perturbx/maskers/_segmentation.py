@@ -10,8 +10,8 @@ import numpy as np
 from perturbx._typing import Floats, Segments
 from perturbx._validation import is_masked
 from perturbx.errors import InvalidInputError
-from perturbx.maskers._fills import copy_edges, small_copy
-from perturbx.maskers._images import Image
+from perturbx.maskers.fills import copy_edges, small_copy
+from perturbx.maskers.images import Image
 
 METHODS = ("slic", "quickshift", "felzenszwalb", "grid")
 

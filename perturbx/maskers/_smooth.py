@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Ints, Noise
 from perturbx.designs import Design, SoftMasks
-from perturbx.maskers._images import Image
-from perturbx.maskers._removals import ImageRemoval
-from perturbx.regions import Lattice
+from perturbx.features import Lattice
+from perturbx.maskers.bound_images import BoundImage
+from perturbx.maskers.images import Image
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SmoothRemoval(ImageRemoval):
+class BoundSmoothGrid(BoundImage):
     """``fill + presence * (image - fill)``, rounded to the image's dtype.
 
     The presences of a lattice's points are stretched to the positions between them. Where
@@ -115,7 +115,7 @@ def _steps(points: NDArray[Any]) -> NDArray[Any]:
     return steps
 
 
-def bench(removal: SmoothRemoval, n_rows: int) -> Bench:
+def bench(removal: BoundSmoothGrid, n_rows: int) -> Bench:
     """What the rows of a removal are made with, in the smallest float that rounds them well."""
     image, fill, lattice = removal.image, removal.fill, removal.regions
     small = image.dtype in (np.bool_, np.uint8, np.int8, np.float16, np.float32)
@@ -139,8 +139,8 @@ def bench(removal: SmoothRemoval, n_rows: int) -> Bench:
     )
 
 
-def smooth_removal(image: Image, fill: Image, regions: Lattice, word: str) -> SmoothRemoval:
+def bound_smooth_grid(image: Image, fill: Image, regions: Lattice, word: str) -> BoundSmoothGrid:
     """The graded removal of the points of a lattice."""
     image, fill = image.copy(), fill.copy()
     image.flags.writeable = fill.flags.writeable = False
-    return SmoothRemoval(image=image, fill=fill, regions=regions, word=word)
+    return BoundSmoothGrid(image=image, fill=fill, regions=regions, word=word)

@@ -14,8 +14,8 @@ from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx._validation import LARGEST, check_choice, check_integer, invalid, real_numbers
 from perturbx.containers import Layout, layout_of, rows_and_weights, rows_of, training_rows
 from perturbx.errors import InvalidInputError
-from perturbx.hierarchy import Hierarchy
-from perturbx.maskers._base import Features, FittedMasker, Masker, Removal
+from perturbx.features import FeatureTree
+from perturbx.maskers._base import BoundMasker, Features, FittedMasker, Masker
 from perturbx.maskers._tabular import (
     Columns,
     FittedTable,
@@ -211,15 +211,15 @@ class FittedBackground(FittedTable):
     rows: Any
     value_function: str
     notes: tuple[str, ...] = ()
-    trees: tuple[Hierarchy, ...] = ()
+    trees: tuple[FeatureTree, ...] = ()
     weights: Floats | None = None
 
-    def bind(self, X: Any, start: int, stop: int) -> list[Removal]:
+    def bind(self, X: Any, start: int, stop: int) -> list[BoundMasker]:
         chunk = self.layout.take(X, np.arange(start, stop))
         background, instances = self.layout.encode(self.rows, chunk)
         shown = self.columns.shown(self.layout.values(chunk))
         return [
-            BackgroundRemoval(
+            BoundBackground(
                 self.layout,
                 self.columns,
                 background.bits,
@@ -234,7 +234,7 @@ class FittedBackground(FittedTable):
 
 
 @dataclass(frozen=True, eq=False)
-class BackgroundRemoval(Removal):
+class BoundBackground(BoundMasker):
     """One row and the background, as bits.
 
     A masked row is ``(present & (x ^ b)) ^ b``: exactly x where present and b where absent, to
@@ -247,7 +247,7 @@ class BackgroundRemoval(Removal):
     instance: NDArray[Any]
     tables: tuple[Any, ...]
     shown: NDArray[Any]
-    trees: tuple[Hierarchy, ...] = ()
+    trees: tuple[FeatureTree, ...] = ()
     weights: Floats | None = None
     shares_empty = True
 

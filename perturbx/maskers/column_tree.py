@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats
 from perturbx._validation import check_choice, invalid
 from perturbx.containers import Layout, is_missing, rows_and_weights, rows_of
-from perturbx.hierarchy import Hierarchy
+from perturbx.features import FeatureTree
 from perturbx.maskers._base import Features, FittedMasker, Masker
 from perturbx.maskers._linkage import JOINS, Children, join, read_linkage, read_nested
 from perturbx.maskers._tabular import Columns
@@ -89,7 +89,7 @@ class ColumnTree(Masker):
         said = f"{fitted.value_function} ({how})"
         return replace(fitted, trees=(tree,), value_function=said)
 
-    def _tree(self, layout: Layout, columns: Columns, seen: Any) -> tuple[Hierarchy, str]:
+    def _tree(self, layout: Layout, columns: Columns, seen: Any) -> tuple[FeatureTree, str]:
         names, given = columns.names, self.clustering
         if isinstance(given, str):
             if given != "correlation":
@@ -103,7 +103,7 @@ class ColumnTree(Masker):
             how = "a given tree of features"
         else:
             children, how = read_linkage(given, len(names), "features"), "a given tree of features"
-        return Hierarchy.of_leaves(children, len(names)), how
+        return FeatureTree.of_leaves(children, len(names)), how
 
     def _by_correlation(self, layout: Layout, columns: Columns, seen: Any) -> Children:
         d, n = len(columns.names), layout.count(seen)

@@ -15,7 +15,7 @@ from perturbx._validation import check_number, invalid
 from perturbx.containers import Cells, Labels, Layout, layout_of
 from perturbx.designs import Design, NoiseDraws
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.maskers._base import Features, FittedMasker, Masker, Removal
+from perturbx.maskers._base import BoundMasker, Features, FittedMasker, Masker
 from perturbx.maskers._tabular import (
     FittedTable,
     columns_of,
@@ -204,7 +204,7 @@ class FittedNoise(FittedTable):
     value_function: str = "Gaussian noise around the instance"
     notes: tuple[str, ...] = ()
 
-    def bind(self, X: Any, start: int, stop: int) -> list[Removal]:
+    def bind(self, X: Any, start: int, stop: int) -> list[BoundMasker]:
         chunk = self.layout.take(X, np.arange(start, stop))
         training, instances = self.layout.encode(self.rows, chunk)
         _check_numbers(self.layout, training.tables, self.scale > 0)
@@ -214,7 +214,7 @@ class FittedNoise(FittedTable):
             for j, c in enumerate(self.categorical)
         ]
         return [
-            NoiseRemoval(
+            BoundNoise(
                 self.layout,
                 self.columns.names,
                 bits,
@@ -242,7 +242,7 @@ def _without(
 
 
 @dataclass(frozen=True, eq=False)
-class NoiseRemoval(Removal):
+class BoundNoise(BoundMasker):
     """One row, the noise of its numbers and the alternatives of its categories."""
 
     accepts: ClassVar[type[Design]] = NoiseDraws

@@ -11,9 +11,11 @@ import numpy as np
 from perturbx._validation import check_integer, invalid
 from perturbx.designs import Design, SoftMasks
 from perturbx.errors import InvalidInputError
-from perturbx.maskers._axes import ChannelAxis, check_channel_axis
-from perturbx.maskers._base import Features, Masker, Removal
-from perturbx.maskers._fills import (
+from perturbx.features import Lattice
+from perturbx.maskers._base import BoundMasker, Features, Masker
+from perturbx.maskers._smooth import bound_smooth_grid
+from perturbx.maskers.axes import ChannelAxis, check_channel_axis
+from perturbx.maskers.fills import (
     Fill,
     check_fill,
     describe_fill,
@@ -21,14 +23,12 @@ from perturbx.maskers._fills import (
     given_fill,
     render_fill,
 )
-from perturbx.maskers._images import (
+from perturbx.maskers.images import (
     FittedImages,
     ImageBatch,
     check_features,
     read_images,
 )
-from perturbx.maskers._smooth import smooth_removal
-from perturbx.regions import Lattice
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,11 @@ class FittedSmoothGrid(FittedImages):
                 given_fill(self.masker.fill, image, batch.channels)
         return batch
 
-    def remove(self, X: ImageBatch, index: int) -> Removal:
+    def remove(self, X: ImageBatch, index: int) -> BoundMasker:
         image = X.arrays[index]
         points = lattice(X.spatial(index), self.masker.cells, self.masker.steps)
         fill = render_fill(self.masker.fill, image, X.channels, None, self.seed)
-        return smooth_removal(image, fill, points, "point")
+        return bound_smooth_grid(image, fill, points, "point")
 
 
 def lattice(extent: tuple[int, ...], cells: int | Sequence[int], steps: int) -> Lattice:

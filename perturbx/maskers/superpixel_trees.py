@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from perturbx._typing import Coalitions, Ints, Noise
 from perturbx._validation import invalid
 from perturbx.errors import InvalidParameterError
-from perturbx.hierarchy import Hierarchy
-from perturbx.maskers._axes import ChannelAxis, check_channel_axis
-from perturbx.maskers._base import Features, Masker, Removal
-from perturbx.maskers._fills import (
+from perturbx.features import FeatureTree, Pieces, Regions
+from perturbx.maskers._base import BoundMasker, Features, Masker
+from perturbx.maskers._region_trees import RegionTree, grow
+from perturbx.maskers._segmentation import check_labels
+from perturbx.maskers.axes import ChannelAxis, check_channel_axis
+from perturbx.maskers.bound_images import BoundLabels, bound_labels
+from perturbx.maskers.fills import (
     Fill,
     check_fill,
     describe_fill,
@@ -23,18 +26,14 @@ from perturbx.maskers._fills import (
     given_fill,
     render_fill,
 )
-from perturbx.maskers._images import (
+from perturbx.maskers.images import (
     FittedImages,
     Image,
     ImageBatch,
     check_features,
     read_images,
 )
-from perturbx.maskers._region_trees import RegionTree, grow
-from perturbx.maskers._removals import LabelRemoval, label_removal
-from perturbx.maskers._segmentation import check_labels
 from perturbx.maskers.superpixels import _map_of
-from perturbx.regions import Pieces, Regions
 
 DEFAULT_TREES = (RegionTree(250, 15.0, 0.5), RegionTree(120, 20.0, 1.0))
 
@@ -118,29 +117,29 @@ class FittedTrees(FittedImages):
                     check_labels(_map_of(spec.segments, batch, index), batch.spatial(index))
         return batch
 
-    def remove(self, X: ImageBatch, index: int) -> TreesRemoval:
+    def remove(self, X: ImageBatch, index: int) -> BoundTrees:
         image = X.arrays[index]
         given = [None if s.segments is None else _map_of(s.segments, X, index) for s in self.specs]
         forest = grow(image, X.channels, self.specs, given)
         pieces = Pieces(forest.segments)
-        first = label_removal(image, image, pieces, forest.segments, "piece")
+        first = bound_labels(image, image, pieces, forest.segments, "piece")
         filled = []
         for tree, fill, seed in zip(forest.trees, self.fills, self.seeds, strict=True):
             own_means = isinstance(fill, str) and fill == "mean"
             leaves = tree.leaf_of[forest.segments] if own_means else None
             filled.append(first.filled(render_fill(fill, image, X.channels, leaves, seed)))
-        return TreesRemoval(tuple(filled), forest.trees)
+        return BoundTrees(tuple(filled), forest.trees)
 
 
 @dataclass(frozen=True, eq=False)
-class TreesRemoval(Removal):
+class BoundTrees(BoundMasker):
     """One image with several fills, over the same pieces: row r of a perturbation has fill r."""
 
-    filled: tuple[LabelRemoval, ...]
-    hierarchies: tuple[Hierarchy, ...]
+    filled: tuple[BoundLabels, ...]
+    hierarchies: tuple[FeatureTree, ...]
 
     @property
-    def trees(self) -> tuple[Hierarchy, ...]:  # type: ignore[override]
+    def trees(self) -> tuple[FeatureTree, ...]:  # type: ignore[override]
         return self.hierarchies
 
     @property

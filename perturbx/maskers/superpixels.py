@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from perturbx._typing import Segments
 from perturbx._validation import check_choice, check_integer, check_number, invalid
 from perturbx.errors import InvalidInputError
-from perturbx.maskers._axes import ChannelAxis, check_channel_axis
+from perturbx.features import LabelMap
 from perturbx.maskers._base import Features, Masker
-from perturbx.maskers._fills import (
+from perturbx.maskers._segmentation import METHODS, check_labels, relabel, segment
+from perturbx.maskers.axes import ChannelAxis, check_channel_axis
+from perturbx.maskers.bound_images import BoundLabels, bound_labels
+from perturbx.maskers.fills import (
     Fill,
     check_fill,
     describe_fill,
@@ -22,15 +25,12 @@ from perturbx.maskers._fills import (
     given_fill,
     render_fill,
 )
-from perturbx.maskers._images import (
+from perturbx.maskers.images import (
     FittedImages,
     ImageBatch,
     check_features,
     read_images,
 )
-from perturbx.maskers._removals import LabelRemoval, label_removal
-from perturbx.maskers._segmentation import METHODS, check_labels, relabel, segment
-from perturbx.regions import LabelMap
 
 _KINDS = {
     "slic": "SLIC superpixels",
@@ -144,10 +144,10 @@ class FittedSuperpixels(FittedImages):
                 check_labels(_map_of(self.masker.segments, batch, index), batch.spatial(index))
         return batch
 
-    def remove(self, X: ImageBatch, index: int) -> LabelRemoval:
+    def remove(self, X: ImageBatch, index: int) -> BoundLabels:
         image, segments = X.arrays[index], self._segments(X, index)
         fill = render_fill(self.masker.fill, image, X.channels, segments, self.seed)
-        return label_removal(image, fill, LabelMap(segments), segments, "region")
+        return bound_labels(image, fill, LabelMap(segments), segments, "region")
 
     def _segments(self, X: ImageBatch, index: int) -> Segments:
         masker = self.masker

@@ -11,9 +11,11 @@ import numpy as np
 from perturbx._typing import Segments
 from perturbx._validation import LARGEST, invalid
 from perturbx.errors import InvalidInputError
-from perturbx.maskers._axes import ChannelAxis, check_channel_axis
-from perturbx.maskers._base import Features, Masker, Removal
-from perturbx.maskers._fills import (
+from perturbx.features import WindowGrid
+from perturbx.maskers._base import BoundMasker, Features, Masker
+from perturbx.maskers.axes import ChannelAxis, check_channel_axis
+from perturbx.maskers.bound_images import bound_labels, bound_windows
+from perturbx.maskers.fills import (
     Fill,
     check_fill,
     describe_fill,
@@ -21,14 +23,12 @@ from perturbx.maskers._fills import (
     given_fill,
     render_fill,
 )
-from perturbx.maskers._images import (
+from perturbx.maskers.images import (
     FittedImages,
     ImageBatch,
     check_features,
     read_images,
 )
-from perturbx.maskers._removals import label_removal, window_removal
-from perturbx.regions import WindowGrid
 
 Sides: TypeAlias = int | Sequence[int] | None
 """A length for every spatial axis, one for each, or None for the default."""
@@ -131,15 +131,15 @@ class FittedWindows(FittedImages):
                 given_fill(self.masker.fill, image, batch.channels)
         return batch
 
-    def remove(self, X: ImageBatch, index: int) -> Removal:
+    def remove(self, X: ImageBatch, index: int) -> BoundMasker:
         image = X.arrays[index]
         grid = window_grid(X.spatial(index), self.masker.shape, self.masker.stride)
         segments = disjoint_labels(grid)
         alone = segments if np.prod(grid.size) > 1 else None
         fill = render_fill(self.masker.fill, image, X.channels, alone, self.seed)
         if segments is not None:
-            return label_removal(image, fill, grid, segments, "window")
-        return window_removal(image, fill, grid, "window")
+            return bound_labels(image, fill, grid, segments, "window")
+        return bound_windows(image, fill, grid, "window")
 
     def _n_axes(self) -> int | None:
         """How many spatial axes an instance has, where a setting says so."""

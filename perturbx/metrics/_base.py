@@ -9,7 +9,7 @@ from dataclasses import fields
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
-from perturbx.maskers import Removal
+from perturbx.maskers import BoundMasker
 from perturbx.metrics._explaining import JudgedExplainer, judge_explainer
 from perturbx.metrics._judge import judge
 from perturbx.metrics._measure import Better, Measure
@@ -109,7 +109,7 @@ class Metric(ABC, Generic[Subject]):
         """The name of the class in lower case, with underscores."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
 
-    def check(self, removals: Sequence[Removal]) -> None:
+    def check(self, removals: Sequence[BoundMasker]) -> None:
         """Refuse settings that do not suit these removals, before the model is asked."""
 
     @abstractmethod

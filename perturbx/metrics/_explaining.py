@@ -15,10 +15,10 @@ from perturbx._validation import check_random_state, check_selection, invalid
 from perturbx.containers import looks_like_images
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import BaseExplainer
-from perturbx.explanation import Explanation
 from perturbx.game import Cost
 from perturbx.metrics._measure import Measure, Named
 from perturbx.metrics._scores import ReadScores, of_explanation, of_maps, of_table
+from perturbx.result import Explanation
 
 Explains: TypeAlias = BaseExplainer | Callable[..., Any]
 """A px explainer, or a callable from X to an `Explanation` or an array of scores."""

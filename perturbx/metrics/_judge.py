@@ -19,23 +19,22 @@ from perturbx.containers import looks_like_images, rows_of
 from perturbx.designs import NoiseDraws
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explainers import BaseExplainer
-from perturbx.explainers._probe import probe, probe_cost
-from perturbx.explanation import Explanation
-from perturbx.game import Game
+from perturbx.game import Game, probe, probe_cost
 from perturbx.game import link as linked
 from perturbx.maskers import (
     Background,
+    BoundMasker,
     Features,
     FittedMasker,
     Masker,
-    Removal,
 )
-from perturbx.maskers._fills import Fill
-from perturbx.maskers._images import FittedImages
+from perturbx.maskers.fills import Fill
+from perturbx.maskers.images import FittedImages
 from perturbx.metrics._positions import positions
 from perturbx.metrics._scores import ReadScores, of_explanation, of_maps, of_table
 from perturbx.metrics._subject import JudgedExplanation
 from perturbx.predictor import Predictor
+from perturbx.result import Explanation
 
 Scored: TypeAlias = Any
 """An `Explanation`, or an array of scores: (n, d) for tables, (n, H, W) maps for images."""
@@ -61,7 +60,7 @@ def judge(
     references: bool = True,
     by_order: bool,
     refuses_noise: str,
-    check: Callable[[list[Removal]], None],
+    check: Callable[[list[BoundMasker]], None],
 ) -> JudgedExplanation:
     """The explanation, checked, with f(x) and f(empty).
 
@@ -202,7 +201,7 @@ def check_counts(scores: ReadScores, n: int) -> None:
         )
 
 
-def _check_features(scores: ReadScores, first: Removal) -> None:
+def _check_features(scores: ReadScores, first: BoundMasker) -> None:
     regions = first.regions
     if scores.n_features is not None:
         if regions is not None or first.n_features != scores.n_features:

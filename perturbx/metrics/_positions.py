@@ -1,4 +1,4 @@
-"""Removal of an image's pixels (a series' steps, a volume's voxels) for a metric."""
+"""BoundMasker of an image's pixels (a series' steps, a volume's voxels) for a metric."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._typing import Floats, Ints, Segments
-from perturbx.maskers._axes import ChannelAxis
-from perturbx.maskers._base import Removal
-from perturbx.maskers._fills import Fill, check_fill, describe_fill, draw_seed, render_fill
-from perturbx.maskers._images import FittedImages, ImageBatch, read_images
-from perturbx.maskers._removals import ImageRemoval, label_removal
-from perturbx.regions import LabelMap
+from perturbx.features import LabelMap
+from perturbx.maskers import BoundMasker
+from perturbx.maskers.axes import ChannelAxis
+from perturbx.maskers.bound_images import BoundImage, bound_labels
+from perturbx.maskers.fills import Fill, check_fill, describe_fill, draw_seed, render_fill
+from perturbx.maskers.images import FittedImages, ImageBatch, read_images
 
 BOXES = 14
 """Boxes along the longest side, where positions are removed in groups."""
@@ -44,20 +44,20 @@ class FittedPositions(FittedImages):
     def read(self, X: object) -> ImageBatch:
         return read_images(X, self.channel_axis, self.n_axes, "")
 
-    def remove(self, X: ImageBatch, index: int) -> Removal:
+    def remove(self, X: ImageBatch, index: int) -> BoundMasker:
         spatial = X.spatial(index)
         whole = np.zeros(spatial, dtype=np.intp)
         labels = boxes(spatial) if self.in_boxes else whole
         fill = render_fill(self.fill, X.arrays[index], X.channels, None, self.seed)
-        return label_removal(X.arrays[index], fill, LabelMap(labels), labels, "group")
+        return bound_labels(X.arrays[index], fill, LabelMap(labels), labels, "group")
 
 
-def regrouped(removal: Removal, groups: Segments) -> Removal:
+def regrouped(removal: BoundMasker, groups: Segments) -> BoundMasker:
     """The same image and fill, its positions in the groups 0..K-1."""
-    if not isinstance(removal, ImageRemoval):
+    if not isinstance(removal, BoundImage):
         raise TypeError("Only the positions of an image are grouped.")
     labels = groups.reshape(removal.regions.shape)
-    return label_removal(removal.image, removal.fill, LabelMap(labels), labels, "group")
+    return bound_labels(removal.image, removal.fill, LabelMap(labels), labels, "group")
 
 
 def positions(

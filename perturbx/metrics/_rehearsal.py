@@ -16,12 +16,11 @@ from perturbx._validation import invalid, top_of
 from perturbx.containers import layout_of, rows_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explainers import BaseExplainer
-from perturbx.explanation import Explanation
-from perturbx.maskers import Masker, Removal
-from perturbx.maskers._base import Features
-from perturbx.maskers._images import read_images
+from perturbx.maskers import BoundMasker, Features, Masker
+from perturbx.maskers.images import read_images
 from perturbx.metrics._judge import Removing
 from perturbx.predictor import Predictor, connect
+from perturbx.result import Explanation
 
 _FEW = 2
 
@@ -141,7 +140,7 @@ def _is_one_image(X: Any, masker: Removing) -> bool:
     return False
 
 
-def _of_nothing(features: Removal, n: int | None) -> Explanation:
+def _of_nothing(features: BoundMasker, n: int | None) -> Explanation:
     """What a px explainer would say of n instances, or of one without an instance axis."""
     shape = () if n is None else (n,)
     same = np.full(shape, _ANSWER)

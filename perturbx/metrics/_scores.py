@@ -12,9 +12,9 @@ from perturbx._typing import Floats, OutputSelection, ScoreKind
 from perturbx._validation import real_numbers, top_of
 from perturbx._validation import shown as shown_value
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.explanation import Explanation, values_without_rounding
-from perturbx.maskers._axes import MOST_COLORS
-from perturbx.regions import LabelMap, Regions
+from perturbx.features import LabelMap, Regions
+from perturbx.maskers.axes import MOST_COLORS
+from perturbx.result import Explanation, values_without_rounding
 
 Lookup: TypeAlias = Callable[[int, int], Floats]
 """Scores of an instance and output, by position: (d,), or a map over an image's positions."""

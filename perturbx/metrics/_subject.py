@@ -11,7 +11,7 @@ import numpy as np
 from perturbx._typing import Floats, Ints
 from perturbx.designs import NoiseDraws
 from perturbx.game import Cost, Game
-from perturbx.maskers import FittedMasker, Removal
+from perturbx.maskers import BoundMasker, FittedMasker
 from perturbx.metrics._measure import Measure, Named
 from perturbx.metrics._positions import boxes, center_blob
 from perturbx.metrics._scores import Lookup, ReadScores
@@ -69,7 +69,7 @@ class JudgedExplanation:
         size = np.abs(self.full - self.empty)
         return np.asarray(np.where(size > 4 * rounding, size, 0.0))
 
-    def removals(self) -> Iterator[tuple[int, Removal]]:
+    def removals(self) -> Iterator[tuple[int, BoundMasker]]:
         """The removal of each instance in turn."""
         for start in range(0, self.scores.n, self.masker.chunk):
             stop = min(start + self.masker.chunk, self.scores.n)
@@ -79,7 +79,9 @@ class JudgedExplanation:
         """A generator of its own for each key."""
         return np.random.default_rng(np.random.SeedSequence(self.seeds.entropy, spawn_key=key))
 
-    def ask(self, removal: Removal, z: Any, i: int, j: int | None = None) -> tuple[Floats, Cost]:
+    def ask(
+        self, removal: BoundMasker, z: Any, i: int, j: int | None = None
+    ) -> tuple[Floats, Cost]:
         """(m, k) outputs of perturbations of one instance, or (m, 1) of its output j."""
         columns = self.columns[i : i + 1]
         columns = columns if j is None else columns[:, j : j + 1]

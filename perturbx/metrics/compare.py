@@ -24,10 +24,9 @@ from perturbx._validation import (
 )
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer
-from perturbx.explanation import Explanation
 from perturbx.maskers import Background, FittedMasker, Masker
-from perturbx.maskers._fills import Fill, check_fill
 from perturbx.maskers.background import FittedBackground
+from perturbx.maskers.fills import Fill, check_fill
 from perturbx.maskers.gaussian import FittedNoise
 from perturbx.metrics._base import Metric, kind_of, shared_parameters
 from perturbx.metrics._comparison import Comparison, tabulate
@@ -38,6 +37,7 @@ from perturbx.metrics._rehearsal import Few, rehearse, rehearse_metrics
 from perturbx.metrics.orders import deletion, insertion
 from perturbx.metrics.subsets import sensitivity_n
 from perturbx.predictor import resolve
+from perturbx.result import Explanation
 
 Measuring: TypeAlias = Metric[Any] | Callable[..., Measure]
 """A metric, a function of `perturbx.metrics` or of your own, or a ``functools.partial`` of one."""

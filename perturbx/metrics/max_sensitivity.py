@@ -16,7 +16,7 @@ from perturbx.errors import InvalidInputError
 from perturbx.explainers import BaseExplainer
 from perturbx.maskers import Features, GaussianNoise
 from perturbx.maskers.background import FittedBackground
-from perturbx.maskers.gaussian import FittedNoise, NoiseRemoval
+from perturbx.maskers.gaussian import BoundNoise, FittedNoise
 from perturbx.metrics._base import Metric, function_of
 from perturbx.metrics._explaining import Explains, JudgedExplainer
 from perturbx.metrics._measure import Measure
@@ -161,7 +161,7 @@ def _moving_rows(explainer: Explains, X: Any, background: Any, radius: float) ->
         )
     checked, _ = masker.check(X)
     removals = [
-        r for r in masker.bind(checked, 0, masker.count(checked)) if isinstance(r, NoiseRemoval)
+        r for r in masker.bind(checked, 0, masker.count(checked)) if isinstance(r, BoundNoise)
     ]
     least = np.stack([removal.least_moves() for removal in removals])
     coarse = [masker.columns.names[j] for j in np.flatnonzero((radius * scale < least).any(axis=0))]
@@ -180,7 +180,7 @@ def _moving_rows(explainer: Explains, X: Any, background: Any, radius: float) ->
     )
 
 
-def _moved(removal: NoiseRemoval, reach: Floats, least: Floats, rng: np.random.Generator) -> Any:
+def _moved(removal: BoundNoise, reach: Floats, least: Floats, rng: np.random.Generator) -> Any:
     """The bits of one row, moved."""
     by = _distances(rng.uniform(-1, 1, (1, removal.n_features)), reach, least)
     z = np.divide(by, removal.scale, out=np.full(by.shape, -1.0), where=removal.scale > 0)

@@ -13,7 +13,7 @@ import numpy as np
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_choice, check_integer, invalid
 from perturbx.game import Cost
-from perturbx.maskers import Removal
+from perturbx.maskers import BoundMasker
 from perturbx.metrics._base import Metric, function_of
 from perturbx.metrics._measure import Measure, ratio
 from perturbx.metrics._positions import FittedPositions, regrouped
@@ -382,7 +382,7 @@ def _walks(
     return {name: [next(walked) for _ in several] for name, several in orders.items()}
 
 
-def _rank(subject: JudgedExplanation, removal: Removal, heat: Floats) -> Ints:
+def _rank(subject: JudgedExplanation, removal: BoundMasker, heat: Floats) -> Ints:
     """The rank of each feature, or of each pixel; 0 goes first."""
     pixels = isinstance(subject.masker, FittedPositions)
     flat = np.ravel(heat) if pixels else in_regions(removal.regions, heat, mean=True)
@@ -393,7 +393,7 @@ def _rank(subject: JudgedExplanation, removal: Removal, heat: Floats) -> Ints:
 
 def _outputs(
     subject: JudgedExplanation,
-    removal: Removal,
+    removal: BoundMasker,
     rank: Ints,
     stops: Ints,
     way: Way,

@@ -16,7 +16,7 @@ from perturbx._validation import check_flag, check_integer, check_list, invalid
 from perturbx.designs import NoiseDraws
 from perturbx.errors import BudgetError
 from perturbx.game import Cost
-from perturbx.maskers import Removal
+from perturbx.maskers import BoundMasker
 from perturbx.metrics._base import Metric, function_of
 from perturbx.metrics._measure import Measure
 from perturbx.metrics._positions import center_blob
@@ -57,7 +57,7 @@ class _BySubsets(Metric[JudgedExplanation]):
         """Shares of the features that the groups stand for, where there is a curve over them."""
         return None
 
-    def check(self, removals: Sequence[Removal]) -> None:
+    def check(self, removals: Sequence[BoundMasker]) -> None:
         if self.budget is None:
             return
         check_integer("budget", self.budget, minimum=1)
@@ -99,7 +99,7 @@ class _BySubsets(Metric[JudgedExplanation]):
             reference_curves={} if shares is None else grids,
         )
 
-    def _most(self, removal: Removal, first: int) -> int:
+    def _most(self, removal: BoundMasker, first: int) -> int:
         """How many perturbations the budget pays for, beside f(x) and f(empty)."""
         groups = self.n_groups(first)
         if self.budget is None:
@@ -186,7 +186,7 @@ class _Correlation(_BySubsets):
     def n_groups(self, first: int) -> int:
         return len(self.counts(first, first))
 
-    def check(self, removals: Sequence[Removal]) -> None:
+    def check(self, removals: Sequence[BoundMasker]) -> None:
         fewest = min(removal.n_features for removal in removals)
         if fewest < 2:
             raise invalid("X", "of at least 2 features, so that sets differ", fewest)
@@ -254,7 +254,7 @@ class FaithfulnessCorrelation(_Correlation):
     def counts(self, first: int, d: int) -> Ints:
         return np.array([self.subset_size or max(1, round(0.2 * d))])
 
-    def check(self, removals: Sequence[Removal]) -> None:
+    def check(self, removals: Sequence[BoundMasker]) -> None:
         super().check(removals)
         fewest = min(removal.n_features for removal in removals)
         if self.subset_size is not None and self.subset_size >= fewest:
@@ -321,7 +321,7 @@ class SensitivityN(_Correlation):
         counts = np.rint(self.shares(first) * d).astype(int)
         return np.asarray(np.clip(counts, 1, max(1, d - 1)))
 
-    def check(self, removals: Sequence[Removal]) -> None:
+    def check(self, removals: Sequence[BoundMasker]) -> None:
         super().check(removals)
         self.shares(removals[0].n_features)
 
@@ -348,7 +348,7 @@ def _subsets(d: int, size: int, most: int, rng: np.random.Generator) -> Coalitio
 
 
 def _sources(
-    subject: JudgedExplanation, removal: Removal, scores: Floats, name: str, i: int, j: int
+    subject: JudgedExplanation, removal: BoundMasker, scores: Floats, name: str, i: int, j: int
 ) -> list[Floats]:
     """The (d,) scores that are judged, or some that never saw the model."""
     if not name:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perturbx._summary import shorten, show
 from perturbx._typing import Floats
-from perturbx.explanation import Explanation
+from perturbx.features import Regions
 from perturbx.plots import _style
-from perturbx.plots._photo import RGB, cut_out, photo, step_of
 from perturbx.plots._style import GRAY, INK, SMALL, TEXT
-from perturbx.regions import Regions
+from perturbx.result import Explanation
+from perturbx.result.photo import RGB, cut_out, photo, step_of
+from perturbx.result.text import shorten, show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

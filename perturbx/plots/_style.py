@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perturbx._summary import safe as safe
 from perturbx._typing import Floats
 from perturbx._validation import check_integer, invalid
-from perturbx.explanation import Explanation
+from perturbx.result import Explanation
+from perturbx.result.text import numbers as numbers
+from perturbx.result.text import output_label as output_label
+from perturbx.result.text import safe as safe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,26 +77,6 @@ def rows_of(max_display: int, n_features: int) -> int:
     """How many features get a row of their own; the last row is for all the others."""
     most = check_integer("max_display", max_display, minimum=1)
     return n_features if n_features <= most else most - 1
-
-
-def output_label(name: str) -> str:
-    """The name of an output; a bare number says what it is."""
-    return f"output {name}" if name.isdigit() else name
-
-
-def numbers(values: Iterable[float], signed: bool = True) -> list[str]:
-    """Three digits for the largest, and as many decimals for the others."""
-    known = np.asarray(list(values), dtype=float)
-    largest = float(np.abs(known[np.isfinite(known)]).max(initial=0.0))
-    sign = "+" if signed else ""
-    spec = f"{sign}.{max(0, 2 - int(np.floor(np.log10(largest or 1))))}f"
-    if largest and not 1e-4 <= largest < 1e6:
-        spec = f"{sign}.2e"
-    texts = [format(v, spec) for v in known]
-    return [
-        ("0" if v == 0 else "≈ 0") if not float(text) else text.replace("-", "\N{MINUS SIGN}")
-        for v, text in zip(known, texts, strict=True)
-    ]
 
 
 def width_of(texts: Sequence[str], size: float) -> float:

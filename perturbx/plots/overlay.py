@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats
 from perturbx._validation import check_choice, check_flag, check_number, invalid
 from perturbx.errors import InvalidParameterError
-from perturbx.explanation import Explanation
-from perturbx.plots import _heat, _style
-from perturbx.plots._photo import cut_out, photo, under_color
-from perturbx.plots._views import View, outputs, percent, picture, views
+from perturbx.plots import _style
+from perturbx.plots._picture import picture
+from perturbx.result import Explanation, heatmaps
+from perturbx.result.photo import cut_out, photo, under_color
+from perturbx.result.views import View, outputs, percent, views
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +108,7 @@ def overlay(
     panels = views(shown, top, level, own_scales=scale == "own")
     axes = _panels(panels, ax)
     # Behind the dark line of a series colors are weaker, so that it is seen.
-    scores = _heat.colors(alpha if panels[0].heat.ndim == 2 else 0.75 * alpha)
+    scores = heatmaps.colors(alpha if panels[0].heat.ndim == 2 else 0.75 * alpha)
     if borders is None:
         borders = len(shown[0].feature_names) <= _MOST_BORDERED
     drawn = []
@@ -116,7 +117,7 @@ def overlay(
         _words(panel, view)
     if top is None:
         sure = "" if level is None else f",\nwhere its {percent(level)} interval excludes 0"
-        label = f"{shown[0].method_name} score{_heat.unit(shown[0])[1]}{sure}".strip()
+        label = f"{shown[0].method_name} score{heatmaps.unit(shown[0])[1]}{sure}".strip()
         if scale == "shared":
             _color_bar(drawn[-1], axes, label, panels[-1].beyond)
         else:
@@ -132,7 +133,7 @@ def _check(alpha: float, saturation: float, top: int | float | None, level: floa
     check_number("saturation", saturation)
     if not 0 <= saturation <= 1:
         raise invalid("saturation", "from 0 (gray) to 1 (the image's own colors)", saturation)
-    _heat.check_top(top)
+    heatmaps.check_top(top)
     if level is not None:
         check_number("level", level, above=0, below=1)
 
@@ -193,7 +194,7 @@ def _draw(ax: Axes, view: View, scores: Floats, saturation: float, borders: bool
 
 
 def _line(ax: Axes, view: View, labels: NDArray[np.generic], **style: Any) -> None:
-    ax.plot(*_heat.borders(labels, view.step), scalex=False, scaley=False, **style)
+    ax.plot(*heatmaps.borders(labels, view.step), scalex=False, scaley=False, **style)
 
 
 def _draw_series(ax: Axes, view: View, colors: Any) -> Any:

@@ -9,8 +9,8 @@ import numpy as np
 from perturbx._typing import Floats
 from perturbx._validation import check_number
 from perturbx.errors import InvalidParameterError
-from perturbx.explanation import Explanation, one_output, without_rounding
 from perturbx.plots import _rows, _style
+from perturbx.result import Explanation, one_output, without_rounding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,6 +2,9 @@
 
 from perturbx.samplers._base import AdaptiveSampler as AdaptiveSampler
 from perturbx.samplers._base import Sampler as Sampler
+from perturbx.samplers.background_permutations import (
+    BackgroundPermutations as BackgroundPermutations,
+)
 from perturbx.samplers.bernoulli import BernoulliMasks as BernoulliMasks
 from perturbx.samplers.gaussian import GaussianNoise as GaussianNoise
 from perturbx.samplers.one_at_a_time import OneAtATime as OneAtATime
@@ -9,5 +12,4 @@ from perturbx.samplers.optimal import OptimalPairs as OptimalPairs
 from perturbx.samplers.owen import OwenSplits as OwenSplits
 from perturbx.samplers.permutations import Permutations as Permutations
 from perturbx.samplers.random_grids import RandomGrids as RandomGrids
-from perturbx.samplers.rows import RowPermutations as RowPermutations
 from perturbx.samplers.shapley import ShapleyCoalitions as ShapleyCoalitions

@@ -38,11 +38,11 @@ class OptimalPairs(Sampler):
     and picked one by one: each time the pair that most lowers the summed variance of the Shapley
     values, under a prior in which all interactions of three features are as likely and the linear
     part is nearly free. This is a greedy Bayesian A-optimal design (Chaloner & Verdinelli,
-    Statistical Science 10, 1995), known before any answer is. Read by `OddProcess`,
+    Statistical Science 10, 1995), known before any answer is. Read by `GaussianProcess`,
     pairs drawn at random have twice the squared error and more (benchmarks/shapley_accuracy.py).
 
     Weights, ``cluster`` and ``complete`` are those of `ShapleyCoalitions`. Pairs are no random
-    sample any more, which the design says (``random=False``): `OddProcess` then computes other
+    sample any more, which the design says (``random=False``): `GaussianProcess` then computes other
     errors, and a solver whose errors come from sampling alone does not suit them. Once there are
     as many pairs as features and interactions of three, further ones are drawn at random, and so
     are all where more than 2,500 are asked for.

@@ -12,7 +12,7 @@ import numpy as np
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_integer, invalid
 from perturbx.designs import Design, Evaluations, Steps, TreeSplits
-from perturbx.hierarchy import Hierarchy
+from perturbx.features import FeatureTree
 from perturbx.samplers._base import AdaptiveSampler
 
 _DEFAULT_ROWS = 1000
@@ -33,7 +33,7 @@ class OwenSplits(AdaptiveSampler):
 
     Parameters
     ----------
-    trees : tuple of Hierarchy
+    trees : tuple of FeatureTree
         Tree r goes with background row r; a single one goes with all rows, averaged. None at all
         stands for one that halves the features in their order.
     splits_per_round : int
@@ -48,16 +48,16 @@ class OwenSplits(AdaptiveSampler):
            [0, 0, 1, 1]])
     """
 
-    trees: tuple[Hierarchy, ...] = ()
+    trees: tuple[FeatureTree, ...] = ()
     splits_per_round: int = 8
 
     draws: ClassVar[type[Design]] = TreeSplits
 
     def __post_init__(self) -> None:
         if not isinstance(self.trees, tuple) or not all(
-            isinstance(tree, Hierarchy) for tree in self.trees
+            isinstance(tree, FeatureTree) for tree in self.trees
         ):
-            raise invalid("trees", "a tuple of Hierarchy, one for each row", self.trees)
+            raise invalid("trees", "a tuple of FeatureTree, one for each row", self.trees)
         check_integer("splits_per_round", self.splits_per_round, minimum=1)
 
     @property
@@ -107,8 +107,8 @@ class OwenSplits(AdaptiveSampler):
         paid = np.cumsum(rows[first]) <= n - len(design)
         return _split(design, first[paid])
 
-    def _trees(self, n_features: int) -> tuple[Hierarchy, ...]:
-        return self.trees or (Hierarchy.balanced(max(n_features, 1)),)
+    def _trees(self, n_features: int) -> tuple[FeatureTree, ...]:
+        return self.trees or (FeatureTree.balanced(max(n_features, 1)),)
 
 
 def _urgency(evaluations: Evaluations, steps: Steps) -> Floats:

@@ -4,6 +4,11 @@ from perturbx.solvers._base import Answers as Answers
 from perturbx.solvers._base import Scores as Scores
 from perturbx.solvers._base import Solution as Solution
 from perturbx.solvers._base import Solver as Solver
+from perturbx.solvers._base import check_reads as check_reads
+from perturbx.solvers._base import floor as floor
+from perturbx.solvers.background_contributions import (
+    BackgroundContributions as BackgroundContributions,
+)
 from perturbx.solvers.banzhaf import BanzhafRegression as BanzhafRegression
 from perturbx.solvers.deltas import Deltas as Deltas
 from perturbx.solvers.interactions import PairwiseInteractions as PairwiseInteractions
@@ -13,7 +18,6 @@ from perturbx.solvers.owen import OwenValues as OwenValues
 from perturbx.solvers.presence_ridge import PresenceRidge as PresenceRidge
 from perturbx.solvers.presences import PresenceMeans as PresenceMeans
 from perturbx.solvers.presences import PresenceSlopes as PresenceSlopes
-from perturbx.solvers.process import OddProcess as OddProcess
+from perturbx.solvers.process import GaussianProcess as GaussianProcess
 from perturbx.solvers.ridge import WeightedRidge as WeightedRidge
-from perturbx.solvers.row_contributions import RowContributions as RowContributions
 from perturbx.solvers.with_interactions import WithInteractions as WithInteractions

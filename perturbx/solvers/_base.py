@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, ScoreKind
 from perturbx.designs import Design, Evaluations
 from perturbx.errors import RejectPerturbations
-from perturbx.interactions import Interactions
+from perturbx.result import Interactions
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 
 from perturbx._typing import Floats, Ints
 from perturbx.designs import Steps
-from perturbx.hierarchy import Hierarchy
+from perturbx.features import FeatureTree
 
 _FEWEST_SPLITS = 4
 """Fewer say nothing of their kind."""
@@ -103,7 +103,7 @@ def _within(part: Floats, slopes: Floats) -> Floats:
     return np.asarray(part + np.minimum(most.min(axis=0), 1.0) * slopes)
 
 
-def carry(tree: Hierarchy, number: int, mass: Floats, learned: Examples) -> None:
+def carry(tree: FeatureTree, number: int, mass: Floats, learned: Examples) -> None:
     """Hand the mass (n_nodes, t) of nodes with an example down to their children, in place."""
     for node in range(tree.root, tree.n_leaves - 1, -1):
         example = learned.get((number, node))

@@ -9,7 +9,7 @@ import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs import Evaluations, Pairs
-from perturbx.interactions import Interactions
+from perturbx.result import Interactions
 from perturbx.solvers._base import Answers, check_design
 from perturbx.solvers._corrected_fit import Fit, Total, fits
 from perturbx.solvers._exact import exact_shapley

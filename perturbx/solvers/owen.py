@@ -11,7 +11,7 @@ from perturbx._typing import Floats, Ints
 from perturbx._validation import check_flag
 from perturbx.designs import Design, Steps, TreeSplits
 from perturbx.errors import RejectPerturbations
-from perturbx.hierarchy import Hierarchy
+from perturbx.features import FeatureTree
 from perturbx.solvers._base import Answers, Scores, Solver
 from perturbx.solvers._unsplit import carry, deviations, examples
 
@@ -137,12 +137,12 @@ def _by_node(node: Ints, amounts: Floats) -> tuple[Ints, Floats]:
     return nodes, total
 
 
-def _shares(tree: Hierarchy, nodes: Ints) -> Floats:
+def _shares(tree: FeatureTree, nodes: Ints) -> Floats:
     """(s, d): each feature's part of each node, by size."""
     return np.asarray(tree.members[nodes] * tree.size / tree.node_sizes[nodes, None])
 
 
-def _spreads(tree: Hierarchy, nodes: Ints) -> Floats:
+def _spreads(tree: FeatureTree, nodes: Ints) -> Floats:
     """(s, d): the variance of each feature's part, in units of what a node is amiss.
 
     A leaf that is a share p of its node varies as p * (1 - p), as shares that are Dirichlet

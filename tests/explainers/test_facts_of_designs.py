@@ -23,7 +23,7 @@ def test_errors_of_chosen_pairs_without_being_told() -> None:
     X = np.random.default_rng(0).normal(size=(2, 12))
     settings = {"masker": px.Baseline(np.zeros(12)), "budget": 301, "random_state": 0}
     by_hand = px.Explainer(
-        bumpy, sampler=samplers.OptimalPairs(), solver=solvers.OddProcess(), **settings
+        bumpy, sampler=samplers.OptimalPairs(), solver=solvers.GaussianProcess(), **settings
     ).explain(X)
     ours = px.KernelShap(bumpy, estimator="process", **settings).explain(X)
     assert_array_equal(by_hand.values, ours.values)
@@ -57,7 +57,7 @@ def test_means_have_the_scale_of_their_masks(p: float) -> None:
 
 
 def test_rows_that_are_not_known_are_refused_before_the_model_is_asked() -> None:
-    """RowContributions with one background row, or behind a link."""
+    """BackgroundContributions with one background row, or behind a link."""
     asked = []
 
     def model(rows: np.ndarray) -> np.ndarray:
@@ -65,7 +65,10 @@ def test_rows_that_are_not_known_are_refused_before_the_model_is_asked() -> None
         return 1 / (1 + np.exp(-rows.sum(axis=1)))
 
     X = np.random.default_rng(0).normal(size=(30, 4))
-    parts = {"sampler": samplers.RowPermutations(30), "solver": solvers.RowContributions()}
+    parts = {
+        "sampler": samplers.BackgroundPermutations(30),
+        "solver": solvers.BackgroundContributions(),
+    }
     one_row = px.Explainer(model, masker=px.Baseline(np.zeros(4)), budget=900, **parts)
     linked = px.Explainer(model, link="logit", budget=900, **parts).fit(X)
     probed = sum(asked)
@@ -75,12 +78,13 @@ def test_rows_that_are_not_known_are_refused_before_the_model_is_asked() -> None
     assert sum(asked) - probed <= 4
 
 
-@pytest.mark.parametrize("n_rows", [20, 40])
-def test_a_sampler_of_other_rows_is_refused(n_rows: int) -> None:
+@pytest.mark.parametrize("n_background", [20, 40])
+def test_a_sampler_of_other_rows_is_refused(n_background: int) -> None:
     """Too few would leave out the last background rows without a word, too many do not exist."""
     asked = []
     X = np.random.default_rng(0).normal(size=(30, 4))
-    sampler, solver = samplers.RowPermutations(n_rows), solvers.RowContributions()
+    sampler = samplers.BackgroundPermutations(n_background)
+    solver = solvers.BackgroundContributions()
     explainer = px.Explainer(
         lambda rows: asked.append(len(rows)) or rows.sum(axis=1),
         masker=px.Background(X),
@@ -88,7 +92,7 @@ def test_a_sampler_of_other_rows_is_refused(n_rows: int) -> None:
         solver=solver,
         budget=900,
     )
-    with pytest.raises(InvalidParameterError, match=r"pass RowPermutations\(n_rows=30\)"):
+    with pytest.raises(InvalidParameterError, match="pass BackgroundPermutations"):
         explainer.explain(X[:1])
     assert not asked
 
@@ -104,7 +108,7 @@ def test_samplers_continue_their_own_structure() -> None:
     rng = np.random.default_rng(0)
     pairs = Pairs(np.array([[True, False, False]]), np.ones(1))
     for sampler in (
-        *(samplers.Permutations(), samplers.RowPermutations(3), samplers.BernoulliMasks()),
+        *(samplers.Permutations(), samplers.BackgroundPermutations(3), samplers.BernoulliMasks()),
         *(samplers.OwenSplits(), samplers.GaussianNoise(), samplers.RandomGrids()),
     ):
         with pytest.raises(RejectPerturbations, match=rf"{type(sampler).__name__}\.draw"):

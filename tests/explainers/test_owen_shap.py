@@ -99,7 +99,7 @@ def test_images_add_up(budget: int, link: Any) -> None:
     found = px.OwenShap(predict, budget=budget, link=link).explain(image)
     fills = np.stack(
         [
-            np.asarray(px.maskers._fills.render_fill(fill, image, True, None, 0))
+            np.asarray(px.maskers.fills.render_fill(fill, image, True, None, 0))
             for fill in px.SuperpixelTrees().fills
         ]
     )

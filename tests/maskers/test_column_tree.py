@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.hierarchy import Hierarchy
+from perturbx.features import FeatureTree
 from perturbx.maskers import Background, ColumnTree, Features
 
 
-def _tree(masker: ColumnTree, X: Any, names: Any = None, groups: Any = None) -> Hierarchy:
+def _tree(masker: ColumnTree, X: Any, names: Any = None, groups: Any = None) -> FeatureTree:
     fitted = masker.fit(X, Features(names, groups), np.random.default_rng(0))
     checked, _ = fitted.check(X[:1] if isinstance(X, np.ndarray) else X.iloc[:1])
     (removal,) = fitted.bind(checked, 0, 1)
@@ -19,7 +19,7 @@ def _tree(masker: ColumnTree, X: Any, names: Any = None, groups: Any = None) -> 
     return tree
 
 
-def _nodes(tree: Hierarchy) -> set[frozenset[int]]:
+def _nodes(tree: FeatureTree) -> set[frozenset[int]]:
     return {frozenset(np.flatnonzero(row).tolist()) for row in tree.members[tree.n_leaves :]}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.maskers._fills import (
+from perturbx.maskers.fills import (
     BLUR_SHARE,
     as_dtype,
     check_fill,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.hierarchy import Hierarchy
+from perturbx.features import FeatureTree
 from perturbx.maskers import Features, RegionTree, Superpixels, SuperpixelTrees
-from perturbx.maskers._fills import render_fill
+from perturbx.maskers.fills import render_fill
 
 BOTH = slice(0, 2)
 
@@ -145,7 +145,7 @@ def test_a_removal_pickles() -> None:
     z = np.random.default_rng(0).random((2, removal.n_features)) < 0.5
     one, other = (r.batch(z, BOTH, r.scratch(4)) for r in (removal, copy))
     assert np.array_equal(one, other)
-    assert isinstance(copy.trees[0], Hierarchy)
+    assert isinstance(copy.trees[0], FeatureTree)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._base import Features
-from perturbx.maskers._removals import LabelRemoval, WindowRemoval
+from perturbx.maskers.bound_images import BoundLabels, BoundWindows
 from perturbx.maskers.windows import Windows, disjoint_labels, window_grid
 
 ONCE = slice(0, 1)
@@ -139,7 +139,7 @@ def test_windows_that_do_not_overlap_show_their_own_mean():
     """With stride equal to shape each window is filled with its own mean color."""
     x = np.random.default_rng(0).integers(0, 255, (8, 12, 3), dtype=np.uint8)
     removal = removal_of(x, shape=4, stride=4)
-    assert isinstance(removal, LabelRemoval)
+    assert isinstance(removal, BoundLabels)
     (got,) = rows(removal, ~np.eye(6, dtype=bool)[3:4])
     box = removal.regions.box(3)
     assert (got[box] == np.rint(x[box].mean(axis=(0, 1)))).all()
@@ -161,7 +161,7 @@ def test_the_buffer_is_reused_and_never_the_users():
     kept, masker = x.copy(), fitted(shape=6)
     checked, _ = masker.check(x)
     (removal,) = masker.bind(checked, 0, 1)
-    assert isinstance(removal, WindowRemoval)
+    assert isinstance(removal, BoundWindows)
     scratch = removal.scratch(3)
     for n in (3, 1):
         batch = removal.batch(np.ones((n, removal.n_features), bool), ONCE, scratch)

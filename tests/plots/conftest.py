@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 import pytest
-from perturbx.explanation import Explanation
-from perturbx.regions import LabelMap
+from perturbx.features import LabelMap
+from perturbx.result import Explanation
 
 matplotlib.use("Agg")
 

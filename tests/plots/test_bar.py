@@ -13,8 +13,8 @@ from matplotlib.colors import same_color
 from matplotlib.offsetbox import AnnotationBbox
 from perturbx import plots
 from perturbx.errors import InvalidParameterError
+from perturbx.features import LabelMap, WindowGrid
 from perturbx.plots import _style
-from perturbx.regions import LabelMap, WindowGrid
 from scipy import stats
 
 

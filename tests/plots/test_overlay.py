@@ -10,7 +10,7 @@ import perturbx as px
 import pytest
 from perturbx import plots
 from perturbx.errors import InvalidParameterError
-from perturbx.regions import LabelMap, WindowGrid
+from perturbx.features import LabelMap, WindowGrid
 
 
 def test_the_heat_map_lies_over_the_image(photo):

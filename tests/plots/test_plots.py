@@ -15,7 +15,7 @@ IMPORTS = """
 import sys
 import sklearn.base  # brings pandas along where that is installed
 before = set(sys.modules)
-import perturbx, perturbx.plots, perturbx.interop, perturbx.explanation
+import perturbx, perturbx.plots, perturbx.interop, perturbx.result
 heavy = {"matplotlib", "shap", "pandas", "torch"} & (set(sys.modules) - before)
 print(*sorted(heavy))
 """

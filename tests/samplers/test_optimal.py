@@ -13,7 +13,7 @@ from perturbx.designs import Design, Evaluations
 from perturbx.samplers import OptimalPairs, ShapleyCoalitions
 from perturbx.samplers.optimal import _LINEAR, _NOISE, _Choice, _covariance, _received
 from perturbx.samplers.shapley import weights_by_size
-from perturbx.solvers import OddProcess
+from perturbx.solvers import GaussianProcess
 
 SAMPLER = OptimalPairs()
 
@@ -130,7 +130,7 @@ def test_the_process_comes_nearer() -> None:
             signs = np.where(ends, 1.0, -1.0)
             v = signs @ slopes + signs[:, triples(d)].prod(axis=2) @ cubic
             answers = Evaluations(design, v[:-2].reshape(-1, 1, 1), v[[[-2]]], v[[[-1]]])
-            found = OddProcess().solve(answers).values.ravel()
+            found = GaussianProcess().solve(answers).values.ravel()
             errors[name].append(((found - phi) ** 2).sum() / (phi**2).sum())
     assert np.median(errors["optimal"]) < 0.5 * np.median(errors["by lot"])
 

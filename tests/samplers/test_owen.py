@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from perturbx.designs import CustomCoalitions, Design, Evaluations
 from perturbx.errors import InvalidParameterError, RejectPerturbations
-from perturbx.hierarchy import Hierarchy
+from perturbx.features import FeatureTree
 from perturbx.samplers import OwenSplits
 
 RNG = np.random.default_rng(0)
-NESTED = Hierarchy.of_leaves(((0, 1, 2), (3, 4), (5, 6)), 5)
+NESTED = FeatureTree.of_leaves(((0, 1, 2), (3, 4), (5, 6)), 5)
 
 
 def _answered(design: Design, game: Any, n_rows: int = 1) -> Evaluations:
@@ -39,8 +39,8 @@ def _curved(z: np.ndarray, row: np.ndarray) -> np.ndarray:
     return np.tanh(z @ np.arange(1.0, z.shape[1] + 1) / 3 - 1 - row)[:, None]
 
 
-@pytest.mark.parametrize("tree", [NESTED, Hierarchy.balanced(7), Hierarchy.balanced(2)])
-def test_everything_once(tree: Hierarchy) -> None:
+@pytest.mark.parametrize("tree", [NESTED, FeatureTree.balanced(7), FeatureTree.balanced(2)])
+def test_everything_once(tree: FeatureTree) -> None:
     """All that a tree can ask is asked, no coalition twice, and then nothing more."""
     sampler = OwenSplits((tree,))
     design = _followed(sampler, _curved, tree.n_features, 10**6)
@@ -51,7 +51,7 @@ def test_everything_once(tree: Hierarchy) -> None:
 
 def test_two_trees_have_rows_of_their_own() -> None:
     """Tree r asks row r; what is asked of one tree is a union of its nodes within contexts."""
-    trees = (Hierarchy.balanced(4), Hierarchy.of_leaves(((0, 3), (1, 2), (4, 5)), 4))
+    trees = (FeatureTree.balanced(4), FeatureTree.of_leaves(((0, 3), (1, 2), (4, 5)), 4))
     sampler = OwenSplits(trees)
     assert sampler.names_rows
     assert sampler.minimum(4) == 4
@@ -63,7 +63,7 @@ def test_two_trees_have_rows_of_their_own() -> None:
 
 def test_the_most_telling_first() -> None:
     """Half of the features do nothing: their branch is split last."""
-    tree = Hierarchy.balanced(8)
+    tree = FeatureTree.balanced(8)
 
     def game(z: np.ndarray, row: np.ndarray) -> np.ndarray:
         return (z[:, :4] @ [1.0, 2.0, 3.0, 4.0])[:, None] ** 2
@@ -76,7 +76,7 @@ def test_the_most_telling_first() -> None:
 
 def test_every_output_counts_in_its_own_units() -> None:
     """A small output that needs another branch is not outshouted by a large one."""
-    tree = Hierarchy.balanced(8)
+    tree = FeatureTree.balanced(8)
 
     def game(z: np.ndarray, row: np.ndarray) -> np.ndarray:
         left, right = z[:, :4] @ [1.0, 2.0, 3.0, 4.0], z[:, 4:] @ [1.0, 2.0, 3.0, 4.0]
@@ -102,7 +102,7 @@ def test_budgets_are_kept() -> None:
 
 def test_following_is_a_function_of_the_answers() -> None:
     """The same answers, the same round; it begins with what was drawn."""
-    sampler = OwenSplits((Hierarchy.balanced(9),), splits_per_round=3)
+    sampler = OwenSplits((FeatureTree.balanced(9),), splits_per_round=3)
     design = sampler.draw(9, 50, RNG)
     for _ in range(3):
         answered = _answered(design, _curved)

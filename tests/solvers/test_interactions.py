@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from perturbx.designs import Design, Evaluations, Pairs
 from perturbx.errors import RejectPerturbations
-from perturbx.interactions import Interactions
+from perturbx.result import Interactions
 from perturbx.samplers import BernoulliMasks, GaussianNoise, OneAtATime, ShapleyCoalitions
 from perturbx.solvers import KernelShapRegression, PairwiseInteractions
 from scipy.stats import t

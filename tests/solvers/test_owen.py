@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 from perturbx.designs import Evaluations
 from perturbx.errors import RejectPerturbations
-from perturbx.hierarchy import Hierarchy
+from perturbx.features import FeatureTree
 from perturbx.samplers import OneAtATime, OwenSplits
 from perturbx.solvers import OwenValues, Solution, Solver
 
@@ -20,7 +20,7 @@ RNG = np.random.default_rng(0)
 DEFAULT = OwenValues()
 
 
-def _orders(tree: Hierarchy, node: int) -> Iterator[tuple[int, ...]]:
+def _orders(tree: FeatureTree, node: int) -> Iterator[tuple[int, ...]]:
     """Orders of a node's leaves in which every node's leaves stay together."""
     children = tree.children_of(node)
     if not children:
@@ -31,7 +31,7 @@ def _orders(tree: Hierarchy, node: int) -> Iterator[tuple[int, ...]]:
             yield sum(parts, ())
 
 
-def _by_orders(game: Game, tree: Hierarchy) -> np.ndarray:
+def _by_orders(game: Game, tree: FeatureTree) -> np.ndarray:
     """Owen (1977): the mean marginal contribution over those orders."""
     orders = list(_orders(tree, tree.root))
     values = np.zeros(tree.n_features)
@@ -45,7 +45,7 @@ def _by_orders(game: Game, tree: Hierarchy) -> np.ndarray:
 
 def _solved(
     game: Any,
-    trees: tuple[Hierarchy, ...],
+    trees: tuple[FeatureTree, ...],
     n: int = 10**6,
     solver: Solver = DEFAULT,
     **settings: Any,
@@ -81,10 +81,10 @@ def _network(d: int, seed: int) -> Game:
 
 
 TREES = {
-    "halves": Hierarchy.balanced(6),
-    "chain": Hierarchy.of_leaves([(0, 1), (5, 2), (6, 3), (7, 4)], 5),
-    "unions": Hierarchy.of_leaves([(0, 3, 4), (1, 2), (6, 7, 5)], 6),
-    "one": Hierarchy.of_leaves([], 1),
+    "halves": FeatureTree.balanced(6),
+    "chain": FeatureTree.of_leaves([(0, 1), (5, 2), (6, 3), (7, 4)], 5),
+    "unions": FeatureTree.of_leaves([(0, 3, 4), (1, 2), (6, 7, 5)], 6),
+    "one": FeatureTree.of_leaves([], 1),
 }
 
 
@@ -102,7 +102,7 @@ def test_exact_once_everything_is_split(name: str) -> None:
 def test_a_flat_tree_gives_shapley_values(brute_force: Any) -> None:
     """One node that joins all features: every coalition is asked, every order counts."""
     game = _network(5, 2)
-    flat = Hierarchy.of_leaves([(0, 1, 2, 3, 4)], 5)
+    flat = FeatureTree.of_leaves([(0, 1, 2, 3, 4)], 5)
     shapley = brute_force(game, np.ones(5), np.zeros((1, 5)))[:, 0]
     assert_allclose(_solved(game, (flat,)).values[0, :, 0], shapley, atol=1e-12)
 
@@ -112,8 +112,8 @@ def test_efficient_at_every_budget_and_in_each_tree(n: int) -> None:
     """Scores add up to full less the mean empty output, however little was split."""
     games = [_network(8, 3), lambda z: _network(8, 3)(z) + 5.0 * (~z[:, 0]) - 2.0 * (~z[:, 5])]
     trees = (
-        Hierarchy.balanced(8),
-        Hierarchy.of_leaves([(0, 7), (1, 6), (2, 5, 3, 4), (8, 9, 10)], 8),
+        FeatureTree.balanced(8),
+        FeatureTree.of_leaves([(0, 7), (1, 6), (2, 5, 3, 4), (8, 9, 10)], 8),
     )
     found = _solved(games, trees, n)
     ends = [np.array([[True] * 8, [False] * 8])] * 2
@@ -133,7 +133,7 @@ def test_trees_add_up() -> None:
 
 def test_what_is_never_split_is_shared_by_size() -> None:
     """A leaf of several features, and a node for which the budget did not suffice."""
-    tree = Hierarchy(np.array([0, 0, 1, 2]), ((1, 2), (0, 3)), np.array([1.0, 3.0, 4.0, 6.0]))
+    tree = FeatureTree(np.array([0, 0, 1, 2]), ((1, 2), (0, 3)), np.array([1.0, 3.0, 4.0, 6.0]))
     found = _solved(lambda z: 8.0 * z[:, 0] * z[:, 1] + 10.0 * z[:, 2], (tree,), 2)
     assert_allclose(found.values[0, :, 0], [2, 6, 4, 6])
     assert np.isnan(found.standard_errors[0, 2:]).all()
@@ -142,7 +142,7 @@ def test_what_is_never_split_is_shared_by_size() -> None:
 
 def test_what_was_split_elsewhere_is_shared_as_there() -> None:
     """Features 2 and 3 share 1 : 3 in every context; one split of them is enough to see it."""
-    tree = Hierarchy.of_leaves(((0, 1), (2, 3), (4, 5)), 4)
+    tree = FeatureTree.of_leaves(((0, 1), (2, 3), (4, 5)), 4)
 
     def game(z: np.ndarray) -> np.ndarray:
         return (2.0 + z[:, 0]) * (1.0 * z[:, 2] + 3.0 * z[:, 3]) + 1e-3 * z[:, 0]
@@ -156,7 +156,7 @@ def test_what_was_split_elsewhere_is_shared_as_there() -> None:
 
 def test_examples_bring_nearer() -> None:
     """With a third of the splits made, networks of 20 features are a tenth nearer with examples."""
-    tree, off = Hierarchy.balanced(20), {True: [], False: []}
+    tree, off = FeatureTree.balanced(20), {True: [], False: []}
     for seed in range(200, 212):
         game = _network(20, seed)
         exact = _solved(game, (tree,), splits_per_round=64).values
@@ -171,7 +171,7 @@ def test_errors_cover_what_was_never_split() -> None:
 
     The exact values are those of the same tree, split to the end: networks of 20 features.
     """
-    tree = Hierarchy.balanced(20)
+    tree = FeatureTree.balanced(20)
     inside = {10: [], 40: [], 120: [], 240: []}
     for seed in range(100, 112):
         game = _network(20, seed)
@@ -186,14 +186,14 @@ def test_errors_cover_what_was_never_split() -> None:
 
 def test_errors_shrink_and_end() -> None:
     """More splits, smaller errors on the whole; none are left at the end."""
-    game, tree = _network(16, 7), Hierarchy.balanced(16)
+    game, tree = _network(16, 7), FeatureTree.balanced(16)
     errors = [_solved(game, (tree,), n).standard_errors.mean() for n in (12, 120, tree.all_rows())]
     assert errors[0] > 1.5 * errors[1] > 1e6 * errors[2]
 
 
 def test_few_splits_know_nothing() -> None:
     """Three splits: NaN where something was never split; four: a number."""
-    game, tree = _network(16, 8), Hierarchy.balanced(16)
+    game, tree = _network(16, 8), FeatureTree.balanced(16)
     assert np.isnan(_solved(game, (tree,), 6).standard_errors).all()
     assert np.isfinite(_solved(game, (tree,), 8).standard_errors).all()
 
@@ -204,6 +204,6 @@ def test_other_designs_are_refused() -> None:
     nothing = np.zeros((1, 1))
     with pytest.raises(RejectPerturbations, match=r"sampler OwenSplits\(trees\)"):
         OwenValues().solve(Evaluations(design, np.zeros((4, 1, 1)), nothing, nothing))
-    two = OwenSplits((Hierarchy.balanced(4),) * 2).draw(4, 4, RNG)
+    two = OwenSplits((FeatureTree.balanced(4),) * 2).draw(4, 4, RNG)
     with pytest.raises(RejectPerturbations, match="a background row for each of 2 trees"):
         OwenValues().solve(Evaluations(two, np.zeros((4, 1, 1)), nothing, nothing))

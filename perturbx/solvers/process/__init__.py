@@ -1,4 +1,4 @@
 """Kernel SHAP with a Gaussian process over interactions, and the parts that it is made of."""
 
 from perturbx.solvers.process.mask_trees import Boosting as Boosting
-from perturbx.solvers.process.odd_process import OddProcess as OddProcess
+from perturbx.solvers.process.solver import GaussianProcess as GaussianProcess

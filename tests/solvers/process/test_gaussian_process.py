@@ -1,4 +1,4 @@
-"""The Gaussian process behind OddProcess: fit, leave-one-out and interaction rates."""
+"""The Gaussian process behind GaussianProcess: fit, leave-one-out and interaction rates."""
 
 from __future__ import annotations
 

@@ -1,0 +1,8 @@
+"""What receives a score: groups of columns, regions of an image, and trees of either."""
+
+from perturbx.features.feature_tree import FeatureTree as FeatureTree
+from perturbx.features.regions import LabelMap as LabelMap
+from perturbx.features.regions import Lattice as Lattice
+from perturbx.features.regions import Pieces as Pieces
+from perturbx.features.regions import Regions as Regions
+from perturbx.features.regions import WindowGrid as WindowGrid

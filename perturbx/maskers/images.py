@@ -1,0 +1,183 @@
+"""Images, series and volumes at the door: read as they are, and refused where they cannot be."""
+
+from __future__ import annotations
+
+import numbers
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx.containers.foreign import array_of, flat_cells, is_pillow, is_torch, shape_of
+from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.maskers._base import BoundMasker, Features, FittedMasker
+from perturbx.maskers.axes import Axes, ChannelAxis, spatial_axes
+
+Image: TypeAlias = NDArray[Any]
+"""One image (or series, or volume): its spatial axes, then perhaps a channel axis."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageBatch:
+    """Checked images: views of the user's arrays, never handed to a model."""
+
+    arrays: tuple[Image, ...]
+    channels: bool
+    single: bool
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def spatial(self, index: int) -> tuple[int, ...]:
+        """The shape of one image without its channels."""
+        shape = self.arrays[index].shape
+        return shape[:-1] if self.channels else shape
+
+
+class FittedImages(FittedMasker):
+    """What the image maskers share: each image has features of its own."""
+
+    @abstractmethod
+    def read(self, X: Any) -> ImageBatch:
+        """X as checked images, or an error."""
+
+    @abstractmethod
+    def remove(self, X: ImageBatch, index: int) -> BoundMasker:
+        """The removal of one image."""
+
+    def check(self, X: Any) -> tuple[ImageBatch, bool]:
+        batch = self.read(X)
+        return batch, batch.single
+
+    def count(self, X: ImageBatch) -> int:
+        return len(X)
+
+    def take(self, X: ImageBatch, start: int, stop: int) -> Image:
+        shapes = sorted({image.shape for image in X.arrays[start:stop]})
+        if len(shapes) > 1:
+            raise InvalidInputError(
+                f"images of different shapes cannot share a batch: got {shapes[0]} and {shapes[1]}."
+            )
+        return np.array(X.arrays[start:stop], dtype=X.arrays[start].dtype)
+
+    def bind(self, X: ImageBatch, start: int, stop: int) -> list[BoundMasker]:
+        return [self.remove(X, index) for index in range(start, stop)]
+
+    @property
+    def chunk(self) -> int:
+        return 1
+
+
+def read_images(X: Any, channel_axis: ChannelAxis, n_axes: int | None, masker: str) -> ImageBatch:
+    """X as one image or several, each with `n_axes` spatial axes, or for None by the dimensions.
+
+    `masker` is the class that errors name, or "" (see `Axes`).
+
+    Raises
+    ------
+    InvalidInputError
+        If X is no array or list of arrays, its axes cannot be told or are not the expected
+        ones, it is empty, or it holds NaN, infinity or objects.
+    """
+    several = isinstance(X, (list, tuple))
+    if several and not len(X):
+        raise InvalidInputError("X is an empty list: pass at least one image.")
+    named = [(image, f"image {i}") for i, image in enumerate(X)] if several else [(X, "X")]
+    if n_axes is None:
+        n_axes = spatial_axes(len(shape_of(named[0][0]) or ()), channel_axis)
+    axes = Axes(channel_axis, n_axes, masker, may_be_batch=not several)
+    for image, name in named:
+        if not isinstance(image, np.ndarray):
+            raise InvalidInputError(
+                f"{name} must be a NumPy array, and several images a list of arrays; "
+                f"got {type(image).__name__}. {_conversion(image, X, axes)}"
+            )
+        _check_array(image, name)
+    if several:
+        batch = ImageBatch(tuple(map(np.asarray, X)), _agreed_channels(X, axes), single=False)
+    else:
+        channels, single = axes.of(X.shape)
+        image = np.asarray(X)
+        batch = ImageBatch((image,) if single else tuple(image), channels, single)
+    for index, image in enumerate(batch.arrays):
+        _check_values(image, "X" if batch.single else f"image {index}")
+    return batch
+
+
+def check_features(features: Features) -> None:
+    """Refuse what names columns: an image's features are its regions."""
+    for name, value in (("feature_names", features.names), ("groups", features.groups)):
+        if value is not None:
+            raise InvalidParameterError(
+                f"{name} must be None: it is about columns, and the features of an image are its "
+                "regions. To merge or choose regions pass Superpixels(segments=label_map)."
+            )
+
+
+def _check_array(X: NDArray[Any], name: str) -> None:
+    """Refuse what is no plain array; nothing is converted, so that the model gets what came in."""
+    if isinstance(X, np.ma.MaskedArray):
+        raise InvalidInputError(f"{name} is a masked array: pass {name}.filled(value).")
+    if X.dtype.kind not in "buif" or X.dtype.itemsize not in (1, 2, 4, 8):
+        cure = "Convert it, as in np.asarray(image, dtype=np.float32)."
+        if X.ndim == 1 and X.dtype.kind in "OUS":
+            cure = "Several images are a list of arrays, as in list(X)."
+        raise InvalidInputError(
+            f"{name} must hold bool, integers or floats of at most 64 bits; got dtype {X.dtype}. "
+            f"{cure}"
+        )
+    if X.size == 0:
+        raise InvalidInputError(f"{name} is empty: its shape is {X.shape}.")
+
+
+def _conversion(image: Any, X: Any, axes: Axes) -> str:
+    """What to type where an image in X is not an array, and what is wrong with its axes."""
+    if isinstance(image, (list, tuple, numbers.Number)) and shape_of(X):  # lists all the way down
+        image, axes = X, replace(axes, may_be_batch=True)
+    elif axes.may_be_batch and flat_cells(image):
+        return "Pass a list of its images, as in list(X)."
+    shape = shape_of(image)
+    if axes.may_be_batch:
+        several = len(shape or ()) > axes.n_axes + 1
+        said = f"Pass {'images' if several else 'image'} = {array_of(image, 'X')}."
+    else:
+        alike = len({(type(x), getattr(x, "mode", None)) for x in X}) == 1
+        said = f"Pass images = [{array_of(image, 'x', alike=alike)} for x in X]."
+    if is_torch(image):
+        said += " predict_fn gets arrays too: turn them back in it, as in torch.from_numpy(batch)."
+    elif is_pillow(image):
+        said += " predict_fn gets arrays too: turn them back in it by PIL.Image.fromarray."
+    try:
+        if shape is not None:
+            axes.of(shape)
+    except InvalidInputError as error:
+        return f"{said} Besides, {error}"
+    return said
+
+
+def _check_values(image: Image, name: str) -> None:
+    if image.dtype.kind == "f" and not (finite := np.isfinite(image)).all():
+        first = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise InvalidInputError(
+            f"{name} must be finite: {int((~finite).sum())} of its {image.size} values are NaN or "
+            f"infinite, the first at {first}. Replace them, as in np.nan_to_num(image)."
+        )
+
+
+def _agreed_channels(images: Sequence[Image], axes: Axes) -> bool:
+    """Whether the images of a list have channels; an error if they differ in more than size."""
+    answers = []
+    for image in images:
+        channels, _ = axes.of(image.shape)
+        answers.append((channels, image.shape[-1] if channels else 1, image.dtype))
+    for index, answer in enumerate(answers):
+        if answer != answers[0]:
+            raise InvalidInputError(
+                "images of one list must have the same channels and dtype: image 0 has "
+                f"{answers[0][1]} of {answers[0][2]}, image {index} has {answer[1]} of "
+                f"{answer[2]}. Convert them, or explain them one by one."
+            )
+    return answers[0][0]

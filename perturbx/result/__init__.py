@@ -1,0 +1,10 @@
+"""The frozen result of every method: slicing, storage, summary and views."""
+
+from perturbx.result.explanation import Explanation as Explanation
+from perturbx.result.explanation import load as load
+from perturbx.result.interactions import Interactions as Interactions
+from perturbx.result.per_instance import PerInstance as PerInstance
+from perturbx.result.per_instance import Remark as Remark
+from perturbx.result.reading import one_output as one_output
+from perturbx.result.reading import values_without_rounding as values_without_rounding
+from perturbx.result.reading import without_rounding as without_rounding

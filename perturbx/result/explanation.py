@@ -1,0 +1,311 @@
+"""The frozen result of every method."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perturbx._typing import Floats, ScoreKind
+from perturbx._validation import check_number
+from perturbx.errors import InvalidParameterError, SelectionError
+from perturbx.features import Regions
+from perturbx.result import storage
+from perturbx.result.consistency import SCORES, WITHOUT_FEATURES, check, check_loaded
+from perturbx.result.interactions import Interactions
+from perturbx.result.notebook import notebook
+from perturbx.result.per_instance import PerInstance
+from perturbx.result.reading import one_output, without_rounding
+from perturbx.result.slicing import Key, cut, cut_output_names, locate
+from perturbx.result.summary import summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """Scores of features, with their errors, their cost and what they mean.
+
+    Indexing slices everything at once, by position or by name: ``explanation[0]``,
+    ``explanation[:, "age"]``, ``explanation[..., "malignant"]``. Each axis also takes a slice,
+    a list of positions or names, or a bool array.
+
+    Parameters
+    ----------
+    values : (n, d) or (n, d, k) array
+        The scores of d features in n instances, for k outputs. An axis that was picked out with
+        an integer or a name is gone; a single instance has (d,) or (d, k). Where instances have
+        different numbers of features (images), the rest of a row is NaN.
+    standard_errors : array like values
+        The error of sampling perturbations; NaN where too few were drawn to know it.
+    base_values : (n,) or (n, k) array
+        What the scores are added to: the output without any feature, or a local fit's intercept.
+    predictions : (n,) or (n, k) array
+        The (linked) output of the model for the instances themselves.
+    data : (n, d) array, or the images
+        What was explained.
+    feature_names : tuple of str
+        Names along the feature axis.
+    output_names : tuple of str, or (n, k) array of str
+        Names along the output axis; an array where each instance has outputs of its own.
+    axes : tuple of str
+        Which of "instance", "feature" and "output" the axes of `values` are.
+    method, value_function : str
+        How the scores were found and what they are shares of, in words.
+    n_rows, n_calls : int
+        Model rows and calls that these instances cost. What several instances share, such as the
+        background rows themselves, is divided among them: the costs of ``explanation[0]``,
+        ``explanation[1]``, ... add up to that of the whole. All features and outputs come from
+        the same rows, so picking some of them leaves the cost as it is.
+    degrees_of_freedom : float
+        Of the t distribution that `interval` uses.
+    converged : bool or None
+        Whether `tol` was reached; None if no `tol` was asked for.
+    residual : array like base_values, or None
+        predictions - base_values - sum of values, where the method promises 0; None also where
+        some of the features were picked, whose scores add up to nothing.
+    fidelity : array like base_values, or None
+        Weighted R2 of the local fit, where there is one.
+    effective_samples : float or None
+        How many equally weighted samples the local fit's weighted ones are worth.
+    background_errors : array like values, or None
+        The error of the background being a sample of rows: how far the scores would move with
+        another sample. It is not part of `standard_errors`.
+    interactions : Interactions or None
+        Scores of pairs of features, where they were asked for; None once features are picked.
+    rounding : array like base_values, or None
+        The rounding error of the outputs. Tables, plots and metrics take a score no larger than
+        that for 0. None: what is usual for float64.
+    regions : tuple of Regions, Regions or None
+        Where each feature lies in the image, series or volume.
+    score_kind : "shares" or "slopes"
+        Whether a score is a part of the output or its change, or the slope of a local fit per
+        standard deviation of the feature. Metrics that add scores up need shares.
+    notes : tuple of str
+        What a reader should know before trusting the scores; a slice has those of its instances.
+    provenance : mapping
+        What it takes to repeat the numbers: random states, budget and all other parameters, the
+        versions of Python, perturbx and the libraries it computes with, and the date (UTC).
+    per_instance : PerInstance or None
+        Cost, convergence and notes of each instance, from which those of a slice are taken. None
+        for a single instance; a batch without it hands its totals on to its slices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> explanation = Explanation(
+    ...     values=np.array([[0.5, -0.2], [0.1, 0.4]]),
+    ...     standard_errors=np.full((2, 2), 0.01),
+    ...     base_values=np.array([0.3, 0.3]),
+    ...     predictions=np.array([0.6, 0.8]),
+    ...     data=np.array([[61, "f"], [35, "m"]], dtype=object),
+    ...     feature_names=("age", "sex"),
+    ...     output_names=("risk",),
+    ...     axes=("instance", "feature"),
+    ...     method="KernelShap",
+    ...     value_function="absent features from 100 background rows",
+    ...     n_rows=400,
+    ...     n_calls=1,
+    ... )
+    >>> explanation[0]
+    KernelShap: 1 instance, 2 features, output 'risk'
+      value function: absent features from 100 background rows
+      base value 0.3, prediction 0.6
+      cost: 400 model rows in 1 call
+    <BLANKLINE>
+      feature  data  score ± standard error
+      age      61    +0.5000 ± 0.0100
+      sex      f     -0.2000 ± 0.0100
+    >>> explanation[:, "age"].values
+    array([0.5, 0.1])
+    """
+
+    values: Floats
+    standard_errors: Floats
+    base_values: Floats
+    predictions: Floats
+    data: Any
+    feature_names: tuple[str, ...]
+    output_names: Any
+    axes: tuple[str, ...]
+    method: str
+    value_function: str
+    n_rows: int
+    n_calls: int
+    degrees_of_freedom: float = np.inf
+    converged: bool | None = None
+    residual: Floats | None = None
+    fidelity: Floats | None = None
+    effective_samples: float | None = None
+    background_errors: Floats | None = None
+    interactions: Interactions | None = None
+    rounding: Floats | None = None
+    regions: Regions | tuple[Regions, ...] | None = None
+    score_kind: ScoreKind = "shares"
+    notes: tuple[str, ...] = field(default=())
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    per_instance: PerInstance | None = None
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def method_name(self) -> str:
+        """The method alone, as in ``perturbx.KernelShap``, for titles."""
+        return self.method.partition(":")[0]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of `values`."""
+        return np.shape(self.values)
+
+    def __len__(self) -> int:
+        if not self.axes:
+            raise TypeError("A single score has no length.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, key: Key) -> Explanation:
+        names = {"feature": self.feature_names, "output": self.output_names}
+        picks = locate(key, dict(zip(self.axes, self.shape, strict=True)), names)
+        if "feature" in picks and self.regions is not None:
+            raise SelectionError(
+                "The regions of an image cannot be picked: take them from explanation.values, or "
+                "explanation.heatmap() for their places."
+            )
+        without = tuple(axis for axis in self.axes if axis != "feature")
+        scores = [name for name in SCORES if getattr(self, name) is not None]
+        changed = {n: cut(getattr(self, n), self.axes, picks) for n in scores}
+        for name in WITHOUT_FEATURES:
+            if getattr(self, name) is not None:
+                changed[name] = cut(getattr(self, name), without, picks)
+        if self.interactions is not None:
+            square = ["instance", "feature", "feature", "output"]
+            axes = [axis for axis in square if axis in self.axes]
+            cut_pairs = partial(cut, axes=axes, picks=picks)
+            whole = "feature" not in picks
+            changed["interactions"] = self.interactions.map(cut_pairs) if whole else None
+        if self.regions is None:
+            changed["data"] = cut(self.data, [a for a in self.axes if a != "output"], picks)
+        elif "instance" in picks:
+            changed["data"] = cut(self.data, ("instance",), picks)
+            changed["regions"] = cut(self.regions, ("instance",), picks)
+        if "feature" in picks:
+            kept = np.atleast_1d(
+                np.arange(self.shape[self.axes.index("feature")])[picks["feature"]]
+            )
+            changed["feature_names"] = tuple(self.feature_names[i] for i in kept)
+            if len(set(kept.tolist())) < len(self.feature_names):
+                changed["residual"] = None
+        changed["output_names"] = cut_output_names(self.output_names, picks)
+        changed["axes"] = tuple(a for a in self.axes if not isinstance(picks.get(a), int))
+        if self.per_instance is not None and "instance" in picks:
+            part = self.per_instance.pick(picks["instance"])
+            shared = tuple(note for note in self.notes if note not in self.per_instance.notes)
+            changed.update(part.together(self.method_name), notes=(*shared, *part.notes))
+            changed["per_instance"] = part if "instance" in changed["axes"] else None
+        if isinstance(changed.get("regions"), Regions):
+            # One image has just its own regions, however many others of its batch have.
+            d = len(changed["regions"])
+            changed.update({name: changed[name][:d] for name in scores})
+            changed["feature_names"] = self.feature_names[:d]
+        return replace(self, **changed)
+
+    def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
+        """Lower and upper ends, each like `values`, that hold the exact scores with `level`.
+
+        They cover the error of having tried only some perturbations (t distribution with
+        `degrees_of_freedom`), not that of the background being a sample. NaN where the standard
+        error is not known.
+        """
+        from scipy.special import ndtri, stdtrit
+
+        level = check_number("level", level, above=0, below=1)
+        upper, freedom = (1 + level) / 2, self.degrees_of_freedom
+        quantile = ndtri(upper) if np.isinf(freedom) else stdtrit(freedom, upper)
+        with np.errstate(over="ignore"):  # ends beyond the largest float are infinite
+            half = quantile * self.standard_errors
+            return self.values - half, self.values + half
+
+    def heatmap(self, output: int | str | None = None) -> Floats:
+        """The scores of one image (or series, or volume) as a map over its positions.
+
+        Parameters
+        ----------
+        output : int, str or None
+            Which output, by name or position, where several were explained.
+
+        Returns
+        -------
+        array of the image's height and width (the series' length, the volume's three sides)
+            Positions under several windows have their mean, those under none NaN.
+
+        Raises
+        ------
+        InvalidParameterError
+            If there are several instances (``explanation[i].heatmap()`` is the map of one), if
+            the features are columns, or if `output` names none, or not which of several.
+        """
+        if "instance" in self.axes and len(self) == 1:
+            return self[0].heatmap(output)
+        if "instance" in self.axes:
+            raise InvalidParameterError(
+                f"A heat map shows one instance, not {len(self)}: use explanation[i].heatmap()."
+            )
+        if not isinstance(self.regions, Regions):
+            raise InvalidParameterError(
+                "A heat map needs an image, a series or a volume: these features are columns."
+            )
+        return self.regions.heatmap(without_rounding(one_output(self, output)).values)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A tidy pandas DataFrame: a row for each instance, output and feature."""
+        from perturbx.result.frames import to_frame
+
+        return to_frame(without_rounding(self))
+
+    def to_shap(self) -> Any:
+        """A `shap.Explanation`, for the plots of shap; images become maps of their shape."""
+        from perturbx.result.shap import to_shap
+
+        return to_shap(without_rounding(self))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write to `path`, which ends in .npz or .json; `perturbx.load` reads it back.
+
+        Cells of mixed data come back as what they were: text, numbers of Python and NumPy, bools,
+        dates, times, decimals, bytes, missing markers, and those of pandas. A file that is there
+        stays as it was until all of the new one is on the disk.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a cell is something else, which would not come back; nothing is written then.
+        OSError
+            If the file cannot be written; the one that was there is as it was then.
+        """
+        storage.write(path, {f.name: getattr(self, f.name) for f in fields(self)})
+
+    def __repr__(self) -> str:
+        return summary(without_rounding(self))
+
+    def _repr_html_(self) -> str:
+        return notebook(without_rounding(self))
+
+
+def load(path: str | os.PathLike[str]) -> Explanation:
+    """Read an explanation that `Explanation.save` wrote; no code in the file is ever run."""
+    saved = storage.read(path)
+    try:
+        explanation = Explanation(**saved)
+        check_loaded(explanation)
+        return explanation
+    except (TypeError, ValueError, AttributeError) as error:
+        raise storage.not_saved_here(path) from error

@@ -1,0 +1,118 @@
+"""An explanation as shap's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perturbx._typing import Floats
+from perturbx.errors import InvalidInputError
+from perturbx.features import Regions
+from perturbx.result.text import safe, show
+
+if TYPE_CHECKING:
+    from perturbx.result.explanation import Explanation
+
+
+def to_shap(explanation: Explanation) -> Any:
+    """A `shap.Explanation` of the same axes, for the plots of shap.
+
+    ``shap.plots.bar``, ``beeswarm``, ``heatmap``, ``scatter``, ``waterfall`` and ``force`` draw
+    any table, ``violin`` one of numbers, and ``image`` images. ``decision`` takes arrays:
+    ``decision(x.base_values[0], x.values, x.data, x.feature_names)``. Dollars in names and texts
+    are escaped, as matplotlib would read two of them as a formula.
+
+    The scores of an image's regions are spread evenly over their elements, so that the map has
+    the image's shape, channels last, and sums to the scores. 95% intervals become shap's
+    ``lower_bounds`` and ``upper_bounds``, standard errors its ``error_std``.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Any, also a slice. A batch of images needs images of one shape.
+
+    Returns
+    -------
+    shap.Explanation
+
+    Raises
+    ------
+    ImportError
+        Without shap.
+    InvalidInputError
+        If images of a batch differ in shape.
+    """
+    try:
+        import shap
+    except ImportError as error:
+        raise ImportError('to_shap needs shap: pip install "perturbx[shap]"') from error
+    shared: dict[str, Any] = {"base_values": explanation.base_values}
+    if explanation.regions is not None:
+        values, data = _images(explanation)
+        return shap.Explanation(
+            values, data=data, output_names=_output_names(explanation, values), **shared
+        )
+    lower, upper = explanation.interval()
+    features: Any = list(map(safe, explanation.feature_names))
+    return shap.Explanation(
+        explanation.values,
+        data=explanation.data,
+        display_data=_display_data(explanation.data),
+        feature_names=features if "feature" in explanation.axes else features[0],
+        lower_bounds=lower,
+        upper_bounds=upper,
+        error_std=explanation.standard_errors,
+        output_names=_output_names(explanation, explanation.values),
+        **shared,
+    )
+
+
+def _output_names(explanation: Explanation, values: Floats) -> Any:
+    """Names of the output axis; an array where each instance has its own."""
+    if "output" not in explanation.axes:
+        return None
+    names = np.vectorize(safe, otypes=[object])(explanation.output_names)
+    if names.ndim == 1:
+        return names.tolist()
+    # shap takes names of this shape for those of the last two axes, and then can plot nothing:
+    # it numbers the outputs where it gets no names.
+    return None if np.shape(values)[-2:] == names.shape else names
+
+
+def _display_data(data: Any) -> Any:
+    """Cells that are no numbers as text, which shap can draw; None for numbers."""
+    if data is None or np.asarray(data).dtype.kind in "biuf":
+        return None
+    return np.vectorize(lambda cell: safe(show(cell)), otypes=[object])(data)
+
+
+def _images(explanation: Explanation) -> tuple[Floats, Any]:
+    """Maps and images, both with channels last; outputs after them."""
+    if "instance" not in explanation.axes:
+        return _image(explanation)
+    pairs = [_image(one) for one in explanation]
+    shapes = sorted({np.shape(image) for _, image in pairs})
+    if len(shapes) > 1:
+        raise InvalidInputError(
+            f"shap holds a batch of images as one array, so they need one shape: got {shapes}. "
+            "Use explanation[i].to_shap()."
+        )
+    values, images = zip(*pairs, strict=True)
+    return np.stack(values), np.stack(images)
+
+
+def _image(one: Explanation) -> tuple[Floats, Any]:
+    regions, image = one.regions, np.asarray(one.data)
+    if not isinstance(regions, Regions):
+        raise InvalidInputError("An image needs its regions: these were lost.")
+    if image.ndim == len(regions.shape):
+        image = image[..., None]
+    channels = image.shape[-1]
+    sizes = np.array([regions.cover(i).sum() for i in range(len(regions))]) * channels
+    scores = one.values.reshape(len(regions), -1)
+    flat = np.zeros((*regions.shape, scores.shape[1]))
+    for i, share in enumerate(scores / sizes[:, None]):
+        flat[regions.cover(i)] += share
+    values = np.repeat(flat[..., None, :], channels, axis=-2)
+    return (values if "output" in one.axes else values[..., 0]), image

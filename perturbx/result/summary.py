@@ -1,0 +1,241 @@
+"""What an explanation says of itself: a head, and a table of its largest scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perturbx._rounding import above_rounding
+from perturbx._typing import Floats
+from perturbx.features import Regions
+from perturbx.features.places import aligned, place
+from perturbx.result.text import shorten, show
+
+if TYPE_CHECKING:
+    from perturbx.result.explanation import Explanation
+
+_ROWS, _OUTPUTS, _WIDTH = 10, 3, 36
+
+_PLACE = "place, size"
+
+_ARITHMETIC = 1e-9
+"""Standard errors below this fraction of the largest score or output are rounding, not doubt."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Scores as a reader wants them: the largest first, and few enough to read.
+
+    Parameters
+    ----------
+    kind : str
+        What a row is: "feature", "instance", "output" or "image".
+    names, data : tuple of str
+        The rows, and their values, or the places of their regions; data is empty where a row has
+        neither.
+    heading : str
+        What `data` is.
+    scores, errors : (rows, columns) array
+        A column for each output.
+    columns : tuple of str
+        Names of the outputs; one empty name where there is nothing to tell apart.
+    title : str
+        What the scores are.
+    rest : tuple of str
+        What was left out.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    data: tuple[str, ...]
+    heading: str
+    scores: Floats
+    errors: Floats
+    columns: tuple[str, ...]
+    title: str
+    rest: tuple[str, ...]
+
+    def cells(self, column: int) -> list[str]:
+        """Each score with its error, with as many decimals as the largest score needs."""
+        largest = float(np.abs(self.scores[np.isfinite(self.scores)]).max(initial=0.0))
+        sign = "" if self.title.startswith("mean") else "+"
+        decimals = min(7, max(0, 3 - int(np.floor(np.log10(largest or 1)))))
+        plain = largest == 0 or 1e-4 <= largest < 1e6
+        spec = f"{sign}.{decimals}f" if plain else f"{sign}.3e"
+        cells = []
+        for v, e in zip(self.scores[:, column], self.errors[:, column], strict=True):
+            if e == 0:
+                cells.append(f"{v:{spec}}, exact")
+                continue
+            error = f"{e:.{decimals}f}" if plain and e >= 0.5 * 0.1**decimals else f"{e:.1g}"
+            cells.append(f"{v:{spec}} ± {'?' if np.isnan(e) else error}")
+        return cells
+
+
+def tabulate(explanation: Explanation) -> Table:
+    """The largest scores first; over several instances their mean size, or each image's largest."""
+    axes = explanation.axes
+    if "instance" in axes and len(explanation) == 1 and explanation.regions is not None:
+        return tabulate(explanation[0])
+    if isinstance(explanation.regions, tuple) and not aligned(explanation.regions):
+        return _of_images(explanation)
+    kind = "feature" if "feature" in axes or not axes else axes[0]
+    mean = kind == "feature" and "instance" in axes
+    scores, errors = np.asarray(explanation.values), _doubts(explanation)
+    if mean:
+        with np.errstate(over="ignore"):  # errors near 1e308 are shown as inf
+            scores, errors = _mean(np.abs(scores)), np.sqrt(_mean(errors**2))
+    size = len(scores) if axes else 1
+    columns = int(np.prod(scores.shape[1:]))
+    scores, errors = scores.reshape(size, columns), errors.reshape(size, columns)
+    order = np.arange(size)
+    if kind == "feature":
+        order = np.argsort(-np.nan_to_num(np.abs(scores)).max(axis=1, initial=0), kind="stable")
+    shown = [int(i) for i in order[:_ROWS]]
+    names, data = _names(explanation, kind, size), _data(explanation, kind, shown)
+    left_out = ((size - _ROWS, f"{kind}s"), (columns - _OUTPUTS, "outputs"))
+    return Table(
+        kind=kind,
+        names=tuple(shorten(names[i], _WIDTH) for i in shown),
+        data=data,
+        heading="data" if explanation.regions is None else _PLACE,
+        scores=scores[shown, :_OUTPUTS],
+        errors=errors[shown, :_OUTPUTS],
+        columns=_columns(explanation, kind),
+        title="mean |score| ± typical standard error" if mean else "score ± standard error",
+        rest=tuple(f"{n:,} more {what}" for n, what in left_out if n > 0),
+    )
+
+
+def _of_images(explanation: Explanation) -> Table:
+    """A row for each image, with its largest score: no two have a region in common."""
+    n, d = explanation.shape[:2]
+    scores = np.asarray(explanation.values).reshape(n, d, -1)
+    errors = _doubts(explanation).reshape(n, d, -1)
+    shown = np.arange(min(n, _ROWS))
+    largest = np.nan_to_num(np.abs(scores[shown])).max(axis=2).argmax(axis=1)
+    regions: Any = explanation.regions
+    left_out = ((n - _ROWS, "images"), (scores.shape[2] - _OUTPUTS, "outputs"))
+    return Table(
+        kind="image",
+        names=tuple(map(str, shown.tolist())),
+        data=tuple(place(regions[i], int(largest[i])) for i in shown.tolist()),
+        heading=f"largest score at ({_PLACE})",
+        scores=scores[shown, largest, :_OUTPUTS],
+        errors=errors[shown, largest, :_OUTPUTS],
+        columns=_columns(explanation, "feature"),
+        title="score ± standard error",
+        rest=tuple(f"{n:,} more {what}" for n, what in left_out if n > 0),
+    )
+
+
+def head(explanation: Explanation) -> list[str]:
+    """Lines that say the method, what it explained, what that means and what it cost."""
+    parts = [
+        f"{size:,} {axis}{'' if size == 1 else 's'}"
+        for axis, size in zip(explanation.axes, explanation.shape, strict=True)
+    ]
+    names = explanation.output_names
+    if "output" not in explanation.axes and np.ndim(names) == 1 and len(names) == 1:
+        parts.append(f"output {str(names[0])!r}")
+    if "feature" not in explanation.axes:
+        parts.insert(0, f"feature {explanation.feature_names[0]!r}")
+    if "instance" not in explanation.axes:
+        parts.insert(0, _read_as(explanation))
+    lines = [f"{explanation.method_name}: {', '.join(parts)}"]
+    if explanation.method != explanation.method_name:
+        lines.append(f"estimate: {explanation.method.partition(':')[2].strip()}")
+    lines.append(f"value function: {explanation.value_function}")
+    if np.size(explanation.predictions) == 1:
+        base, prediction = np.ravel(explanation.base_values), np.ravel(explanation.predictions)
+        lines.append(f"base value {base[0]:.4g}, prediction {prediction[0]:.4g}")
+    lines.append(_cost(explanation))
+    return lines + [f"note: {note}" for note in explanation.notes]
+
+
+def _read_as(explanation: Explanation) -> str:
+    """What a single instance was taken for: a batch of series may look like one image."""
+    regions, data = explanation.regions, explanation.data
+    if not isinstance(regions, Regions):
+        return "1 instance"
+    sides = " × ".join(map(str, regions.shape))
+    kinds = {1: f"1 series of {sides} steps", 2: f"1 image of {sides} pixels"}
+    channels = np.shape(data)[len(regions.shape) :]
+    text = kinds.get(len(regions.shape), f"1 volume of {sides} voxels")
+    return text + "".join(f" and {n} channel{'s'[: n != 1]}" for n in channels)
+
+
+def summary(explanation: Explanation) -> str:
+    """Head and table as plain text."""
+    table, (first, *lines) = tabulate(explanation), head(explanation)
+    columns = [[table.kind, *table.names]]
+    if table.data:
+        columns.append([table.heading, *table.data])
+    several = len(table.columns) > 1
+    for j, name in enumerate(table.columns):
+        columns.append([name if several else table.title, *table.cells(j)])
+    widths = [max(map(len, column)) for column in columns]
+    rows = ["  ".join(map(str.ljust, row, widths)) for row in zip(*columns, strict=True)]
+    lines += ["", *([table.title] if several else []), *rows]
+    lines += [f"... and {rest}" for rest in table.rest]
+    return "\n".join([first, *(f"  {line}".rstrip() for line in lines)])
+
+
+def _doubts(explanation: Explanation) -> Floats:
+    """Standard errors, and 0 for those that are rounding."""
+    scores, axes = np.abs(explanation.values), explanation.axes
+    size = np.fmax(np.abs(explanation.predictions), np.abs(explanation.base_values))
+    if "feature" in axes:
+        axis = axes.index("feature")
+        largest = np.fmax.reduce(scores, axis=axis, keepdims=True, initial=0.0)
+        size = np.fmax(np.expand_dims(size, axis), largest)
+    return above_rounding(explanation.standard_errors, _ARITHMETIC * np.fmax(size, scores))
+
+
+def _names(explanation: Explanation, kind: str, size: int) -> tuple[str, ...]:
+    if kind == "feature":
+        return tuple(map(str, explanation.feature_names))
+    if kind == "output":
+        return tuple(map(str, explanation.output_names))
+    return tuple(map(str, range(size)))
+
+
+def _data(explanation: Explanation, kind: str, shown: list[int]) -> tuple[str, ...]:
+    """What the rows show of the data, or where their regions lie; nothing where they share it."""
+    data, regions = explanation.data, explanation.regions
+    if regions is not None and kind == "feature":
+        first = regions if isinstance(regions, Regions) else regions[0] if regions else None
+        return () if first is None else tuple(place(first, i) for i in shown)
+    is_mean = kind == "feature" and "instance" in explanation.axes
+    if regions is not None or data is None or kind == "output" or is_mean:
+        return ()
+    return tuple(show(data[i] if explanation.axes else data) for i in shown)
+
+
+def _columns(explanation: Explanation, kind: str) -> tuple[str, ...]:
+    """Headings of the score columns."""
+    if "output" not in explanation.axes or kind == "output":
+        return ("",)
+    names = explanation.output_names
+    if np.ndim(names) == 2:
+        names = [f"output {j + 1}" for j in range(explanation.shape[-1])]
+    return tuple(shorten(str(name), 20) for name in names[:_OUTPUTS])
+
+
+def _cost(explanation: Explanation) -> str:
+    rows, calls = explanation.n_rows, explanation.n_calls
+    cost = f"cost: {rows:,} model row{'s'[: rows != 1]} in {calls:,} call{'s'[: calls != 1]}"
+    if explanation.converged is not None:
+        cost += "; converged" if explanation.converged else "; not converged"
+    if explanation.fidelity is not None:
+        cost += f"; fidelity (R2) {_mean(np.ravel(explanation.fidelity)):.3f}"
+    return cost
+
+
+def _mean(array: Floats) -> Floats:
+    """The mean over instances of what is known."""
+    known = ~np.isnan(array)
+    total, count = np.where(known, array, 0.0).sum(axis=0), known.sum(axis=0)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))

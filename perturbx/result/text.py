@@ -1,0 +1,49 @@
+"""Names and numbers as a reader sees them, in tables and in pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+
+def shorten(text: str, width: int) -> str:
+    """At most `width` characters; what is left out is in the middle, where names differ least."""
+    text = " ".join(text.split())
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 3
+    return f"{text[: width - 1 - tail].rstrip()}…{text[-tail:].lstrip()}"
+
+
+def safe(text: str) -> str:
+    """Text as matplotlib draws it unchanged: a name with two dollars is no formula."""
+    return text.replace("$", r"\$")
+
+
+def show(value: Any) -> str:
+    """One cell of the data, short enough to stand beside a name."""
+    if isinstance(value, (float, np.floating)):
+        return "missing" if np.isnan(value) else f"{value:.4g}"
+    return "missing" if value is None else shorten(str(value), 20)
+
+
+def output_label(name: str) -> str:
+    """The name of an output; a bare number says what it is."""
+    return f"output {name}" if name.isdigit() else name
+
+
+def numbers(values: Iterable[float], signed: bool = True) -> list[str]:
+    """Three digits for the largest, and as many decimals for the others."""
+    known = np.asarray(list(values), dtype=float)
+    largest = float(np.abs(known[np.isfinite(known)]).max(initial=0.0))
+    sign = "+" if signed else ""
+    spec = f"{sign}.{max(0, 2 - int(np.floor(np.log10(largest or 1))))}f"
+    if largest and not 1e-4 <= largest < 1e6:
+        spec = f"{sign}.2e"
+    texts = [format(v, spec) for v in known]
+    return [
+        ("0" if v == 0 else "≈ 0") if not float(text) else text.replace("-", "\N{MINUS SIGN}")
+        for v, text in zip(known, texts, strict=True)
+    ]

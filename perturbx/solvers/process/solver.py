@@ -1,0 +1,281 @@
+"""Shapley values by a Gaussian process over the odd interactions of a game."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints
+from perturbx._validation import check_integer, check_kind
+from perturbx.designs import Design, Pairs
+from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._exact import exact_shapley
+from perturbx.solvers.kernel_shap import KernelShapRegression
+from perturbx.solvers.process.gaussian_process import Posterior, posterior
+from perturbx.solvers.process.interaction_rates import learn_rates
+from perturbx.solvers.process.leave_one_out import Decomposition
+from perturbx.solvers.process.mask_trees import Boosting, boost
+from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
+from perturbx.solvers.process.parity import odd_terms
+from perturbx.solvers.process.recipes import Judge, Learned, Recipe, plain_recipes, tree_recipes
+
+_FEWEST_PAIRS = 6
+_MOST_CELLS = 500_000
+"""Pairs times features beyond which no trees are grown."""
+_LEAST_SHARE, _MOST_SHARE = 0.2, 1.1
+"""Of the jackknife at chosen pairs; see `_share_of_jackknife`."""
+_SPARE = 3
+"""How many more pairs than features it takes to judge free slopes by leaving pairs out."""
+
+
+@dataclass(frozen=True)
+class GaussianProcess(Solver):
+    """Kernel SHAP's regression with a prior on what it leaves out: interactions of odd order.
+
+    With x in {-1, 1}^d and g(x) = (v(S) - v(complement of S)) / 2 the pairs say g = x'b + h(x),
+    and the Shapley values are 2b plus those of h, the odd interactions of three features or more.
+    Leverage SHAP (Musco & Witter, ICLR 2025) takes h for noise. Here h is a Gaussian process
+    that blends all odd interactions (a product kernel, with a rate for each feature) with those
+    that boosted trees find in the answers; the exact Shapley values of its posterior mean are
+    the scores. Which blend, and how strong, is chosen by honest leave-one-out among candidates
+    with plain regression at one end. They add up to v(all) - v(none) at any budget, an additive
+    game is recovered, and a complete design is read exactly.
+
+    Standard errors are the posterior's, scaled by leave-one-out residuals and blended with a
+    jackknife, with n_pairs - d degrees of freedom. At chosen pairs the jackknife counts more the
+    less the prior explains. At pairs drawn at random errors grow with how much larger residuals are
+    in pairs that the prior did not learn from, and shrink with the share of all pairs that was
+    seen. With d to d + 2 pairs the plain regression answers, because none can be spared to judge
+    a prior, and standard errors are NaN, as they are with fewer pairs than features. No estimator
+    can detect an interaction that none of the sampled coalitions exposes.
+
+    Parameters
+    ----------
+    n_folds : int
+        Into how many parts the pairs are split to judge the candidates.
+    most_judged : int
+        How many pairs are used to judge a candidate, at most.
+    most_pairs : int
+        With more pairs than this, the plain regression answers: the cost is cubic.
+    boosting : Boosting
+        How the trees grow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.designs import Evaluations
+    >>> from perturbx.samplers import ShapleyCoalitions
+    >>> from perturbx.solvers.process.solver import GaussianProcess
+    >>> design = ShapleyCoalitions().draw(8, 60, np.random.default_rng(0))
+    >>> answers = Evaluations(
+    ...     design,
+    ...     outputs=design.z[:, :3].all(axis=1).astype(float).reshape(60, 1, 1),
+    ...     full=np.array([[1.0]]),
+    ...     empty=np.array([[0.0]]),
+    ... )
+    >>> abs(GaussianProcess().solve(answers).values.ravel().round(2))
+    array([0.33, 0.33, 0.33, 0.  , 0.  , 0.  , 0.  , 0.  ])
+    """
+
+    n_folds: int = 2
+    most_judged: int = 300
+    most_pairs: int = 2500
+    boosting: Boosting = field(default_factory=Boosting)
+
+    reads: ClassVar[tuple[type[Design], ...]] = (Pairs,)
+    additive = True
+
+    def __post_init__(self) -> None:
+        check_integer("n_folds", self.n_folds, minimum=2)
+        check_integer("most_judged", self.most_judged, minimum=2)
+        check_integer("most_pairs", self.most_pairs, minimum=0)
+        check_kind("boosting", self.boosting, Boosting, "a Boosting")
+
+    def linear(self) -> Solver:
+        return KernelShapRegression()
+
+    def exact(self, answers: Answers) -> Scores:
+        return exact_shapley(answers)
+
+    def estimate(self, answers: Answers) -> Scores:
+        design = answers.design
+        assert isinstance(design, Pairs)
+        if len(design.first) > self.most_pairs:
+            return KernelShapRegression().estimate(answers)
+        pairs, scales = read_pairs(answers)
+        n, d = pairs[0].shape
+        most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
+        folds = _Folds.of(n, self.n_folds, most)
+        blind = n >= 1.3 * d + 4 and folds.n_rows < d + _SPARE
+        if d < 3 or n < _FEWEST_PAIRS or blind:
+            return KernelShapRegression().estimate(answers)
+        if d <= n < d + _SPARE:
+            # So few pairs to spare cannot tell a prior that shrinks all scores to their mean from
+            # one that does not, nor how far off the regression is.
+            return KernelShapRegression(errors=False).estimate(answers)
+        plain = KernelShapRegression().estimate(answers)
+        starts = _as_posteriors(plain, scales)
+        cache: dict[tuple[Recipe, int], Decomposition] = {}
+        found = [
+            start
+            if _is_additive(target, start)
+            else self._solve_target(target, start, folds, cache, design.random)
+            for target, start in zip(pairs, starts, strict=True)
+        ]
+        values = np.stack([s * f.values for f, s in zip(found, scales, strict=True)])
+        errors = np.stack([s * f.standard_errors for f, s in zip(found, scales, strict=True)])
+        if n < d:
+            errors[:] = np.nan
+        gain = (answers.full - answers.empty)[:, None]
+        values += (gain - values.sum(axis=1, keepdims=True)) / d
+        return Scores(
+            values.T,
+            errors.T,
+            degrees_of_freedom=float(max(n - d, 2)),
+            estimator=f"Gaussian process on {n:,} pairs of coalitions",
+        )
+
+    def _solve_target(
+        self,
+        pairs: OddPairs,
+        start: Posterior,
+        folds: _Folds,
+        cache: dict[tuple[Recipe, int], Decomposition],
+        random: bool,
+    ) -> Posterior:
+        n, d = pairs.shape
+        learned = self._learn(pairs, [*folds.training, folds.order])
+        judge = Judge(pairs, learned[:-1], folds.rows, folds.judged, cache)
+        found = []
+        # Free slopes need pairs to spare, or nothing can be left out; with plenty of pairs a
+        # prior on them only costs time.
+        can_be_free = folds.n_rows >= d + _SPARE
+        can_be_tied = n < 2.5 * d + 4
+        for tied in [False] * can_be_free + [True] * can_be_tied:
+            base = judge.best(plain_recipes(d, tied=tied))
+            found.append(base)
+            if len(learned[-1].terms_with_linear):
+                found.append(judge.best(tree_recipes(base[1])))
+        score, recipe, signal = min(found, key=lambda entry: entry[0])
+        plain = _plain_score(pairs)
+        if not can_be_free and plain <= score:
+            return start
+        covariance, free = recipe.covariance(learned[-1]), recipe.free(d)
+        if not random:
+            share = _share_of_jackknife(n, d, score, plain)
+            return posterior(pairs, covariance, signal, free, share=share)
+        fit = posterior(pairs, covariance, signal, free)
+        # Residuals of pairs that taught the prior are too small; those of pairs that half of the
+        # others taught too large, for all of them teach more. Between the two lies the root.
+        optimism = judge.optimism(recipe, signal, learned[-1])
+        unseen = 1 - n / (2.0 ** min(d - 1, 60) - 1)
+        return replace(fit, standard_errors=fit.standard_errors * np.sqrt(unseen * optimism**0.5))
+
+    def _learn(self, pairs: OddPairs, parts: list[Ints]) -> list[Learned]:
+        """What each part of the pairs teaches by itself."""
+        n, d = pairs.shape
+        z, values = pairs.coalitions()
+        rows = np.zeros((n + 1, len(parts)), dtype=bool)
+        for fold, part in enumerate(parts):
+            rows[part, fold] = True
+        rows[n] = True
+        targets = np.repeat(values[:, None], len(parts), axis=1)
+        both = np.concatenate([rows, rows])
+        targets = targets - (targets * both).sum(axis=0) / both.sum(axis=0)
+        settings = self.boosting if n * d <= _MOST_CELLS else replace(self.boosting, n_trees=0)
+        forests = boost(z, targets, both, settings)
+        most = min(2 * n + 200, 4000)
+        return [
+            Learned(
+                np.abs(_slopes(pairs.subset(part))),
+                learn_rates(pairs.subset(part)),
+                odd_terms(leaves, d, most),
+                odd_terms(leaves, d, most, least=1),
+            )
+            for part, leaves in zip(parts, forests, strict=True)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Folds:
+    """Pairs in a fixed random order, split into folds; see `Judge`."""
+
+    order: Ints
+    training: list[Ints]
+    rows: list[Ints]
+    judged: list[NDArray[np.bool_]]
+
+    @property
+    def n_rows(self) -> int:
+        """How many pairs a candidate is fitted to when it is judged."""
+        return len(self.rows[0])
+
+    @classmethod
+    def of(cls, n: int, n_folds: int, most: int) -> _Folds:
+        order = np.random.default_rng(0).permutation(n)
+        training, rows, judged = [], [], []
+        for fold in range(n_folds):
+            inside, outside = order[fold::n_folds], np.delete(order, np.s_[fold::n_folds])
+            training.append(outside)
+            chosen = np.concatenate([inside, outside])[:most]
+            rows.append(chosen)
+            judged.append(np.arange(len(chosen)) < len(inside))
+        return cls(order, training, rows, judged)
+
+
+def _slopes(pairs: OddPairs) -> Floats:
+    """(d,): the linear part by ridge regression, the sum of the slopes known."""
+    n, d = pairs.shape
+    weighted = pairs.signs * pairs.weights[:, None]
+    normal = weighted.T @ pairs.signs
+    normal.flat[:: d + 1] += (1e-3 if n < 2 * d else 1e-9) * np.trace(normal) / d
+    solved = np.linalg.solve(normal, np.column_stack([weighted.T @ pairs.odd, np.ones(d)]))
+    slopes, along = solved.T
+    return np.asarray(slopes - along * (slopes.sum() - pairs.half_gain) / along.sum())
+
+
+def _plain_score(pairs: OddPairs) -> float:
+    """The leave-one-out score of the plain regression, infinite without pairs to spare."""
+    n, d = pairs.shape
+    if n < d + _SPARE:
+        return np.inf
+    x, y, noise = pairs.with_end(1e4)
+    weighted = x / noise[:, None]
+    normal = weighted.T @ x
+    normal.flat[:: d + 1] += 1e-12 * np.trace(normal) / d
+    inverse = np.linalg.inv(normal)
+    spare = 1 - ((weighted @ inverse) * x).sum(axis=1)[:n]
+    residual = (y - x @ (inverse @ (weighted.T @ y)))[:n] / np.maximum(spare, 1e-7)
+    return float(np.average(residual**2, weights=pairs.weights))
+
+
+def _share_of_jackknife(n: int, d: int, score: float, plain: float) -> float:
+    """How much the jackknife counts in the errors at chosen pairs, from 0 to 1.
+
+    Chosen pairs resolve interactions of three features, for which they are chosen, and confound
+    the scores with those of five and more, of which the prior knows little. So the jackknife
+    counts by the root of the fraction of the plain regression's squared residuals that the prior
+    leaves, and the more so the nearer the pairs come to resolving all interactions of three.
+    """
+    unexplained = min(score / plain, 1.0) if plain > 0 else 1.0
+    resolved = min(n / (d + d * (d - 1) * (d - 2) / 6), 1.0) ** 0.25
+    return float(min(max(_LEAST_SHARE, _MOST_SHARE * unexplained**0.5 * resolved), 1.0))
+
+
+def _as_posteriors(plain: Scores, scales: Floats) -> list[Posterior]:
+    """The plain regression's answer to each target, in units of the target's scale."""
+    assert plain.errors is not None  # the regression estimates them
+    safe = np.where(scales > 0, scales, 1.0)[:, None]
+    values = np.ascontiguousarray(plain.values.T) / safe
+    errors = np.ascontiguousarray(plain.errors.T) / safe
+    return [Posterior(v, e) for v, e in zip(values, errors, strict=True)]
+
+
+def _is_additive(pairs: OddPairs, plain: Posterior) -> bool:
+    """True if the plain regression leaves nothing to explain, though it could have."""
+    n, d = pairs.shape
+    residual = pairs.odd - pairs.signs @ (plain.values / 2)
+    return n >= d and bool(np.abs(residual).max() <= 1e-10)
