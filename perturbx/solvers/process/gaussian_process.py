@@ -8,8 +8,10 @@ H the basis of the free part, Q = A^-1 - A^-1 H (H' A^-1 H)^-1 H' A^-1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, lapack
 
 from perturbx._typing import Floats
@@ -22,10 +24,13 @@ _POOLED = 0.1
 _JACKKNIFE = 1 / 3
 """The jackknife's share in the blend of standard errors, unless another is asked for."""
 
+_PINNED = 1e-9
+"""A pair of which less than this is left over says nothing of how well the others predict it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Shapley values (d,) with standard errors (d,)."""
+    """Shapley values (d,) with standard errors (d,); (d, t) for t targets."""
 
     values: Floats
     standard_errors: Floats
@@ -50,44 +55,103 @@ class Free:
 def posterior(
     pairs: OddPairs, covariance: Covariance, signal: float, free: Free, *, share: float = _JACKKNIFE
 ) -> Posterior:
-    """Shapley values of the posterior mean, from one factorization.
-
-    Standard errors are the posterior's own, the one unknown variance being the mean square of
-    leave-one-out residuals, each over its own predicted variance (Dubrule, Mathematical Geology
-    15, 1983): a prior that does not fit shows there. They are blended, on the scale of logarithms,
-    with the jackknife, which needs no prior but assumes that residuals do not cancel; `share` is
-    its share. A tenth of the variance is pooled over the features.
-    """
+    """Shapley values of the posterior mean of one target, from one factorization."""
     x, y, noise = pairs.with_end()
-    n, d = pairs.shape
-    prior_matrix = covariance.matrix(x)
-    prior_matrix *= signal
-    inverse = _inverse(prior_matrix, noise)
-    del prior_matrix
-    basis = x @ free.directions
-    solved = inverse @ basis
-    gram = solved.T @ basis
-    gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram) / len(gram)
-    gram_inverse = np.linalg.inv(gram)
-    kept = gram_inverse @ solved.T
-    projected = inverse @ y - solved @ (kept @ y)
-    diagonal = np.diag(inverse) - np.einsum("np,pn->n", solved, kept)
-    received = covariance.shapley(x)
-    through = inverse @ received
-    influence = 2 * (free.directions @ kept).T + signal * (through - solved @ (kept @ received))
-    values = influence.T @ y
-    values += (2 * pairs.half_gain - values.sum()) / d
+    found = Fit.of(x, noise, covariance, signal, free).posterior(y[:, None], np.array([share]))
+    return Posterior(found.values[:, 0], found.standard_errors[:, 0])
 
-    slack = 2 * free.directions.T - signal * (solved.T @ received)
-    prior = signal * covariance.shapley_variance()
-    explained = signal**2 * np.einsum("ni,ni->i", received, through)
-    variance = prior - explained + np.einsum("pi,pi->i", slack, gram_inverse @ slack)
-    influence -= influence.mean(axis=1, keepdims=True)
-    squares = _squared_errors(
-        influence[:n], np.maximum(variance, 0.0), projected[:n], diagonal[:n], noise[:n], share
-    )
-    errors = np.sqrt((1 - _POOLED) * squares + _POOLED * squares.mean())
-    return Posterior(values, errors)
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A prior and a design, factorized once: each target then costs a few matrix products.
+
+    Parameters
+    ----------
+    influence : (n + 1, d) array
+        What each pair's g adds to each Shapley value.
+    inverse : (n + 1, n + 1) array
+        A^-1.
+    solved, kept : (n + 1, p) and (p, n + 1) arrays
+        A^-1 H, and (H' A^-1 H)^-1 H' A^-1: Q is inverse - solved kept.
+    variance : (d,) array
+        The posterior variance of each value, in units of the one unknown variance.
+    noise : (n + 1,) array
+    """
+
+    influence: Floats
+    inverse: Floats
+    solved: Floats
+    kept: Floats
+    variance: Floats
+    noise: Floats
+
+    @classmethod
+    def of(cls, x: Floats, noise: Floats, covariance: Covariance, signal: float, free: Free) -> Fit:
+        """Of pairs x (n + 1, d), the full coalition last, and the variances of their noise."""
+        prior_matrix = covariance.matrix(x)
+        prior_matrix *= signal
+        inverse = _inverse(prior_matrix, noise)
+        del prior_matrix
+        basis = x @ free.directions
+        solved = inverse @ basis
+        gram = solved.T @ basis
+        gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram) / len(gram)
+        gram_inverse = np.linalg.inv(gram)
+        kept = gram_inverse @ solved.T
+        received = covariance.shapley(x)
+        through = inverse @ received
+        influence = 2 * (free.directions @ kept).T + signal * (through - solved @ (kept @ received))
+        slack = 2 * free.directions.T - signal * (solved.T @ received)
+        prior = signal * covariance.shapley_variance()
+        explained = signal**2 * np.einsum("ni,ni->i", received, through)
+        variance = prior - explained + np.einsum("pi,pi->i", slack, gram_inverse @ slack)
+        return cls(influence, inverse, solved, kept, np.maximum(variance, 0.0), noise)
+
+    def posterior(self, y: Floats, share: Floats) -> Posterior:
+        """Values and errors (d, t) of g (n + 1, t), whose last row is half the gain.
+
+        Standard errors are the posterior's own, the one unknown variance being the mean square of
+        leave-one-out residuals, each over its own predicted variance (Dubrule, Mathematical
+        Geology 15, 1983): a prior that does not fit shows there. They are blended, on the scale of
+        logarithms, with the jackknife, which needs no prior but assumes that residuals do not
+        cancel; `share` (t,) is its share. A tenth of the variance is pooled over the features.
+        """
+        values = self.influence.T @ y
+        values += (2 * y[-1] - values.sum(axis=0)) / len(values)
+        projected = self._projected(y)
+        squares = self._squared_errors(projected, share)
+        errors = np.sqrt((1 - _POOLED) * squares + _POOLED * squares.mean(axis=0))
+        return Posterior(values, errors)
+
+    def score(self, y: Floats) -> Floats:
+        """(t,): the weighted mean square of leave-one-out residuals, infinite if none is known."""
+        seen, diagonal = self._seen
+        if 2 * seen.sum() <= len(seen):
+            return np.full(y.shape[1], np.inf)
+        left_out = self._projected(y)[seen] / diagonal[seen, None]
+        return np.asarray(np.average(left_out**2, axis=0, weights=1 / self.noise[:-1][seen]))
+
+    def _projected(self, y: Floats) -> Floats:
+        """(n, t): Q y, without the end."""
+        return np.asarray((self.inverse @ y - self.solved @ (self.kept @ y))[:-1])
+
+    @cached_property
+    def _seen(self) -> tuple[NDArray[np.bool_], Floats]:
+        """Which of the n pairs are not pinned down by the free part alone; the diagonal of Q."""
+        diagonal = np.diag(self.inverse) - np.einsum("np,pn->n", self.solved, self.kept)
+        return diagonal[:-1] * self.noise[:-1] > _PINNED, diagonal[:-1]
+
+    def _squared_errors(self, projected: Floats, share: Floats) -> Floats:
+        """(d, t): see `posterior`."""
+        seen, diagonal = self._seen
+        if not seen.any():
+            return np.full((len(self.variance), len(share)), np.nan)
+        influence = self.influence[:-1] - self.influence[:-1].mean(axis=1, keepdims=True)
+        safe = np.where(seen, diagonal, 1.0)[:, None]
+        left_out = np.where(seen[:, None], projected / safe, 0.0)
+        common = (projected[seen] ** 2 / safe[seen]).mean(axis=0)
+        own = self.variance[:, None] * common
+        return np.asarray(own ** (1 - share) * ((influence**2).T @ left_out**2) ** share)
 
 
 def _inverse(matrix: Floats, noise: Floats) -> Floats:
@@ -104,21 +168,3 @@ def _inverse(matrix: Floats, noise: Floats) -> Floats:
             inverse += np.tril(lower, -1).T
             return np.asarray(inverse)
     raise LinAlgError("the covariance of the pairs is not positive definite")
-
-
-def _squared_errors(
-    influence: Floats,
-    variance: Floats,
-    projected: Floats,
-    diagonal: Floats,
-    noise: Floats,
-    share: float,
-) -> Floats:
-    """(d,): see `posterior`. Of n pairs (Q y) and the diagonal of Q, and their noise."""
-    seen = diagonal * noise > 1e-9
-    if not seen.any():
-        return np.full(len(variance), np.nan)
-    safe = np.where(seen, diagonal, 1.0)
-    left_out = np.where(seen, projected / safe, 0.0)
-    own = variance * float((projected[seen] ** 2 / safe[seen]).mean())
-    return np.asarray(own ** (1 - share) * ((influence**2).T @ left_out**2) ** share)

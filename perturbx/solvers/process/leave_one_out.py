@@ -31,27 +31,29 @@ class Decomposition:
         return cls(np.maximum(eigenvalues, 0.0), vectors, turned, noise)
 
     def scores(self, y: Floats, judged: NDArray[np.bool_]) -> Floats:
-        """The weighted mean square of leave-one-out residuals, for each of `SIGNALS`.
+        """(signals, t): the weighted mean squares of leave-one-out residuals of y (n, t).
 
         Dubrule (Mathematical Geology 15, 1983): the residual of pair i is (Q y)_i / Q_ii. Only
         the pairs `judged` count: those that the covariance was not made from.
         """
-        y_turned = self.vectors.T @ (y / np.sqrt(self.noise))
+        y_turned = self.vectors.T @ (y / np.sqrt(self.noise)[:, None])
         squared = self.vectors**2
-        return np.array([self._score(s, y_turned, squared, judged) for s in SIGNALS])
+        return np.stack([self._score(s, y_turned, squared, judged) for s in SIGNALS])
 
-    def _score(self, signal: float, y: Floats, squared: Floats, judged: NDArray[np.bool_]) -> float:
+    def _score(
+        self, signal: float, y: Floats, squared: Floats, judged: NDArray[np.bool_]
+    ) -> Floats:
         shrunk = 1 / (signal * self.eigenvalues + 1)
         solved = self.basis * shrunk[:, None]
         gram = solved.T @ self.basis
         gram.flat[:: len(gram) + 1] += 1e-10 * np.trace(gram) / len(gram)
         inverse = np.linalg.inv(gram)
-        projected = self.vectors @ (shrunk * (y - self.basis @ (inverse @ (solved.T @ y))))
+        left = shrunk[:, None] * (y - self.basis @ (inverse @ (solved.T @ y)))
         back = self.vectors @ solved
         diagonal = squared @ shrunk - ((back @ inverse) * back).sum(axis=1)
         # a pair that the free part alone pins down has no residual to judge by
         counted = judged & (diagonal > 1e-7)
         if 2 * counted.sum() <= judged.sum():
-            return np.inf
-        residual = projected[counted] / diagonal[counted]
-        return float((residual**2).sum() / (1 / self.noise[counted]).sum())
+            return np.full(y.shape[1], np.inf)
+        residual = (self.vectors[counted] @ left) / diagonal[counted, None]
+        return np.asarray((residual**2).sum(axis=0) / (1 / self.noise[counted]).sum())

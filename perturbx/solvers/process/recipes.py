@@ -138,7 +138,8 @@ class Judge:
                 self.cache[recipe, fold] = decomposition
             else:
                 decomposition = make()
-            total += decomposition.scores(y, np.append(judged, False)) * judged.sum()
+            scores = decomposition.scores(y[:, None], np.append(judged, False))[:, 0]
+            total += scores * judged.sum()
         return np.asarray(total / sum(judged.sum() for judged in self.judged))
 
     def optimism(self, recipe: Recipe, signal: float, learned: Learned) -> float:

@@ -70,7 +70,7 @@ def test_leave_one_out_is_leaving_one_out() -> None:
     x, y, noise = pairs.with_end(1e4)
     matrix = covariance.matrix(x)
     judged = np.arange(19) < 9
-    scores = Decomposition.of(matrix, x, noise).scores(y, judged)
+    scores = Decomposition.of(matrix, x, noise).scores(y[:, None], judged)[:, 0]
     for signal, score in zip(SIGNALS[:5], scores, strict=False):
         squares = []
         for i in np.flatnonzero(judged):
@@ -87,7 +87,7 @@ def test_leave_one_out_is_leaving_one_out() -> None:
 
 def test_pairs_that_cannot_be_left_out_are_not_judged() -> None:
     """Pairs that the free part alone pins down leave no residual: the score is infinite."""
-    x, y, noise = np.eye(6), np.arange(6.0), np.ones(6)
+    x, y, noise = np.eye(6), np.arange(6.0)[:, None], np.ones(6)
     scores = Decomposition.of(np.zeros((6, 6)), x, noise).scores(y, np.arange(6) < 5)
     assert np.isinf(scores).all()
 
