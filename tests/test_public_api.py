@@ -22,6 +22,7 @@ NAMES = {
     "perturbx.designs": {
         "AntitheticChains",
         "BackgroundChains",
+        "BackgroundTreeSplits",
         "Chains",
         "CoalitionDesign",
         "CustomCoalitions",

@@ -1,16 +1,17 @@
-"""What is tried: one class for each structure, and the answers to it."""
+"""What is tried: one class for each structure, and the model's answers to it."""
 
 from perturbx.designs._base import CoalitionDesign as CoalitionDesign
 from perturbx.designs._base import Design as Design
 from perturbx.designs.chains import AntitheticChains as AntitheticChains
 from perturbx.designs.chains import BackgroundChains as BackgroundChains
 from perturbx.designs.chains import Chains as Chains
-from perturbx.designs.custom import CustomCoalitions as CustomCoalitions
+from perturbx.designs.coalitions import CustomCoalitions as CustomCoalitions
+from perturbx.designs.coalitions import Independent as Independent
+from perturbx.designs.coalitions import LeaveOneOut as LeaveOneOut
+from perturbx.designs.continuous import NoiseDraws as NoiseDraws
+from perturbx.designs.continuous import SoftMasks as SoftMasks
 from perturbx.designs.evaluations import Evaluations as Evaluations
-from perturbx.designs.independent import Independent as Independent
-from perturbx.designs.leave_one_out import LeaveOneOut as LeaveOneOut
-from perturbx.designs.noise import NoiseDraws as NoiseDraws
 from perturbx.designs.pairs import Pairs as Pairs
-from perturbx.designs.soft_masks import SoftMasks as SoftMasks
+from perturbx.designs.tree_splits import BackgroundTreeSplits as BackgroundTreeSplits
 from perturbx.designs.tree_splits import Steps as Steps
 from perturbx.designs.tree_splits import TreeSplits as TreeSplits

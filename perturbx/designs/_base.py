@@ -14,13 +14,20 @@ from perturbx._typing import Coalitions, Floats, Ints, Noise
 class Design(ABC):
     """m perturbations of d features, shared by every instance with those features.
 
-    There is one frozen dataclass for each structure. Its fields say what is true of the design,
-    such as the probability with which it was drawn, and nobody else is told. A sampler declares
-    which class it draws, a masker which classes it accepts, and a solver which classes it reads.
+    There is one frozen dataclass for each structure. Its fields store what is true of the design,
+    such as the probability with which it was drawn; no sampler or solver is told that separately.
+    A sampler declares which class it draws, a masker which classes it accepts, and a solver which
+    classes it reads.
     """
 
     drawn_by: ClassVar[str] = ""
-    """A sampler that draws such designs, as a user writes it."""
+    """A sampler that draws such designs, as a user would write it."""
+
+    per_background_row: ClassVar[bool] = False
+    """True if each perturbation uses one background row, and so costs one model row."""
+
+    entry_bytes: ClassVar[int] = 8
+    """The bytes that `z` takes for each feature of a perturbation."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -28,7 +35,7 @@ class Design(ABC):
 
     @abstractmethod
     def tile(self, rows: slice) -> Coalitions | Noise:
-        """Some rows of `z`, without the others being built."""
+        """Some rows of `z`, without building the others."""
 
     @property
     def z(self) -> Coalitions | Noise:
@@ -47,7 +54,7 @@ class Design(ABC):
 
     @cached_property
     def cluster(self) -> Ints:
-        """(m,): a number shared by perturbations that were drawn together; it never decreases.
+        """(m,): perturbations that were drawn together share a number; it never decreases.
 
         Standard errors are clustered by it.
         """
@@ -55,19 +62,20 @@ class Design(ABC):
 
     @cached_property
     def background_row(self) -> Ints | None:
-        """(m,): the background row behind each perturbation; None if all are averaged."""
+        """(m,): the background row of each perturbation; None if all rows are averaged."""
         return None
 
     @cached_property
     def complete(self) -> bool:
-        """True if `z` holds every coalition but the empty and the full one, once each."""
+        """True if `z` holds every coalition except the empty and the full one, once each."""
         return False
 
 
 class CoalitionDesign(Design):
     """A design whose `z` is bool: each feature is present or absent."""
 
-    drawn_by: ClassVar[str] = "BernoulliMasks()"
+    drawn_by = "BernoulliMasks()"
+    entry_bytes = 1
 
     @abstractmethod
     def tile(self, rows: slice) -> Coalitions: ...
@@ -78,7 +86,7 @@ class CoalitionDesign(Design):
 
 
 def check_rows(name: str, z: Coalitions | Noise, dtype: type, *columns: Floats | Ints) -> None:
-    """Refuse arrays that are no (m, d) of that type, or columns that are not (m,)."""
+    """Refuse `z` unless it is (m, d) of that type, and columns unless they are (m,)."""
     shapes = [column.shape for column in columns]
     if z.ndim != 2 or any(shape != (len(z),) for shape in shapes):
         raise ValueError(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
-from perturbx._typing import Coalitions, Ints, Orders
+from perturbx._typing import Coalitions, Floats, Ints, Orders, Outputs
 from perturbx.designs._base import CoalitionDesign
 
 
@@ -16,8 +15,8 @@ from perturbx.designs._base import CoalitionDesign
 class AntitheticChains(CoalitionDesign):
     """c antithetic chains: features join one by one in an order, then in its reverse.
 
-    A chain is 2 * (d - 1) coalitions, of which row j holds the first j + 1 features of the order,
-    and row d - 1 + j those of the reversed order. Only the orders are stored.
+    A chain has 2 * (d - 1) coalitions: row j holds the first j + 1 features of the order, and row
+    d - 1 + j those of the reversed order. Only the orders are stored.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ class AntitheticChains(CoalitionDesign):
     def n_features(self) -> int:
         return int(self.place.shape[1])
 
-    @property
+    @cached_property
     def length(self) -> int:
         """The number of coalitions of a chain."""
         return 2 * (self.n_features - 1)
@@ -50,19 +49,31 @@ class AntitheticChains(CoalitionDesign):
     def cluster(self) -> Ints:
         return np.repeat(np.arange(len(self.place)), self.length)
 
+    def contributions(self, outputs: Floats, empty: Floats, full: Floats) -> Outputs:
+        """(c, 2, d, t): what each feature adds when it joins, forwards and backwards.
+
+        `outputs` (m, t) answer the design, `empty` (t,) or (c, t) what each chain begins with, and
+        `full` (t,) what it ends with.
+        """
+        c, d = self.place.shape
+        along = np.empty((c, 2, d + 1, outputs.shape[1]))
+        along[:, :, 0] = empty[..., None, :]
+        along[:, :, 1:-1] = outputs.reshape(c, 2, d - 1, -1)
+        along[:, :, -1] = full
+        place = np.stack([self.place, d - 1 - self.place], axis=1)
+        return np.take_along_axis(np.diff(along, axis=2), place[..., None], axis=2)
+
 
 @dataclass(frozen=True, eq=False)
 class Chains(AntitheticChains):
-    """Chains behind which all background rows are averaged."""
+    """Chains whose outputs are averaged over all background rows."""
 
-    drawn_by: ClassVar[str] = "Permutations()"
+    drawn_by = "Permutations()"
 
 
 @dataclass(frozen=True, eq=False)
 class BackgroundChains(AntitheticChains):
-    """Chains that each run along one background row.
-
-    One feature has no coalition but the empty and the full one: its design is complete.
+    """Chains that each use one background row.
 
     Parameters
     ----------
@@ -70,7 +81,8 @@ class BackgroundChains(AntitheticChains):
         The background row of each chain.
     """
 
-    drawn_by: ClassVar[str] = "BackgroundPermutations(n_rows)"
+    drawn_by = "BackgroundPermutations(n_background)"
+    per_background_row = True
 
     row: Ints
 
@@ -80,4 +92,5 @@ class BackgroundChains(AntitheticChains):
 
     @cached_property
     def complete(self) -> bool:
+        """One feature has no coalition except the empty and the full one."""
         return self.n_features == 1

@@ -1,17 +1,22 @@
-"""What the model answered to a design."""
+"""The model's answers to a design."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from perturbx._rounding import Rounding
 from perturbx._typing import Floats, Outputs
 from perturbx.designs._base import Design
+from perturbx.designs.continuous import NoiseDraws
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluations:
-    """The answers to a design, all that a solver ever sees.
+    """The model's answers to a design: all that a solver is given.
 
     Parameters
     ----------
@@ -22,14 +27,14 @@ class Evaluations:
     full : (n, k) array
         The output with every feature present: the model's answer to the instance itself.
     empty : (n, k) array
-        The output with every feature absent; NaN where the masker has no such state (noise).
+        The output with every feature absent; NaN where there is no such state (noise).
     empty_rows : (B, n, k) array, optional
         The output of each background row itself, whose (weighted) mean is `empty`; given where
-        the perturbations name their background rows.
+        each perturbation uses one background row.
     rounding : Rounding
-        How far an output may be off by rounding alone.
+        The rounding error of an output.
     row_weights : (B,) array, optional
-        How much each background row counts, adding up to 1; by default all count the same.
+        The weight of each background row, 1 in total; equal by default.
     """
 
     design: Design
@@ -39,3 +44,24 @@ class Evaluations:
     empty_rows: Floats | None = None
     rounding: Rounding = field(default_factory=Rounding)
     row_weights: Floats | None = None
+
+    @classmethod
+    def of_game(cls, design: Design, game: Callable[[Any], Any]) -> Evaluations:
+        """The answers of a function of `z`, such as a game on coalitions.
+
+        It returns (m,), (m, k) or (m, n, k).
+
+        Examples
+        --------
+        >>> from perturbx.designs import LeaveOneOut
+        >>> Evaluations.of_game(LeaveOneOut(2), lambda z: z @ [3.0, 5.0]).outputs.ravel()
+        array([5., 3.])
+        """
+        z, is_noise = design.z, isinstance(design, NoiseDraws)
+        ends = np.zeros((2, design.n_features), dtype=z.dtype)
+        ends[0] = not is_noise
+        outputs, known = (np.asarray(game(of), dtype=np.float64) for of in (z, ends))
+        shape = {1: (1, 1), 2: (1, *outputs.shape[1:]), 3: outputs.shape[1:]}[outputs.ndim]
+        full, empty = known.reshape(2, *shape)
+        empty = np.full_like(full, np.nan) if is_noise else empty
+        return cls(design, outputs.reshape(len(z), *shape), full, empty)

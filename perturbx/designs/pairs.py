@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from perturbx.designs._base import CoalitionDesign, check_rows
 class Pairs(CoalitionDesign):
     """c pairs {S, complement of S}, the members of each next to each other.
 
-    The pair of the empty and the full coalition is not part of it: the game always knows them.
+    The pair of the empty and the full coalition is never part of it, as both are always known.
 
     Parameters
     ----------
@@ -25,13 +24,13 @@ class Pairs(CoalitionDesign):
     pair_weights : (c,) array
         The weight of each member of a pair.
     random : bool
-        True if the pairs of each size were drawn at random, False if they were chosen. Standard
-        errors that come from sampling depend on it.
+        True if the pairs of each size were drawn at random, False if they were chosen by design.
+        Standard errors depend on it.
     complete : bool
-        True if every pair is there.
+        True if it holds every pair.
     """
 
-    drawn_by: ClassVar[str] = "ShapleyCoalitions()"
+    drawn_by = "ShapleyCoalitions()"
 
     first: Coalitions
     pair_weights: Floats
@@ -42,8 +41,8 @@ class Pairs(CoalitionDesign):
         check_rows("Pairs", self.first, np.bool_, self.pair_weights)
         if (self.first == self.first[:, :1]).all(axis=1).any():
             raise ValueError(
-                "Pairs needs coalitions of some features but not of all: got the pair of the empty "
-                "and the full coalition among them, which is known already. Leave it out."
+                "Pairs needs coalitions of some but not all features: got the pair of the empty "
+                "and the full coalition, whose outputs are always known. Leave it out."
             )
 
     def __len__(self) -> int:

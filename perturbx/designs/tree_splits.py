@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +16,25 @@ from perturbx.features import FeatureTree
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """What a design of trees has split so far: s steps, each adding a node to a context.
+    """The splits of a design so far, as s steps that each add a node to a context.
 
-    The first are from nothing to everything, one for each tree. A step that is split is followed
-    by those of its node's children, in every context that its siblings make. Steps that are open
-    have not been split; what they add makes up the whole.
+    The first steps go from nothing to everything, one for each tree. A split replaces a step by
+    those of its node's children, in every context that their siblings make. Steps that are open
+    have not been split; together they add up to the whole.
 
     Parameters
     ----------
     trees : tuple of FeatureTree
-        Tree r goes with background row r; a single tree goes with all of them.
+        Tree r belongs to background row r; a single tree to all rows.
     tree, node : (s,) int arrays
-        Which node of which tree is added.
+        The node that is added, and its tree.
     low, high : (s,) int arrays
         The coalitions without and with the node: a row of the design, or a negative number from
         the end of ``[*design, full, empty of the last tree, ..., empty of the first]``.
     weight : (s,) array
-        What the step counts in the scores of the node's features.
+        The weight of the step in the scores of the node's features.
     parent : (s,) int array
-        The step that was split into this one and others; -1 for the first ones.
+        The step whose split made this one; -1 for the first ones.
     is_open : (s,) bool array
         False once the step has been split.
     """
@@ -51,7 +50,7 @@ class Steps:
 
     @classmethod
     def of(cls, trees: Sequence[FeatureTree]) -> Steps:
-        """Nothing split yet."""
+        """One open step for each tree."""
         n = len(trees)
         return cls(
             trees=tuple(trees),
@@ -66,14 +65,14 @@ class Steps:
 
     @classmethod
     def joined(cls, parts: Sequence[Steps], split: Ints) -> Steps:
-        """Steps of the same trees one after another; those numbered `split` are open no more."""
+        """Steps of the same trees one after another; those numbered `split` are closed."""
         names = ("tree", "node", "low", "high", "weight", "parent", "is_open")
         columns = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
         columns["is_open"][split] = False
         return cls(parts[0].trees, **columns)
 
     def children_of(self, step: int) -> tuple[int, ...]:
-        """The nodes below a step's node; none below a leaf."""
+        """The children of a step's node; none for a leaf."""
         tree: FeatureTree = self.trees[self.tree[step]]
         return tree.children_of(int(self.node[step]))
 
@@ -81,18 +80,18 @@ class Steps:
         return len(self.tree)
 
     @property
-    def rows(self) -> Ints:
-        """(s,): the coalitions that it takes to split each step; 0 where its node is a leaf."""
-        rows = np.zeros(len(self), dtype=np.intp)
+    def n_coalitions(self) -> Ints:
+        """(s,): how many coalitions the split of each step needs; 0 for a leaf."""
+        numbers = np.zeros(len(self), dtype=np.intp)
         for r, tree in enumerate(self.trees):
             own = self.tree == r
-            rows[own] = tree.split_rows[self.node[own]]
-        return rows
+            numbers[own] = tree.split_rows[self.node[own]]
+        return numbers
 
     def deltas(self, outputs: Floats, full: Floats, empty: Floats) -> Floats:
         """(s, ...): what each step adds, from the answers (m, ...) to the design.
 
-        `full` are those to everything present, (...), and `empty` to nothing, (n_trees, ...).
+        `full` (...) is the output with everything present, `empty` (n_trees, ...) with nothing.
         """
         answers = np.concatenate([outputs, full[None], empty[::-1]])
         return np.asarray(answers[self.high] - answers[self.low])
@@ -100,7 +99,7 @@ class Steps:
 
 @dataclass(frozen=True, eq=False)
 class TreeSplits(CoalitionDesign):
-    """The coalitions that splits of trees take, each split a cluster.
+    """The coalitions that splits of a tree need, each split a cluster.
 
     Parameters
     ----------
@@ -108,17 +107,14 @@ class TreeSplits(CoalitionDesign):
         True where the feature is present.
     cluster : (m,) int array
     steps : Steps
-        What was split.
-    background_row : (m,) int array or None
-        With several trees, the row whose tree was split.
+        The splits.
     """
 
-    drawn_by: ClassVar[str] = "OwenSplits(trees)"
+    drawn_by = "OwenSplits(trees)"
 
     present: Coalitions
     cluster: Ints = field()
     steps: Steps
-    background_row: Ints | None = None
 
     def __post_init__(self) -> None:
         check_rows("TreeSplits", self.present, np.bool_, self.cluster)
@@ -132,3 +128,18 @@ class TreeSplits(CoalitionDesign):
     @cached_property
     def complete(self) -> bool:
         return self.n_features == 1
+
+
+@dataclass(frozen=True, eq=False)
+class BackgroundTreeSplits(TreeSplits):
+    """Splits of several trees, one for each background row.
+
+    Parameters
+    ----------
+    background_row : (m,) int array
+        The row whose tree was split.
+    """
+
+    per_background_row = True
+
+    background_row: Ints = field()

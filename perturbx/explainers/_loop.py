@@ -58,7 +58,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
         scored = []
-        kept = 1 if price.sampler.names_rows else 1 + _PARTS
+        kept = 1 if price.sampler.draws.per_background_row else 1 + _PARTS
         step = _chunk(masker, price.n_perturbations, columns.shape[1] * kept)
         for start in range(0, n, step):
             part = slice(start, min(start + step, n))
@@ -80,7 +80,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
 
 def _check_memory(problem: Problem, plan: Plan, price: Task, parts: Parts | None) -> None:
     columns, _ = problem.predictor.select(problem.outputs, problem.predictor.first_answers)
-    n_parts = 0 if parts is None or price.sampler.names_rows else len(parts)
+    n_parts = 0 if parts is None or price.sampler.draws.per_background_row else len(parts)
     check_memory(price, plan, columns.shape[1] * (1 + n_parts))
 
 
@@ -96,7 +96,7 @@ def _solve_chunk(
 ) -> Scored:
     """Instances with the same active features share a design: one factorization serves them."""
     adapts = isinstance(sampler, AdaptiveSampler)
-    apart = adapts and sampler.names_rows
+    apart = adapts and sampler.draws.per_background_row
     parts = None if apart else parts
     rows, empty, cost = _empty(game, removals, columns, first, parts, apart)
     costs = cost.divided(len(removals))
@@ -148,7 +148,9 @@ def _solve(
     solutions: list[Any] = [None] * len(undone)
     costs = np.zeros((len(undone), 2), dtype=np.intp)
     design: Design | None = None
-    n_outputs = cohort.full.shape[1] if todo.sampler.names_rows else cohort.empty.shape[1]
+    n_outputs = (
+        cohort.full.shape[1] if todo.sampler.draws.per_background_row else cohort.empty.shape[1]
+    )
     outputs = np.empty((0, len(undone), n_outputs))
     for total in _totals(plan, todo):
         known = -1 if design is None else len(design)

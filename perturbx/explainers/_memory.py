@@ -35,7 +35,7 @@ def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
     """
     d = todo.n_features
     m = min(todo.n_perturbations, todo.sampler.most(d))
-    each = float(_EACH + d * _DRAWN * todo.sampler.entry_bytes)
+    each = float(_EACH + d * _DRAWN * todo.sampler.draws.entry_bytes)
     each += 8 * (todo.solver.working(d) + 4 * n_outputs)
     limit = _available()
     if m * each <= limit:

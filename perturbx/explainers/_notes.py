@@ -106,7 +106,7 @@ def _advice(plan: Plan, removal: BoundMasker, rows: float) -> str:
     everything = 1 + removal.rows_per_perturbation * (2.0 ** min(d, 60) - 1)
     if removal.accepts is CoalitionDesign and rows > everything:
         sampler, _ = plan.recipe(context_of(replace(plan, budget=int(everything)), removal, d))
-        rows = rows if sampler.names_rows else everything
+        rows = rows if sampler.draws.per_background_row else everything
     return f": budget={int(rows):_} would be enough" if rows <= _MOST_ADVISED else ""
 
 

@@ -15,7 +15,7 @@ from perturbx.features import FeatureTree, Lattice
 from perturbx.game import Cost, check_link
 from perturbx.maskers import BoundMasker, FittedMasker
 from perturbx.predictor import Predictor
-from perturbx.samplers import BackgroundPermutations, Sampler
+from perturbx.samplers import Sampler
 from perturbx.solvers import BackgroundContributions, Solver, WithInteractions, check_reads
 
 _MOST_BOUND = 2**26
@@ -165,12 +165,8 @@ def _check_parts(sampler: Sampler, solver: Solver, setting: RecipeContext) -> No
             "alone, or a link of their average: use px.Background with several rows and "
             'link="identity", or the parts Permutations() and MarginalContributions().'
         )
-    n = setting.n_background
-    if isinstance(sampler, BackgroundPermutations) and sampler.n_background != n:
-        raise InvalidParameterError(
-            f"BackgroundPermutations(n_background={sampler.n_background}) does not fit this "
-            f"background, which has {n} rows: pass BackgroundPermutations(n_background={n})."
-        )
+    if setting.n_features:
+        sampler.check(setting.n_features, setting.n_background)
 
 
 def _check_alike(masker: FittedMasker, X: Any) -> None:
@@ -265,7 +261,7 @@ def _least_rows(plan: Plan, removal: BoundMasker, n_features: int) -> int:
     """The smallest budget for so many features."""
     setting = context_of(plan, removal, n_features)
     sampler, _ = plan.recipe(setting)
-    rows_each = 1 if sampler.names_rows else setting.n_background
+    rows_each = 1 if sampler.draws.per_background_row else setting.n_background
     return _minimum(sampler, n_features) * rows_each + setting.n_fixed
 
 
@@ -279,7 +275,7 @@ def task(plan: Plan, removal: BoundMasker) -> Task:
     d = int(removal.active.sum())
     setting = context_of(plan, removal, d)
     sampler, solver = plan.recipe(setting)
-    rows_each = 1 if sampler.names_rows else setting.n_background
+    rows_each = 1 if sampler.draws.per_background_row else setting.n_background
     minimum = _minimum(sampler, d)
     n_least = _least_rows(plan, removal, d)
     affordable = setting.affordable(rows_each, max(minimum, sampler.default(d)) * rows_each)

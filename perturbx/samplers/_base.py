@@ -14,10 +14,10 @@ D = TypeVar("D", bound=Design)
 
 
 class Sampler(ABC):
-    """Says which perturbations are tried. Pure combinatorics: it never sees data or model.
+    """Chooses the perturbations. Pure combinatorics: it never sees data or model.
 
     A sampler is a frozen dataclass whose fields are its settings. The explainer calls `draw`
-    once a round. The same arguments and the same state of `rng` give the same design.
+    once per round. The same arguments and the same state of `rng` give the same design.
     """
 
     draws: ClassVar[type[Design]] = CustomCoalitions
@@ -25,19 +25,13 @@ class Sampler(ABC):
 
     Only a complete design may be of another class."""
 
-    names_rows: ClassVar[bool] = False
-    """True if the design names one background row for each perturbation; one costs one row."""
-
-    entry_bytes: ClassVar[int] = 1
-    """The size of what a design says of one feature: a byte for coalitions, 8 for numbers."""
-
     def most(self, n_features: int) -> float:
-        """The most perturbations that a design can hold, whatever is asked for."""
+        """The most perturbations that a design can hold."""
         return np.inf
 
     @abstractmethod
     def minimum(self, n_features: int) -> int:
-        """The fewest perturbations from which a solver can say anything."""
+        """The fewest perturbations from which a solver can compute scores."""
 
     @abstractmethod
     def default(self, n_features: int) -> int:
@@ -45,44 +39,48 @@ class Sampler(ABC):
 
     @abstractmethod
     def draw(
-        self,
-        n_features: int,
-        n: int,
-        rng: np.random.Generator,
-        drawn: Design | None = None,
+        self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> Design:
-        """At most `n` perturbations in all (never more; fewer only where no more make sense).
+        """At most `n` perturbations in all (never more; fewer only where more are impossible).
 
-        With `drawn`, the result begins with exactly those perturbations, in their order, and
-        goes on with new ones; weights are those of the whole. `n` is then the new total.
-        The empty and the full coalition are not part of a design: the game always knows them.
-        `n` is at least ``minimum(n_features)``; the explainer has seen to that.
+        With `drawn`, the result begins with exactly those perturbations, in their order, followed
+        by new ones; its weights are those of the whole design. `n` is then the new total.
+        The empty and the full coalition are not part of a design, as both are always known.
+        The explainer makes sure that `n` is at least ``minimum(n_features)``.
+        """
+
+    def check(self, n_features: int, n_background: int) -> None:  # noqa: B027 (optional)
+        """Refuse settings that do not fit what is explained; called before the model is.
+
+        Raises
+        ------
+        InvalidParameterError
         """
 
     def own(self, drawn: Design | None, design: type[D]) -> D | None:
-        """`drawn`, which `draw` was asked to continue; or a refusal of another sampler's."""
+        """`drawn`, refused unless it is of the class that this sampler can continue."""
         if drawn is None or isinstance(drawn, design):
             return drawn
         name = type(self).__name__
         raise RejectPerturbations(
-            f"{name} continues {design.__name__} alone: got {type(drawn).__name__}. Draw the "
-            f"first ones with {name}.draw too."
+            f"{name} can only continue {design.__name__}: got {type(drawn).__name__}. Draw the "
+            f"first perturbations with {name}.draw too."
         )
 
 
 class AdaptiveSampler(Sampler):
-    """A sampler that goes by what was answered so far, round by round.
+    """A sampler that chooses new perturbations by the answers to earlier ones.
 
-    The explainer calls `draw` once for the opening, and then `follow` with the answers to
-    everything that was drawn, until nothing is added or the budget is spent. Each instance has
-    its own design. It stays a function: what it has to remember stands in the design, such as the
-    `Steps` of `TreeSplits`.
+    The explainer calls `draw` once, for the first round, and then `follow` with all answers so
+    far, until nothing is added or the budget is spent. Each instance has a design of its own. A
+    sampler has no state: what it must remember is stored in the design, such as the `Steps` of
+    `TreeSplits`.
     """
 
     @abstractmethod
     def follow(self, evaluations: Evaluations, n: int, rng: np.random.Generator) -> Design:
         """The design of `evaluations`, continued by one round; at most `n` perturbations in all.
 
-        A round holds as many as are worth asking before their answers are seen. A design that
-        has not grown ends the rounds: nothing is left that `n` would pay for.
+        A round holds as many perturbations as are worth asking before their answers are seen. A
+        design that has not grown ends the rounds.
         """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -14,23 +13,17 @@ from perturbx.samplers._base import Sampler
 
 @dataclass(frozen=True)
 class BernoulliMasks(Sampler):
-    """Each feature is present with probability `p`, on its own, in each perturbation.
+    """Each feature is present with probability `p`, independently, in each perturbation.
 
     LIME's perturbations of superpixels (Ribeiro, Singh & Guestrin, KDD 2016, section 3.4, with
-    p = 0.5). Rows are independent of each other: each is a ``cluster`` of its own, and all
-    weigh the same. Alone among the samplers it may draw the full and the empty coalition: without
-    them two features would always change together, and a fit could not tell their slopes from its
-    intercept.
+    p = 0.5). Rows are independent: each is a ``cluster`` of its own, and all weights are equal.
+    This is the only sampler that may draw the full and the empty coalition. Without them two
+    features would always change together, and their slopes could not be told from the intercept.
 
     Parameters
     ----------
     p : float, default 0.5
         Between 0 and 1, both excluded.
-
-    Raises
-    ------
-    InvalidParameterError
-        If `p` is not between 0 and 1.
 
     Examples
     --------
@@ -43,25 +36,21 @@ class BernoulliMasks(Sampler):
 
     p: float = 0.5
 
-    draws: ClassVar[type[Design]] = Independent
+    draws = Independent
 
     def __post_init__(self) -> None:
         check_number("p", self.p, above=0, below=1)
 
     def minimum(self, n_features: int) -> int:
-        """Two rows for each coefficient of a fit: d slopes and an intercept."""
+        """Two rows per coefficient of a fit: d slopes and an intercept."""
         return 2 * (n_features + 1)
 
     def default(self, n_features: int) -> int:
-        """Ten rows a feature, below which maps of superpixels are mostly noise; at least 1000."""
+        """At least 1000, and ten rows per feature: maps of superpixels are mostly noise below."""
         return max(1000, 10 * n_features)
 
     def draw(
-        self,
-        n_features: int,
-        n: int,
-        rng: np.random.Generator,
-        drawn: Design | None = None,
+        self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> Independent:
         known = self.own(drawn, Independent)
         before = np.zeros((0, n_features), dtype=bool) if known is None else known.present

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from perturbx.designs import Design, NoiseDraws
 from perturbx.samplers._base import Sampler
 
 _MOST_NUMBERS = 2**18
-"""Noise is drawn in blocks of so many numbers, as it may fill much of the memory."""
+"""Noise is drawn in blocks of this many numbers, as it may fill much of the memory."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +18,8 @@ class GaussianNoise(Sampler):
     """Noise z from the standard normal, each draw followed by its mirror image -z.
 
     With the mirror image, the even part of the model around the instance cancels out of every
-    slope (antithetic variates: Hammersley & Morton, 1956), so slopes of a curved model are far
-    steadier. A pair is one ``cluster``; odd `n` are rounded down.
+    slope (antithetic variates: Hammersley & Morton, 1956), so slopes of a curved model vary much
+    less. A pair is one ``cluster``; an odd `n` is rounded down.
 
     Examples
     --------
@@ -31,23 +30,18 @@ class GaussianNoise(Sampler):
     ((100, 3), True)
     """
 
-    draws: ClassVar[type[Design]] = NoiseDraws
-    entry_bytes: ClassVar[int] = 8
+    draws = NoiseDraws
 
     def minimum(self, n_features: int) -> int:
-        """Pairs for d slopes, of which each tells one thing, and two to spare for an error."""
+        """A pair for each of d slopes, and two more for a standard error."""
         return 2 * (n_features + 2)
 
     def default(self, n_features: int) -> int:
-        """Ten pairs a feature, of which a local kernel keeps a part; at least 500 pairs."""
+        """Ten pairs per feature, of which a local kernel keeps some; at least 500 pairs."""
         return max(1000, 20 * n_features)
 
     def draw(
-        self,
-        n_features: int,
-        n: int,
-        rng: np.random.Generator,
-        drawn: Design | None = None,
+        self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> NoiseDraws:
         known = self.own(drawn, NoiseDraws)
         before = np.zeros((0, n_features)) if known is None else known.noise

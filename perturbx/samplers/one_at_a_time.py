@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -13,11 +12,11 @@ from perturbx.samplers._base import Sampler
 
 @dataclass(frozen=True)
 class OneAtATime(Sampler):
-    """Row i has every feature present but feature i: occlusion, or leave one out.
+    """Row i has every feature present except feature i: occlusion, or leave one out.
 
-    Zeiler & Fergus (ECCV 2014, section 4.2) slide a window over an image; each window is one
-    feature here. Always d rows, whatever `n`; nothing is random. With one feature, its only row
-    is the empty coalition.
+    Zeiler & Fergus (ECCV 2014, section 4.2) slide a window over an image; here each window is one
+    feature. There are always d rows, whatever `n`, and nothing is random. With one feature, its
+    only row is the empty coalition.
 
     Examples
     --------
@@ -29,7 +28,7 @@ class OneAtATime(Sampler):
            [1, 1, 0]])
     """
 
-    draws: ClassVar[type[Design]] = LeaveOneOut
+    draws = LeaveOneOut
 
     def most(self, n_features: int) -> float:
         return float(n_features)
@@ -41,10 +40,6 @@ class OneAtATime(Sampler):
         return n_features
 
     def draw(
-        self,
-        n_features: int,
-        n: int,
-        rng: np.random.Generator,
-        drawn: Design | None = None,
+        self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> LeaveOneOut:
         return LeaveOneOut(n_features)

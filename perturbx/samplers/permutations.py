@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -21,11 +20,9 @@ class Permutations(Sampler):
     contributions along random orders; reading each order backwards too halves the cost of a
     given error or better (Mitchell, Cooper, Frank & Holmes, JMLR 23:43, 2022, section 3.2).
 
-    A ``cluster`` is one order: 2 * (d - 1) rows, of which row j holds the first j + 1 features of
-    the order, and row d - 1 + j those of the reversed order. ``n`` is rounded down to whole
-    orders. Orders are drawn with replacement and weigh the same. When ``n`` allows all
-    2**d - 2 coalitions and nothing was drawn before, the design holds each of them once
-    and is complete.
+    A ``cluster`` is one order: 2 * (d - 1) rows (see `Chains`). ``n`` is rounded down to whole
+    orders, which are drawn with replacement and equal in weight. When ``n`` allows all 2**d - 2
+    coalitions and nothing was drawn before, the design holds each of them once and is complete.
 
     Examples
     --------
@@ -38,7 +35,7 @@ class Permutations(Sampler):
     array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
     """
 
-    draws: ClassVar[type[Design]] = Chains
+    draws = Chains
 
     def most(self, n_features: int) -> float:
         return 2.0 ** min(n_features, 1000) - 2
@@ -47,16 +44,12 @@ class Permutations(Sampler):
         return 2 * (n_features - 1)
 
     def default(self, n_features: int) -> int:
-        """Whole units, at least 2 * d + 2048 rows; or every coalition, if that is fewer."""
-        every, unit = 2**n_features - 2, max(2 * (n_features - 1), 1)
-        return int(min(every, -(-(2 * n_features + 2048) // unit) * unit))
+        """Whole chains of at least 2 * d + 2048 rows; or every coalition, if that is fewer."""
+        every, length = 2**n_features - 2, max(2 * (n_features - 1), 1)
+        return int(min(every, -(-(2 * n_features + 2048) // length) * length))
 
     def draw(
-        self,
-        n_features: int,
-        n: int,
-        rng: np.random.Generator,
-        drawn: Design | None = None,
+        self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> Chains | Pairs:
         d = n_features
         if drawn is None and n >= 2**d - 2:
@@ -70,7 +63,7 @@ class Permutations(Sampler):
 def more_orders(
     d: int, n_chains: int, rng: np.random.Generator, drawn: AntitheticChains | None
 ) -> Orders:
-    """(c, d): when each feature joins in `n_chains` chains, those drawn already first."""
+    """(c, d): when each feature joins in `n_chains` chains, beginning with those of `drawn`."""
     n_known = 0 if drawn is None else len(drawn.place)
     fresh = np.tile(np.arange(d), (max(n_chains - n_known, 0), 1))
     place = rng.permuted(fresh, axis=1).astype(np.min_scalar_type(d))

@@ -1,10 +1,9 @@
-"""Random grids of present and absent cells, each with its own shift."""
+"""Random grids of present and absent points, each with its own shift."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,29 +15,24 @@ from perturbx.samplers._base import Sampler
 
 @dataclass(frozen=True)
 class RandomGrids(Sampler):
-    """Presences between the points of a coarse random grid, which is shifted for each draw.
+    """Presences that are interpolated from a coarse random grid, which is shifted for each draw.
 
-    The masks of RISE (Petsiuk, Das & Saenko, BMVC 2018, section 3.2): each point of a coarse
-    grid is present with probability `p`, presence is linear between them, and the grid starts
-    at a random part of its cell, so that no place always lies on an edge. Features are the points
-    of a finer lattice, on which every such mask is exact; at each of them the expected presence
-    is `p`, and its variance the same. (The published masks stretch an s x s grid over a little
-    more than the image, whose outermost points have no neighbors: their border varies more.)
+    The masks of RISE (Petsiuk, Das & Saenko, BMVC 2018, section 3.2): each point of a coarse grid
+    is present with probability `p`, presence is linear between the points, and the grid is
+    shifted at random, so that no place always lies on an edge. Features are the points of a
+    finer lattice, on which every such mask is exact; all have the expected presence `p` and the
+    same variance. (The published masks stretch an s x s grid over a little more than the image.
+    Its outermost points have no neighbors, so presence varies more at the border.)
 
     Parameters
     ----------
     shape : tuple of int, optional
-        The lattice: how many features there are along each axis, the last one fastest. None:
-        all features lie along one axis.
+        The lattice: the number of features along each axis, the last one fastest. None: all
+        features lie along one axis.
     steps : int or tuple
         Features from one point of the coarse grid to the next, along each axis.
     p : float
         Between 0 and 1, both excluded.
-
-    Raises
-    ------
-    InvalidParameterError
-        If a parameter has a value that it cannot have.
 
     Examples
     --------
@@ -54,6 +48,8 @@ class RandomGrids(Sampler):
     steps: int | tuple[int, ...] = 3
     p: float = 0.5
 
+    draws = SoftMasks
+
     def __post_init__(self) -> None:
         check_number("p", self.p, above=0, below=1)
         if self.shape is not None and not isinstance(self.shape, tuple):
@@ -65,27 +61,23 @@ class RandomGrids(Sampler):
         if self.shape is not None and len(self._steps(self.shape)) != len(self.shape):
             raise invalid("steps", f"one integer, or one for each axis of {self.shape}", self.steps)
 
-    draws: ClassVar[type[Design]] = SoftMasks
-    entry_bytes: ClassVar[int] = 8
+    def check(self, n_features: int, n_background: int) -> None:
+        if self.shape is not None and int(np.prod(self.shape)) != n_features:
+            raise invalid("shape", f"a lattice of the {n_features} features", self.shape)
 
     def minimum(self, n_features: int) -> int:
-        """Two rows a cell: fewer say more of the draw than of the model."""
+        """Two rows per cell."""
         return 2 * self._n_cells(n_features)
 
     def default(self, n_features: int) -> int:
-        """Ten rows a cell; at least 1000."""
+        """Ten rows per cell; at least 1000."""
         return max(1000, 10 * self._n_cells(n_features))
 
     def draw(
-        self,
-        n_features: int,
-        n: int,
-        rng: np.random.Generator,
-        drawn: Design | None = None,
+        self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> SoftMasks:
+        self.check(n_features, 1)
         shape = (n_features,) if self.shape is None else self.shape
-        if int(np.prod(shape)) != n_features:
-            raise invalid("shape", f"a lattice of the {n_features} features", self.shape)
         known = self.own(drawn, SoftMasks)
         n_before = 0 if known is None else len(known)
         z = np.empty((max(n, n_before), n_features))
@@ -99,7 +91,7 @@ class RandomGrids(Sampler):
     def _presences(
         self, shape: tuple[int, ...], n: int, rng: np.random.Generator
     ) -> Iterator[tuple[Ints, Presences]]:
-        """Draws of one shift at a time: which of the n they are, and their presences."""
+        """The draws of one shift at a time: their numbers, and their presences."""
         steps = self._steps(shape)
         # Enough points to cover the lattice from any shift on.
         coarse = [(n + step - 2) // step + 2 for n, step in zip(shape, steps, strict=True)]
@@ -119,7 +111,7 @@ class RandomGrids(Sampler):
         return self.steps if isinstance(self.steps, tuple) else (self.steps,) * len(shape)
 
     def _n_cells(self, n_features: int) -> int:
-        """Cells that such a lattice has, at the density of `shape`."""
+        """The number of cells for so many features, at the density of `shape`."""
         shape = (n_features,) if self.shape is None else self.shape
         cells = [
             (length - 1) // step + 1 for length, step in zip(shape, self._steps(shape), strict=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, combinations
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +21,13 @@ class ShapleyCoalitions(Sampler):
 
     Sizes are drawn in proportion to the leverage scores of the Kernel SHAP regression (Musco &
     Witter, "Provably accurate Shapley value estimation via leverage score sampling", ICLR 2025,
-    Algorithm 1), which gives each size the same share; a size whose share reaches the number of
-    its coalitions is taken whole. Pairing removes the even part of a game, on which Shapley
-    values do not depend (Covert & Lee, AISTATS 2021, section 4.2). The weights are those of the
-    Shapley kernel (Lundberg & Lee, NeurIPS 2017, Theorem 2), stratified by size, and have mean 1.
+    Algorithm 1), which are the same for every size; where a size has fewer coalitions than that,
+    all of them are taken. Pairing removes the even part of a game, on which Shapley values do
+    not depend (Covert & Lee, AISTATS 2021, section 4.2). The weights are those of the Shapley
+    kernel (Lundberg & Lee, NeurIPS 2017, Theorem 2), stratified by size, and have mean 1.
 
-    Both members of a pair lie next to each other and share their ``cluster``. When ``n`` allows
-    all 2**d - 2 coalitions, the design is complete. One feature has no coalition but the empty
-    and the full one: its design is empty, and complete.
+    When ``n`` allows all 2**d - 2 coalitions, the design is complete. One feature has no coalition
+    except the empty and the full one: its design is empty and complete.
 
     Examples
     --------
@@ -42,24 +40,20 @@ class ShapleyCoalitions(Sampler):
     True
     """
 
-    draws: ClassVar[type[Design]] = Pairs
+    draws = Pairs
 
     def most(self, n_features: int) -> float:
         return 2.0 ** min(n_features, 1000) - 2
 
     def minimum(self, n_features: int) -> int:
-        """As many pairs as features: with fewer, the regression is not determined."""
+        """As many pairs as features: with fewer, the regression is underdetermined."""
         return 2 * min(n_features, _n_pairs(n_features))
 
     def default(self, n_features: int) -> int:
         return 2 * min(n_features + 1024, _n_pairs(n_features))
 
     def draw(
-        self,
-        n_features: int,
-        n: int,
-        rng: np.random.Generator,
-        drawn: Design | None = None,
+        self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> Pairs:
         known = self.own(drawn, Pairs)
         before = np.zeros((0, n_features), dtype=bool) if known is None else known.first
@@ -68,7 +62,7 @@ class ShapleyCoalitions(Sampler):
             members = _continue(before, n_pairs, rng)
             if _is_determined(members):
                 break
-        # Which member comes first is a coin toss, so that neither is the smaller one as a rule.
+        # The member that comes first is chosen at random, so that it is not always the smaller.
         fresh = members[len(before) :]
         fresh = fresh ^ (rng.random((len(fresh), 1)) < 0.5)
         first = np.concatenate([before, fresh])
@@ -84,7 +78,7 @@ _MOST_REDRAWS = 200
 
 
 def _n_pairs(d: int) -> int:
-    """How many pairs there are, the one of the empty and the full coalition left out."""
+    """The number of pairs, without that of the empty and the full coalition."""
     return int(2 ** (d - 1)) - 1
 
 
@@ -105,19 +99,19 @@ class _Strata:
         return cls(size, np.where(is_half, count // 2, count), is_half)
 
     def quota(self, half_steps: int) -> Ints:
-        """Pairs of each size at `half_steps` / 2 pairs a size, rounded to the nearest.
+        """Pairs of each size at `half_steps` / 2 pairs per size, rounded to the nearest.
 
-        Where both members have one size, half as many pairs hold as many coalitions.
+        Where both members have the same size, half as many pairs hold as many coalitions.
         """
         step = np.where(self.is_half, (half_steps + 2) // 4, (half_steps + 1) // 2)
         return np.minimum(step, self.count)
 
     def allocate(self, n_pairs: int, taken: Ints, rng: np.random.Generator) -> Ints:
-        """How many pairs of each size, `n_pairs` in all and never fewer than `taken`.
+        """Pairs of each size, `n_pairs` in all and never fewer than `taken`.
 
-        This is Webster's rule: what it gives to a size never falls as `n_pairs` grows, so a
-        design that is continued has the sizes of a design that is drawn at once. Ties, which
-        are all that a share can be off by, are broken at random.
+        This is Webster's rule: the pairs of a size never become fewer as `n_pairs` grows, so a
+        design that is continued has the same sizes as one that is drawn at once. Ties are broken
+        at random.
         """
         low, high = 0, 4 * n_pairs + 4
         while high - low > 1:
@@ -140,15 +134,15 @@ def _continue(before: Coalitions, n_pairs: int, rng: np.random.Generator) -> Coa
     seen = set(_keys(before))
     parts = [before]
     for i in np.flatnonzero(wanted):
-        share = (taken[i] + wanted[i]) / strata.count[i]
-        parts.append(_draw_size(d, int(strata.size[i]), int(wanted[i]), share > 0.25, seen, rng))
+        fraction = (taken[i] + wanted[i]) / strata.count[i]
+        parts.append(_draw_size(d, int(strata.size[i]), int(wanted[i]), fraction > 0.25, seen, rng))
     return np.concatenate(parts)
 
 
 def _draw_size(
     d: int, size: int, k: int, listed: bool, seen: set[bytes], rng: np.random.Generator
 ) -> Coalitions:
-    """`k` new coalitions of one size, uniformly; what is drawn joins `seen`."""
+    """`k` new coalitions of one size, uniformly; they are added to `seen`."""
     found = np.zeros((0, d), dtype=bool)
     while len(found) < k:
         if listed:
@@ -180,7 +174,7 @@ def _all_of_size(d: int, size: int) -> Coalitions:
 
 
 def _smaller(z: Coalitions) -> Coalitions:
-    """The smaller member of each pair; of two equal ones, that with the last feature."""
+    """The smaller member of each pair; of two of one size, that with the last feature."""
     twice = 2 * z.sum(axis=1)
     d = z.shape[1]
     flip = (twice > d) | ((twice == d) & ~z[:, -1])
@@ -192,7 +186,7 @@ def _keys(z: Coalitions) -> Iterator[bytes]:
 
 
 def weights_by_size(members: Coalitions) -> Floats:
-    """The Shapley kernel's mass of each size, shared by the pairs drawn of it; mean 1."""
+    """The Shapley kernel's mass of each size, divided among the pairs drawn of it; mean 1."""
     if not len(members):
         return np.ones(0)
     d = members.shape[1]
@@ -204,10 +198,10 @@ def weights_by_size(members: Coalitions) -> Floats:
 
 
 def _is_determined(members: Coalitions) -> bool:
-    """False if d pairs or more leave a regression on them, of a known sum, undetermined.
+    """False if a regression of a known sum on d pairs or more is underdetermined.
 
-    That happens by chance when pairs and features are few. Drawing again is fair: the question
-    treats all features alike, so each coalition of a size stays as likely as any other.
+    That happens by chance when pairs and features are few. Drawing again introduces no bias: the
+    check treats all features alike, so coalitions of one size stay equally likely.
     """
     n_pairs, d = members.shape
     if d > 64 or not d <= n_pairs <= 4 * d:

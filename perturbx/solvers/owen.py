@@ -93,7 +93,7 @@ class OwenValues(Solver):
             empty = rows
         deltas = steps.deltas(answers.outputs, answers.full, empty)
         values, errors = _values(steps, deltas, self.by_example), _errors(steps, deltas)
-        is_exact = not (steps.is_open & (steps.rows > 0)).any()
+        is_exact = not (steps.is_open & (steps.n_coalitions > 0)).any()
         n = len(steps.trees)
         of_all = f"{n} trees" if n > 1 else "a tree"
         which = "all" if is_exact else "best first"
@@ -119,7 +119,7 @@ def _errors(steps: Steps, deltas: Floats) -> Floats:
     amiss = deviations(steps, deltas)
     squares = np.zeros((steps.trees[0].n_features, *deltas.shape[1:]))
     for r, tree in enumerate(steps.trees):
-        own = steps.is_open & (steps.tree == r) & (steps.rows > 0)
+        own = steps.is_open & (steps.tree == r) & (steps.n_coalitions > 0)
         if amiss is None:
             spreads = _spreads(tree, np.unique(steps.node[own]))
             squares[(spreads > 0).any(axis=0)] = np.nan

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from perturbx import samplers, solvers
 from perturbx.designs import CustomCoalitions, Design, Pairs
 from perturbx.errors import InvalidParameterError, RejectPerturbations
+from perturbx.features import FeatureTree
 
 
 def bumpy(rows: np.ndarray) -> np.ndarray:
@@ -93,6 +94,32 @@ def test_a_sampler_of_other_rows_is_refused(n_background: int) -> None:
         budget=900,
     )
     with pytest.raises(InvalidParameterError, match="pass BackgroundPermutations"):
+        explainer.explain(X[:1])
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    ("sampler", "solver", "match"),
+    [
+        (samplers.OwenSplits((FeatureTree.balanced(4),) * 3), solvers.OwenValues(), "3 trees"),
+        (samplers.OwenSplits((FeatureTree.balanced(3),)), solvers.OwenValues(), "trees of 3"),
+        (samplers.OwenSplits((FeatureTree.balanced(9),) * 30), solvers.OwenValues(), "trees of 9"),
+        (samplers.BackgroundPermutations(2), solvers.BackgroundContributions(), "has 30 rows"),
+    ],
+)
+def test_settings_that_do_not_fit_cost_no_model_row(
+    sampler: samplers.Sampler, solver: solvers.Solver, match: str
+) -> None:
+    """Trees or rows of another number, trees of other features: the model is never called."""
+    asked = []
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    explainer = px.Explainer(
+        lambda rows: asked.append(len(rows)) or rows.sum(axis=1),
+        masker=px.Background(X),
+        sampler=sampler,
+        solver=solver,
+    )
+    with pytest.raises(InvalidParameterError, match=match):
         explainer.explain(X[:1])
     assert not asked
 

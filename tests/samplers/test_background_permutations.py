@@ -98,7 +98,7 @@ def test_more_rows_give_more_chains_and_no_enumeration() -> None:
 def test_defaults_can_be_spent(d: int) -> None:
     """The default is at least the minimum and is spent to the last perturbation."""
     sampler = BackgroundPermutations(3)
-    assert sampler.names_rows
+    assert sampler.draws.per_background_row
     assert sampler.minimum(d) <= sampler.default(d)
     if d <= 30:
         default = sampler.default(d)
@@ -113,5 +113,5 @@ def test_a_background_without_rows_is_refused() -> None:
 
 def test_plain_samplers_name_no_rows() -> None:
     """Only the sampler of this file asks for single rows."""
-    assert not Permutations.names_rows
-    assert not ShapleyCoalitions.names_rows
+    assert not Permutations.draws.per_background_row
+    assert not ShapleyCoalitions.draws.per_background_row

@@ -53,7 +53,7 @@ def test_two_trees_have_rows_of_their_own() -> None:
     """Tree r asks row r; what is asked of one tree is a union of its nodes within contexts."""
     trees = (FeatureTree.balanced(4), FeatureTree.of_leaves(((0, 3), (1, 2), (4, 5)), 4))
     sampler = OwenSplits(trees)
-    assert sampler.names_rows
+    assert sampler.draws.per_background_row
     assert sampler.minimum(4) == 4
     design = _followed(sampler, _curved, 4, 100, n_rows=2)
     assert np.bincount(design.background_row).tolist() == [tree.all_rows() for tree in trees]
@@ -61,7 +61,7 @@ def test_two_trees_have_rows_of_their_own() -> None:
     assert first.tolist() == [[True, False, False, True], [False, True, True, False]]
 
 
-def test_the_most_telling_first() -> None:
+def test_the_largest_effects_first() -> None:
     """Half of the features do nothing: their branch is split last."""
     tree = FeatureTree.balanced(8)
 

@@ -1,0 +1,66 @@
+"""Perturbations that are no coalitions: noise, and masks between absent and present."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from perturbx._typing import Floats, Ints, Noise, Presences
+from perturbx.designs._base import Design, check_rows
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseDraws(Design):
+    """Noise that is added to every feature.
+
+    Parameters
+    ----------
+    noise : (m, d) array
+        In units of each feature's scale.
+    weights : (m,) array
+    cluster : (m,) int array
+        A draw and its mirror image share a number.
+    """
+
+    drawn_by = "GaussianNoise()"
+
+    noise: Noise
+    weights: Floats = field()
+    cluster: Ints = field()
+
+    def __post_init__(self) -> None:
+        check_rows("NoiseDraws", self.noise, np.float64, self.weights, self.cluster)
+
+    def __len__(self) -> int:
+        return len(self.noise)
+
+    def tile(self, rows: slice) -> Noise:
+        return self.noise[rows]
+
+
+@dataclass(frozen=True, eq=False)
+class SoftMasks(Design):
+    """Masks that are drawn independently and tell how much of each feature is present.
+
+    Parameters
+    ----------
+    presence : (m, d) array
+        From 0 (absent) to 1 (present).
+    p : float
+        The expected presence of every feature.
+    """
+
+    drawn_by = "RandomGrids()"
+
+    presence: Presences
+    p: float
+
+    def __post_init__(self) -> None:
+        check_rows("SoftMasks", self.presence, np.float64)
+
+    def __len__(self) -> int:
+        return len(self.presence)
+
+    def tile(self, rows: slice) -> Presences:
+        return self.presence[rows]
