@@ -33,8 +33,8 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 bench: $(VENV)/.test
-	@for script in benchmarks/[!_]*.py; do \
-		echo "== $$script"; $(BIN)/python $$script --quick || exit 1; \
+	@for script in $$(ls benchmarks/*/[!_]*.py | sed 's|/|.|g; s|\.py$$||'); do \
+		echo "== $$script"; $(BIN)/python -m $$script --quick || exit 1; \
 	done
 
 install: $(VENV)/.test

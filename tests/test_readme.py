@@ -70,3 +70,12 @@ def test_commands_name_what_exists():
     extras = re.findall(r'"\.\[([a-z]+)\]"', README)
     assert {"plots", "test", "vision"} <= set(extras)
     assert [e for e in extras if f"\n{e} = [" not in pyproject] == []
+
+
+def test_every_benchmark_is_described():
+    """benchmarks/README.md lists each script that exists, and has a section about it."""
+    folder = ROOT / "benchmarks"
+    scripts = {f"{p.parent.name}.{p.stem}" for p in folder.glob("*/[!_]*.py")}
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z_.]+)` \|", text, flags=re.MULTILINE)) == scripts
+    assert set(re.findall(r"^## `([a-z_.]+)`\n\nYou learn ", text, flags=re.MULTILINE)) == scripts

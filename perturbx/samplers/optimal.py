@@ -39,7 +39,7 @@ class OptimalPairs(Sampler):
     values, under a prior in which all interactions of three features are as likely and the linear
     part is nearly free. This is a greedy Bayesian A-optimal design (Chaloner & Verdinelli,
     Statistical Science 10, 1995), known before any answer is. Read by `GaussianProcess`,
-    pairs drawn at random have twice the squared error and more (benchmarks/shapley_accuracy.py).
+    pairs drawn at random have twice the squared error and more (benchmarks/tables).
 
     Weights, ``cluster`` and ``complete`` are those of `ShapleyCoalitions`. Pairs are no random
     sample any more, which the design says (``random=False``): `GaussianProcess` then computes other

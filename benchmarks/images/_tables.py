@@ -1,4 +1,4 @@
-"""Tables, paired differences with intervals, what is reached, and a contact sheet of maps."""
+"""Tables, paired differences with intervals, targets, and a contact sheet of maps."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from _image_run import map_file
-from _image_scores import PROTOCOLS
-from _image_views import View, halves
-from _measure import Reach
-from _report import Cell, Runs, markdown
+from benchmarks.images._composites import LEAST_MASS, LEAST_SHARE
+from benchmarks.images._run import map_file
+from benchmarks.images._scores import PROTOCOLS
+from benchmarks.images._views import View, halves
+from benchmarks.report import Cell, Runs, Target, markdown
 
 Array = np.ndarray
 FULL = "perturbx OwenShap"
@@ -42,7 +42,7 @@ class Figures:
     def by_photo(
         self, method: str, figure: str, photos: Sequence[str], kinds: Sequence[str], other: str = ""
     ) -> Array:
-        """One number a photo, the mean over its views; less the other method's on the same views.
+        """One number per photo, the mean over its views; less the other method's on the same views.
 
         Views that either method was not run on are left out.
         """
@@ -101,7 +101,7 @@ def everything(runs: Runs, views: Sequence[View], methods: Sequence[str]) -> lis
 
 
 def faithfulness(figures: Figures, methods: Sequence[str], kinds: Sequence[str]) -> str:
-    """A line a method: what it cost, areas, and normalized differences by protocol and half."""
+    """One line per method: its cost, areas, and normalized differences by protocol and half."""
     photos = figures.photos(kinds)
     choose, report = halves(figures.photos(PHOTO_KINDS))
     columns = {
@@ -111,7 +111,7 @@ def faithfulness(figures: Figures, methods: Sequence[str], kinds: Sequence[str])
     }
     lines = []
     for method in methods:
-        # what ran on squashed photos alone has no place in a table of both
+        # methods that ran on squashed photos alone have no place in a table of both
         if not len(figures.by_photo(method, "difference", photos, kinds[-1:])):
             continue
         n = len(figures.by_photo(method, "difference", photos, kinds))
@@ -120,12 +120,12 @@ def faithfulness(figures: Figures, methods: Sequence[str], kinds: Sequence[str])
         means += [figures.mean(method, "difference", part, kinds) for part in (choose, report)]
         shown = [f"{mean:.3f}" for mean in means]
         lines.append((method, str(n), f"{rows:.0f}", f"{cpu:.2f}", *shown))
-    head = ("method", "photos", "calls", "ms a call", *columns, "diff, choose", "diff, report")
+    head = ("method", "photos", "calls", "ms / call", *columns, "diff, choose", "diff, report")
     return markdown(head, lines)
 
 
 def paired(figures: Figures, ours: str, methods: Sequence[str]) -> str:
-    """Ours less every other method: the mean of the protocols by half, then each protocol."""
+    """Ours less each other method: the mean of the protocols by half, then each protocol."""
     photos = figures.photos(PHOTO_KINDS)
     choose, report = halves(photos)
     columns = {"choose": ("difference", choose), "report": ("difference", report)}
@@ -143,7 +143,7 @@ def paired(figures: Figures, ours: str, methods: Sequence[str]) -> str:
 
 
 def objects(figures: Figures, methods: Sequence[str]) -> str:
-    """Strict hits, mass in the objects, and the weaker twin's share."""
+    """Strict hits, mass in the objects, and the weaker copy's share."""
     photos = figures.photos(TWINS)
     lines = []
     for method in methods:
@@ -160,8 +160,8 @@ def objects(figures: Figures, methods: Sequence[str]) -> str:
         lines.append((method, *cells))
     fair = [v.fair for v in figures.views if v.kind == "twice"]
     head = ("method", "hit, alone", "mass, alone", "hit, twice", "mass, twice", "weaker's share")
-    note = f"{len(photos)} pairs of twins; by the model's own four answers the weaker one's share "
-    return f"{note}is {np.mean(fair):.2f}.\n\n" + markdown(head, lines)
+    note = f"{len(photos)} scenes with two copies; the weaker copy's fair share is "
+    return f"{note}{np.mean(fair):.2f}.\n\n" + markdown(head, lines)
 
 
 def _shown(numbers: Array, digits: str) -> str:
@@ -172,20 +172,20 @@ def _shown(numbers: Array, digits: str) -> str:
     return f"{mean} [{low}, {high}]"
 
 
-# ---------------------------------------------------------------- reaches
+# ---------------------------------------------------------------- targets
 
 
-def reaches(runs: Runs, views: Sequence[View]) -> list[Reach]:
-    """What perturbx promises of pictures, judged on the photos that nothing was chosen by."""
+def targets(runs: Runs, views: Sequence[View]) -> list[Target]:
+    """The targets of perturbx, judged on photos that played no part in any choice."""
     figures = Figures(runs, views)
     choose, report = halves(figures.photos(PHOTO_KINDS))
-    found = [*_quick_reaches(figures, choose, report), *_full_reaches(figures, report)]
-    found += _twin_reaches(figures, [cell.estimator for cell in runs.figures])
-    return [reach for reach in found if np.isfinite(reach.value)]
+    found = [*_quick_targets(figures, choose, report), *_full_targets(figures, report)]
+    found += _twin_targets(figures, [cell.estimator for cell in runs.figures])
+    return [target for target in found if np.isfinite(target.value)]
 
 
-def _quick_reaches(figures: Figures, choose: list[str], report: list[str]) -> list[Reach]:
-    """The best quick method of one half, beside lime's and RISE's 1000 calls on the other."""
+def _quick_targets(figures: Figures, choose: list[str], report: list[str]) -> list[Target]:
+    """The best quick method on one half, next to lime and RISE with 1000 calls on the other."""
     kinds = ("squashed",)
     chosen = {m: figures.mean(m, "difference", choose, kinds) for m in QUICK}
     known = {m: value for m, value in chosen.items() if np.isfinite(value)}
@@ -194,32 +194,32 @@ def _quick_reaches(figures: Figures, choose: list[str], report: list[str]) -> li
     best = max(known, key=lambda m: known[m])
     own = figures.mean(best, "difference", report, kinds)
     return [
-        Reach(
+        Target(
             f"{best} over {peer}", own / figures.mean(peer, "difference", report, kinds), least=0.97
         )
         for peer in (*LIMES, RISE)
     ]
 
 
-def _full_reaches(figures: Figures, report: list[str]) -> list[Reach]:
+def _full_targets(figures: Figures, report: list[str]) -> list[Target]:
     margins = dict.fromkeys(PARTITIONS, 0.05) | dict.fromkeys((*LIMES, RISE), 0.08)
     found = []
     for peer, least in margins.items():
         numbers = figures.by_photo(FULL, "difference", report, PHOTO_KINDS, peer)
         mean, low, high = interval(numbers)
-        held = " (the interval holds 0)" if low <= 0 <= high else ""
+        held = " (the interval contains 0)" if low <= 0 <= high else ""
         claim = f"{FULL} less {peer} [{low:+.3f}, {high:+.3f}]{held}"
-        found.append(Reach(claim, mean, least=least))
+        found.append(Target(claim, mean, least=least))
     photos = figures.photos(PHOTO_KINDS)
     costs = [figures.mean(m, "cpu", photos, PHOTO_KINDS) for m in (FULL, PARTITIONS[0])]
     return [
         *found,
-        Reach(f"{FULL}: CPU a call over {PARTITIONS[0]}", costs[0] / costs[1], most=0.5),
+        Target(f"{FULL}: CPU per call over {PARTITIONS[0]}", costs[0] / costs[1], most=0.5),
     ]
 
 
-def _twin_reaches(figures: Figures, methods: Sequence[str]) -> list[Reach]:
-    """The full method shares and keeps to the objects; no peer does both."""
+def _twin_targets(figures: Figures, methods: Sequence[str]) -> list[Target]:
+    """The full method shares between the copies and stays on them; no peer does both."""
     twins = figures.photos(TWINS)
     if not twins:
         return []
@@ -230,11 +230,11 @@ def _twin_reaches(figures: Figures, methods: Sequence[str]) -> list[Reach]:
 
     share, mass = both(FULL)
     peers = [m for m in dict.fromkeys(methods) if not m.startswith("perturbx")]
-    who = [m for m in peers if both(m)[0] >= 0.45 and both(m)[1] >= 0.70]
+    who = [m for m in peers if both(m)[0] >= LEAST_SHARE and both(m)[1] >= LEAST_MASS]
     return [
-        Reach(f"{FULL}: the weaker twin's share", share, least=0.45),
-        Reach(f"{FULL}: positive mass on twins", mass, least=0.70),
-        Reach(f"peers that do both ({', '.join(who) or 'none'})", len(who), most=0),
+        Target(f"{FULL}: the weaker copy's share", share, least=LEAST_SHARE),
+        Target(f"{FULL}: positive score on the copies", mass, least=LEAST_MASS),
+        Target(f"peers that do both ({', '.join(who) or 'none'})", len(who), most=0),
     ]
 
 
@@ -271,7 +271,7 @@ def contact_sheet(views: Sequence[View], methods: Sequence[str], folder: Path) -
 
 def _overlay(axis: object, image: Array, heatmap: Array) -> None:
     gray = image.mean(axis=-1)
-    if np.nanmin(heatmap) > 0:  # scores that are only relative, as RISE's
+    if np.nanmin(heatmap) > 0:  # relative scores, like RISE's
         heatmap = heatmap - np.nanmin(heatmap)
     limit = np.nanquantile(np.abs(heatmap), 0.99) or 1.0
     axis.imshow(gray, cmap="gray", vmin=-80, vmax=335)  # type: ignore[attr-defined]

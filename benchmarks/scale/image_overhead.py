@@ -1,17 +1,14 @@
-"""What does the loop around an image model cost, when the model costs nothing?
+"""How much time and memory does perturbx add around an image model that costs nothing?
 
-A model that looks at one pixel is asked for a photo of 224 x 224 and one of 512 x 512 by each
-method of perturbx and by its peers, about 1000 times, on one thread and in a process each. CPU
-time outside the model is compared a model row, and so is how much memory is taken at the most.
+Each method of perturbx and of its peers explains photos of 224 x 224 and of 512 x 512 pixels with
+about 1000 evaluations of a model that reads one pixel, on one thread, in its own process. The CPU
+time per model row and the peak memory are compared.
 
-    python benchmarks/image_overhead.py [--quick] [--check] [--repeats 3] [--only PATTERN]
-
-``--check`` exits with 1 where perturbx misses what it promises.
+    python -m benchmarks.scale.image_overhead [--quick] [--check] [--repeats 3] [--only PATTERN]
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Callable
@@ -22,7 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from _measure import Contestant, Reach, Result, race, serve
+from benchmarks.command import process, racing_arguments, status
+from benchmarks.measure import Contestant, Result, counted, race, serve
+from benchmarks.report import Target, head, line
 
 Array = np.ndarray
 SIDES = (224, 512)
@@ -31,7 +30,7 @@ LIMIT_MB = 50
 
 @dataclass
 class Null:
-    """The model: two numbers of one pixel, and how many rows it has seen."""
+    """The model: two numbers of one pixel, with a count of its rows."""
 
     rows: int = 0
 
@@ -48,7 +47,7 @@ class Null:
 
 @dataclass(frozen=True)
 class Size:
-    """The side of the photo, and how many evaluations are paid for."""
+    """The side of the photo, and the number of evaluations."""
 
     side: int
     budget: int
@@ -61,17 +60,6 @@ def photo(side: int) -> Array:
 
     shape = (side, side)
     return np.asarray(resize(data.chelsea(), shape, preserve_range=True).round().astype(np.uint8))
-
-
-def counted(model: Null, work: Callable[[], Any]) -> Callable[[], int]:
-    """Work that returns how many rows it asked the model for."""
-
-    def turn() -> int:
-        before = model.rows
-        work()
-        return model.rows - before
-
-    return turn
 
 
 # ---------------------------------------------------------------- perturbx
@@ -131,7 +119,7 @@ def shap_partition(size: Size) -> Contestant:
         explainer = shap.Explainer(model, masker, output_names=["a", "b"])
         explainer(image[None], max_evals=evaluations, batch_size=50, silent=True)
 
-    explain(photo(64), 20)  # without OpenCV it says so here
+    explain(photo(64), 20)  # fails here without OpenCV
     return Contestant(counted(model, lambda: explain(image)), version=version("shap"))
 
 
@@ -191,33 +179,28 @@ CONTENDERS: dict[str, Callable[[Size], Contestant]] = {
 }
 
 PROMISED = {"lime (SLIC)": 1 / 4, "captum KernelShap": 1 / 4, "shap Partition (blur)": 1 / 5}
-"""The part of a peer's time that is not exceeded."""
+"""Fractions of a peer's time that perturbx must not exceed."""
 
 UNJUDGED = {"perturbx KernelShap, process"}
-"""Gets more out of the same answers, and takes its time for that: see `overhead.py`."""
+"""Gets more out of the same answers, but takes longer: see `overhead.py`."""
 
 
 def milliseconds(result: Result) -> float:
-    """CPU time an evaluation, in the best turn."""
+    """CPU time per evaluation, in the best turn."""
     return result.nanoseconds / 1e6
 
 
-def line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def row(name: str, sides: list[Result]) -> str:
-    """A contender: time at each size, memory at the last."""
+def cells(sides: list[Result]) -> tuple[str, ...]:
+    """A contender's line of the table: time at each size, memory at the last."""
     last = sides[-1]
-    full = f"{name} ({last.version})" if last.version else name
     if last.skipped:
-        return line((full, last.skipped, *[""] * (len(sides) + 1)))
+        return (last.label, last.skipped, *[""] * (len(sides) + 1))
     times = [f"{milliseconds(result):.3f}" for result in sides]
-    return line((full, str(last.rows), *times, f"{last.megabytes:.0f}"))
+    return (last.label, str(last.rows), *times, f"{last.megabytes:.0f}")
 
 
-def reaches(side: int, results: dict[str, Result]) -> list[Reach]:
-    """What perturbx promises at one size."""
+def targets(side: int, results: dict[str, Result]) -> list[Target]:
+    """The targets of perturbx at one size."""
     there = {name: result for name, result in results.items() if not result.skipped}
     found = []
     for name, result in there.items():
@@ -226,45 +209,40 @@ def reaches(side: int, results: dict[str, Result]) -> list[Reach]:
         for peer, part in PROMISED.items():
             if peer in there:
                 share = milliseconds(result) / milliseconds(there[peer])
-                found.append(Reach(f"{side}: {name} over {peer}", share, most=part))
+                found.append(Target(f"{side}: {name} over {peer}", share, most=part))
         if side == max(SIDES):
-            found.append(Reach(f"{side}: {name}, MB", result.megabytes, most=LIMIT_MB))
+            found.append(Target(f"{side}: {name}, MB", result.megabytes, most=LIMIT_MB))
     return found
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a fifth of the evaluations")
-    parser.add_argument("--check", action="store_true", help="exit with 1 where a reach is missed")
-    parser.add_argument("--repeats", type=int, default=3, help="turns of each contender")
-    parser.add_argument("--only", default="", help="contenders that match")
-    parser.add_argument("--contender", nargs=2, metavar=("SIDE", "NAME"), help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
 def main() -> int:
-    chosen = arguments()
+    chosen = racing_arguments(
+        quick="a fifth of the evaluations, one turn",
+        repeats=3,
+        only="contenders that match",
+        contender=("SIDE", "NAME"),
+    )
     budget = 200 if chosen.quick else 1000
     if chosen.contender:
         side, name = chosen.contender
         serve(lambda: CONTENDERS[name](Size(int(side), budget)))
         return 0
-    flags = ["--quick"] if chosen.quick else []
+    flags = ("--quick",) if chosen.quick else ()
     repeats = 1 if chosen.quick else chosen.repeats
     wanted = [name for name in CONTENDERS if re.search(chosen.only, name)]
     results: dict[int, dict[str, Result]] = {side: {} for side in SIDES}
     print(f"\n## A model that costs nothing, about {budget} evaluations\n")
-    print(line(("contender", "rows", *(f"ms a row at {s}" for s in SIDES), f"MB at {SIDES[-1]}")))
-    print(line(("---", *["---:"] * (len(SIDES) + 2))))
+    times = [f"ms / row at {side}" for side in SIDES]
+    print(head(("contender", "rows", *times, f"MB at {SIDES[-1]}")))
     for name in wanted:
         for side in SIDES:
             # One at a time: side by side they would need the memory of all.
-            start = [sys.executable, __file__, *flags, "--contender", str(side), name]
+            start = process(*flags, "--contender", str(side), name)
             results[side].update(race({name: start}, repeats))
-        print(row(name, [results[side][name] for side in SIDES]), flush=True)
-    found = [reach for side in SIDES for reach in reaches(side, results[side])]
+        print(line(cells([results[side][name] for side in SIDES])), flush=True)
+    found = [target for side in SIDES for target in targets(side, results[side])]
     print("", *found, sep="\n", flush=True)
-    return 1 if chosen.check and any(not reach.holds for reach in found) else 0
+    return status(chosen.check, found)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Cells of the benchmark: a method on a view with a seed. Maps and figures are kept in files."""
+"""Runs of the benchmark: a method on a view with a seed. Maps and figures are kept in files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from _image_methods import Method, methods
-from _image_network import Door, NullDoor, network
-from _image_scores import faithfulness, localization
-from _image_views import View, sample
-from _report import Cell, Run, Runs
+from benchmarks.images._methods import Method, methods
+from benchmarks.images._network import Door, NullDoor, network
+from benchmarks.images._scores import faithfulness, localization
+from benchmarks.images._views import View, sample
+from benchmarks.report import Cell, Run, Runs
 
 Array = np.ndarray
 Done = Collection[tuple[Cell, int]]
@@ -36,12 +36,12 @@ QUICK_METHODS = (
 
 
 _ORDER = ("squashed", "twice", "cropped", "alone")
-"""What is judged first is run first: an interrupted run has its tables."""
+"""The order of runs: after an interruption the main tables are there."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is run: `only` is a pattern of method names; `folder` keeps maps and figures."""
+    """The runs to do: `only` is a pattern of method names; `folder` keeps maps and figures."""
 
     folder: Path
     file: Path | None
@@ -56,7 +56,7 @@ class Plan:
 
 
 def run_all(views: Sequence[View], plan: Plan, runs: Runs, jobs: int) -> None:
-    """Every cell that is not there yet, a view at a time in `jobs` processes."""
+    """All missing runs, one view at a time in each of `jobs` processes."""
     from joblib import Parallel, delayed
     from tqdm import tqdm
 
@@ -72,7 +72,7 @@ def run_all(views: Sequence[View], plan: Plan, runs: Runs, jobs: int) -> None:
 
 
 def run_view(view: View, plan: Plan, done: Done) -> list[Run]:
-    """All cells of one view; one door for all, so that no picture is asked twice."""
+    """All runs of one view, with one door, so that no picture is evaluated twice."""
     door = Door(_network(plan.folder, plan.file), view.label)
     found = []
     for method, cell, seed in _wanted(view, plan, done):
@@ -98,7 +98,7 @@ def _wanted(view: View, plan: Plan, done: Done) -> Iterator[tuple[Method, Cell, 
 def _map(
     method: Method, view: View, seed: int, door: Door, plan: Plan
 ) -> tuple[Array, dict[str, float]]:
-    """The map and what it cost; from its file, if it is there."""
+    """The map and its cost, from its file if there is one."""
     path = map_file(plan.folder, view.name, method.name, seed)
     if path.exists() and not (plan.again and re.search(plan.again, method.name)):
         with np.load(path) as kept:

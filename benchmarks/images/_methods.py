@@ -1,25 +1,23 @@
-"""Every way of explaining a picture that installs, asked alike: a door, a view and a seed.
+"""Every installed way of explaining a picture, with one interface: a door, a view and a seed.
 
 A method sees the model only through a `Door`, which counts its rows, and returns a map (H, W).
 """
 
 from __future__ import annotations
 
-import io
 import random
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-import _image_peers as peers
-from _image_network import Door
-from _image_peers import FULL, N_SEGMENTS
-from _image_views import View
+from benchmarks.images import _peers as peers
+from benchmarks.images._network import Door
+from benchmarks.images._peers import FULL, N_SEGMENTS
+from benchmarks.images._views import View
+from benchmarks.peers import installed, quiet
 
 Array = np.ndarray
 Run = Callable[[Door, View, int], Array]
@@ -29,10 +27,10 @@ QUICK = 150
 
 @dataclass(frozen=True)
 class Method:
-    """A name for tables, and the run: (door, view, seed) to a map.
+    """A name for tables, and a function from (door, view, seed) to a map.
 
-    `packages` are what it needs. What runs `everywhere` is also judged on cropped photos and
-    composites, the rest on squashed photos alone.
+    It needs `packages`. Methods that run `everywhere` are also judged on cropped photos and
+    composites, the others on squashed photos alone.
     """
 
     name: str
@@ -46,7 +44,7 @@ class Method:
         return self.name.startswith("perturbx")
 
     def __call__(self, door: Door, view: View, seed: int) -> Array:
-        np.random.seed(seed)  # noqa: NPY002  shap's Kernel explainer and captum know no other way
+        np.random.seed(seed)  # noqa: NPY002  shap's Kernel explainer and captum take no seed
         random.seed(seed)
         if "torch" in self.packages:
             import torch
@@ -59,15 +57,6 @@ class Method:
             cv2.setNumThreads(1)
         with quiet():
             return np.asarray(self.run(door, view, seed), dtype=np.float64)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """What peers say while they work, warnings and progress bars, does not belong into a table."""
-    nowhere = redirect_stderr(io.StringIO())
-    with nowhere, warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
 
 
 # ---------------------------------------------------------------- perturbx
@@ -90,7 +79,7 @@ def superpixels() -> Any:
 
 
 def few_superpixels() -> Any:
-    """At least six rows for each region of a small budget."""
+    """At least six rows per region, for a small budget."""
     import perturbx as px
 
     return px.Superpixels(n_segments=25)
@@ -106,17 +95,12 @@ def windows(shape: int, stride: int) -> Any:
 
 
 def _ours() -> list[Method]:
-    """Those of them that this perturbx has."""
-    import perturbx as px
-
-    def on(name: str, method: str, everywhere: bool = True, **settings: Any) -> Method | None:
-        if not hasattr(px, method):
-            return None
+    def on(name: str, method: str, everywhere: bool = True, **settings: Any) -> Method:
         run = partial(ours, method, settings)
         is_random = method not in ("Occlusion", "OwenShap")
         return Method(f"perturbx {name}", run, (), everywhere, is_random)
 
-    wanted = [
+    return [
         on("OwenShap", "OwenShap", budget=FULL),
         on("OwenShap 500", "OwenShap", False, budget=FULL // 2),
         on("OwenShap 150", "OwenShap", budget=QUICK),
@@ -132,7 +116,6 @@ def _ours() -> list[Method]:
         on("Occlusion 150", "Occlusion", False, masker=partial(windows, 48, 16)),
         on("Occlusion, small stride", "Occlusion", False, masker=partial(windows, 45, 6)),
     ]
-    return [method for method in wanted if method is not None]
 
 
 def _peers() -> list[Method]:
@@ -177,9 +160,7 @@ def _peers() -> list[Method]:
 
 
 def methods() -> tuple[list[Method], list[str]]:
-    """All that this interpreter has, and lines that say which versions, or what is missing."""
-    from _peers import installed
-
+    """All installed methods, and a line for each package with its version."""
     every = [*_ours(), *_peers()]
     needed = dict.fromkeys(package for method in every for package in method.packages)
     modules = {"cv2": "opencv-python-headless"}

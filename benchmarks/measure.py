@@ -1,9 +1,9 @@
-"""How the benchmarks measure: a process for each contender, turns, ratios with intervals, tables.
+"""How the benchmarks measure: one process per contender, turns, ratios with intervals, tables.
 
-Every contender runs in a process of its own, so that its memory is its own; all of them live at
-once and take turns, so that a machine that slows down slows all of them down. Time is CPU time of
-the process: other people's work on the machine does not count, though it disturbs the caches, and
-therefore the smallest of several turns is the figure to trust.
+Every contender runs in its own process, so that memory can be measured. All processes live at
+once and take turns, so that a machine that slows down slows all of them down. Time is the CPU time
+of the process: other work on the machine does not count, but it disturbs the caches, so the
+smallest of several turns is the figure to trust.
 """
 
 from __future__ import annotations
@@ -16,23 +16,42 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+
+from benchmarks.report import markdown
 
 _LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _LIBRARIES}
 _RESAMPLES = 2000
 _HEAVY, _EVERY = 2.5, 3
-"""Who takes this many times as long as the first contender joins every third round only."""
+"""Contenders that take this many times as long as the first join every third round only."""
 
 
 # ---------------------------------------------------------------- in a contender's process
 
 
+class Model(Protocol):
+    """A model that counts the rows it has been asked for."""
+
+    rows: int
+
+
+def counted(model: Model, work: Callable[[], Any]) -> Callable[[], int]:
+    """Work that returns how many rows it asked the model for."""
+
+    def turn() -> int:
+        before = model.rows
+        work()
+        return model.rows - before
+
+    return turn
+
+
 @dataclass(frozen=True)
 class Contestant:
-    """What a contender's process runs.
+    """The work of a contender's process.
 
     `turn` does the work once and returns the model rows that it asked for; `warm_up` does a
     little of it, so that no turn pays for imports; `version` names the library.
@@ -79,7 +98,7 @@ def _peak() -> float:
 
 @dataclass
 class Result:
-    """What a contender took: CPU seconds by round, rows a turn, peak memory over import."""
+    """The costs of a contender: CPU seconds by round, rows per turn, peak memory over import."""
 
     name: str
     cpu: dict[int, float] = field(default_factory=dict)
@@ -89,8 +108,13 @@ class Result:
     skipped: str = ""
 
     @property
+    def label(self) -> str:
+        """The contender's name, with the version of its library if it is another one."""
+        return f"{self.name} ({self.version})" if self.version else self.name
+
+    @property
     def nanoseconds(self) -> float:
-        """CPU time a model row, in the best turn."""
+        """CPU time per model row, in the best turn."""
         return 1e9 * min(self.cpu.values()) / self.rows
 
 
@@ -153,7 +177,7 @@ def _is_heavy(result: Result, first: Result) -> bool:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of costs a model row, with a 95% bootstrap interval over the paired turns."""
+    """A ratio of costs per model row, with a 95% bootstrap interval over the paired turns."""
 
     value: float
     low: float
@@ -164,7 +188,7 @@ class Ratio:
 
 
 def ratio(result: Result, reference: Result) -> Ratio:
-    """The smallest CPU time a row of one contender over that of another, in common rounds."""
+    """The smallest CPU time per row of one contender over that of another, in common rounds."""
     rounds = sorted(result.cpu.keys() & reference.cpu.keys())
     mine = np.array([result.cpu[r] for r in rounds]) / result.rows
     other = np.array([reference.cpu[r] for r in rounds]) / reference.rows
@@ -176,39 +200,21 @@ def ratio(result: Result, reference: Result) -> Ratio:
 
 def table(results: Sequence[Result], reference: Result) -> str:
     """A Markdown table of results beside their reference."""
-    costs = ("CPU s: best", "median", f"× {reference.name}", "ns / row", "MB over import")
-    lines = [("contender", *costs), ("---", *["---:"] * len(costs))]
+    lines = []
     for result in results:
-        name = f"{result.name} ({result.version})" if result.version else result.name
         if result.skipped:
-            lines.append((name, result.skipped, "", "", "", ""))
+            lines.append((result.label, result.skipped, "", "", "", ""))
             continue
+        times = list(result.cpu.values())
         lines.append(
             (
-                name,
-                f"{min(result.cpu.values()):.2f}",
-                f"{np.median(list(result.cpu.values())):.2f}",
+                result.label,
+                f"{min(times):.2f}",
+                f"{np.median(times):.2f}",
                 str(ratio(result, reference)),
                 f"{result.nanoseconds:.1f}",
                 f"{result.megabytes:.0f}",
             )
         )
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-@dataclass(frozen=True)
-class Reach:
-    """A figure that must not be missed."""
-
-    claim: str
-    value: float
-    most: float = np.inf
-    least: float = -np.inf
-
-    @property
-    def holds(self) -> bool:
-        return self.least <= self.value <= self.most
-
-    def __str__(self) -> str:
-        bound = f"at most {self.most:g}" if np.isfinite(self.most) else f"at least {self.least:g}"
-        return f"{'reached' if self.holds else 'MISSED '}  {self.claim}: {self.value:.2f} ({bound})"
+    costs = ("CPU s: best", "median", f"× {reference.name}", "ns / row", "MB over import")
+    return markdown(("contender", *costs), lines)

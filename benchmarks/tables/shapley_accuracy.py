@@ -1,42 +1,39 @@
-"""How near to the true Shapley values does each library come for the same number of evaluations?
+"""How close does each library come to the true Shapley values for the same number of coalitions?
 
-    python benchmarks/shapley_accuracy.py [--quick] [--check] [--rows] [--games PATTERN]
+    python -m benchmarks.tables.shapley_accuracy [--quick] [--check] [--games PATTERN]
         [--seeds 20] [--data FOLDER] [--out FOLDER]
 
-The error is ||estimate - truth||^2 / ||truth||^2; the budget m counts coalitions, the empty and
-the full one among them. Every estimator gets the same game, and none can ask for more than m.
-``--rows`` compares at equal model rows instead, and checks what ``tol`` promises. ``--out`` keeps
-each run in a file, the tables and the plot; what is there already is not run again, so another
-interpreter with other peers can add to it. ``--check`` exits with 1 where a reach is missed.
+The error is ||estimate - truth||^2 / ||truth||^2. The budget m counts coalitions, including the
+empty and the full one. Every estimator gets the same game, and none can evaluate more than m
+coalitions. ``--out`` keeps every run in a file, the tables and the plot; runs that are there
+already are not repeated, so another interpreter with other peers can add its own.
 """
 
 from __future__ import annotations
 
-import argparse
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from _games import PUBLISHED, Game, Values, games, published_games, row_games
-from _measure import Reach
-from _peers import KERNEL, LEVERAGE, OURS, Estimator, Oracle, estimators
-from _report import Cell, Run, Runs, game_table, geometric_mean, markdown, plot, quotient
-from _row_budget import race_rows, row_report
+from benchmarks.games import Game, Values
+from benchmarks.peers import KERNEL, LEVERAGE, OURS, Estimator, Oracle, estimators
+from benchmarks.report import Cell, Run, Runs, Target, geometric_mean, markdown, quotient
+from benchmarks.tables._accuracy import arguments, matching, opened, remembered, told
+from benchmarks.tables._errors import game_table, plot
+from benchmarks.tables._games import PUBLISHED, games, published_games
 
 BUDGETS = {"5d": 5, "8d": 8, "10d": 10, "20d": 20}
 QUICK = ("iris", "diabetes", "wine", "breast cancer", "SVR diabetes", "network wine", "unanimity24")
-QUICK_SEEDS, SEEDS = 2, 20
+SEEDS = (20, 2)
 ABOVE_PEERS = {"5d": 2.0, "10d": 5.0, "20d": 3.5}
 ABOVE_KERNEL = {"20d": 20.0}
 MOST_OF_LEVERAGE = 1.3
 MADE_UP = ("product16", "unanimity24", "and6", "linear20")
-"""Games without model or data: shown, and a mean of their own, but no reach is judged by them."""
+"""Games without a model or data: shown with their own mean, but no target depends on them."""
 MEANS = " (absent at the mean)"
-"""Marks the games of the Leverage SHAP paper, which are held against its table only."""
+"""Marks the games of the Leverage SHAP paper, which are compared with its table only."""
 
 Makers = dict[str, Callable[[int], Game]]
 
@@ -49,7 +46,7 @@ def normalized(found: Values, truth: Values) -> float:
 
 
 def one_run(estimator: Estimator, game: Game, factor: int, seed: int) -> dict[str, float]:
-    """Error, seconds and coalitions asked for; an error of NaN where the estimator failed."""
+    """Error, seconds and coalitions evaluated; the error is NaN where the estimator failed."""
     oracle = Oracle(game, factor * game.d)
     start = time.process_time()
     try:
@@ -64,7 +61,7 @@ def one_run(estimator: Estimator, game: Game, factor: int, seed: int) -> dict[st
 
 
 def race(makers: Makers, contenders: Sequence[Estimator], seeds: int, runs: Runs) -> None:
-    """Seeds outermost: whenever it is stopped, every game has been run about as often."""
+    """Seeds outermost, so that an interrupted race has run every game about equally often."""
     for seed in range(seeds):
         for name, make in makers.items():
             budgets = {"8d": 8} if name.endswith(MEANS) else BUDGETS
@@ -121,7 +118,7 @@ def means_by_estimator(runs: Runs, names: Sequence[str]) -> str:
         )
         cost = f"{seconds.mean():.2f}" if len(seconds) else ""
         lines.append((estimator, *(f"{r:.2f}" for r in ratios), cost))
-    return markdown(("error / ours, geometric mean", *budgets, "CPU s a run"), lines)
+    return markdown(("error / ours, geometric mean", *budgets, "CPU s per run"), lines)
 
 
 def against(runs: Runs, names: Sequence[str], budget: str) -> tuple[float, float]:
@@ -134,7 +131,7 @@ def against(runs: Runs, names: Sequence[str], budget: str) -> tuple[float, float
 
 
 def means_by_kind(runs: Runs, names: Sequence[str]) -> str:
-    """What the reaches are judged by, beside the same means over other games."""
+    """The means that the targets are judged by, next to those over other games."""
     models = [n for n in names if n not in MADE_UP]
     kinds = {"models": models, "made up": [n for n in names if n in MADE_UP], "all": names}
     lines = [
@@ -146,18 +143,18 @@ def means_by_kind(runs: Runs, names: Sequence[str]) -> str:
     return markdown(("games", "m", "best peer of each game / ours", "shap Kernel / ours"), lines)
 
 
-def reaches(runs: Runs, names: Sequence[str]) -> list[Reach]:
-    """What must hold; games in which all budgets are exact for everyone say nothing."""
+def targets(runs: Runs, names: Sequence[str]) -> list[Target]:
+    """The targets; games that everyone solves exactly at all budgets do not count."""
     found = []
     models = [n for n in names if n not in MADE_UP]
     for budget in runs.budgets(list(BUDGETS)):
         best, kernel = against(runs, models, budget)
         if budget in ABOVE_PEERS and np.isfinite(best):
             claim = f"m = {budget}: best peer of each game / ours, geometric mean"
-            found.append(Reach(claim, best, least=ABOVE_PEERS[budget]))
+            found.append(Target(claim, best, least=ABOVE_PEERS[budget]))
         if budget in ABOVE_KERNEL and np.isfinite(kernel):
             claim = f"m = {budget}: shap Kernel / ours, geometric mean"
-            found.append(Reach(claim, kernel, least=ABOVE_KERNEL[budget]))
+            found.append(Target(claim, kernel, least=ABOVE_KERNEL[budget]))
     worst = [
         (quotient(runs.median(n, b, OURS), runs.median(n, b, LEVERAGE)), n, b)
         for n in names
@@ -166,25 +163,25 @@ def reaches(runs: Runs, names: Sequence[str]) -> list[Reach]:
     if worst:
         ratio, name, budget = max(worst)
         claim = f"ours / paired leverage, worst cell ({name}, {budget})"
-        found.append(Reach(claim, ratio, most=MOST_OF_LEVERAGE))
+        found.append(Target(claim, ratio, most=MOST_OF_LEVERAGE))
     return found
 
 
-def published(runs: Runs) -> tuple[str, list[Reach]]:
-    """Medians at m = 8 d beside those of Leverage SHAP's table."""
+def published(runs: Runs) -> tuple[str, list[Target]]:
+    """Medians at m = 8 d next to those of Leverage SHAP's table."""
     lines, found = [], []
     for name, theirs in PUBLISHED.items():
         own, floor = (runs.median(name + MEANS, "8d", e) for e in (OURS, LEVERAGE))
         if np.isfinite(own):
             lines.append((name, f"{theirs:.2e}", f"{floor:.2e}", f"{own:.2e}"))
             claim = f"m = 8d, {name}: ours / Leverage SHAP's published median"
-            found.append(Reach(claim, quotient(own, theirs), most=1.0))
+            found.append(Target(claim, quotient(own, theirs), most=1.0))
     head = ("game", "published, Leverage SHAP", LEVERAGE, OURS)
     return markdown(head, lines), found
 
 
 def is_telling(runs: Runs, name: str) -> bool:
-    """False for games that the best peer solves exactly at every budget, as we do."""
+    """False for games that both we and the best peer solve exactly at every budget."""
     errors = [
         error
         for budget in runs.budgets(list(BUDGETS))
@@ -201,12 +198,12 @@ def judged_games(runs: Runs) -> list[str]:
     return [name for name in runs.games() if not name.endswith(MEANS)]
 
 
-def coalition_report(runs: Runs, versions: Sequence[str]) -> tuple[str, list[Reach]]:
-    """The whole Markdown, and what is reached."""
+def coalition_report(runs: Runs, versions: Sequence[str]) -> tuple[str, list[Target]]:
+    """The whole report, and the targets."""
     names, telling = judged_games(runs), telling_games(runs)
     exact = [name for name in names if name not in telling]
     table, beaten = published(runs)
-    found = reaches(runs, telling) + beaten
+    found = targets(runs, telling) + beaten
     head = (
         "game",
         "m",
@@ -221,15 +218,15 @@ def coalition_report(runs: Runs, versions: Sequence[str]) -> tuple[str, list[Rea
     parts = [
         "# Error against budget",
         "\n".join(f"- {line}" for line in versions),
-        "Median over seeds of ||estimate - truth||² / ||truth||². Ours is " + OURS + ".",
+        f"Median over seeds of ||estimate - truth||² / ||truth||². Ours is {OURS}.",
         markdown(head, summary_lines(runs, names)),
-        f"Means leave out what all solve exactly: {', '.join(exact)}." if exact else "",
+        f"Left out of means, as everyone solves them exactly: {', '.join(exact)}." if exact else "",
         means_by_kind(runs, telling),
         means_by_estimator(runs, [n for n in telling if n not in MADE_UP]),
         "## Leverage SHAP's own games, m = 8d" if beaten else "",
         table if beaten else "",
-        "## Reaches",
-        "\n".join(f"- {reach}" for reach in found),
+        "## Targets",
+        "\n".join(f"- {target}" for target in found),
         "## Median [quartiles] by game",
         "\n\n".join(game_table(runs, name, runs.budgets(list(BUDGETS))) for name in names),
     ]
@@ -239,57 +236,19 @@ def coalition_report(runs: Runs, versions: Sequence[str]) -> tuple[str, list[Rea
 # ---------------------------------------------------------------- the command
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a few games and seeds, two minutes")
-    parser.add_argument("--check", action="store_true", help="exit with 1 where a reach is missed")
-    parser.add_argument("--rows", action="store_true", help="equal model rows, and tol, instead")
-    parser.add_argument("--games", default="", help="only games whose name matches this pattern")
-    parser.add_argument("--seeds", type=int, help=f"{SEEDS} by default, {QUICK_SEEDS} if quick")
-    parser.add_argument("--data", type=Path, help="folder of the files that README.md names")
-    parser.add_argument("--out", type=Path, help="folder that keeps runs, tables and the plot")
-    return parser.parse_args()
-
-
-def chosen_games(chosen: argparse.Namespace) -> Makers:
-    makers: Makers = row_games(chosen.data) if chosen.rows else games(chosen.data)
-    if not chosen.rows:
-        makers |= {name + MEANS: make for name, make in published_games(chosen.data).items()}
+def main() -> int:
+    chosen = arguments(quick=f"{len(QUICK)} games and {SEEDS[1]} seeds: two minutes", seeds=SEEDS)
+    makers: Makers = games(chosen.data)
+    makers |= {name + MEANS: make for name, make in published_games(chosen.data).items()}
     if chosen.quick:
         makers = {n: make for n, make in makers.items() if n.removesuffix(MEANS) in QUICK}
-    return {n: make for n, make in makers.items() if re.search(chosen.games, n)}
-
-
-def remembered(versions: Sequence[str], path: Path) -> list[str]:
-    """What this interpreter has, and what others had that added to the same folder."""
-    known = path.read_text().splitlines() if path.exists() else []
-    added = [line for line in versions if "not installed" not in line and "missing" not in line]
-    path.write_text("\n".join(lines := list(dict.fromkeys([*known, *added]))) + "\n")
-    return lines
-
-
-def main() -> int:
-    chosen = arguments()
-    makers, seeds = chosen_games(chosen), chosen.seeds or (QUICK_SEEDS if chosen.quick else SEEDS)
-    if chosen.out:
-        chosen.out.mkdir(parents=True, exist_ok=True)
-    stem = "rows" if chosen.rows else "coalitions"
-    runs = Runs(chosen.out / f"{stem}.csv" if chosen.out else None)
     contenders, versions = estimators()
+    runs = opened(chosen, "coalitions")
+    race(matching(makers, chosen), contenders, chosen.seeds, runs)
+    report, found = coalition_report(runs, remembered(versions, chosen.out))
     if chosen.out:
-        versions = remembered(versions, chosen.out / "versions.txt")
-    if chosen.rows:
-        race_rows(makers, seeds, runs)
-        report, found = row_report(runs, versions)
-    else:
-        race(makers, contenders, seeds, runs)
-        report, found = coalition_report(runs, versions)
-    print(report)
-    if chosen.out:
-        (chosen.out / f"{stem}.md").write_text(report + "\n")
-        if not chosen.rows:
-            plot(runs, telling_games(runs) or runs.games(), BUDGETS, chosen.out / f"{stem}.png")
-    return int(chosen.check and not all(reach.holds for reach in found))
+        plot(runs, telling_games(runs) or runs.games(), BUDGETS, chosen.out / "coalitions.png")
+    return told(report, found, chosen, "coalitions")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,12 @@
-"""Shapley values at equal model rows, and what ``tol`` promises: the other half of the accuracy."""
+"""How close do estimators come to the true Shapley values for the same number of model rows?
+
+    python -m benchmarks.tables.row_accuracy [--quick] [--check] [--games PATTERN] [--seeds 20]
+        [--data FOLDER] [--out FOLDER]
+
+A coalition of the whole background costs B model rows; perturbx may also spend its rows one
+background row at a time. The second table checks ``tol``: of the runs that say converged, how many
+have an error within tol times the range of the scores?
+"""
 
 from __future__ import annotations
 
@@ -11,12 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from _games import Game, Values
-from _measure import Reach
-from _report import Cell, Run, Runs, game_table, geometric_mean, markdown, quotient
+from benchmarks.games import Game, Values
+from benchmarks.peers import estimators
+from benchmarks.report import Cell, Run, Runs, Target, geometric_mean, markdown, quotient
+from benchmarks.tables._accuracy import arguments, matching, opened, remembered, told
+from benchmarks.tables._errors import game_table
+from benchmarks.tables._games import row_games
 
 BUDGETS = ("50d", "3Bd", "10Bd")
 TOL, TOL_CELL = 0.01, "tol=0.01"
+SEEDS = (20, 2)
+QUICK = ("iris", "diabetes", "wine", "breast cancer", "SVR diabetes", "network wine")
 AUTO, ROWS, CHAINS = "perturbx auto", "perturbx rows", "perturbx PermutationShap"
 LEVERAGE, KERNEL = "perturbx regression, whole background", "shap Kernel, whole background"
 RANKED, LEAST_RANK, MOST_SHARE, LEAST_DELIVERED = "breast cancer", 0.9, 0.25, 0.9
@@ -68,7 +81,7 @@ def shap_values(game: Game, predict: Any, budget: int, seed: int) -> Values:
 
     background, x = _background(game), game.x
     assert x is not None
-    np.random.seed(seed)  # noqa: NPY002  the only way that it knows
+    np.random.seed(seed)  # noqa: NPY002  it takes no seed
     nsamples = (budget - 1) // len(background) - 1
     if nsamples < 2 * game.d:
         raise ValueError("too few coalitions for a regression")
@@ -100,7 +113,7 @@ def row_run(values_of: Values_of, game: Game, budget: str, seed: int) -> dict[st
     predict, start = _Counted(game), time.process_time()
     try:
         found = values_of(game, predict, n_rows(budget, game), seed).reshape(game.d)
-    except ValueError:  # a whole background needs more rows than there are
+    except ValueError:  # the whole background needs more rows than the budget has
         found = np.full(game.d, np.nan)
     error = ((found - game.phi) ** 2).sum() / (game.phi**2).sum()
     return {
@@ -112,7 +125,7 @@ def row_run(values_of: Values_of, game: Game, budget: str, seed: int) -> dict[st
 
 
 def tol_run(game: Game, seed: int) -> dict[str, float]:
-    """Whether a run with ``tol`` says that it converged, and the error in units of tol * range."""
+    """Whether a run with ``tol`` reports convergence, and its error in units of tol * range."""
     predict = _Counted(game)
     budget = 40 * len(_background(game)) * game.d
     found = perturbx_explain(game, predict, seed, "KernelShap", budget=budget, tol=TOL)
@@ -158,7 +171,7 @@ def ratios(runs: Runs, budget: str, other: str) -> dict[str, float]:
     }
 
 
-def reaches(runs: Runs) -> list[Reach]:
+def targets(runs: Runs) -> list[Target]:
     found = []
     for other in (KERNEL, LEVERAGE):
         by_game = ratios(runs, "3Bd", other)
@@ -166,19 +179,19 @@ def reaches(runs: Runs) -> list[Reach]:
             worst = max(by_game, key=lambda name: by_game[name])
             mean = geometric_mean(by_game.values())
             claim = f"R = 3Bd: ours / {other}, geometric mean over games"
-            found.append(Reach(claim, mean, most=MOST_SHARE))
+            found.append(Target(claim, mean, most=MOST_SHARE))
             claim = f"R = 3Bd: ours / {other}, worst game ({worst})"
-            found.append(Reach(claim, by_game[worst], most=MOST_SHARE))
+            found.append(Target(claim, by_game[worst], most=MOST_SHARE))
     rank = runs.median(RANKED, "50d", AUTO, "rank")
     if np.isfinite(rank):
         claim = f"R = 50d: Spearman with the truth on {RANKED}, median"
-        found.append(Reach(claim, rank, least=LEAST_RANK))
+        found.append(Target(claim, rank, least=LEAST_RANK))
     tolerated = tol_figures(runs)
     said = tolerated["converged"] == 1
     if said.any():
         claim = f"{TOL_CELL}: runs that say converged, root mean square error within tol * range"
         within = float((tolerated["typical"][said] <= 1).mean())
-        found.append(Reach(claim, within, least=LEAST_DELIVERED))
+        found.append(Target(claim, within, least=LEAST_DELIVERED))
     return found
 
 
@@ -213,8 +226,8 @@ def tol_table(runs: Runs) -> str:
     return markdown(head, lines)
 
 
-def row_report(runs: Runs, versions: Sequence[str]) -> tuple[str, list[Reach]]:
-    found = reaches(runs)
+def row_report(runs: Runs, versions: Sequence[str]) -> tuple[str, list[Target]]:
+    found = targets(runs)
     lines = []
     for game in runs.games():
         for budget in BUDGETS:
@@ -224,12 +237,27 @@ def row_report(runs: Runs, versions: Sequence[str]) -> tuple[str, list[Reach]]:
     parts = [
         "# Error at equal model rows",
         "\n".join(f"- {line}" for line in versions),
-        "Median over seeds; nan where the whole background behind a coalition costs too much.",
+        "Median over seeds; nan where coalitions of the whole background exceed the budget.",
         markdown(("game", "rows", *CONTENDERS, "Spearman, auto"), lines),
         tol_table(runs),
-        "## Reaches",
-        "\n".join(f"- {reach}" for reach in found),
+        "## Targets",
+        "\n".join(f"- {target}" for target in found),
         "## Median [quartiles] by game",
         "\n\n".join(game_table(runs, name, list(BUDGETS)) for name in runs.games()),
     ]
     return "\n\n".join(parts), found
+
+
+def main() -> int:
+    chosen = arguments(quick=f"{len(QUICK)} games and {SEEDS[1]} seeds", seeds=SEEDS)
+    makers = matching(row_games(chosen.data), chosen)
+    if chosen.quick:
+        makers = {name: make for name, make in makers.items() if name in QUICK}
+    runs = opened(chosen, "rows")
+    race_rows(makers, chosen.seeds, runs)
+    report, found = row_report(runs, remembered(estimators()[1], chosen.out))
+    return told(report, found, chosen, "rows")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

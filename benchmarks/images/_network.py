@@ -1,8 +1,8 @@
-"""A real ImageNet network through onnxruntime, behind a door that counts what it is asked.
+"""A real ImageNet network through onnxruntime, behind a door that counts its rows.
 
 EfficientNet-Lite0 (Tan & Le, ICML 2019, in its form without squeeze-and-excitation). Weights and
 architecture are packages; the first use writes an ONNX file, and later ones need onnxruntime
-alone. One thread, so that CPU time tells the model's part from everything else.
+alone. It runs on one thread, so that CPU time separates the model from everything else.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SIDE = 224
 HOW = 'the network needs its extras: pip install "perturbx[vision,onnx]"'
 
 _BATCH = 8
-"""Small batches stay in the cache: 32 at once take half as long again for each image."""
+"""Small batches stay in the cache: 32 images at once take 1.5 times as long per image."""
 
 
 class NetworkMissingError(RuntimeError):
@@ -33,7 +33,7 @@ class NetworkMissingError(RuntimeError):
 def network(folder: Path, file: Path | None = None) -> Callable[[Array], Array]:
     """Normalized pixels (n, 3, 224, 224) to probabilities (n, 1000).
 
-    The network is that of `file`, or of `folder`, which is made if it is not there.
+    The network is read from `file`, or from a file in `folder`, which is written if it is missing.
     """
     try:
         import onnxruntime
@@ -45,10 +45,11 @@ def network(folder: Path, file: Path | None = None) -> Callable[[Array], Array]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
 
     def ask(pixels: Array) -> Array:
         parts = [pixels[i : i + _BATCH] for i in range(0, len(pixels), _BATCH)]
-        return np.concatenate([session.run(None, {"pixels": part})[0] for part in parts])
+        return np.concatenate([session.run(None, {name: part})[0] for part in parts])
 
     return ask
 
@@ -89,9 +90,9 @@ def normalized(images: Array) -> Array:
 
 @dataclass
 class Door:
-    """One class of a network, as every method sees it: it counts rows, and the network's time.
+    """One class of a network, as every method sees it, with a count of rows and the network's time.
 
-    Images that were asked before are answered from memory, as if the network had been asked.
+    Images that were seen before are answered from memory, but counted all the same.
     """
 
     ask: Callable[[Array], Array]
@@ -101,7 +102,7 @@ class Door:
     _known: dict[bytes, float] = field(default_factory=dict)
 
     def images(self, X: Any) -> Array:
-        """Bytes (n, H, W, 3), or anything that holds them, to (n,) probabilities."""
+        """Bytes (n, H, W, 3), or a container of them, to (n,) probabilities."""
         start = time.process_time()
         X = np.asarray(X)
         X = X if X.dtype == np.uint8 else np.clip(np.rint(X), 0, 255).astype(np.uint8)
@@ -110,7 +111,7 @@ class Door:
         return answers.astype(np.float64)
 
     def pixels(self, X: Array) -> Array:
-        """Normalized pixels (n, 3, H, W) to (n,) probabilities, for what works on tensors."""
+        """Normalized pixels (n, 3, H, W) to (n,) probabilities, for methods of torch."""
         start = time.process_time()
         answers = self.ask(X)[:, self.label]
         self._count(len(X), start)
@@ -133,7 +134,7 @@ class Door:
 
 
 class NullDoor(Door):
-    """A model that costs nothing, and converts nothing: the mean of a few pixels."""
+    """A model that costs nothing and converts nothing: the mean of a few pixels."""
 
     def __init__(self) -> None:
         super().__init__(lambda pixels: pixels, 0)
@@ -149,7 +150,7 @@ class NullDoor(Door):
 
 
 def class_names(folder: Path | None) -> dict[int, str]:
-    """From `imagenet_class_index.json` in the folder of photos or beside it, if it is there."""
+    """From `imagenet_class_index.json` in the folder of photos or next to it, if it exists."""
     if folder is not None:
         for place in (folder, folder.resolve().parent):
             path = place / "imagenet_class_index.json"

@@ -1,4 +1,4 @@
-"""What is explained: photos of which the network is sure, and composites with known objects."""
+"""The pictures: photos of which the network is sure, and composites with known objects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from _image_network import SIDE, class_names, normalized
+from benchmarks.images._composites import composites, share_of_weaker
+from benchmarks.images._network import SIDE, class_names, normalized
 
 Array = np.ndarray
 Ask = Callable[[Array], Array]
@@ -20,23 +21,23 @@ OWN = ("astronaut", "camera", "chelsea", "coffee", "rocket")
 """scikit-image's photos that come with the package."""
 
 MISTAKEN = {
-    "rocket": "a rocket is no drilling platform",
-    "sim_n04260364_2410": "an ultrasound scan is no lampshade",
-    "sim_n04583212_9954": "a Ferris wheel is no radio telescope",
-    "sim_n12828791_5672": "a petunia is no cabbage",
+    "rocket": "a rocket, not a drilling platform",
+    "sim_n04260364_2410": "an ultrasound scan, not a lampshade",
+    "sim_n04583212_9954": "a Ferris wheel, not a radio telescope",
+    "sim_n12828791_5672": "a petunia, not a cabbage",
 }
-"""Photos of which the network is sure of a class that is not there, by eye."""
+"""Photos in which the network is sure of a class that is not there, found by eye."""
 
 _MARGIN = 224 / 256
-"""The middle of a photo that is cropped, as ImageNet networks are commonly tested."""
+"""The middle to which photos are cropped, as is common in tests on ImageNet."""
 
 
 @dataclass(frozen=True, eq=False)
 class View:
     """A picture of 224 x 224 with a class to explain.
 
-    Composites know their objects (k, H, W), and twins the `fair` share of the weaker one: its
-    Shapley value as a part of both, which four model rows give.
+    Composites have their objects (k, H, W), and pairs of copies the `fair` share of the weaker
+    one: its Shapley value over that of both, from four model rows.
     """
 
     photo: str
@@ -57,7 +58,7 @@ class View:
 
 
 def views(ask: Ask, folder: Path | None) -> tuple[list[View], list[str]]:
-    """Photos of which the network is sure, squashed and cropped, and what they are said to be."""
+    """Photos of which the network is sure, squashed and cropped, with a line about each."""
     names = class_names(folder)
     found, said = [], []
     for photo, picture in sorted(_photos(folder).items()):
@@ -74,8 +75,7 @@ def views(ask: Ask, folder: Path | None) -> tuple[list[View], list[str]]:
 
 
 def composite_views(ask: Ask, folder: Path | None) -> Iterator[View]:
-    """Twin objects; and once for each object the stronger copy alone."""
-    from _composites import composites, share_of_weaker
+    """Pictures with two copies; and once per object, the stronger copy alone."""
 
     def predict(images: Array) -> Array:
         return ask(normalized(images))
@@ -99,7 +99,7 @@ def halves(photos: list[str]) -> tuple[list[str], list[str]]:
 
 
 def sample(side: int) -> View:
-    """A photo of another size, for what measures costs and asks no network."""
+    """A photo of any size, to warm methods up without the network."""
     from PIL import Image
     from skimage.data import chelsea
 

@@ -1,59 +1,29 @@
-"""Games whose Shapley values are known: what the accuracy and coverage benchmarks are judged by.
+"""The games that accuracy and coverage are judged by: tree ensembles, kernels, networks, formulas.
 
-A game is v(Z), a bool matrix of coalitions (m, d) to m values. Tree ensembles have interventional
-TreeSHAP as truth (needs ``shap``), support vector machines and products have closed forms, small
-networks are enumerated and larger ones are measured with a million evaluations.
+Tree ensembles have interventional TreeSHAP as truth (needs ``shap``), support vector machines and
+products have closed forms, small networks are enumerated, and larger ones are estimated with a
+million evaluations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
-from itertools import combinations
-from math import comb
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-Values = np.ndarray
+from benchmarks.games import (
+    Game,
+    Values,
+    exact_shapley,
+    model_game,
+    permutation_shapley,
+    product_shapley,
+)
+
 BACKGROUND_ROWS = 50
-
-
-@dataclass(frozen=True, eq=False)
-class Game:
-    """A set function on d features with its Shapley values, and the model behind it, if any."""
-
-    v: Callable[[Values], Values]
-    phi: Values
-    predict: Callable[[Values], Values] | None = None
-    x: Values | None = None
-    background: Values | None = None
-
-    @property
-    def d(self) -> int:
-        return len(self.phi)
-
-
-# ---------------------------------------------------------------- values of a masked model
-
-
-def masked_mean(
-    predict: Callable[[Values], Values], x: Values, background: Values, Z: Values
-) -> Values:
-    """v(S): the mean of predict over the background, the features of S set to those of x."""
-    block = max(1, 200_000 // len(background))
-    means = []
-    for start in range(0, len(Z), block):
-        z = Z[start : start + block]
-        rows = np.where(z[:, None, :], x, background).reshape(-1, len(x))
-        means.append(predict(rows).reshape(len(z), -1).mean(axis=1))
-    return np.concatenate(means)
-
-
-def model_game(predict: Any, x: Values, background: Values, phi: Values) -> Game:
-    return Game(partial(masked_mean, predict, x, background), phi, predict, x, background)
 
 
 # ---------------------------------------------------------------- data
@@ -98,8 +68,8 @@ def file_data(name: str, folder: Path) -> tuple[Values, Values]:
 def on_grid(X: Values) -> Values:
     """Each column rounded to 20 bits, so that thresholds halfway between values are float32 too.
 
-    Otherwise scikit-learn's trees and TreeSHAP, which round at different places, send a value
-    beside a threshold different ways, and the truth is off by up to 1%.
+    Otherwise scikit-learn's trees and TreeSHAP, which round in different places, may send a value
+    near a threshold in different directions, and the truth is off by up to 1%.
     """
     unit = 2.0 ** (np.ceil(np.log2(np.maximum(np.abs(X).max(axis=0), 1e-300))) - 20)
     return np.asarray(np.round(X / unit) * unit)
@@ -112,7 +82,7 @@ FILES = ("adult", "nhanes", "communities")
 def data(name: str, folder: Path | None = None) -> tuple[Values, Values]:
     if name in FILES:
         if folder is None:
-            raise ValueError(f"the game {name!r} needs --data, the folder of its file.")
+            raise ValueError(f"the game {name!r} needs --data, the folder with its file.")
         X, y = file_data(name, folder)
         return on_grid(X), y
     X, y = sklearn_data(name) if "60" not in name else shap_data(name)
@@ -173,25 +143,6 @@ def baseline_game(name: str, seed: int, folder: Path | None = None) -> Game:
 # ---------------------------------------------------------------- products and closed forms
 
 
-def product_shapley(present: Values, absent: Values, weights: Values) -> Values:
-    """Shapley values of sum_j weights_j prod_i (present_ji or absent_ji), by Gauss-Legendre.
-
-    phi_i is the integral over t in [0, 1] of the derivative of the multilinear extension
-    (Owen, 1972): exact with d/2 + 1 nodes.
-    """
-    d = present.shape[1]
-    nodes, node_weights = np.polynomial.legendre.leggauss(d // 2 + 1)
-    phi = np.zeros(d)
-    gap = present - absent
-    for t, weight in zip((nodes + 1) / 2, node_weights / 2, strict=True):
-        factors = absent + t * gap
-        ones = np.ones((len(factors), 1))
-        before = np.cumprod(np.hstack([ones, factors[:, :-1]]), axis=1)
-        after = np.cumprod(np.hstack([ones, factors[:, :0:-1]]), axis=1)[:, ::-1]
-        phi += weight * (weights[:, None] * before * after * gap).sum(axis=0)
-    return phi
-
-
 def svr_game(name: str, seed: int, n_background: int = 20) -> Game:
     """An RBF support vector machine: a sum of products over features, so truth is closed."""
     from sklearn.preprocessing import StandardScaler
@@ -235,7 +186,7 @@ def unanimity_game(seed: int, d: int = 24, terms: int = 40) -> Game:
 
 
 def and_game(seed: int, d: int = 16, size: int = 6) -> Game:
-    """One AND of six features: rarely seen, so the hardest game for an error bar."""
+    """One AND of six features: rarely sampled, so the hardest game for an error bar."""
     members = np.random.default_rng(seed).choice(d, size, replace=False)
     phi = np.zeros(d)
     phi[members] = 1 / size
@@ -261,31 +212,6 @@ def network(name: str) -> Any:
     y = (y - y.mean()) / y.std()
     net = MLPRegressor(hidden_layer_sizes=(32, 16), activation="tanh", max_iter=800, random_state=0)
     return make_pipeline(StandardScaler(), net).fit(X, y)
-
-
-def exact_shapley(v: Callable[[Values], Values], d: int) -> Values:
-    """Shapley values by enumeration of all 2^d coalitions."""
-    Z = (np.arange(2**d)[:, None] >> np.arange(d) & 1).astype(bool)
-    values, sizes = v(Z), Z.sum(axis=1)
-    weight_in = np.array([0.0] + [1 / (d * comb(d - 1, s - 1)) for s in range(1, d + 1)])
-    weight_out = np.array([1 / (d * comb(d - 1, s)) for s in range(d)] + [0.0])
-    signed = np.where(Z, weight_in[sizes][:, None], -weight_out[sizes][:, None])
-    return np.asarray(values @ signed)
-
-
-def permutation_shapley(
-    v: Callable[[Values], Values], d: int, chains: int, rng: np.random.Generator
-) -> Values:
-    """Shapley values by antithetic permutation chains: unbiased, with error ~ 1 / chains."""
-    phi = np.zeros(d)
-    for _ in range(0, chains, 100):
-        order = rng.permuted(np.tile(np.arange(d), (100, 1)), axis=1)
-        for walk in (order, order[:, ::-1]):
-            rank = np.argsort(walk, axis=1)
-            Z = rank[:, None, :] < np.arange(d + 1)[None, :, None]
-            steps = np.diff(v(Z.reshape(-1, d)).reshape(100, d + 1), axis=1)
-            np.add.at(phi, walk, steps)
-    return phi / (2 * chains)
 
 
 def network_game(name: str, seed: int, n_background: int = 10) -> Game:
@@ -350,36 +276,14 @@ PUBLISHED = {
     "nhanes": 3.68e-3,
     "communities": 1.40e-2,
 }
-"""Median errors of Leverage SHAP at m = 8 d over 100 runs, as its authors publish them.
+"""Median errors of Leverage SHAP at m = 8 d over 100 runs, as published by its authors.
 
 Table main_shap_error of github.com/rtealwitter/leverageshap, March 2026 (iris is exact: all 16
-coalitions are asked).
+coalitions are evaluated).
 """
 
 
 def published_games(folder: Path | None = None) -> dict[str, Callable[[int], Game]]:
-    """The games of the Leverage SHAP paper that data allow, as functions of the seed."""
+    """The games of the Leverage SHAP paper whose data are there, as functions of the seed."""
     names = [name for name in PUBLISHED if folder is not None or name not in FILES]
     return {name: partial(baseline_game, name, folder=folder) for name in names}
-
-
-def brute_force_check(d: int = 6) -> float:
-    """The largest gap between `exact_shapley` and the sum over subsets, on a random game."""
-    worth = {
-        frozenset(s): value
-        for size in range(d + 1)
-        for s, value in zip(
-            combinations(range(d), size),
-            np.random.default_rng(size).normal(size=comb(d, size)),
-            strict=True,
-        )
-    }
-
-    def v(Z: Values) -> Values:
-        return np.array([worth[frozenset(np.flatnonzero(z).tolist())] for z in Z])
-
-    phi = np.zeros(d)
-    for subset, value in worth.items():
-        for i in set(range(d)) - subset:
-            phi[i] += (worth[subset | {i}] - value) / (d * comb(d - 1, len(subset)))
-    return float(np.abs(phi - exact_shapley(v, d)).max())

@@ -1,13 +1,12 @@
-"""Runs of estimators on games: kept in a file, and told as medians, ratios and a picture."""
+"""Runs of estimators on games, kept in a file; medians, ratios, Markdown tables and targets."""
 
 from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -109,13 +108,23 @@ def geometric_mean(ratios: Iterable[float]) -> float:
 # ---------------------------------------------------------------- Markdown
 
 
-def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines))
+def line(cells: Sequence[str]) -> str:
+    """A line of a Markdown table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+def head(cells: Sequence[str]) -> str:
+    """The head of a Markdown table: names to the left, figures to the right."""
+    return line(cells) + "\n" + line(["---", *["---:"] * (len(cells) - 1)])
+
+
+def markdown(names: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A whole Markdown table."""
+    return "\n".join([head(names), *map(line, lines)])
 
 
 def spread(values: np.ndarray) -> str:
-    """Median [quartiles], or how much of it failed."""
+    """Median [quartiles], or how many runs failed."""
     if not len(values):
         return ""
     if not np.isfinite(values).all():
@@ -124,85 +133,22 @@ def spread(values: np.ndarray) -> str:
     return f"{middle:.1e} [{low:.0e}, {high:.0e}]"
 
 
-def game_table(runs: Runs, game: str, budgets: Sequence[str]) -> str:
-    """Estimators by budgets: the median error with quartiles."""
-    lines = []
-    for estimator in runs.estimators():
-        cells = [spread(runs.select("error", game, b, estimator)) for b in budgets]
-        if any(cells):
-            lines.append((estimator, *cells))
-    n = max(len(seeds) for cell, seeds in runs.figures.items() if cell.game == game)
-    return f"### {game} ({n} seeds)\n\n" + markdown(("estimator", *budgets), lines)
+# ---------------------------------------------------------------- targets
 
 
-# ---------------------------------------------------------------- picture
+@dataclass(frozen=True)
+class Target:
+    """A figure and its bound."""
 
+    claim: str
+    value: float
+    most: float = np.inf
+    least: float = -np.inf
 
-def plot(runs: Runs, games: Sequence[str], budgets: Mapping[str, float], path: Path) -> None:
-    """Error against budget, a panel a game; ours in front of the peers."""
-    import matplotlib
+    @property
+    def holds(self) -> bool:
+        return self.least <= self.value <= self.most
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    columns = min(4, len(games))
-    n_rows = -(-len(games) // columns)
-    size = (3.4 * columns, 2.7 * n_rows + 1.1)
-    figure, axes = plt.subplots(n_rows, columns, figsize=size, squeeze=False, sharex=True)
-    styles = dict(zip(runs.estimators(), _styles(runs.estimators()), strict=True))
-    for axis, game in zip(axes.flat, games, strict=False):
-        for estimator, style in styles.items():
-            _line(axis, runs, game, budgets, estimator, style)
-        axis.set(title=game, xscale="log", yscale="log")
-        axis.set_xticks(list(budgets.values()), list(budgets), minor=False)
-        axis.minorticks_off()
-        axis.tick_params(labelbottom=True)
-        axis.grid(alpha=0.25)
-    for axis in list(axes.flat)[len(games) :]:
-        axis.remove()
-    for axis in axes[:, 0]:
-        axis.set_ylabel("squared error / squared size")
-    named: dict[str, Any] = {}
-    for axis in figure.axes:
-        handles, labels = axis.get_legend_handles_labels()
-        named |= dict(zip(labels, handles, strict=True))
-    figure.legend(named.values(), named.keys(), loc="lower center", ncols=min(5, columns + 1))
-    figure.tight_layout(rect=(0, 1.0 / size[1], 1, 1))
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
-def _line(
-    axis: Any, runs: Runs, game: str, budgets: Mapping[str, float], name: str, style: dict[str, Any]
-) -> None:
-    values = [runs.select("error", game, b, name) for b in budgets]
-    at = [i for i, v in enumerate(values) if len(v) and np.isfinite(v).all()]
-    if not at:
-        return
-    x = np.array(list(budgets.values()))[at]
-    quartiles = np.array([np.quantile(values[i], [0.25, 0.5, 0.75]) for i in at]).T
-    low, middle, high = np.maximum(quartiles, EXACT)
-    axis.plot(x, middle, label=name, **style)
-    if style["lw"] > 1.5:
-        axis.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
-
-
-def _styles(names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Ours thick and in strong colors, peers thin; libraries told apart by their color."""
-    strong = iter(("#c1272d", "#1f4e9c", "#e08e0b"))
-    shades = {
-        "shap": ("#222222",),
-        "LightSHAP": ("#8c6bb1",),
-        "shapiq": ("#1b7a53", "#7ac36a"),
-        "captum": ("#999999",),
-    }
-    seen: dict[str, int] = defaultdict(int)
-    for name in names:
-        library = name.split()[0]
-        if library == "perturbx":
-            yield {"color": next(strong, "#c1272d"), "lw": 2.2, "marker": "o", "ms": 4, "zorder": 3}
-            continue
-        colors, k = shades.get(library, ("#555555",)), seen[library]
-        seen[library] += 1
-        dash = ("-", "--", ":", "-.")[k // len(colors) % 4]
-        yield {"color": colors[k % len(colors)], "lw": 1.2, "ls": dash}
+    def __str__(self) -> str:
+        bound = f"at most {self.most:g}" if np.isfinite(self.most) else f"at least {self.least:g}"
+        return f"{'met   ' if self.holds else 'MISSED'}  {self.claim}: {self.value:.2f} ({bound})"

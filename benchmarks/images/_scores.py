@@ -1,6 +1,6 @@
-"""How faithful is a map? Curves of the model alone, and known objects.
+"""Faithfulness of a map, from curves of the model alone, and localization of known objects.
 
-Written from the definitions, apart from the library, so that neither judges itself.
+Written from the definitions, without the library, so that it does not judge itself.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ Array = np.ndarray
 Predict = Callable[[Array], Array]
 
 SHARES = np.linspace(0, 1, 29) ** 1.5
-"""Where curves are measured, as shares of the pixels: denser where most of it happens."""
+"""The points of the curves, as fractions of the pixels: denser where the curves change most."""
 
 PROTOCOLS = ("published", "blur", "mean")
-"""What the curves show in place of pixels.
+"""The fills that replace pixels.
 
 published: gray where pixels are deleted, a light blur (standard deviation 5, within 11 pixels)
 where they are inserted (Petsiuk, Das & Saenko, BMVC 2018); blur: a heavy one (standard deviation
@@ -25,7 +25,7 @@ where they are inserted (Petsiuk, Das & Saenko, BMVC 2018); blur: a heavy one (s
 
 
 def fills(image: Array) -> dict[str, tuple[Array, Array]]:
-    """By protocol, the picture without anything, for deletion and for insertion."""
+    """By protocol, the empty picture for deletion and for insertion."""
     from scipy.ndimage import gaussian_filter
 
     def blurred(deviation: float, truncate: float) -> Array:
@@ -58,10 +58,10 @@ def faithfulness(predict: Predict, image: Array, heatmap: Array) -> dict[str, fl
 
 
 def localization(heatmap: Array, objects: Array) -> dict[str, float]:
-    """Does the map keep to the objects, and does it share among them?
+    """Does the map stay on the objects, and does it share the score between them?
 
-    hit: the share of the map's maximal pixels that lie in an object, with no tolerance; mass: the
-    share of the positive scores in the objects; weaker: the second object's share of that.
+    hit: the fraction of the map's maximal pixels that lie in an object, with no tolerance; mass:
+    the fraction of the positive score in the objects; weaker: the second object's share of that.
     """
     positive = np.clip(np.nan_to_num(heatmap, nan=0.0), 0, None)
     inside = objects.any(axis=0)
@@ -77,7 +77,7 @@ def localization(heatmap: Array, objects: Array) -> dict[str, float]:
 
 
 def _ranks(heatmap: Array) -> Array:
-    """0 for the pixel with the highest score; what scores alike (a region) in random order."""
+    """0 for the pixel with the highest score; equal scores (of a region) in random order."""
     scores = np.nan_to_num(heatmap, nan=-np.inf).ravel()
     by_chance = np.random.default_rng(0).permutation(scores.size)
     order = np.lexsort((by_chance, -scores))
@@ -87,7 +87,7 @@ def _ranks(heatmap: Array) -> Array:
 
 
 def _area(predict: Predict, before: Array, after: Array, rank: Array) -> float:
-    """The mean output while pixels turn from one picture into the other, the highest first."""
+    """The mean output while pixels change from one picture to the other, highest score first."""
     limits = np.rint(SHARES * rank.size)
     answers = []
     for start in range(0, len(limits), 8):

@@ -1,6 +1,6 @@
-"""Peers that explain pictures, and what takes a few lines by hand: (door, view, seed) to a map.
+"""Peers that explain pictures, and two methods by hand: (door, view, seed) to a map.
 
-They run with their own defaults; where they leave a choice, with that of their documentation.
+They run with their defaults; where there is none, with the choice of their documentation.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from _image_network import Door, normalized
-from _image_views import View
+from benchmarks.images._network import Door, normalized
+from benchmarks.images._views import View
 
 Array = np.ndarray
 
 N_SEGMENTS = 50
-"""How many segments whoever needs some is given, ours and peers alike."""
+"""The number of segments for every method that takes some, ours and peers alike."""
 
 FULL = 1000
-"""The rows of whoever lets them be chosen."""
+"""The rows of every method that lets them be chosen."""
 
 
 # ---------------------------------------------------------------- lime
@@ -127,7 +127,7 @@ def captum_segments(method: str, n: int | None, door: Door, view: View, seed: in
 
 
 def rise_published(door: Door, view: View, seed: int) -> Array:
-    """RISE as its authors wrote it down (Petsiuk, Das & Saenko, BMVC 2018, eq. 6), N = 1000.
+    """RISE as its authors published it (Petsiuk, Das & Saenko, BMVC 2018, eq. 6), N = 1000.
 
     All masks are kept; 7 x 7 grids, half of the cells present, enlarged by one cell and shifted;
     the absent part of a picture is 0, the network's gray.
@@ -150,7 +150,7 @@ def rise_published(door: Door, view: View, seed: int) -> Array:
 
 
 def center_blob(door: Door, view: View, seed: int) -> Array:
-    """No model at all: photographers put things into the middle."""
+    """No model at all: photographers put things in the middle."""
     side = len(view.image)
     away = (np.arange(side) - (side - 1) / 2) / (side / 4)
     bell = np.exp(-(away**2) / 2)

@@ -1,19 +1,21 @@
-"""What `import perturbx` costs, as a multiple of `import sklearn.base`.
+"""How long does `import perturbx` take, compared with `import sklearn.base`?
 
-    python benchmarks/import_cost.py [--quick]
+    python -m benchmarks.scale.import_cost [--quick] [--check]
 
-Each import runs in a fresh interpreter, the two in turn; a pair's ratio is that of the processor
-time of the whole process less that of an interpreter that imports nothing. The median over pairs
-is printed, as it is robust against whatever else the machine is doing.
+Each import runs in a fresh interpreter, the two in turns. The ratio is that of the CPU times of the
+whole processes, less that of an interpreter that imports nothing. The median over pairs is
+printed, since it is robust against other work on the machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
 import sys
+
+from benchmarks.command import parser, status
+from benchmarks.report import Target
 
 NOTHING, PEER, OURS = "pass", "import sklearn.base", "import perturbx"
 LIMIT = 1.2
@@ -21,7 +23,7 @@ LIMIT = 1.2
 
 def processor_seconds(statement: str) -> float:
     """User and system time of an interpreter that runs `statement`."""
-    # Installed packages come with bytecode; ours must be allowed to have it, too.
+    # Installed packages come with bytecode, so ours may have it too.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     before = os.times()
     subprocess.run([sys.executable, "-c", statement], check=True, env=environment)
@@ -31,10 +33,9 @@ def processor_seconds(statement: str) -> float:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="5 pairs instead of 21")
-    pairs = 5 if parser.parse_args().quick else 21
+def main() -> int:
+    chosen = parser(quick="5 pairs instead of 21").parse_args()
+    pairs = 5 if chosen.quick else 21
     for statement in (NOTHING, PEER, OURS):  # fills the file cache, writes bytecode
         processor_seconds(statement)
     times = {s: [] for s in (NOTHING, PEER, OURS)}
@@ -49,9 +50,11 @@ def main() -> None:
             f"{statement:20}  median {1e3 * statistics.median(seconds):6.0f} ms, "
             f"least {1e3 * min(seconds):6.0f} ms"
         )
-    ratio = statistics.median(ratios)
-    print(f"ratio {ratio:.3f} (median of {pairs} pairs); at most {LIMIT} is wanted")
+    claim = f"import perturbx over import sklearn.base, median of {pairs} pairs"
+    target = Target(claim, statistics.median(ratios), most=LIMIT)
+    print(target)
+    return status(chosen.check, [target])
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

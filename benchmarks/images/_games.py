@@ -1,19 +1,19 @@
-"""Exact games of a picture: KernelShap beside shap's, judged by all 4,096 coalitions."""
+"""Exact games of a picture: KernelShap next to shap's, judged by all 4,096 coalitions."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from _games import Game, exact_shapley
-from _image_network import network, normalized
-from _image_views import View, views
-from _measure import Reach
-from _peers import Oracle, quiet, shap_kernel
-from _report import Cell, Run, Runs, markdown
+from benchmarks.games import Game, exact_shapley
+from benchmarks.images._network import network, normalized
+from benchmarks.images._views import View, views
+from benchmarks.peers import KERNEL, Estimator, Oracle, shap_kernel
+from benchmarks.report import Cell, Run, Runs, Target, geometric_mean, markdown
 
 Array = np.ndarray
 
@@ -22,11 +22,11 @@ N_REGIONS = 12
 BUDGETS = (256, 512, 1024)
 MOST = (0.60, 0.50, 0.30)
 SEEDS = 20
-OURS, PEER = "perturbx KernelShap", "shap Kernel"
+OURS = "perturbx KernelShap"
 
 
-def play(folder: Path, file: Path | None, quick: bool, said: list[str]) -> list[Reach]:
-    """Both estimators on every game and budget; a table, and how much nearer ours is."""
+def play(folder: Path, file: Path | None, quick: bool, said: list[str]) -> list[Target]:
+    """Both estimators on every game and budget: a table, and targets for the ratio of errors."""
     photos, budgets, n_seeds = (PHOTOS[:1], BUDGETS[:2], 5) if quick else (PHOTOS, BUDGETS, SEEDS)
     ask = network(folder, file)
     pictures = {v.photo: v for v in views(ask, None)[0] if v.kind == "squashed"}
@@ -43,7 +43,7 @@ def play(folder: Path, file: Path | None, quick: bool, said: list[str]) -> list[
     for m, most in zip(budgets, MOST, strict=False):
         ratio = _ratio(runs, str(m))
         if np.isfinite(ratio):
-            found.append(Reach(f"error over shap Kernel's at {m} calls", ratio, most=most))
+            found.append(Target(f"error over shap Kernel's at {m} calls", ratio, most=most))
     return found
 
 
@@ -77,7 +77,7 @@ def _answers(ask: Any, view: View) -> Array:
 
 
 def _segments(image: Array) -> Array:
-    """SLIC with exactly twelve regions: the first setting that finds as many."""
+    """SLIC with exactly twelve regions: the first setting that finds that many."""
     from skimage.segmentation import slic
 
     for compactness, wanted in product((15, 20, 10, 30, 5), range(N_REGIONS - 3, 3 * N_REGIONS)):
@@ -89,17 +89,13 @@ def _segments(image: Array) -> Array:
 
 def _estimates(of: Game, m: int, seed: int) -> dict[str, Array]:
     found = {OURS: _ours(of, m, seed)}
-    try:
-        np.random.seed(seed)  # noqa: NPY002  shap's Kernel explainer knows no other way
-        with quiet():
-            found[PEER] = np.ravel(shap_kernel(Oracle(of, m), seed))
-    except ImportError:
-        pass
+    with suppress(ImportError):
+        found[KERNEL] = Estimator(KERNEL, "shap", shap_kernel)(Oracle(of, m), seed)
     return found
 
 
 def _ours(of: Game, m: int, seed: int) -> Array:
-    """Through the public door: a picture of twelve pixels, each of them a region."""
+    """The public method, on a picture of twelve pixels, each of them a region."""
     import perturbx as px
 
     segments = np.arange(N_REGIONS).reshape(-1, 1)
@@ -113,8 +109,7 @@ def _ours(of: Game, m: int, seed: int) -> Array:
 
 def _ratio(runs: Runs, m: str) -> float:
     """The geometric mean over games of our median error over shap's."""
-    ratios = [runs.median(g, m, OURS) / runs.median(g, m, PEER) for g in runs.games()]
-    return float(np.exp(np.mean(np.log(ratios))))
+    return geometric_mean(runs.median(g, m, OURS) / runs.median(g, m, KERNEL) for g in runs.games())
 
 
 def _table(runs: Runs, budgets: tuple[int, ...], n_seeds: int) -> str:

@@ -1,11 +1,11 @@
-"""Photos with a known object: cut out of a photo and pasted twice, one copy the weaker.
+"""Photos with a known object that was cut out of a photo and pasted twice, one copy weaker.
 
-Whoever explains such a picture should share the score between the copies, as each of them would
-do without the other. How much of it belongs to the weaker copy is no matter of taste: the two
-copies are a game of two players, and four model rows give its Shapley values (`share_of_weaker`).
+An explanation of such a picture should share the score between the copies, as either would be
+enough. The weaker copy's fair share is known: the two copies are a game of two players, and four
+model rows give its Shapley values (`share_of_weaker`).
 
-Outlines are polygons in parts of the photo's width and height. Two of the photos come with
-scikit-image; the others are files of a folder, named by the beginning of their names.
+Outlines are polygons in fractions of the photo's width and height. Two of the photos come with
+scikit-image; the others are files in a folder, named by the beginning of their names.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ Array = np.ndarray
 SIDE = 224
 
 _FEATHER = 0.8
-"""Standard deviation in pixels by which edges are softened, so that no cut is seen."""
+"""Standard deviation in pixels by which edges are softened, to hide the cut."""
+
+LEAST_SHARE, LEAST_MASS = 0.45, 0.70
+"""What a map should give: the weaker copy's share, and the positive score on both copies."""
 
 
 @dataclass(frozen=True)
 class Object:
-    """What is cut out: a photo (of scikit-image, or a file's beginning), a class, an outline."""
+    """An object to cut out: a photo (of scikit-image, or how a file begins), class and outline."""
 
     name: str
     photo: str
@@ -35,7 +38,7 @@ class Object:
 
 @dataclass(frozen=True)
 class Placing:
-    """Where the copies go: centers and heights in parts of the side, the weaker one mirrored."""
+    """Centers and heights of the copies in fractions of the side; the weaker one is mirrored."""
 
     stronger: tuple[float, float, float]
     weaker: tuple[float, float, float]
@@ -43,7 +46,7 @@ class Placing:
 
 @dataclass(frozen=True, eq=False)
 class Composite:
-    """The picture with both copies, and what it is with one or none.
+    """The picture with both copies, with one, and with neither.
 
     `where` (2, H, W) says which pixels the stronger and the weaker copy cover.
     """
@@ -114,7 +117,7 @@ OBJECTS = (
         ),
     ),
 )  # fmt: skip
-"""Objects of which a network is sure, with their ImageNet classes."""
+"""Objects that the network recognizes with certainty, with their ImageNet classes."""
 
 PLACINGS = {
     "falling": Placing((0.27, 0.3, 0.5), (0.73, 0.7, 0.48)),
@@ -137,12 +140,12 @@ SCENES = (
 )
 """Objects, placings and backgrounds in which EfficientNet-Lite0 sees the class in each copy.
 
-Alone, the smaller copy says less than the larger, but not by much: its share is 0.44 to 0.5.
+The smaller copy is slightly less convincing than the larger: its fair share is 0.44 to 0.5.
 """
 
 
 def composites(folder: str | Path | None = None) -> Iterator[Composite]:
-    """Every scene; without a folder of photos those of scikit-image's photos alone."""
+    """Every scene; without a folder of photos only those with scikit-image's photos."""
     things = {thing.name: thing for thing in OBJECTS}
     for name, way, background in SCENES:
         photo = _photo(things[name].photo, folder)
@@ -169,7 +172,7 @@ def composite(thing: Object, photo: Array, way: str, background: str) -> Composi
 
 
 def share_of_weaker(predict: Callable[[Array], Array], picture: Composite) -> float:
-    """The weaker copy's Shapley value as a part of both: what a fair map would give it."""
+    """The weaker copy's Shapley value over that of both: what a fair map would give it."""
     none, strong, weak, both = np.asarray(predict(picture.games))[:, picture.label].astype(float)
     return float(((weak - none) + (both - strong)) / 2 / (both - none))
 
@@ -188,7 +191,7 @@ def _photo(name: str, folder: str | Path | None) -> Array | None:
 
 
 def _background(name: str) -> Array:
-    """One of scikit-image's textures, of little contrast, or a plain wall; both of sand color."""
+    """One of scikit-image's textures at low contrast, or a plain wall; both sand-colored."""
     if name == "plain":
         shade = np.linspace(0.78, 0.51, SIDE)[:, None] + np.zeros((SIDE, SIDE))
     else:
@@ -200,7 +203,7 @@ def _background(name: str) -> Array:
 
 
 def _cut(photo: Array, outline: tuple[tuple[float, float], ...]) -> tuple[Array, Array]:
-    """The outline's box out of a photo, and where in it the object is."""
+    """The outline's box from a photo, and where the object is in it."""
     from skimage.draw import polygon2mask
 
     height, width = photo.shape[:2]
@@ -232,7 +235,7 @@ def _placed(
 
 
 def _pasted(background: Array, canvas: Array, alpha: Array) -> Array:
-    # The edge fades within the object, where there is something to fade.
+    # The edge fades inside the object: outside there is nothing to fade.
     opacity = np.clip(2 * alpha - 1, 0, 1)[..., None]
     return _bytes(background * (1 - opacity) + canvas * opacity)
 

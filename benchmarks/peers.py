@@ -1,17 +1,18 @@
-"""Every estimator of Shapley values that installs, asked alike: a game, a budget and a seed.
+"""Every installed estimator of Shapley values, with one interface: a game, a budget and a seed.
 
-An estimator sees the game only through an `Oracle`, which counts what it is asked and refuses
-more than the budget. Each library runs with its own defaults, but for what costs it accuracy for
-nothing: shap's selection of ten features is off, and stopping early is off.
+An estimator sees the game only through an `Oracle`, which counts coalitions and refuses more than
+the budget. Each library runs with its defaults, except for two that would cost it accuracy: shap's
+selection of ten features and stopping early are switched off.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import random
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -19,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from _games import Game, Values
+from benchmarks.games import Game, Values
 
 OURS, LEVERAGE, KERNEL = "perturbx process", "perturbx regression", "shap Kernel"
-"""The contender, the floor that nothing may fall below, and what most people run today."""
+"""The contender, the floor that it may not fall below, and the method most people run today."""
 
 
 class OverspentError(RuntimeError):
@@ -30,9 +31,9 @@ class OverspentError(RuntimeError):
 
 
 class Oracle:
-    """v(Z) for any 0/1 matrix; at most m coalitions, the empty and the full one among them.
+    """v(Z) for any 0/1 matrix; at most m coalitions, including the empty and the full one.
 
-    Those two are known from the start, so that it costs nothing to ask for them again.
+    Those two are known from the start, so asking for them again costs nothing.
     """
 
     def __init__(self, game: Game, m: int) -> None:
@@ -60,7 +61,7 @@ Run = Callable[[Oracle, int], Values]
 
 @dataclass(frozen=True)
 class Estimator:
-    """A name for tables, the library behind it, and the run: (oracle, seed) to d values."""
+    """A name for tables, the library behind it, and a function from (oracle, seed) to d values."""
 
     name: str
     library: str
@@ -71,7 +72,7 @@ class Estimator:
         return self.library == "perturbx"
 
     def __call__(self, oracle: Oracle, seed: int) -> Values:
-        np.random.seed(seed)  # noqa: NPY002  shap's Kernel explainer knows no other way
+        np.random.seed(seed)  # noqa: NPY002  shap's Kernel explainer takes no seed
         random.seed(seed)
         with quiet():
             return np.asarray(self.run(oracle, seed), float).reshape(oracle.d)
@@ -79,9 +80,10 @@ class Estimator:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """What peers say while they work does not belong into a table."""
+    """Without the warnings, logs and progress bars of peers, which do not belong in a table."""
     logging.getLogger("shap").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    nowhere = redirect_stderr(io.StringIO())
+    with nowhere, warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
 
@@ -90,7 +92,7 @@ def quiet() -> Iterator[None]:
 
 
 def through(sampler: Any, solver: Any, v: Oracle, seed: int) -> Values:
-    """Draw, ask, solve: what an explainer does, without a model."""
+    """Draw, evaluate, solve: the work of an explainer, without a model."""
     from perturbx.designs import Evaluations
 
     design = sampler.draw(v.d, v.m - 2, np.random.default_rng(seed))
@@ -107,7 +109,7 @@ def ours() -> list[Estimator]:
     chains = partial(through, Permutations(), MarginalContributions())
     return [
         Estimator(OURS, "perturbx", partial(through, OptimalPairs(), GaussianProcess())),
-        Estimator("perturbx process, pairs by lot", "perturbx", partial(pairs, GaussianProcess())),
+        Estimator("perturbx process, random pairs", "perturbx", partial(pairs, GaussianProcess())),
         Estimator(LEVERAGE, "perturbx", partial(pairs, KernelShapRegression())),
         Estimator("perturbx permutations", "perturbx", chains),
     ]
@@ -117,12 +119,12 @@ def ours() -> list[Estimator]:
 
 
 def present_and_absent(v: Oracle) -> tuple[Values, Values]:
-    """An instance and a background of which a masked row says which features are present."""
+    """An instance of ones and a background of zeros: a masked row is its own coalition."""
     return np.ones((1, v.d)), np.zeros((1, v.d))
 
 
 def chains_for(v: Oracle, first: int, each: int) -> int:
-    """How many permutations of `each` coalitions the budget pays for, after `first` ones."""
+    """How many permutations of `each` coalitions the budget allows, after `first` coalitions."""
     return max((v.m - 2 - first) // each, 1)
 
 
@@ -148,7 +150,7 @@ def shap_permutation(v: Oracle, seed: int) -> Values:
 
 
 def lightshap_kernel(v: Oracle, seed: int) -> Values:
-    """Exact for small coalitions as far as the budget, or the library's default, goes."""
+    """Exact for small coalitions as far as the budget or the library's default allows."""
     d, left = v.d, v.m - 2
     if left >= 2**d - 2:
         return _lightshap(v, seed, "kernel", "exact", 1)
@@ -194,7 +196,7 @@ def shapiq_run(approximator: Any, settings: dict[str, Any], v: Oracle, seed: int
 
 
 def shapiq_estimators() -> list[Estimator]:
-    """What this version of shapiq has; ProxySHAP and OddSHAP came with 1.5."""
+    """The estimators of the installed version; ProxySHAP and OddSHAP came with 1.5."""
     from shapiq import approximator
 
     wanted: list[tuple[str, str, dict[str, Any]]] = [
@@ -203,7 +205,7 @@ def shapiq_estimators() -> list[Estimator]:
         ("shapiq RegressionMSR", "RegressionMSR", {"index": "SV"}),
         ("shapiq ProxySHAP", "ProxySHAP", {"index": "SV", "max_order": 1}),
         ("shapiq OddSHAP", "OddSHAP", {}),
-        ("shapiq OddSHAP, 5 a term", "OddSHAP", {"interaction_factor": 5}),
+        ("shapiq OddSHAP, 5 per term", "OddSHAP", {"interaction_factor": 5}),
     ]
     return [
         Estimator(name, "shapiq", partial(shapiq_run, getattr(approximator, attribute), settings))
@@ -236,7 +238,7 @@ def captum_run(method: str, v: Oracle, seed: int) -> Values:
 
 
 def shap_estimators() -> list[Estimator]:
-    import shap  # noqa: F401  found or not
+    import shap  # noqa: F401  fails if it is missing
 
     return [
         Estimator(KERNEL, "shap", shap_kernel),
@@ -245,7 +247,7 @@ def shap_estimators() -> list[Estimator]:
 
 
 def lightshap_estimators() -> list[Estimator]:
-    import lightshap  # noqa: F401  found or not
+    import lightshap  # noqa: F401  fails if it is missing
 
     return [
         Estimator("LightSHAP Kernel", "lightshap", lightshap_kernel),
@@ -254,7 +256,7 @@ def lightshap_estimators() -> list[Estimator]:
 
 
 def captum_estimators() -> list[Estimator]:
-    import captum.attr  # noqa: F401  found or not
+    import captum.attr  # noqa: F401  fails if it is missing
 
     return [
         Estimator(f"captum {method}", "captum", partial(captum_run, method))
@@ -270,11 +272,11 @@ FAMILIES: dict[str, Callable[[], list[Estimator]]] = {
     "captum": captum_estimators,
 }
 BEHIND = {"shapiq": ("lightgbm", "xgboost"), "captum": ("torch",)}
-"""What a library's estimators lean on, and fall back from where it is missing."""
+"""Libraries that estimators use where they are installed; without them they fall back."""
 
 
 def estimators() -> tuple[list[Estimator], list[str]]:
-    """All that this interpreter has, and lines that say which versions, or what is missing."""
+    """All installed estimators, and a line for each library with its version."""
     found: list[Estimator] = []
     said = []
     for library, family in FAMILIES.items():

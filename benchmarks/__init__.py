@@ -1,0 +1,1 @@
+"""Scripts that compare perturbx with other libraries: see README.md in this folder."""

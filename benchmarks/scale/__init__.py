@@ -1,0 +1,1 @@
+"""Time and memory around models that cost nothing."""

@@ -1,0 +1,1 @@
+"""Accuracy and error bars on games whose Shapley values are known."""
