@@ -15,14 +15,13 @@ from perturbx.designs import (
     Chains,
     CoalitionDesign,
     Design,
-    Evaluations,
     Independent,
     LeaveOneOut,
     Pairs,
     SoftMasks,
 )
 from perturbx.errors import RejectPerturbations
-from perturbx.solvers import Answers, Scores, Solution
+from perturbx.solvers import Answers, Scores
 from perturbx.testing import (
     check_explainer,
     check_masker,
@@ -245,10 +244,9 @@ class Picky(solvers.KernelShapRegression):
 class Greedier(solvers.Deltas):
     """Takes the first perturbations of whatever it is given."""
 
-    def solve(self, evaluations: Evaluations) -> Solution:
-        answers = Answers.of(evaluations)
+    def scores(self, answers: Answers) -> Scores:
         first = np.resize(answers.outputs, (answers.design.n_features, len(answers.full)))
-        return self.estimate(replace(answers, outputs=first)).solution(answers)
+        return self.estimate(replace(answers, outputs=first))
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,6 @@ NAMES = {
         "MarginalContributions",
         "GaussianProcess",
         "OwenValues",
-        "PairwiseInteractions",
         "PresenceMeans",
         "PresenceRidge",
         "PresenceSlopes",

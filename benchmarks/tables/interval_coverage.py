@@ -147,9 +147,10 @@ def _one(method: Method, of: Case, budget: int, seed: int) -> tuple[np.ndarray, 
 
 
 def _fixed(solver: Solver, n: int, d: int) -> Solver:
-    """The local fit with the effective share of draws that it uses at `n` draws."""
+    """The local fit with the effective fraction of draws that it uses at `n` draws."""
     assert isinstance(solver, WeightedRidge)
-    return replace(solver, effective_share=min(max(solver.effective_share, 2 * (d + 2) / n), 1.0))
+    fraction = max(solver.effective_fraction, 2 * (d + 2) / n)
+    return replace(solver, effective_fraction=min(fraction, 1.0))
 
 
 # ---------------------------------------------------------------- the table

@@ -59,3 +59,11 @@ class Pairs(CoalitionDesign):
     @cached_property
     def cluster(self) -> Ints:
         return np.repeat(np.arange(len(self.first)), 2)
+
+    def odd(self, outputs: Floats) -> Floats:
+        """(c, t): half the difference of the answers (m, t) to the members of each pair."""
+        return np.asarray((outputs[0::2] - outputs[1::2]) / 2)
+
+    def even(self, outputs: Floats) -> Floats:
+        """(c, t): the mean of the answers (m, t) to the members of each pair."""
+        return np.asarray((outputs[0::2] + outputs[1::2]) / 2)

@@ -1,4 +1,4 @@
-"""Outputs to scores, with standard errors."""
+"""The model's outputs turned into scores, with standard errors."""
 
 from perturbx.solvers._base import Answers as Answers
 from perturbx.solvers._base import Scores as Scores
@@ -11,7 +11,7 @@ from perturbx.solvers.background_contributions import (
 )
 from perturbx.solvers.banzhaf import BanzhafRegression as BanzhafRegression
 from perturbx.solvers.deltas import Deltas as Deltas
-from perturbx.solvers.interactions import PairwiseInteractions as PairwiseInteractions
+from perturbx.solvers.interactions import WithInteractions as WithInteractions
 from perturbx.solvers.kernel_shap import KernelShapRegression as KernelShapRegression
 from perturbx.solvers.marginal import MarginalContributions as MarginalContributions
 from perturbx.solvers.owen import OwenValues as OwenValues
@@ -20,4 +20,3 @@ from perturbx.solvers.presences import PresenceMeans as PresenceMeans
 from perturbx.solvers.presences import PresenceSlopes as PresenceSlopes
 from perturbx.solvers.process import GaussianProcess as GaussianProcess
 from perturbx.solvers.ridge import WeightedRidge as WeightedRidge
-from perturbx.solvers.with_interactions import WithInteractions as WithInteractions

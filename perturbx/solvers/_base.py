@@ -1,10 +1,10 @@
-"""The contract of a solver, what it is given and what it answers."""
+"""The contract of a solver: what it is given and what it returns."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from perturbx._typing import Floats, ScoreKind
 from perturbx.designs import Design, Evaluations
 from perturbx.errors import RejectPerturbations
 from perturbx.result import Interactions
+
+D_co = TypeVar("D_co", bound=Design, covariant=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +26,8 @@ class Solution:
     values : (n, d, k) array
         The scores.
     standard_errors : (n, d, k) array
-        The error that comes from having tried only some perturbations; NaN where too few were
-        drawn to know, `floor` where all of them were.
+        The error from having tried only some perturbations: NaN where it cannot be estimated,
+        `floor` where all of them were tried.
     base : (n, k) array
         What the scores are added to: the empty output, or the intercept of a local fit.
     degrees_of_freedom : float
@@ -35,18 +37,18 @@ class Solution:
     effective_samples : float or None
         (sum of weights)^2 / sum of squared weights, where there is a local fit.
     estimator : str
-        What was computed, in words, such as "exact, all 4,096 coalitions".
+        How the scores were computed, such as "exact, all 4,096 coalitions".
     background_errors : (n, d, k) array or None
-        The error that comes from the background being a sample of rows, where the solver sees
-        single rows and can tell.
+        The standard error from the background being a sample of rows, where the solver sees
+        single rows.
     interactions : Interactions or None
         Scores of pairs of features, where they were asked for.
     rounding : (n, k) array or None
         The rounding of an output, which the explainer adds: a score no larger than that is 0.
     heavy_tails : (n, k) bool array or None
-        Where a few outputs hold most of the variation, so that errors were raised.
+        Where a few outputs hold most of the variation, so that errors were enlarged.
     score_kind : "shares" or "slopes"
-        Whether a score is a part of the output or its change, or a slope per unit of noise.
+        Whether a score is a share of the output or its change, or a slope per unit of noise.
     """
 
     values: Floats
@@ -64,7 +66,7 @@ class Solution:
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Answers(Generic[D_co]):
     """The answers to a design for t targets: the n instances times the k outputs.
 
     Parameters
@@ -78,12 +80,12 @@ class Answers:
         The standard error of exact arithmetic.
     shape : (n, k)
     empty_rows : (B, t) array or None
-        The output of each background row, where they are told apart.
+        The output of each background row, where these are known.
     row_weights : (B,) array or None
-        How much each background row counts, adding up to 1; None if all count the same.
+        The weight of each background row, 1 in total; None if they are equal.
     """
 
-    design: Design
+    design: D_co
     outputs: Floats
     full: Floats
     empty: Floats
@@ -93,10 +95,10 @@ class Answers:
     row_weights: Floats | None = None
 
     @classmethod
-    def of(cls, evaluations: Evaluations) -> Answers:
+    def of(cls, evaluations: Evaluations) -> Answers[Design]:
         n, k = evaluations.full.shape
         rows = evaluations.empty_rows
-        return cls(
+        return Answers(
             evaluations.design,
             evaluations.outputs.reshape(len(evaluations.outputs), n * k),
             evaluations.full.ravel(),
@@ -110,20 +112,18 @@ class Answers:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of d features for t targets; the base class makes a `Solution` of them.
+    """Scores of d features for t targets, of which the base class makes a `Solution`.
 
     Parameters
     ----------
     values : (d, t) array
     errors : (d, t) array or None
         Standard errors, NaN where unknown; None where nothing was sampled.
-    estimator : str
-        What was computed, in words.
     base : (t,) array or None
         What the scores are added to; None for the empty output.
     background_errors : (d, t) array or None
     fidelity : (t,) array or None
-    degrees_of_freedom, effective_samples, interactions, score_kind
+    estimator, degrees_of_freedom, effective_samples, interactions, score_kind
         As in `Solution`.
     """
 
@@ -138,45 +138,23 @@ class Scores:
     interactions: Interactions | None = None
     score_kind: ScoreKind = "shares"
 
-    def solution(self, answers: Answers) -> Solution:
-        """The same for each instance and output, with errors no smaller than rounding."""
-        n, k = answers.shape
-
-        def by_instance(array: Floats) -> Floats:
-            return np.moveaxis(array.reshape(-1, n, k), 0, 1)
-
-        errors = np.zeros_like(self.values) if self.errors is None else self.errors
-        background, fidelity = self.background_errors, self.fidelity
-        return Solution(
-            values=by_instance(self.values),
-            standard_errors=by_instance(np.maximum(errors, answers.floor)),
-            base=(answers.empty if self.base is None else self.base).reshape(n, k),
-            degrees_of_freedom=self.degrees_of_freedom,
-            fidelity=None if fidelity is None else fidelity.reshape(n, k),
-            effective_samples=self.effective_samples,
-            estimator=self.estimator,
-            background_errors=None if background is None else by_instance(background),
-            interactions=self.interactions,
-            score_kind=self.score_kind,
-        )
-
 
 class Solver(ABC):
-    """Reads the model's answers. Pure algebra: it never sees the model and draws nothing.
+    """Turns the model's answers into scores. Pure algebra: no model, no random numbers.
 
     A solver is a frozen dataclass whose fields are its settings. The same evaluations give the
     same solution. It declares the classes of designs that it `reads`; `solve` refuses others, so
-    `estimate` and `exact` need not look whether a design is what its class says.
+    `estimate` may rely on the class of its design.
     """
 
     reads: ClassVar[tuple[type[Design], ...]]
     """The classes of designs from which `estimate` computes scores."""
 
     additive: bool = False
-    """True if base + sum of the scores promises to be the full output."""
+    """True if base + sum of the scores is the full output, whatever was sampled."""
 
     samples: bool = True
-    """True if its errors are those of a sample, and shrink with the root of the perturbations."""
+    """True if its errors are sampling errors, and shrink with the root of the perturbations."""
 
     def working(self, n_features: int) -> float:
         """About how many float64 numbers `solve` holds at once for each perturbation."""
@@ -185,8 +163,8 @@ class Solver(ABC):
     def linear(self) -> Solver:
         """A solver of the same designs whose scores are linear in the outputs.
 
-        The explainer gives it the outputs of parts of the background, to find how far the scores
-        would move with another background.
+        The explainer solves parts of the background with it, to estimate how far the scores would
+        move with another background.
         """
         return self
 
@@ -196,43 +174,76 @@ class Solver(ABC):
         Raises
         ------
         RejectPerturbations
-            If the design is none of those that the solver reads, or holds nothing.
+            If the solver does not read such designs, or the design is empty.
         """
         answers = Answers.of(evaluations)
-        return self.scores(answers).solution(answers)
+        scores, (n, k) = self.scores(answers), answers.shape
+        unknown = np.full_like(scores.values, np.nan)
+        errors = np.zeros_like(scores.values) if scores.errors is None else scores.errors
+        background = scores.background_errors
+        arrays = np.stack(
+            [
+                scores.values,
+                np.maximum(errors, answers.floor),
+                unknown if background is None else background,
+            ]
+        )
+        values, errors, known = np.moveaxis(arrays.reshape(3, -1, n, k), 1, 2)
+        return Solution(
+            values,
+            errors,
+            base=(answers.empty if scores.base is None else scores.base).reshape(n, k),
+            degrees_of_freedom=scores.degrees_of_freedom,
+            fidelity=None if scores.fidelity is None else scores.fidelity.reshape(n, k),
+            effective_samples=scores.effective_samples,
+            estimator=scores.estimator,
+            background_errors=None if background is None else known,
+            interactions=scores.interactions,
+            score_kind=scores.score_kind,
+        )
 
-    def scores(self, answers: Answers) -> Scores:
-        """The exact way for a complete design, where there is one, or else the estimate.
+    def scores(self, answers: Answers[Any]) -> Scores:
+        """`exact` for a complete design, where the solver has it, or else `estimate`.
 
         Raises
         ------
         RejectPerturbations
             As `solve`.
         """
-        exact = self.exact(answers) if answers.design.complete else None
+        design = answers.design
+        exact = self.exact(answers) if design.complete else None
         if exact is not None:
             return exact
-        check_design(answers.design, self.reads, type(self).__name__)
+        name = type(self).__name__
+        check_reads(type(design), self.reads, name)
+        if not len(design) and not design.complete:
+            raise RejectPerturbations(
+                f"{name} needs some perturbations: got none. Draw more with the sampler "
+                f"{design.drawn_by}."
+            )
         return self.estimate(answers)
 
-    def exact(self, answers: Answers) -> Scores | None:
-        """The scores from every coalition; None if the solver knows no way of its own to them."""
+    def exact(self, answers: Answers[Design]) -> Scores | None:
+        """The scores from every coalition; None if the solver has no formula for them."""
         return None
 
     @abstractmethod
-    def estimate(self, answers: Answers) -> Scores:
-        """Scores with standard errors from a design that is read, and not empty."""
+    def estimate(self, answers: Answers[Any]) -> Scores:
+        """Scores with standard errors from a design that the solver reads, and that is not empty.
+
+        Annotate the design that is read: ``def estimate(self, answers: Answers[Pairs])``.
+        """
 
 
 def check_reads(
     design: type[Design], reads: tuple[type[Design], ...], solver: str, sampler: str = ""
 ) -> None:
-    """Refuse a class of designs, which `sampler` draws, if it is none of those that are read.
+    """Refuse a class of designs, which `sampler` draws, unless the solver reads it.
 
     Raises
     ------
     RejectPerturbations
-        Naming what is read, and the samplers that draw it.
+        Naming the classes that are read, and the samplers that draw them.
     """
     if issubclass(design, reads):
         return
@@ -241,21 +252,6 @@ def check_reads(
     source = f" from the sampler {sampler}" if sampler else ""
     cure = f" Use the sampler {samplers}." if samplers else ""
     raise RejectPerturbations(f"{solver} reads {names}: got {design.__name__}{source}.{cure}")
-
-
-def check_design(design: Design, reads: tuple[type[Design], ...], solver: str) -> None:
-    """Refuse a design that is not read, or that holds nothing though there is something to try.
-
-    Raises
-    ------
-    RejectPerturbations
-    """
-    check_reads(type(design), reads, solver)
-    if not len(design) and not design.complete:
-        raise RejectPerturbations(
-            f"{solver} needs some perturbations: got none. Draw more with the sampler "
-            f"{design.drawn_by}."
-        )
 
 
 def floor(evaluations: Evaluations) -> Floats:

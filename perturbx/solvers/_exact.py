@@ -1,33 +1,65 @@
-"""Shapley values of a game that was evaluated on every coalition."""
+"""Values of a game that was evaluated on every coalition.
+
+All of them are weighted sums of differences of v. The differences are taken before they are
+summed, so that a feature that changes nothing scores 0 to the last bit.
+"""
 
 from __future__ import annotations
+
+from itertools import combinations
 
 import numpy as np
 from scipy.special import binom
 
 from perturbx._typing import Floats
+from perturbx.designs import Design
 from perturbx.solvers._base import Answers, Scores
 
 
-def exact_shapley(answers: Answers) -> Scores:
-    """Shapley (1953): sum over S without i of s! (d-s-1)! / d! * (v(S with i) - v(S)).
+def exact_shapley(answers: Answers[Design]) -> Scores:
+    """Shapley (1953): sum over S without i of s! (d-s-1)! / d! * (v(S with i) - v(S))."""
+    d = answers.design.n_features
+    return _weighted_gains(answers, 1.0 / (d * binom(d - 1, _sizes(d - 1))))
 
-    The differences are taken before they are summed, so that a feature that changes nothing
-    scores 0 to the last bit.
-    """
+
+def exact_banzhaf(answers: Answers[Design]) -> Scores:
+    """Banzhaf (1965): the mean over S without i of v(S with i) - v(S)."""
+    others = answers.design.n_features - 1
+    return _weighted_gains(answers, np.full(2**others, 0.5**others))
+
+
+def _weighted_gains(answers: Answers[Design], weights: Floats) -> Scores:
     game = _table(answers)
     d, t = answers.design.n_features, len(answers.full)
-    size = _sizes(d - 1)
-    weights = 1.0 / (d * binom(d - 1, size))
     values = np.empty((t, d))
     for feature in range(d):
         table = game.reshape(2**feature, 2, -1, t)
-        difference = (table[:, 1] - table[:, 0]).reshape(-1, t)
-        values[:, feature] = weights @ difference
+        values[:, feature] = weights @ (table[:, 1] - table[:, 0]).reshape(-1, t)
     return Scores(values.T, estimator=f"exact, all {2**d:,} coalitions")
 
 
-def _table(answers: Answers) -> Floats:
+def exact_interactions(answers: Answers[Design]) -> tuple[Floats, Floats]:
+    """(pairs, t) each: the Shapley interaction index and the order-2 Faith-Shap terms.
+
+    Both are means over T without i and j of v(T with both) - v(T with i) - v(T with j) + v(T),
+    with t features in T: every t is equally likely (Grabisch & Roubens, International Journal of
+    Game Theory 28, 1999), or has the weight (t + 1) (d - t - 1) (Tsai, Yeh & Ravikumar, JMLR 24,
+    2023).
+    """
+    game = _table(answers)
+    d, t = answers.design.n_features, len(answers.full)
+    size = _sizes(max(d - 2, 0))
+    evenly = 1 / ((d - 1) * binom(d - 2, size)) if d > 1 else size
+    faithful = evenly * 6 * (size + 1) * (d - size - 1) / (d * (d + 1))
+    found = np.zeros((2, d * (d - 1) // 2, t))
+    for pair, (i, j) in enumerate(combinations(range(d), 2)):
+        table = game.reshape(2**i, 2, 2 ** (j - i - 1), 2, -1, t)
+        gain = table[:, :, :, 1] - table[:, :, :, 0]
+        found[:, pair] = np.stack([evenly, faithful]) @ (gain[:, 1] - gain[:, 0]).reshape(-1, t)
+    return found[0], found[1]
+
+
+def _table(answers: Answers[Design]) -> Floats:
     """(2**d, t): v of each coalition, at the number whose binary digits its features are."""
     z = answers.design.z.astype(bool, copy=False)
     d = z.shape[1]
@@ -38,7 +70,7 @@ def _table(answers: Answers) -> Floats:
 
 
 def _sizes(d: int) -> Floats:
-    """(2**d,): how many features each number stands for."""
+    """(2**d,): the number of features in each coalition of the table."""
     size = np.zeros(1)
     for _ in range(d):
         size = np.concatenate([size, size + 1])

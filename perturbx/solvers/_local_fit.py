@@ -1,4 +1,4 @@
-"""A weighted ridge regression of many targets on one set of rows."""
+"""A weighted ridge regression of many targets on one set of rows, with clustered errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise
-from perturbx.solvers._sandwich import slope_errors
 
 Selection: TypeAlias = Callable[[Floats, Floats], NDArray[np.bool_]]
 """Gram matrix (d, d) and cross products (d, t) of standardized features to those kept (d, t)."""
@@ -38,23 +37,16 @@ def local_fit(
     weights: Floats,
     cluster: Ints,
     alpha: float,
-    select: Selection,
+    select: Selection | None,
     rounding: Floats,
 ) -> LocalFit:
-    """Ridge of targets (m, t) on z (m, d) with weights (m,) that add up to 1.
+    """Ridge of targets (m, t) on z (m, d) with weights (m,) that sum to 1.
 
-    `alpha` is the penalty on the slopes of standardized features, as a share of all weights;
-    `rounding` (t,) is how far a target that never changes may still range.
+    `alpha` is the penalty on the slopes of standardized features, as a fraction of all weights;
+    a target that varies by no more than `rounding` (t,) is constant.
     """
-    # Blocks, since z may fill much of the memory: no copy of it is ever made.
-    mean, center, square = weights @ targets, np.zeros(z.shape[1]), np.zeros(z.shape[1])
-    for part in _parts(z):
-        center += weights[part] @ z[part].astype(np.float64)
-    for part in _parts(z):
-        square += weights[part] @ (z[part] - center) ** 2
-    varied = (z.max(axis=0) > z.min(axis=0)) & (square > 0)
-    standard = Standard(z, center, np.where(varied, np.sqrt(square), np.inf))
-    # A constant output has no scale: what rounding leaves of it must not become a score.
+    mean, standard = weights @ targets, _Standardized.of(z, weights)
+    # A constant output has no scale: a rounding error must not become a score.
     change = np.where(np.ptp(targets, axis=0) > rounding, targets - mean, 0.0)
     gram, cross = np.zeros((z.shape[1], z.shape[1])), np.zeros((z.shape[1], targets.shape[1]))
     for part in _parts(z):
@@ -62,30 +54,48 @@ def local_fit(
         weighted = weights[part, None] * rows
         gram += rows.T @ weighted
         cross += weighted.T @ change[part]
-    kept = select(gram, cross) & varied[:, None]
+    kept = np.isfinite(standard.scale)[:, None] & np.ones(cross.shape, dtype=bool)
+    if select is not None:
+        kept &= select(gram, cross)
     slopes, errors = np.zeros_like(cross), np.full_like(cross, np.nan)
     residual = change.copy()
-    for pattern, of in _patterns(kept):
-        inverse = _inverse(gram, alpha, pattern)
+    # Each set of features that some targets keep; most often one for all of them.
+    patterns, which = kept[:, :1], np.zeros(kept.shape[1], dtype=np.intp)
+    if (kept != patterns).any():
+        patterns, which = np.unique(kept, axis=1, return_inverse=True)
+    for p, pattern in enumerate(patterns.T):
+        of, block = np.flatnonzero(which.ravel() == p), np.ix_(pattern, pattern)
+        inverse = np.zeros_like(gram)
+        inverse[block] = np.linalg.inv(gram[block] + alpha * np.eye(int(pattern.sum())))
         slopes[:, of] = inverse @ cross[:, of]
         for part in _parts(z):
             residual[part, of] -= standard.rows(part) @ slopes[:, of]
-        errors[:, of] = slope_errors(standard.rows, inverse, weights, residual[:, of], cluster)
+        errors[:, of] = _slope_errors(standard, inverse, weights, residual[:, of], cluster)
     spread, unexplained = weights @ change**2, weights @ residual**2
-    share = np.divide(unexplained, spread, out=np.full_like(spread, np.nan), where=spread > 0)
+    ratio = np.divide(unexplained, spread, out=np.full_like(spread, np.nan), where=spread > 0)
     slopes /= standard.scale[:, None]
     errors = np.where(kept, errors / standard.scale[:, None], np.nan)
-    return LocalFit(slopes, errors, mean - center @ slopes, 1 - share)
+    return LocalFit(slopes, errors, mean - standard.center @ slopes, 1 - ratio)
 
 
 @dataclass(frozen=True, eq=False)
-class Standard:
-    """Design of weighted mean 0 and variance 1; 0 where a feature never changed."""
+class _Standardized:
+    """z with weighted mean 0 and variance 1, in blocks: z may fill much of the memory."""
 
     z: Coalitions | Noise
     center: Floats
     scale: Floats
-    """(d,): inf where a feature never changed."""
+    """(d,): inf where a feature never changed, so that its column is 0."""
+
+    @classmethod
+    def of(cls, z: Coalitions | Noise, weights: Floats) -> _Standardized:
+        center, square = np.zeros((2, z.shape[1]))
+        for part in _parts(z):
+            center += weights[part] @ z[part].astype(np.float64)
+        for part in _parts(z):
+            square += weights[part] @ (z[part] - center) ** 2
+        varied = (z.max(axis=0) > z.min(axis=0)) & (square > 0)
+        return cls(z, center, np.where(varied, np.sqrt(square), np.inf))
 
     def rows(self, members: Ints | slice) -> Floats:
         return np.asarray((self.z[members] - self.center) / self.scale)
@@ -97,18 +107,35 @@ def _parts(z: Coalitions | Noise) -> Iterator[slice]:
     yield from (slice(start, start + step) for start in range(0, len(z), step))
 
 
-def _patterns(kept: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], Ints]]:
-    """Each set of features that some targets keep, and those targets; most often one for all."""
-    if (kept == kept[:, :1]).all():
-        return [(kept[:, 0], np.arange(kept.shape[1]))]
-    patterns, which = np.unique(kept, axis=1, return_inverse=True)
-    which = which.ravel()
-    return [(patterns[:, p], np.flatnonzero(which == p)) for p in range(patterns.shape[1])]
+def _slope_errors(
+    standard: _Standardized, inverse: Floats, weights: Floats, residual: Floats, cluster: Ints
+) -> Floats:
+    """(d, t): clustered sandwich errors, adjusted for leverage, of t targets' d slopes.
 
-
-def _inverse(gram: Floats, alpha: float, kept: NDArray[np.bool_]) -> Floats:
-    """The inverse of the penalized normal matrix of the kept features, zero elsewhere."""
-    out = np.zeros_like(gram)
-    block = np.ix_(kept, kept)
-    out[block] = np.linalg.inv(gram[block] + alpha * np.eye(int(kept.sum())))
-    return out
+    Each cluster's residuals are divided by the root of one minus its leverage, which makes their
+    squares unbiased where the noise is even (HC2 for single rows: MacKinnon & White, 1985; CR2 for
+    clusters: Bell & McCaffrey, Survey Methodology 28, 2002). Leave-one-out residuals (HC3) are
+    larger by that factor once more: with hardly more rows than slopes, intervals would be too
+    wide. Rows have weighted mean 0, `weights` (m,) sum to 1, and `inverse` (d, d) is of the normal
+    matrix.
+    """
+    (d, t), root = (len(inverse), residual.shape[1]), np.sqrt(weights)[:, None]
+    variance = np.zeros((d, t))
+    starts = np.flatnonzero(np.diff(cluster, prepend=cluster[:1] - 1))
+    sizes = np.diff(starts, append=len(cluster))
+    for size in np.unique(sizes).tolist():
+        alike = starts[sizes == size][:, None] + np.arange(size)
+        step = max(_MOST_NUMBERS // max(d * t, size * max(d, t, size)), 1)
+        for first in range(0, len(alike), step):
+            members = alike[first : first + step]
+            own_root = root[members]
+            rows = own_root * standard.rows(members)
+            influence = (rows @ inverse).swapaxes(1, 2)
+            # The cluster's own block of the hat matrix; the second term is the intercept's.
+            own = rows @ influence + own_root * own_root.swapaxes(1, 2)
+            spare, vectors = np.linalg.eigh(np.eye(size) - own)
+            # A cluster that alone determines a slope is fitted exactly: its residual stays 0.
+            turned = vectors.swapaxes(1, 2) @ (own_root * residual[members])
+            adjusted = vectors @ (turned / np.sqrt(np.maximum(spare, 1e-9))[:, :, None])
+            variance += ((influence @ adjusted) ** 2).sum(axis=0)
+    return np.asarray(np.sqrt(variance))

@@ -1,22 +1,21 @@
-"""Variances of a few permutations, moderated by what their two readings and other features show."""
+"""Variances of a few permutations, moderated by their two readings and by other features."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from perturbx._typing import Floats
 
 PRIOR_DEGREES = 2.0
-"""The prior is worth at least so many permutations, for which the degrees of freedom account."""
+"""The prior is worth at least so many permutations, counted in the degrees of freedom."""
 
 _MOST_DEGREES = 4.0
 _FEATURES_PER_DEGREE = 3.0
 """It is worth more where many features vary alike, up to that."""
 
 RATIO, _RATIO_DEGREES = 1 / 3, 4.0
-"""A first guess of how much of the variance of single readings their mean has, and its worth.
+"""A first guess of the variance of two readings' mean over that of one reading, and its worth.
 
 An interaction of q features has (q - 2) / (2 q - 2): nothing for pairs, a quarter for three, half
 for many.
@@ -35,23 +34,24 @@ _ROUNDING = 1e-6
 def moderated(
     squares: Floats,
     degrees: float,
-    gaps: Floats,
+    noise: Floats,
     contributions: Floats,
     worth: float = PRIOR_DEGREES,
 ) -> Floats:
     """(d, t): the variance of each feature's contribution, for `degrees` + `worth` degrees.
 
-    Few permutations may agree by chance, so that their own variance is 0. But their two readings
-    vary more, and so do other features. Each variance is moderated by a prior: the variance of
-    the feature's single readings, times the ratio between the two kinds of variance over all
-    features. Half a permutation is added in which a feature moves as those that vary typically
-    do, however many do not: what happens rarely may not have happened yet. A prior that more
-    features support makes for shorter intervals, as in Smyth (Statistical Applications in Genetics
-    and Molecular Biology 3, 2004).
+    A few permutations may agree by chance, so that their own variance is 0. But their two readings
+    vary more, and so do other features. Each variance is therefore moderated by a prior: the
+    variance of the feature's single readings, times the ratio between the two kinds of variance
+    over all features. Half a permutation is added in which a feature changes as much as those
+    that change typically do, even where most do not: what is rare may not have been seen yet. The
+    more features support a prior, the shorter the intervals, as in Smyth (Statistical
+    Applications in Genetics and Molecular Biology 3, 2004).
 
-    Where no reading differs from any other, the game is additive, or the same feature crossed its
-    thresholds each time. It counts as additive from eight permutations on, if contributions have
-    several sizes; else each contribution could have been 0 in one permutation more.
+    Where no reading differs from any other, either the game is additive, or the same feature
+    crossed its thresholds each time. It counts as additive from eight permutations on, if
+    contributions have several sizes; else each contribution could have been 0 in one permutation
+    more.
 
     Parameters
     ----------
@@ -59,18 +59,18 @@ def moderated(
         Squared deviations; their sum is the variance times `degrees`.
     degrees : float
         Their degrees of freedom, at least 0.
-    gaps : (c, d, t) array
+    noise : (c, d, t) array
         Squares of half the difference between the readings of each permutation.
     contributions : (c, d, t) array
         Means of the two readings.
     worth : float
-        What the prior is worth.
+        How many permutations the prior is worth.
     """
     c = len(contributions)
     own = squares.sum(axis=0)
-    of_readings = (own + gaps.sum(axis=0)) / c
+    of_readings = (own + noise.sum(axis=0)) / c
     total = of_readings.sum(axis=0)
-    typical = _ratio((squares**2).sum(axis=(0, 1)) + (gaps**2).sum(axis=(0, 1)), c * total)
+    typical = _ratio((squares**2).sum(axis=(0, 1)) + (noise**2).sum(axis=(0, 1)), c * total)
     n_alike = _ratio(total**2, (of_readings**2).sum(axis=0))
     is_tied = own <= _ROUNDING**2 * of_readings
     tied = _RATIO_DEGREES * (of_readings * is_tied).sum(axis=0)
@@ -81,28 +81,17 @@ def moderated(
     gained = np.maximum(supported - worth, 0.0)
     reach = stdtrit(degrees + worth + gained, 0.975) / stdtrit(degrees + worth, 0.975)
     variance *= reach**2
-    unsure = _may_agree_by_chance(squares, gaps, contributions)
-    if unsure.any():
-        variance[:, unsure] = _of_one_more(contributions[:, :, unsure])
-    return np.asarray(variance)
-
-
-def _may_agree_by_chance(squares: Floats, gaps: Floats, contributions: Floats) -> NDArray[np.bool_]:
-    """(t,): whether all readings of all features are the same, and few or of a single size."""
     size = np.abs(contributions)
     largest = size.max(axis=(0, 1))
     bound = (_ROUNDING * largest) ** 2
-    varies = (squares > bound).any(axis=(0, 1)) | (gaps > bound).any(axis=(0, 1))
+    varies = (squares > bound).any(axis=(0, 1)) | (noise > bound).any(axis=(0, 1))
     smallest = np.where(size > _ROUNDING * largest, size, np.inf).min(axis=(0, 1))
-    is_known = (len(contributions) >= _FEWEST) & (smallest < largest * (1 - _ROUNDING))
-    return np.asarray(~(varies | is_known))
-
-
-def _of_one_more(contributions: Floats) -> Floats:
-    """(d, t): the variance of contributions that all agree, if one more could have been 0."""
-    squares = (contributions**2).mean(axis=0)
-    typical = _ratio((squares**2).sum(axis=0), squares.sum(axis=0))
-    return np.asarray(np.maximum(squares, typical) / (len(contributions) + 1))
+    may_be_chance = ~varies & ((c < _FEWEST) | (smallest >= largest * (1 - _ROUNDING)))
+    if may_be_chance.any():
+        of_one = (contributions[:, :, may_be_chance] ** 2).mean(axis=0)
+        usual = _ratio((of_one**2).sum(axis=0), of_one.sum(axis=0))
+        variance[:, may_be_chance] = np.maximum(of_one, usual) / (c + 1)
+    return np.asarray(variance)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

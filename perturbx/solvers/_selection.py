@@ -12,11 +12,6 @@ from perturbx._typing import Floats
 SelectionName: TypeAlias = Literal["highest_weights", "forward", "lasso_path"]
 
 
-def keep_all(gram: Floats, cross: Floats) -> NDArray[np.bool_]:
-    """Every feature for every target."""
-    return np.ones(cross.shape, dtype=bool)
-
-
 def highest_weights(gram: Floats, cross: Floats, n: int) -> NDArray[np.bool_]:
     """The n largest standardized slopes of the full fit (a little ridge against collinearity)."""
     slopes = np.linalg.solve(gram + 1e-6 * np.eye(len(gram)), cross)
@@ -30,7 +25,7 @@ def forward(gram: Floats, cross: Floats, n: int) -> NDArray[np.bool_]:
         rest, gain = gram.copy(), cross[:, target].copy()
         for _ in range(min(n, len(gram))):
             spread = np.diag(rest)
-            # What the features kept so far explain of a feature cannot explain anything more.
+            # A feature that those kept so far explain has nothing to add.
             open_ = (spread > 1e-9) & ~kept[:, target]
             if not open_.any():
                 break

@@ -1,13 +1,17 @@
-"""Pairs of coalitions as a stratified sample, and the variance of what is added up from them."""
+"""Pairs of coalitions as a stratified sample, and the variance of sums over them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import binom
 
 from perturbx._typing import Coalitions, Floats, Ints
+
+_MOST_NUMBERS = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,33 +31,47 @@ class Strata:
         d = coalitions.shape[1]
         return cls(np.minimum(present, d - present), d)
 
-    @property
+    @cached_property
     def drawn(self) -> Ints:
-        """(c,): how many pairs have each pair's size."""
+        """(c,): the number of pairs of each pair's size."""
         return np.asarray(np.bincount(self.size)[self.size])
 
-    @property
+    @cached_property
     def half(self) -> Floats:
-        """(c,): a half where both members have one size, so that pairs are half as many."""
+        """(c,): 0.5 where both members have the same size, which makes pairs half as many."""
         return np.where(2 * self.size == self.d, 0.5, 1.0)
 
-    def covariance(self, one: Floats, r: Floats, two: Floats, s: Floats) -> Floats:
-        """(p, t): of sum(one r) and sum(two s) over the sample, for p scores and t targets.
+    @cached_property
+    def unseen(self) -> Floats:
+        """(c,): the fraction of all pairs of each pair's size that was not drawn."""
+        every = binom(self.d, self.size) * self.half
+        return np.asarray(np.maximum(1 - self.drawn / every, 0.0))
 
-        What each pair adds is its influence (c, p) times its residual (c, t). Sums over strata
-        of the covariance within, corrected for the share of the stratum that was not drawn.
+    def variance(self, *sums: tuple[Callable[[Ints], Floats], Floats]) -> Floats:
+        """(p, t): of the sum over the sample of influence * residual, for p scores.
+
+        Each of `sums`, which are added, is a function that gives the influence (b, p) of some
+        pairs, and residuals (c, t). The variance is that of stratified sampling without
+        replacement.
         """
-        total = np.zeros((one.shape[1], r.shape[1]))
-        for stratum in np.unique(self.size):
-            members = self.size == stratum
-            n_drawn = int(members.sum())
-            unseen = 1 - n_drawn / (binom(self.d, stratum) * self.half[members][0])
-            if unseen <= 0:
-                continue
-            a, b, x, y = one[members], two[members], r[members], s[members]
-            products = (a * b).T @ (x * y)
-            if n_drawn >= 3:  # the mean of fewer is too uncertain to take off
-                products -= (a.T @ x) * (b.T @ y) / n_drawn
-                products *= n_drawn / (n_drawn - 1)
-            total += unseen * products
+        influence, residual = sums[0]
+        total = np.zeros((influence(np.arange(0)).shape[1], residual.shape[1]))
+        for size in np.unique(self.size[self.unseen > 0]):
+            members = np.flatnonzero(self.size == size)
+            n_drawn = len(members)
+            squares, added = np.zeros_like(total), np.zeros_like(total)
+            for part in blocks(members, self.d):
+                terms = [(influence(part), residual[part]) for influence, residual in sums]
+                squares += sum((a * b).T @ (r * s) for a, r in terms for b, s in terms)
+                added += sum(a.T @ r for a, r in terms)
+            if n_drawn >= 3:  # the mean of fewer is too uncertain to subtract
+                squares -= added**2 / n_drawn
+                squares *= n_drawn / (n_drawn - 1)
+            total += self.unseen[members[0]] * squares
         return total
+
+
+def blocks(pairs: Ints, d: int) -> Iterator[Ints]:
+    """Pairs in blocks, so that arrays of a number for each feature take little memory."""
+    step = max(1, _MOST_NUMBERS // d)
+    yield from (pairs[start : start + step] for start in range(0, len(pairs), step))

@@ -1,37 +1,45 @@
-"""Shapley values from chains that each run along one background row."""
+"""Shapley values from chains that each use one background row."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 
-from perturbx._typing import Floats, Ints
+from perturbx._typing import Floats, Ints, Outputs
 from perturbx.designs import BackgroundChains, Design
 from perturbx.errors import RejectPerturbations
 from perturbx.solvers._base import Answers, Scores, Solver
-from perturbx.solvers._row_errors import Spread, permutation_gaps
-from perturbx.solvers._row_predictions import predict_all_rows, shares_of
+from perturbx.solvers._control_variate import Prediction, predict_all_rows, shares_of
+from perturbx.solvers._moderation import PRIOR_DEGREES, RATIO, moderated
+
+_PRIOR_REPEATS = 2
+"""How many repeated rows the two readings count for, until there are repeated rows."""
+
+_MOST_WORTH = 40
+"""The most repeated rows that the division among features is worth."""
+
+_ROUNDING = 1e-10
+"""Totals are the same if they differ by no more than this fraction of the largest."""
 
 
 @dataclass(frozen=True)
 class BackgroundContributions(Solver):
-    """What a feature adds when it joins, from chains along single background rows.
+    """What a feature adds when it joins, from chains that each use one background row.
 
-    A chain along row b, read forwards and backwards (Castro, Gomez & Tejada, 2009; Mitchell,
+    A chain with row b, read forwards and backwards (Castro, Gomez & Tejada, 2009; Mitchell,
     Cooper, Frank & Holmes, JMLR 23:43, 2022), adds up to f(x) - f(b), and f(b) is known for every
     row. Once each row has a chain, the scores are the mean over rows of each row's mean: unbiased,
-    and adding up to f(x) - mean f(b) by themselves. Before that, the contributions are regressed
-    on f(x) - f(b), and read off at its mean over all rows: a control variate (Lavenberg & Welch,
-    Management Science 27, 1981), whose slopes add up to 1, so the scores still add up. With few
-    chains the slopes shrink towards each feature's share of the squares. A feature that changed
-    nothing in any chain scores 0 to the last bit.
+    and their sum is f(x) - mean f(b) by itself. Before that, the contributions are regressed
+    on f(x) - f(b), and predicted at its mean over all rows: a control variate (Lavenberg & Welch,
+    Management Science 27, 1981), whose slopes sum to 1, so the sum of the scores is the same. With
+    few chains the slopes shrink towards each feature's fraction of the squares. A feature that
+    changed nothing in any chain scores 0 to the last bit.
 
     Standard errors come from how well each chain is predicted from the others, from chains that
     share a row and from the two readings of each chain, and are moderated as in
-    `MarginalContributions`; one chain gives NaN. They speak of the mean over these background
-    rows. ``background_errors`` speak of the rows being a sample: the spread between rows, less what
+    `MarginalContributions`; one chain gives NaN. They are for the mean over these background
+    rows. ``background_errors`` are for the rows being a sample: the spread between rows, less what
     is permutation noise, over the root of their number. Where rows have weights, a chain counts in
     proportion to that of its row.
 
@@ -53,8 +61,8 @@ class BackgroundContributions(Solver):
     --------
     >>> import numpy as np
     >>> from perturbx.designs import Evaluations
-    >>> from perturbx.samplers.background_permutations import BackgroundPermutations
-    >>> from perturbx.solvers.background_contributions import BackgroundContributions
+    >>> from perturbx.samplers import BackgroundPermutations
+    >>> from perturbx.solvers import BackgroundContributions
     >>> background = np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 1.0]])
     >>> design = BackgroundPermutations(n_background=2).draw(3, 8, np.random.default_rng(0))
     >>> rows = np.where(design.z, 1.0, background[design.background_row])
@@ -69,118 +77,147 @@ class BackgroundContributions(Solver):
     array([0. , 2. , 0.5])
     """
 
-    reads: ClassVar[tuple[type[Design], ...]] = (BackgroundChains,)
+    reads = (BackgroundChains,)
     additive = True
 
     unbiased: bool = False
 
-    def estimate(self, answers: Answers) -> Scores:
-        if answers.design.n_features == 1:
-            return _alone(answers)
-        chains = Chains.read(answers)
-        values, spread = chains.estimate(unbiased=self.unbiased)
-        if answers.row_weights is not None:
-            about = chains.about(values, answers.row_weights)
-            of_about = about.estimate(unbiased=self.unbiased)[1]
-            spread = replace(spread, between=of_about.between)
-        return Scores(
-            values,
-            spread.errors(),
-            degrees_of_freedom=spread.degrees_of_freedom,
-            estimator=f"{len(chains.row):,} permutations, one background row each",
-            background_errors=spread.background_errors(),
-        )
+    def exact(self, answers: Answers[Design]) -> Scores | None:
+        """One feature has the whole gain."""
+        if answers.design.n_features > 1:
+            return None
+        values = (answers.full - answers.empty)[None]
+        rows, weights = answers.empty_rows, answers.row_weights
+        spread = np.full_like(values, np.nan)
+        if rows is not None and len(rows) > 1:
+            n = len(rows)
+            weights = np.full(n, 1 / n) if weights is None else weights
+            variance = np.einsum("b,bt->t", weights**2, (rows - answers.empty) ** 2)
+            spread = np.sqrt(variance * n / (n - 1))[None]
+        return Scores(values, estimator="exact, one feature", background_errors=spread)
 
-
-@dataclass(frozen=True, eq=False)
-class Chains:
-    """c chains of d features and t targets along B background rows.
-
-    Parameters
-    ----------
-    row : (c,) array
-        The background row of each chain.
-    forwards, backwards : (c, d, t) arrays
-        What each feature adds, in the two readings of each chain.
-    totals : (B, t) array
-        What the chains along each row add up to.
-    """
-
-    row: Ints
-    forwards: Floats
-    backwards: Floats
-    totals: Floats
-
-    @classmethod
-    def read(cls, answers: Answers) -> Chains:
-        design, empty_rows = answers.design, answers.empty_rows
-        assert isinstance(design, BackgroundChains)
+    def estimate(self, answers: Answers[BackgroundChains]) -> Scores:
+        design, empty_rows, weights = answers.design, answers.empty_rows, answers.row_weights
         if empty_rows is None:
             raise RejectPerturbations(
-                "BackgroundContributions needs the output of each background row: got none, as "
-                "there is one row alone, or a link of their average. Use several rows and "
-                'link="identity".'
+                "BackgroundContributions needs the output of each background row: got none, "
+                "because there is only one row, or a link is applied to the average. Use several "
+                'rows and link="identity".'
             )
-        row, place = design.row, design.place
-        n_chains, d = place.shape
-        targets = len(answers.full)
-        along = np.empty((n_chains, 2, d + 1, targets))
-        along[:, :, 0] = empty_rows[row][:, None]
-        along[:, :, 1:-1] = answers.outputs.reshape(n_chains, 2, d - 1, targets)
-        along[:, :, -1] = answers.full
-        steps = np.diff(along, axis=2)
-        chains = cls(
-            row,
-            np.take_along_axis(steps[:, 0], place[:, :, None], axis=1),
-            np.take_along_axis(steps[:, 1], d - 1 - place[:, :, None], axis=1),
-            answers.full - empty_rows,
-        )
-        weights = answers.row_weights
-        return chains if weights is None else chains.weighted(weights)
-
-    def weighted(self, weights: Floats) -> Chains:
-        """Chains whose plain mean over rows is the weighted mean of these."""
-        times = weights * len(weights)
-        each = times[self.row][:, None, None]
-        return replace(
-            self,
-            forwards=self.forwards * each,
-            backwards=self.backwards * each,
-            totals=self.totals * times[:, None],
-        )
-
-    def about(self, values: Floats, weights: Floats) -> Chains:
-        """Weighted chains less the scores (d, t), each as often as its row counts.
-
-        Their spread between rows is that of a ratio estimate (Cochran, Sampling Techniques, 1977,
-        section 6.4): rows that agree with the scores add nothing to it, however much they count.
-        """
-        times = weights * len(weights)
-        gone = times[self.row][:, None, None] * values
-        return replace(
-            self,
-            forwards=self.forwards - gone,
-            backwards=self.backwards - gone,
-            totals=self.totals - times[:, None] * values.sum(axis=0),
-        )
-
-    def estimate(self, *, unbiased: bool) -> tuple[Floats, Spread]:
-        """Scores (d, t), which add up to the mean total, and what their errors are made of."""
-        contributions = (self.forwards + self.backwards) / 2
-        halves = (self.forwards - self.backwards) / 2
-        gaps = permutation_gaps(contributions, halves, self.totals[self.row])
-        times = np.bincount(self.row, minlength=len(self.totals))
-        if times.min() > 0:
-            values = np.einsum("c,cdt->dt", 1 / times[self.row], contributions) / len(times)
-            spread = Spread.of_all_rows(contributions, gaps, self.row, times)
+        row, n_rows, totals = design.row, len(empty_rows), answers.full - empty_rows
+        readings = design.contributions(answers.outputs, empty_rows[row], answers.full)
+        if weights is None:
+            values, sampling, between = _estimate(row, readings, totals, self.unbiased)
         else:
-            asked, place = np.unique(self.row, return_inverse=True)
-            each, gaps = _means(contributions, place), _means(gaps, place)
-            found = predict_all_rows(each, self.totals[asked], self.totals, unbiased=unbiased)
-            values = found.scores
-            spread = Spread.of_some_rows(each, gaps, found, len(times))
-        rounding = self.totals.mean(axis=0) - values.sum(axis=0)
-        return values + shares_of(contributions.var(axis=0), contributions) * rounding, spread
+            times = weights * n_rows
+            each, of_rows = times[row][:, None, None, None], times[:, None]
+            readings, totals = readings * each, totals * of_rows
+            values, sampling, _ = _estimate(row, readings, totals, self.unbiased)
+            # The spread of a ratio estimate (Cochran, Sampling Techniques, 1977, section 6.4): rows
+            # that agree with the scores add nothing to it, whatever their weight.
+            about = readings - each * values, totals - of_rows * values.sum(axis=0)
+            between = _estimate(row, *about, self.unbiased)[2]
+        n_asked = len(np.unique(row))
+        n_chains = len(row) if n_asked == n_rows else n_asked
+        degrees = max(n_chains - n_rows, min(n_chains, n_rows) - 1, 0) + PRIOR_DEGREES
+        unknown = np.full_like(values, np.nan)
+        return Scores(
+            values,
+            np.sqrt(sampling) if n_chains > 1 else unknown,
+            degrees_of_freedom=float(degrees),
+            estimator=f"{len(row):,} permutations, one background row each",
+            background_errors=np.sqrt(between / n_rows) if n_asked > 1 else unknown,
+        )
+
+
+def _estimate(
+    row: Ints, readings: Outputs, totals: Floats, unbiased: bool
+) -> tuple[Floats, Floats, Floats]:
+    """From c chains (c, 2, d, t) with the rows `row` (c,), whose totals are (B, t).
+
+    Returns
+    -------
+    values : (d, t) array
+        The scores, whose sum is the mean total.
+    sampling : (d, t) array
+        Their variance, from permutations and from rows that have no chain yet.
+    between : (d, t) array
+        The variance between rows of their own scores.
+    """
+    contributions = readings.mean(axis=1)
+    noise = _noise(readings, contributions, totals[row])
+    times = np.bincount(row, minlength=len(totals))
+    if times.min() > 0:
+        values = np.einsum("c,cdt->dt", 1 / times[row], contributions) / len(times)
+        sampling, between = _spread_of_all_rows(contributions, noise, row, times)
+    else:
+        asked, place = np.unique(row, return_inverse=True)
+        each, noise = _means(contributions, place), _means(noise, place)
+        found = predict_all_rows(each, totals[asked], totals, unbiased=unbiased)
+        values = found.scores
+        sampling, between = _spread_of_some_rows(each, noise, found, len(times))
+    rounding = totals.mean(axis=0) - values.sum(axis=0)
+    values = values + shares_of(contributions.var(axis=0), contributions) * rounding
+    return values, sampling, between
+
+
+def _noise(readings: Outputs, contributions: Floats, totals: Floats) -> Floats:
+    """(c, d, t): how much each chain shows of the noise of permutations.
+
+    Half the difference between its two readings, squared; and the difference between it and a
+    chain with the same total (c, t), whose background row may be equal. Votes, for one, have two
+    readings that always agree.
+    """
+    order = totals.argsort(axis=0, kind="stable")
+    ranked = np.take_along_axis(totals, order, axis=0)
+    is_same = np.diff(ranked, axis=0) <= _ROUNDING * np.abs(totals).max(axis=0)
+    noise = ((readings[:, 0] - readings[:, 1]) / 2) ** 2
+    if is_same.any():
+        steps = np.diff(np.take_along_axis(contributions, order[:, None], axis=0), axis=0)
+        noise[1:] += is_same[:, None] * steps**2 / (2 * RATIO)
+    return np.asarray(noise)
+
+
+def _spread_of_some_rows(
+    contributions: Floats, noise: Floats, found: Prediction, n_rows: int
+) -> tuple[Floats, Floats]:
+    """`sampling` and `between` of c chains with c different rows, fewer than `n_rows`.
+
+    The rows are drawn without replacement, so their spread counts by the fraction not drawn;
+    that of permutations counts in full.
+    """
+    n_chains = len(contributions)
+    degrees, drawn = n_chains - 1.0, n_chains / n_rows
+    about = (contributions - contributions.mean(axis=0)) ** 2
+    total = moderated(found.squares, degrees, noise, contributions)
+    of_orders = np.minimum(moderated(found.squares[:0], 0.0, noise, contributions), total)
+    sampling = ((1 - drawn) * total + drawn * of_orders) * found.scale + found.beyond
+    between = moderated(about, degrees, noise, contributions) - of_orders
+    return sampling, np.maximum(between, 0.0)
+
+
+def _spread_of_all_rows(
+    contributions: Floats, noise: Floats, row: Ints, times: Ints
+) -> tuple[Floats, Floats]:
+    """`sampling` and `between` where each row has a chain or more: `times` (B,).
+
+    The noise of permutations is left. Chains that share a row show it, but at first they are few.
+    So `noise` determines how it is divided among features, and the repeated rows its size.
+    """
+    n_chains, n_rows = len(row), len(times)
+    means = _means(contributions, row)
+    within = (contributions - means[row]) ** 2
+    degrees = float(n_chains - n_rows)
+    if n_rows == 1:
+        variance = moderated(within, degrees, noise, contributions)
+    else:
+        guess = RATIO / (1 - RATIO) * noise.mean(axis=0, keepdims=True)
+        within = np.concatenate([within, np.repeat(guess, _PRIOR_REPEATS, axis=0)])
+        worth = float(min(n_rows, _MOST_WORTH))
+        variance = moderated(within, degrees + _PRIOR_REPEATS, noise, contributions, worth)
+    inverse = float((1 / times).mean())
+    spread = means.var(axis=0, ddof=1) if n_rows > 1 else np.zeros_like(variance)
+    return variance * inverse / n_rows, np.maximum(spread - variance * inverse, 0.0)
 
 
 def _means(arrays: Floats, place: Ints) -> Floats:
@@ -188,16 +225,3 @@ def _means(arrays: Floats, place: Ints) -> Floats:
     sums = np.zeros((place.max() + 1, *arrays.shape[1:]))
     np.add.at(sums, place, arrays)
     return np.asarray(sums / np.bincount(place)[:, None, None])
-
-
-def _alone(answers: Answers) -> Scores:
-    """One feature gets all there is."""
-    values = (answers.full - answers.empty)[None]
-    rows = answers.empty_rows
-    spread = np.full_like(values, np.nan)
-    if rows is not None and len(rows) > 1:
-        n, weights = len(rows), answers.row_weights
-        weights = np.full(n, 1 / n) if weights is None else weights
-        variance = np.einsum("b,bt->t", weights**2, (rows - answers.empty) ** 2)
-        spread = np.sqrt(variance * n / (n - 1))[None]
-    return Scores(values, estimator="exact, one feature", background_errors=spread)

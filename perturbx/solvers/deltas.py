@@ -1,11 +1,10 @@
-"""What is lost when one feature goes."""
+"""The effect of removing one feature."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from perturbx.designs import Design, LeaveOneOut
+from perturbx.designs import LeaveOneOut
 from perturbx.solvers._base import Answers, Scores, Solver
 
 
@@ -14,26 +13,18 @@ class Deltas(Solver):
     """The full output less the output without a feature: occlusion, leave one out.
 
     Zeiler & Fergus (ECCV 2014, section 4.2). Nothing is sampled, so the standard errors are
-    those of arithmetic. The scores do not add up to the output.
+    those of arithmetic. The scores do not sum to the output.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from perturbx.designs import Evaluations
-    >>> from perturbx.samplers import OneAtATime
+    >>> from perturbx.designs import Evaluations, LeaveOneOut
     >>> from perturbx.solvers import Deltas
-    >>> design = OneAtATime().draw(2, 2, np.random.default_rng(0))
-    >>> answers = Evaluations(
-    ...     design,
-    ...     outputs=np.array([3.0, 8.0]).reshape(2, 1, 1),
-    ...     full=np.array([[10.0]]),
-    ...     empty=np.array([[0.0]]),
-    ... )
+    >>> answers = Evaluations.of_game(LeaveOneOut(2), lambda z: z @ [7.0, 2.0])
     >>> Deltas().solve(answers).values.ravel()
     array([7., 2.])
     """
 
-    reads: ClassVar[tuple[type[Design], ...]] = (LeaveOneOut,)
+    reads = (LeaveOneOut,)
 
-    def estimate(self, answers: Answers) -> Scores:
+    def estimate(self, answers: Answers[LeaveOneOut]) -> Scores:
         return Scores(answers.full - answers.outputs)

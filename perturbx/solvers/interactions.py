@@ -1,118 +1,140 @@
-"""Pairwise interactions from the pairs of coalitions that Shapley values are computed from."""
+"""Scores of features and of pairs of features, from the same pairs of coalitions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints
-from perturbx.designs import Evaluations, Pairs
+from perturbx._validation import check_kind, invalid
+from perturbx.designs import Design, Pairs
 from perturbx.result import Interactions
-from perturbx.solvers._base import Answers, check_design
-from perturbx.solvers._corrected_fit import Fit, Total, fits
-from perturbx.solvers._exact import exact_shapley
-from perturbx.solvers._exact_interactions import exact_interactions
+from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._difference_estimator import Fit, Total, fits
+from perturbx.solvers._exact import exact_interactions, exact_shapley
 from perturbx.solvers._strata import Strata
-from perturbx.solvers.kernel_shap import _Fit as OddFit
-from perturbx.solvers.kernel_shap import _fit as fit_odd_part
+from perturbx.solvers.kernel_shap import OddFit
 
 
 @dataclass(frozen=True)
-class PairwiseInteractions:
-    """Shapley interaction index and order-2 Faith-Shap, from pairs of coalitions.
+class WithInteractions(Solver):
+    """A solver's scores, and the Shapley interaction index and order-2 Faith-Shap of all pairs.
 
     Grabisch & Roubens (International Journal of Game Theory 28, 1999); Tsai, Yeh & Ravikumar
     (JMLR 24, 2023). Both indices depend only on the even part of the game, e(z) = (v(S) +
-    v(complement of S)) / 2 with z in {-1, 1}, and Faith-Shap's terms are four times the
+    v(complement of S)) / 2 with z in {-1, 1}. Faith-Shap's pairwise terms are four times the
     coefficients of its regression on the products z_i z_j under the Shapley kernel, exact at the
-    full coalition; its main effects follow from the Shapley values. A ridge, of a strength that
-    leave-one-out chooses for each output, steadies the fit, and what it leaves out is estimated
-    from its residuals, by coalition size, without bias. So a game with no interaction of more
-    than two features is recovered exactly once the pairs of coalitions determine it (somewhat
-    more than there are pairs of features; in all of our trials, half as many again), and any
-    other game in the limit. On a complete design everything is computed exactly.
+    full coalition; its main effects follow from the Shapley values. The fit is a ridge, whose
+    penalty leave-one-out chooses for each output, and what it leaves out is estimated without bias
+    from its residuals, by coalition size. So a game whose interactions involve at most two
+    features is recovered exactly once the pairs of coalitions determine it (half as many again as
+    there are pairs of features in all of our trials), and any other game in the limit. On a
+    complete design everything is computed exactly.
 
-    Where the d (d - 1) / 2 pairs of features are not determined there is only the ridge's guess,
-    which shrinks towards 0: errors are then NaN. An interaction that no sampled coalition met is
-    not seen, nor in the errors.
+    Where the d (d - 1) / 2 pairs of features are not determined, only the ridge's estimate is
+    left, which shrinks towards 0, and errors are NaN. An interaction that no sampled coalition
+    exposes shows neither in the scores nor in the errors.
 
     Standard errors are the jackknife's, within strata of coalition size, corrected for sampling
-    without replacement. Memory: some ten arrays of pairs of coalitions times pairs of features.
+    without replacement. Memory: about ten arrays of pairs of coalitions times pairs of features.
+
+    Parameters
+    ----------
+    solver : Solver
+        Of the scores; it reads pairs of coalitions too.
+
+    Raises
+    ------
+    InvalidParameterError
+        If `solver` is not a solver, or does not read pairs.
 
     Examples
     --------
     >>> import numpy as np
     >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import ShapleyCoalitions
-    >>> from perturbx.solvers.interactions import PairwiseInteractions
+    >>> from perturbx.solvers import KernelShapRegression, WithInteractions
     >>> design = ShapleyCoalitions().draw(5, 28, np.random.default_rng(0))
-    >>> answers = Evaluations(
-    ...     design,
-    ...     outputs=3.0 * (design.z[:, 0] & design.z[:, 1]).reshape(28, 1, 1),
-    ...     full=np.array([[3.0]]),
-    ...     empty=np.array([[0.0]]),
-    ... )
-    >>> found = PairwiseInteractions().solve(answers)
+    >>> answers = Evaluations.of_game(design, lambda z: 3.0 * (z[:, 0] & z[:, 1]))
+    >>> found = WithInteractions(KernelShapRegression()).solve(answers).interactions
     >>> abs(found.faith_shap[0, :3, :3, 0].round(9))
     array([[0., 3., 0.],
            [3., 0., 0.],
            [0., 0., 0.]])
     """
 
-    def solve(self, evaluations: Evaluations) -> Interactions:
-        """All pairs of all instances and outputs at once.
+    reads = (Pairs,)
 
-        Raises
-        ------
-        RejectPerturbations
-            If the design is none of `Pairs`.
-        """
-        return self.of(Answers.of(evaluations))
+    solver: Solver
 
-    def of(self, answers: Answers) -> Interactions:
-        """The same from answers for each target."""
-        design = answers.design
-        if design.complete:
-            return _exact(answers)
-        check_design(design, (Pairs,), "PairwiseInteractions")
-        assert isinstance(design, Pairs)
-        d = design.n_features
-        n_pairs = d * (d - 1) // 2
-        targets = len(answers.full)
-        shapley, faith = np.zeros((2, n_pairs, targets)), np.zeros((2, n_pairs, targets))
-        mains = np.zeros((2, d, targets))
-        for some, found in _estimates(answers, design):
-            shapley[..., some], faith[..., some], mains[..., some] = found
-        degrees = len(design.first) - n_pairs
+    def __post_init__(self) -> None:
+        expected = "a solver that reads pairs of coalitions, such as KernelShapRegression()"
+        check_kind("solver", self.solver, Solver, expected)
+        if not issubclass(Pairs, self.solver.reads):
+            raise invalid("solver", expected, self.solver)
+
+    @property
+    def additive(self) -> bool:  # type: ignore[override]
+        return self.solver.additive
+
+    def working(self, n_features: int) -> float:
+        return self.solver.working(n_features) + 2.5 * n_features * (n_features - 1)
+
+    def linear(self) -> Solver:
+        return self.solver.linear()
+
+    def exact(self, answers: Answers[Design]) -> Scores:
+        shapley, faith = exact_interactions(answers)
+        d = answers.design.n_features
+        i, j = np.triu_indices(d, 1)
+        mains = exact_shapley(answers).values
+        np.subtract.at(mains, i, faith / 2)
+        np.subtract.at(mains, j, faith / 2)
+        found = [np.stack([part, np.zeros_like(part)]) for part in (shapley, faith, mains)]
+        return replace(self.solver.scores(answers), interactions=_interactions(answers, found))
+
+    def estimate(self, answers: Answers[Pairs]) -> Scores:
+        first = answers.design.first
+        n_pairs, d = first.shape
+        degrees, t = n_pairs - d * (d - 1) // 2, len(answers.full)
+        found = [np.zeros((2, n, t)) for n in (d * (d - 1) // 2, d * (d - 1) // 2, d)]
+        for targets, parts in _estimates(answers):
+            for whole, part in zip(found, parts, strict=True):
+                whole[..., targets] = part
         if degrees < 3:
-            shapley[1], faith[1], mains[1] = np.nan, np.nan, np.nan
-        errors = [np.sqrt(np.maximum(part[1], 0)) for part in (shapley, faith, mains)]
-        shape = answers.shape
-        least = answers.floor.reshape(shape[0], 1, 1, shape[1])
-        return Interactions(
-            _square(shapley[0], None, shape),
-            _square(faith[0], mains[0], shape),
-            np.maximum(_square(errors[0], None, shape), least),
-            np.maximum(_square(errors[1], errors[2], shape), least),
-            float(max(degrees, 1)),
-        )
+            for part in found:
+                part[1] = np.nan
+        interactions = _interactions(answers, found, float(max(degrees, 1)))
+        return replace(self.solver.scores(answers), interactions=interactions)
 
 
-def _estimates(
-    answers: Answers, pairs: Pairs
-) -> Iterator[tuple[Ints, tuple[Floats, Floats, Floats]]]:
-    """Numbers of targets, and Shapley interactions, Faith-Shap's pairs and main effects of them.
+def _interactions(
+    answers: Answers[Design], found: list[Floats], degrees: float = np.inf
+) -> Interactions:
+    """Of Shapley's and Faith-Shap's pairs and its main effects: (2, p, t) values and variances."""
+    n, k = answers.shape
+    d, t = found[2].shape[1:]
+    i, j = np.triu_indices(d, 1)
+    squares = np.zeros((2, 2, d, d, t))  # values and errors, Shapley's index and Faith-Shap
+    for which, pairs in enumerate(found[:2]):
+        squares[:, which, i, j] = squares[:, which, j, i] = pairs
+    squares[:, 1, np.arange(d), np.arange(d)] = found[2]
+    squares[1] = np.maximum(np.sqrt(np.maximum(squares[1], 0)), answers.floor)
+    shapley, faith, of_shapley, of_faith = np.moveaxis(squares.reshape(4, d, d, n, k), 3, 1)
+    return Interactions(shapley, faith, of_shapley, of_faith, degrees)
+
+
+def _estimates(answers: Answers[Pairs]) -> Iterator[tuple[Ints, tuple[Floats, Floats, Floats]]]:
+    """Numbers of targets, and their Shapley interactions, Faith-Shap's pairs and main effects.
 
     Each of the three is (2, pairs or d, t): estimates, then variances.
     """
-    first, weights = pairs.first, pairs.pair_weights
-    design = _Design.of(first)
-    outputs, full, empty = answers.outputs, answers.full, answers.empty
-    odd = fit_odd_part(first, weights, (outputs[0::2] - outputs[1::2]) / 2, full - empty)
-    even = (outputs[0::2] + outputs[1::2]) / 2 - (full + empty) / 2
-    for fit in fits(design.products, weights, even):
+    design = _PairTerms.of(answers.design.first)
+    odd, full, empty = OddFit.of(answers), answers.full, answers.empty
+    even = answers.design.even(answers.outputs) - (full + empty) / 2
+    for fit in fits(design.products, answers.design.pair_weights, even):
         shapley, faith = fit.estimate(design.shapley), fit.estimate(design.faith)
         mains = odd.values[:, fit.targets] - design.members.T @ faith / 2
         spread = design.variances(fit, odd)
@@ -121,12 +143,11 @@ def _estimates(
 
 
 @dataclass(frozen=True, eq=False)
-class _Design:
-    """What is known of c coalitions before any answer.
+class _PairTerms:
+    """The products z_i z_j of c coalitions, and the totals of which the indices are made.
 
-    A pair of features has an index that is a mean of differences like those of the exact
-    formula, hence a sum of z_i z_j times a weight that depends on how many features a coalition
-    has besides the two.
+    The index of a pair of features is a mean of differences like those of the exact formula,
+    hence a sum of z_i z_j times a weight that depends on how many other features a coalition has.
     """
 
     strata: Strata
@@ -138,14 +159,13 @@ class _Design:
     faith: Total
 
     @classmethod
-    def of(cls, first: Coalitions) -> _Design:
+    def of(cls, first: Coalitions) -> _PairTerms:
         strata, d = Strata.of(first), first.shape[1]
         i, j = np.triu_indices(d, 1)
         both, alike = first[:, i] & first[:, j], first[:, i] == first[:, j]
         size = first.sum(axis=1)[:, None].astype(float)
         left = d - size
-        # How rare a place among the others makes up for how rare a size, with no binomials:
-        # 1 / ((d - 1) binom(d - 2, others)) times binom(d, size).
+        # 1 / ((d - 1) binom(d - 2, others)) times binom(d, size), with the binomials canceled.
         together = np.where(both, size * (size - 1), left * (left - 1))
         evenly = d / np.where(alike, together, -size * left)
         others = size - 2 * both - ~alike
@@ -161,36 +181,11 @@ class _Design:
         if not fit.determined:
             nothing = np.full_like(fit.coefficients, np.nan)
             return nothing, nothing, np.full((self.members.shape[1], len(fit.targets)), np.nan)
-        r, s = fit.left_out, odd.residual[:, fit.targets]
-        covariance = self.strata.covariance
-        influence = fit.influence(self.shapley)
-        shapley = covariance(influence, r, influence, r)
-        influence = fit.influence(self.faith)
-        faith = covariance(influence, r, influence, r)
-        of_even, of_odd = influence @ self.members / 2, odd.influence
-        mains = covariance(of_odd, s, of_odd, s) + covariance(of_even, r, of_even, r)
-        return shapley, faith, mains - 2 * covariance(of_odd, s, of_even, r)
-
-
-def _exact(answers: Answers) -> Interactions:
-    shape, d = answers.shape, answers.design.n_features
-    shapley, faith = exact_interactions(answers)
-    i, j = np.triu_indices(d, 1)
-    mains = exact_shapley(answers).values
-    np.subtract.at(mains, i, faith / 2)
-    np.subtract.at(mains, j, faith / 2)
-    values = _square(shapley, None, shape), _square(faith, mains, shape)
-    least = answers.floor.reshape(shape[0], 1, 1, shape[1])
-    errors = np.broadcast_to(least, values[0].shape)
-    return Interactions(*values, errors.copy(), errors.copy())
-
-
-def _square(pairs: Floats, diagonal: Floats | None, shape: tuple[int, ...]) -> Floats:
-    """(n, d, d, k) from (pairs, n * k) and (d, n * k), zeros if None."""
-    d = round((1 + np.sqrt(1 + 8 * len(pairs))) / 2)
-    square = np.zeros((d, d, pairs.shape[1]))
-    i, j = np.triu_indices(d, 1)
-    square[i, j] = square[j, i] = pairs
-    if diagonal is not None:
-        square[np.arange(d), np.arange(d)] = diagonal
-    return np.moveaxis(square.reshape(d, d, *shape), 2, 0)
+        left_out, variance = fit.left_out, self.strata.variance
+        shapley, faith = fit.influence(self.shapley), fit.influence(self.faith)
+        even = -faith @ self.members / 2
+        return (
+            variance((shapley.__getitem__, left_out)),
+            variance((faith.__getitem__, left_out)),
+            variance((odd.influence, odd.residual[:, fit.targets]), (even.__getitem__, left_out)),
+        )

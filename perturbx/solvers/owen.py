@@ -3,49 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_flag
-from perturbx.designs import Design, Steps, TreeSplits
+from perturbx.designs import Steps, TreeSplits
 from perturbx.errors import RejectPerturbations
 from perturbx.features import FeatureTree
 from perturbx.solvers._base import Answers, Scores, Solver
-from perturbx.solvers._unsplit import carry, deviations, examples
+from perturbx.solvers._owen_splits import Splits, deviations, learned_fractions
 
 
 @dataclass(frozen=True)
 class OwenValues(Solver):
-    """What each part of a tree adds, in the contexts that its siblings make.
+    """What each node of a tree adds, in the contexts that its siblings make.
 
     The Owen value (Owen, "Values of games with a priori unions", 1977) is the Shapley value of a
-    game whose players sit in a tree: what a node adds to a context is shared among its children
-    by their Shapley value in that context, down to the leaves. What was never split is shared
-    as the same node was in other contexts, and else by size. So the scores add up at any budget,
-    in each tree by itself, and are the exact Owen values once everything is split; of a flat
-    tree, whose only node joins all features, the Shapley values. With several trees they are
-    the mean over trees.
+    game whose players form a tree: what a node adds to a context is divided among its children
+    by their Shapley value in that context, down to the leaves. Where a node was not split in a
+    context, it is divided as in other contexts, or else by size. So the scores sum to the gain
+    at any budget, in each tree by itself, and are the exact Owen values once everything is split;
+    for a flat tree, whose only node joins all features, these are the Shapley values. With
+    several trees the scores are the mean over trees.
 
-    Standard errors are those of what was never split, as if all of it were shared by size: a
-    feature all of whose steps were split is as exact as arithmetic. How far from its size a part's
-    share lies is learned from the splits that were made, from those of what added about as much;
-    what a node adds in several contexts is taken to be off by as much, in the same direction, in
-    all of them. They are estimates and no bounds: they cannot know of parts that cancel where
-    nothing like it was seen. NaN before four splits.
+    Standard errors are for what was not split, as if all of it were divided by size: a feature all
+    of whose steps were split is exact up to rounding. How far the division departs from size is
+    learned from the splits that were made, of steps that added about as much; errors of one
+    node in different contexts are assumed equal and perfectly correlated. They are estimates and
+    not bounds: effects that cancel within a node do not show in them if no such node was split.
+    NaN before four splits.
 
     Parameters
     ----------
     by_example : bool
-        Whether a node that was split in some contexts shares what it adds in others as it did
-        there: by least squares of what each child got on what the node added. Otherwise by size
-        alone, which is linear in the outputs.
+        Whether a node that was split in some contexts is divided in the same way in others: by
+        least squares of what each child got on what the node added. Otherwise by size alone,
+        which is linear in the outputs.
 
     Raises
     ------
     RejectPerturbations
-        If there is not a background row for each of several trees.
+        If several trees do not have one background row each.
 
     Examples
     --------
@@ -54,19 +53,14 @@ class OwenValues(Solver):
     >>> from perturbx.samplers import OwenSplits
     >>> from perturbx.solvers import OwenValues
     >>> design = OwenSplits().draw(2, 2, np.random.default_rng(0))
-    >>> answers = Evaluations(
-    ...     design,
-    ...     outputs=np.array([3.0, 8.0]).reshape(2, 1, 1),
-    ...     full=np.array([[10.0]]),
-    ...     empty=np.array([[0.0]]),
-    ... )
+    >>> answers = Evaluations.of_game(design, lambda z: z @ [2.0, 7.0] + z.all(axis=1))
     >>> OwenValues().solve(answers).values.ravel()
     array([2.5, 7.5])
     """
 
     by_example: bool = True
 
-    reads: ClassVar[tuple[type[Design], ...]] = (TreeSplits,)
+    reads = (TreeSplits,)
     additive = True
     samples = False
 
@@ -79,74 +73,68 @@ class OwenValues(Solver):
     def linear(self) -> Solver:
         return replace(self, by_example=False)
 
-    def estimate(self, answers: Answers) -> Scores:
-        design, rows = answers.design, answers.empty_rows
-        assert isinstance(design, TreeSplits)
-        steps, empty = design.steps, answers.empty[None]
-        if len(steps.trees) > 1:
-            if rows is None or len(rows) != len(steps.trees):
+    def estimate(self, answers: Answers[TreeSplits]) -> Scores:
+        steps, rows = answers.design.steps, answers.empty_rows
+        empty, n_trees = answers.empty[None], len(steps.trees)
+        if n_trees > 1:
+            if rows is None or len(rows) != n_trees:
                 raise RejectPerturbations(
-                    f"OwenValues needs a background row for each of {len(steps.trees)} trees: got "
+                    f"OwenValues needs a background row for each of {n_trees} trees: got "
                     f"{0 if rows is None else len(rows)}. Use the sampler OwenSplits(trees) with "
                     "as many trees as rows, or with one tree for all."
                 )
             empty = rows
         deltas = steps.deltas(answers.outputs, answers.full, empty)
-        values, errors = _values(steps, deltas, self.by_example), _errors(steps, deltas)
+        splits = Splits.of(steps, deltas)
+        values = _values(steps, deltas, splits if self.by_example else None)
         is_exact = not (steps.is_open & (steps.n_coalitions > 0)).any()
-        n = len(steps.trees)
-        of_all = f"{n} trees" if n > 1 else "a tree"
+        of_all = f"{n_trees} trees" if n_trees > 1 else "a tree"
         which = "all" if is_exact else "best first"
+        errors = _errors(steps, deltas, splits)
         return Scores(values, errors, f"Owen values, {which} of {of_all}")
 
 
-def _values(steps: Steps, deltas: Floats, by_example: bool) -> Floats:
-    """(d, t): what the open steps add, shared by example and by size."""
+def _values(steps: Steps, deltas: Floats, splits: Splits | None) -> Floats:
+    """(d, t): what the open steps add, divided as in the splits (if given), and by size."""
     values = np.zeros((steps.trees[0].n_features, *deltas.shape[1:]))
-    learned = examples(steps, deltas) if by_example else {}
+    learned = {} if splits is None else learned_fractions(steps, deltas, splits)
     for r, tree in enumerate(steps.trees):
         own = steps.is_open & (steps.tree == r)
         mass = np.zeros((tree.root + 1, *deltas.shape[1:]))
         np.add.at(mass, steps.node[own], deltas[own] * steps.weight[own, None])
-        carry(tree, r, mass, learned)
+        for node in range(tree.root, tree.n_leaves - 1, -1):
+            if (r, node) in learned and mass[node].any():
+                children, fractions = learned[r, node]
+                mass[list(children)] += fractions * mass[node]
+                mass[node] = 0.0
         nodes = np.flatnonzero(mass.any(axis=1))
-        values += np.einsum("sd,st->dt", _shares(tree, nodes), mass[nodes])
+        by_size = tree.members[nodes] * tree.size / tree.node_sizes[nodes, None]
+        values += np.einsum("sd,st->dt", by_size, mass[nodes])
     return values
 
 
-def _errors(steps: Steps, deltas: Floats) -> Floats:
-    """(d, t): how far that may be off, NaN where nobody knows."""
-    amiss = deviations(steps, deltas)
+def _errors(steps: Steps, deltas: Floats, splits: Splits) -> Floats:
+    """(d, t): the standard errors of that, NaN where they cannot be estimated."""
+    expected = deviations(steps, deltas, splits)
     squares = np.zeros((steps.trees[0].n_features, *deltas.shape[1:]))
     for r, tree in enumerate(steps.trees):
         own = steps.is_open & (steps.tree == r) & (steps.n_coalitions > 0)
-        if amiss is None:
-            spreads = _spreads(tree, np.unique(steps.node[own]))
+        nodes, place = np.unique(steps.node[own], return_inverse=True)
+        spreads = _spreads(tree, nodes)
+        if expected is None:
             squares[(spreads > 0).any(axis=0)] = np.nan
             continue
-        nodes, mass = _by_node(steps.node[own], amiss[own] * steps.weight[own, None])
-        squares += np.einsum("sd,st->dt", _spreads(tree, nodes), mass**2)
+        mass = np.zeros((len(nodes), *deltas.shape[1:]))
+        np.add.at(mass, place, expected[own] * steps.weight[own, None])
+        squares += np.einsum("sd,st->dt", spreads, mass**2)
     return np.asarray(np.sqrt(squares))
 
 
-def _by_node(node: Ints, amounts: Floats) -> tuple[Ints, Floats]:
-    """Amounts (s, t) of steps, added up for each node that there is."""
-    nodes, place = np.unique(node, return_inverse=True)
-    total = np.zeros((len(nodes), *amounts.shape[1:]))
-    np.add.at(total, place, amounts)
-    return nodes, total
-
-
-def _shares(tree: FeatureTree, nodes: Ints) -> Floats:
-    """(s, d): each feature's part of each node, by size."""
-    return np.asarray(tree.members[nodes] * tree.size / tree.node_sizes[nodes, None])
-
-
 def _spreads(tree: FeatureTree, nodes: Ints) -> Floats:
-    """(s, d): the variance of each feature's part, in units of what a node is amiss.
+    """(s, d): the variance of each feature's part of each node, in units of its deviation.
 
-    A leaf that is a share p of its node varies as p * (1 - p), as shares that are Dirichlet
-    distributed do whatever the tree; its features have fixed parts of it.
+    A leaf that is a fraction p of its node varies as p * (1 - p), as fractions with a Dirichlet
+    distribution do whatever the tree; its features have fixed parts of it.
     """
     leaf = tree.node_sizes[tree.leaf_of]
     p = tree.members[nodes] * leaf / tree.node_sizes[nodes, None]

@@ -1,10 +1,9 @@
-"""A linear model of all presences at once, as strongly penalized as predicts best."""
+"""A linear model of all presences at once, with the penalty that predicts best."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,43 +12,37 @@ from perturbx._typing import Floats, Ints
 from perturbx._validation import check_number
 from perturbx.designs import CoalitionDesign, Design, SoftMasks
 from perturbx.solvers._base import Answers, Scores, Solver
-from perturbx.solvers.presences import centered, presences
+from perturbx.solvers.presences import centered
 
 STRENGTHS = tuple(10.0 ** np.arange(-3, 2.01, 0.5))
-"""Penalties that are tried, as parts of the mean squared length of a perturbation."""
+"""Penalties that are tried, as fractions of the mean squared length of a perturbation."""
 
 _SMALLEST = 1e-7
-"""Directions in which perturbations vary less than this part of the most are left out."""
+"""Directions in which perturbations vary less than this fraction of the most are left out."""
 
 
 @dataclass(frozen=True)
 class PresenceRidge(Solver):
-    """Ridge regression of the output on all presences, of more features than a fit could take.
+    """Ridge regression of the output on all presences; there may be more features than rows.
 
-    What a place owes to its neighbors, which masks show and hide together with it, a regression
-    takes apart, where RISE's average (`PresenceMeans`) smears it out. There may be more
-    features than perturbations: the penalty decides (Hoerl & Kennard, Technometrics 12, 1970).
-    For each output it is the largest at which perturbations that are left out are predicted no
-    worse than by the best one, give or take a standard error (in closed form: Allen,
-    Technometrics 16, 1974; Breiman, Friedman, Olshen & Stone, 1984, section 3.4.3). `base` is
-    the fit with nothing present, `fidelity` the R2 of its predictions for perturbations left out
-    (at least 0).
+    A regression separates the effect of a place from that of its neighbors, which masks show and
+    hide together with it, where RISE's average (`PresenceMeans`) smears it out. The penalty makes
+    it possible with more features than perturbations (Hoerl & Kennard, Technometrics 12, 1970).
+    For each output it is the largest whose leave-one-out error is within a standard error of
+    the smallest one (in closed form: Allen, Technometrics 16, 1974; Breiman, Friedman, Olshen &
+    Stone, 1984, section 3.4.3). `base` is the fit with nothing present, `fidelity` the
+    leave-one-out R2 (at least 0).
 
-    Standard errors are sandwich errors from the residuals of the fits without each perturbation
-    (HC3: MacKinnon & White, 1985), at the penalty chosen. They say how far other draws would move
-    the scores, not how far the penalty pulls them towards 0, nor that another draw may choose
-    another penalty: where it often does, 95% intervals hold the mean over draws in 90% of cases.
+    Standard errors are sandwich errors from leave-one-out residuals (HC3: MacKinnon & White,
+    1985), at the chosen penalty. They measure how far other draws would move the scores, but
+    neither the bias of the penalty towards 0, nor that another draw may choose another penalty:
+    where it often does, 95% intervals hold the mean over draws in 90% of cases.
 
     Parameters
     ----------
     alpha : float or None
-        The penalty, as a part of the mean squared length of a (centered) perturbation. None
+        The penalty, as a fraction of the mean squared length of a (centered) perturbation. None
         chooses.
-
-    Raises
-    ------
-    InvalidParameterError
-        If `alpha` is not above 0.
 
     Examples
     --------
@@ -57,17 +50,12 @@ class PresenceRidge(Solver):
     >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import RandomGrids
     >>> design = RandomGrids().draw(29, 400, np.random.default_rng(0))
-    >>> answers = Evaluations(
-    ...     design,
-    ...     outputs=design.z[:, 12].reshape(400, 1, 1),
-    ...     full=np.array([[1.0]]),
-    ...     empty=np.array([[0.0]]),
-    ... )
+    >>> answers = Evaluations.of_game(design, lambda z: z[:, 12])
     >>> int(PresenceRidge().solve(answers).values.argmax())
     12
     """
 
-    reads: ClassVar[tuple[type[Design], ...]] = (SoftMasks, CoalitionDesign)
+    reads = (SoftMasks, CoalitionDesign)
 
     alpha: float | None = None
 
@@ -78,8 +66,8 @@ class PresenceRidge(Solver):
     def working(self, n_features: int) -> float:
         return 4.0 * n_features
 
-    def estimate(self, answers: Answers) -> Scores:
-        z, outputs = presences(answers)
+    def estimate(self, answers: Answers[Design]) -> Scores:
+        z, outputs = answers.design.z.astype(np.float64, copy=False), answers.outputs
         fit = _Fit.of(z, centered(outputs, answers.floor))
         strengths = STRENGTHS if self.alpha is None else (self.alpha,)
         chosen, unexplained = _chosen(fit, strengths)
@@ -91,19 +79,19 @@ class PresenceRidge(Solver):
         fixed = np.ptp(z, axis=0) == 0
         slopes[fixed], errors[fixed] = 0.0, np.nan
         spread = (fit.targets**2).sum(axis=0)
-        share = np.divide(unexplained, spread, out=np.full(t, np.nan), where=spread > 0)
+        ratio = np.divide(unexplained, spread, out=np.full(t, np.nan), where=spread > 0)
         return Scores(
             slopes,
             errors,
             base=outputs.mean(axis=0) - z.mean(axis=0) @ slopes,
             degrees_of_freedom=float(max(len(z) - 2, 1)),
-            fidelity=np.maximum(1 - share, 0.0),
+            fidelity=np.maximum(1 - ratio, 0.0),
             estimator=f"ridge on {len(z):,} random masks",
         )
 
 
 def _chosen(fit: _Fit, strengths: Sequence[float]) -> tuple[Ints, Floats]:
-    """(t,): the strongest penalty that is as good as the best, and what it leaves unexplained."""
+    """(t,): the strongest penalty about as good as the best, and its squared errors."""
     errors = [fit.unexplained(strength) for strength in strengths]
     missed, doubt = (np.array(part) for part in zip(*errors, strict=True))
     best = missed.argmin(axis=0)
@@ -136,7 +124,7 @@ class _Fit:
         return cls(left, squares, right, targets, left.T @ targets)
 
     def unexplained(self, strength: float) -> tuple[Floats, Floats]:
-        """(t,): the squared errors of predicting each perturbation from the others; its error."""
+        """(t,): the sum of squared leave-one-out errors, and its standard error."""
         squares = self._left_out(strength) ** 2
         return squares.sum(axis=0), squares.std(axis=0) * np.sqrt(len(squares))
 
@@ -149,7 +137,7 @@ class _Fit:
         return back @ self.along[:, of], np.sqrt(variance)
 
     def _left_out(self, strength: float) -> Floats:
-        """(m, t): what the fit without each perturbation misses of it."""
+        """(m, t): leave-one-out residuals."""
         shrunk = self.squares / (self.squares + self._penalty(strength))
         leverage = self.left**2 @ shrunk + 1 / len(self.left)
         missed = self.targets - self.left @ (shrunk[:, None] * self.along)

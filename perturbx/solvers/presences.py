@@ -1,9 +1,8 @@
-"""What the output has to do with the presence of one feature, the others at random."""
+"""How the output depends on the presence of one feature, the others at random."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -12,19 +11,19 @@ from perturbx.designs import CoalitionDesign, Design, Independent, SoftMasks
 from perturbx.solvers._base import Answers, Scores, Solver
 
 _MOST_NUMBERS = 2**18
-"""Columns are worked on in blocks of so many numbers."""
+"""Columns are processed in blocks of so many numbers."""
 
 
 @dataclass(frozen=True)
 class PresenceMeans(Solver):
-    """The output, averaged with the presence of a feature for its weight: RISE's scores.
+    """The mean output, weighted by the presence of a feature: RISE's scores.
 
-    ``sum_i f_i z_ij / (m p)`` over m perturbations, p being the expected presence with which the
-    design was drawn (Petsiuk, Das & Saenko, BMVC 2018, equation 6). Scores are relative: all of
-    them hold the mean output, and how often a feature happened to be present. `base` is the empty
-    output, to which they do not add up.
+    ``sum_i f_i z_ij / (m p)`` over m perturbations, where p is the expected presence with which
+    the design was drawn (Petsiuk, Das & Saenko, BMVC 2018, equation 6). Scores are relative: all
+    of them include the mean output, and how often a feature happened to be present. `base` is the
+    empty output; the scores do not sum to the output.
 
-    Standard errors are those of a mean of independent draws; of one draw NaN.
+    Standard errors are those of a mean of independent draws; NaN for a single draw.
 
     Examples
     --------
@@ -41,16 +40,14 @@ class PresenceMeans(Solver):
     array([3., 1.])
     """
 
-    reads: ClassVar[tuple[type[Design], ...]] = (SoftMasks, Independent)
+    reads = (SoftMasks, Independent)
 
     def working(self, n_features: int) -> float:
         return 2.0 * n_features
 
-    def estimate(self, answers: Answers) -> Scores:
-        design = answers.design
-        assert isinstance(design, (SoftMasks, Independent))
-        z, outputs = presences(answers)
-        m, p = len(z), design.p
+    def estimate(self, answers: Answers[SoftMasks | Independent]) -> Scores:
+        z, outputs = answers.design.z.astype(np.float64, copy=False), answers.outputs
+        m, p = len(z), answers.design.p
         means = z.T @ outputs / m
         variance = np.maximum((z**2).T @ outputs**2 / m - means**2, 0.0) / max(m - 1, 1)
         errors = np.sqrt(variance) if m > 1 else np.full_like(means, np.nan)
@@ -66,14 +63,13 @@ class PresenceMeans(Solver):
 class PresenceSlopes(Solver):
     """How much the output rises with the presence of a feature: covariance over variance.
 
-    RISE's average without what all its scores share: neither a constant added to the output
-    nor how often a feature happened to be present moves the scores. What it estimates is
-    the output with the feature present less without it, averaged over the others at random
-    (with its neighbors, where presence is smooth). `base` is the empty output, to which the
-    scores do not add up.
+    Unlike RISE's average, the scores do not depend on a constant added to the output, nor on how
+    often a feature happened to be present. They estimate the output with the feature present less
+    the output without it, averaged over random presences of the others (with its neighbors, where
+    presence is smooth). `base` is the empty output; the scores do not sum to the output.
 
-    Standard errors are those of a least-squares slope with the leverage taken out (HC3: MacKinnon
-    & White, Journal of Econometrics 29, 1985). A feature that never changed scores 0 and has none.
+    Standard errors are those of a least-squares slope, adjusted for leverage (HC3: MacKinnon &
+    White, Journal of Econometrics 29, 1985). A feature that never changed scores 0 and has none.
 
     Examples
     --------
@@ -81,24 +77,19 @@ class PresenceSlopes(Solver):
     >>> from perturbx.designs import Evaluations
     >>> from perturbx.samplers import BernoulliMasks
     >>> design = BernoulliMasks().draw(2, 2000, np.random.default_rng(0))
-    >>> answers = Evaluations(
-    ...     design,
-    ...     outputs=(design.z @ [3.0, 0.0] + 7).reshape(2000, 1, 1),
-    ...     full=np.array([[10.0]]),
-    ...     empty=np.array([[7.0]]),
-    ... )
+    >>> answers = Evaluations.of_game(design, lambda z: z @ [3.0, 0.0] + 7)
     >>> bool(np.allclose(PresenceSlopes().solve(answers).values.ravel(), [3, 0], atol=0.2))
     True
     """
 
-    reads: ClassVar[tuple[type[Design], ...]] = (SoftMasks, CoalitionDesign)
+    reads = (SoftMasks, CoalitionDesign)
 
     def working(self, n_features: int) -> float:
         return 1.0 * n_features
 
-    def estimate(self, answers: Answers) -> Scores:
-        z, outputs = presences(answers)
-        moves, m = centered(outputs, answers.floor), len(z)
+    def estimate(self, answers: Answers[Design]) -> Scores:
+        z = answers.design.z.astype(np.float64, copy=False)
+        moves, m = centered(answers.outputs, answers.floor), len(z)
         step = max(1, _MOST_NUMBERS // m)
         blocks = [z[:, start : start + step] for start in range(0, z.shape[1], step)]
         slopes, errors = map(np.concatenate, zip(*(_slopes(b, moves) for b in blocks), strict=True))
@@ -128,12 +119,7 @@ def _slopes(z: Floats, answers: Floats) -> tuple[Floats, Floats]:
     return slopes, errors
 
 
-def presences(answers: Answers) -> tuple[Floats, Floats]:
-    """(m, d) presences and (m, t) outputs."""
-    return answers.design.z.astype(np.float64, copy=False), answers.outputs
-
-
 def centered(columns: Floats, rounding: Floats | float = 0.0) -> Floats:
-    """Columns less their means; those that are constant, up to rounding, become 0."""
+    """Columns less their means; columns that are constant up to rounding become 0."""
     moved = np.ptp(columns, axis=0) > rounding
     return np.asarray(np.where(moved, columns - columns.mean(axis=0), 0.0))

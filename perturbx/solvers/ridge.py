@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
-from perturbx._typing import Floats, Ints
+from perturbx._typing import Floats
 from perturbx._validation import check_choice, check_integer, check_number, invalid
 from perturbx.designs import CoalitionDesign, Design, NoiseDraws
 from perturbx.errors import InvalidParameterError
 from perturbx.solvers._base import Answers, Scores, Solver
-from perturbx.solvers._local_fit import Selection, local_fit
-from perturbx.solvers._selection import SELECTIONS, SelectionName, keep_all
+from perturbx.solvers._local_fit import local_fit
+from perturbx.solvers._selection import SELECTIONS, SelectionName
 
-_UNITS_A_DEGREE = 3
-"""There is about a degree of freedom for three effective units, however many slopes are fitted:
-slopes cost many units that weigh little less than they would cost few of full weight (measured on
-six games with as few units as there may be)."""
+_CLUSTERS_PER_DEGREE = 3
+"""There is about a degree of freedom for three effective clusters, however many slopes are fitted:
+slopes use up many clusters of little weight in place of few of full weight (measured on six games
+with as few clusters as there may be)."""
 
 _COSINE_WIDTH = 0.25
 
 
 @dataclass(frozen=True)
 class WeightedRidge(Solver):
-    """Slopes of a ridge regression that counts near perturbations more.
+    """Slopes of a ridge regression in which near perturbations count more.
 
     Ribeiro, Singh & Guestrin (KDD 2016, equation 2), with the kernel exp(-D**2 / width**2).
     (The lime package takes the square root of that kernel.) D is the Euclidean norm of noise, in
@@ -36,34 +36,33 @@ class WeightedRidge(Solver):
     prediction with every feature absent. `fidelity` is the weighted R2, NaN where the output
     never changed. A feature that was never perturbed scores 0 and has no standard error.
 
-    Standard errors are sandwich errors with the leverage taken out (HC2: MacKinnon & White,
-    Journal of Econometrics 29, 1985), clustered by the ``cluster`` of the design: an antithetic
-    pair tells one thing about the slopes, not two.
+    Standard errors are sandwich errors adjusted for leverage (HC2: MacKinnon & White, Journal of
+    Econometrics 29, 1985), clustered by the ``cluster`` of the design, since the two members of
+    an antithetic pair are not independent.
 
     Parameters
     ----------
     kernel_width : float or None
         None chooses: 0.25 for the cosine distance, as lime has it for images; otherwise the
-        width at which `effective_share` of the perturbations are effective.
-    effective_share : float, default 0.25
-        The wanted (sum of weights)**2 / sum of squared weights, as a share of what it would be
-        without a kernel. The share is raised where that would leave fewer than 2 * (d + 2).
+        width at which `effective_fraction` of the perturbations are effective.
+    effective_fraction : float, default 0.25
+        The wanted (sum of weights)**2 / sum of squared weights, as a fraction of its value
+        without a kernel. It is raised where fewer than 2 * (d + 2) would be left.
     alpha : float, default 1e-6
-        Ridge penalty on the slopes of standardized features, as a share of the sum of weights;
-        the intercept goes free. It means the same at every scale of features and output.
+        Ridge penalty on the slopes of standardized features, as a fraction of the sum of weights;
+        the intercept is not penalized. It means the same at every scale of features and output.
     distance : {"cosine", "removed"}
-        For coalitions: 1 - sqrt(share present), or the share removed.
+        For coalitions: 1 - sqrt(fraction present), or the fraction removed.
     n_select : int or None
-        Keep so many features, for each output on its own; the others score 0 and have no standard
-        error. The errors of those kept do not know of the choice. None keeps all.
+        Keep so many features, separately for each output; the others score 0 and have no standard
+        error. The errors of those kept do not include the choice. None keeps all.
     selection : {"highest_weights", "forward", "lasso_path"}
         How: the largest standardized slopes, one by one by R2, or first on the lasso path.
 
     Raises
     ------
     InvalidParameterError
-        If a parameter has a value that it cannot have, or no perturbation is near enough for
-        the kernel width given.
+        If no perturbation is near enough for the given kernel width.
 
     Examples
     --------
@@ -72,12 +71,7 @@ class WeightedRidge(Solver):
     >>> from perturbx.samplers import GaussianNoise
     >>> from perturbx.solvers import WeightedRidge
     >>> design = GaussianNoise().draw(2, 200, np.random.default_rng(0))
-    >>> answers = Evaluations(
-    ...     design,
-    ...     outputs=(design.z @ [3.0, -1.0] + 7).reshape(200, 1, 1),
-    ...     full=np.array([[7.0]]),
-    ...     empty=np.array([[np.nan]]),
-    ... )
+    >>> answers = Evaluations.of_game(design, lambda z: z @ [3.0, -1.0] + 7)
     >>> solution = WeightedRidge().solve(answers)
     >>> solution.values.ravel().round(4), solution.base.round(4)
     (array([ 3., -1.]), array([[7.]]))
@@ -85,10 +79,10 @@ class WeightedRidge(Solver):
     50
     """
 
-    reads: ClassVar[tuple[type[Design], ...]] = (NoiseDraws, CoalitionDesign)
+    reads = (NoiseDraws, CoalitionDesign)
 
     kernel_width: float | None = None
-    effective_share: float = 0.25
+    effective_fraction: float = 0.25
     alpha: float = 1e-6
     distance: Literal["cosine", "removed"] = "cosine"
     n_select: int | None = None
@@ -98,35 +92,31 @@ class WeightedRidge(Solver):
         counts_all = isinstance(self.kernel_width, float) and self.kernel_width == np.inf
         if self.kernel_width is not None and not counts_all:
             check_number("kernel_width", self.kernel_width, above=0)
-        if check_number("effective_share", self.effective_share, above=0) > 1:
-            raise invalid("effective_share", "a number above 0 and at most 1", self.effective_share)
+        if check_number("effective_fraction", self.effective_fraction, above=0) > 1:
+            expected = "a number above 0 and at most 1"
+            raise invalid("effective_fraction", expected, self.effective_fraction)
         check_number("alpha", self.alpha, above=0)
         check_choice("distance", self.distance, ("cosine", "removed"))
         if self.n_select is not None:
             check_integer("n_select", self.n_select, minimum=1)
         check_choice("selection", self.selection, SELECTIONS)
 
-    def estimate(self, answers: Answers) -> Scores:
-        design = answers.design
-        weights = self.proximity(design)
-        d = design.n_features
-        fit = local_fit(
-            design.z,
-            answers.outputs,
-            weights,
-            design.cluster,
-            self.alpha,
-            self._select(),
-            answers.floor,
-        )
-        n_units = _effective(_sums(weights, design.cluster))
-        degrees = n_units - d - 1
+    def estimate(self, answers: Answers[Design]) -> Scores:
+        design, weights = answers.design, self.proximity(answers.design)
+        select = None
+        if self.n_select is not None:
+            select = partial(SELECTIONS[self.selection], n=self.n_select)
+        outputs, cluster = answers.outputs, design.cluster
+        fit = local_fit(design.z, outputs, weights, cluster, self.alpha, select, answers.floor)
+        first = np.flatnonzero(np.diff(cluster, prepend=cluster[:1] - 1))
+        n_clusters = _effective(np.add.reduceat(weights, first))
+        degrees = n_clusters - design.n_features - 1
         errors = fit.errors if degrees >= 1 - 1e-6 else np.full_like(fit.errors, np.nan)
         return Scores(
             fit.slopes,
             errors,
             base=fit.intercept,
-            degrees_of_freedom=float(max(degrees, n_units / _UNITS_A_DEGREE - 1, 1.0)),
+            degrees_of_freedom=float(max(degrees, n_clusters / _CLUSTERS_PER_DEGREE - 1, 1.0)),
             fidelity=fit.r2,
             effective_samples=_effective(weights),
             estimator=f"weighted ridge on {len(weights):,} perturbations",
@@ -134,14 +124,19 @@ class WeightedRidge(Solver):
         )
 
     def proximity(self, design: Design) -> Floats:
-        """(m,) weights of the perturbations, adding up to 1: the design's times the kernel's."""
-        distance = self._distances(design)
-        width = self.kernel_width
-        if width is None and isinstance(design, CoalitionDesign) and self.distance == "cosine":
-            width = _COSINE_WIDTH
+        """(m,) weights of the perturbations, 1 in total: the design's times the kernel's."""
+        z, width = design.z, self.kernel_width
+        if isinstance(design, CoalitionDesign):
+            present = z.mean(axis=1)
+            distance = 1 - (np.sqrt(present) if self.distance == "cosine" else present)
+            if width is None and self.distance == "cosine":
+                width = _COSINE_WIDTH
+        else:
+            distance = np.sqrt(np.einsum("ij,ij->i", z, z))
         if width is None:
-            share = max(self.effective_share, 2 * (design.n_features + 2) / max(len(design), 1))
-            weights = _weights_of_share(distance**2, design.weights, share)
+            least = 2 * (design.n_features + 2) / max(len(design), 1)
+            fraction = max(self.effective_fraction, least)
+            weights = _weights_of_fraction(distance**2, design.weights, fraction)
         else:
             with np.errstate(over="ignore", under="ignore"):
                 weights = design.weights * np.exp(-((distance / width) ** 2))
@@ -149,45 +144,27 @@ class WeightedRidge(Solver):
         if not total > 0:
             raise InvalidParameterError(
                 f"The 'kernel_width' parameter of WeightedRidge is too small: at {width!r} all "
-                f"{len(design)} perturbations have weight 0, the nearest lies at distance "
-                f"{distance.min():.3g}. Use a width of that order, or None to choose it by "
-                "effective_share."
+                f"{len(design)} perturbations have weight 0, and the nearest has distance "
+                f"{distance.min():.3g}. Use a width of that size, or None to choose it by "
+                "effective_fraction."
             )
         return np.asarray(weights / total)
 
-    def _select(self) -> Selection:
-        if self.n_select is None:
-            return keep_all
-        return partial(SELECTIONS[self.selection], n=self.n_select)
-
-    def _distances(self, design: Design) -> Floats:
-        if not isinstance(design, CoalitionDesign):
-            return np.asarray(np.sqrt(np.einsum("ij,ij->i", design.z, design.z)))
-        present = design.z.mean(axis=1)
-        return np.asarray(1 - (np.sqrt(present) if self.distance == "cosine" else present))
-
 
 def _effective(weights: Floats) -> float:
-    """How many equal weights these are worth (Kish, Survey Sampling, 1965)."""
+    """The effective sample size (Kish, Survey Sampling, 1965)."""
     squares = float((weights**2).sum())
     return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
-def _sums(weights: Floats, cluster: Ints) -> Floats:
-    """The weight of each cluster."""
-    return np.asarray(
-        np.add.reduceat(weights, np.flatnonzero(np.diff(cluster, prepend=cluster[:1] - 1)))
-    )
-
-
-def _weights_of_share(squared: Floats, weights: Floats, share: float) -> Floats:
-    """Weights times the kernel of that width at which `share` of them stay effective."""
+def _weights_of_fraction(squared: Floats, weights: Floats, fraction: float) -> Floats:
+    """Weights times the kernel whose width is such that `fraction` of them is effective."""
     beyond = squared - squared.min(initial=np.inf)  # the nearest counts in full at any width
     spread = beyond.max(initial=0.0)
-    # Where the nearest alone are that share (a few categories), the others must still count.
-    share = max(share, 1.5 * _effective(weights * (beyond == 0)) / _effective(weights))
-    wanted = share * _effective(weights)
-    if share >= 1 or spread == 0:
+    # Where the nearest alone are that fraction (a few categories), the others must still count.
+    fraction = max(fraction, 1.5 * _effective(weights * (beyond == 0)) / _effective(weights))
+    wanted = fraction * _effective(weights)
+    if fraction >= 1 or spread == 0:
         return weights
     # Effectiveness falls as 1 / width**2 grows: bisect its logarithm.
     low, high = np.log(1e-6 / spread), np.log(1e6 / spread)

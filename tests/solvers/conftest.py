@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from perturbx.designs import CoalitionDesign, Design, Evaluations
+from perturbx.designs import Design, Evaluations
 from perturbx.samplers import Sampler
 
 Game = Callable[[np.ndarray], np.ndarray]
@@ -24,24 +24,6 @@ def brute_force(game: Game, d: int) -> np.ndarray:
             z[place + 1 :, feature] = True
         total = total + np.diff(game(z), axis=0)[np.argsort(order)]
     return np.asarray(total) / len(orders)
-
-
-def evaluate(game: Game, design: Design) -> Evaluations:
-    """`game` maps (m, d) to (m, k) or (m, n, k); one answer each if it maps to (m,)."""
-
-    def answers(z: np.ndarray) -> np.ndarray:
-        out = np.asarray(game(z), dtype=float)
-        if out.ndim == 1:
-            out = out[:, None]
-        return out if out.ndim == 3 else out[:, None]
-
-    d = design.n_features
-    outputs = answers(design.z)
-    ends = np.array([[True] * d, [False] * d])
-    if not isinstance(design, CoalitionDesign):
-        ends = np.zeros((2, d))
-    full, empty = answers(ends)
-    return Evaluations(design, outputs, full, empty)
 
 
 def draw(sampler: Sampler, d: int, n: int | None = None, seed: int = 0) -> Design:
@@ -71,7 +53,7 @@ def games() -> SimpleNamespace:
     """The functions above, for tests that are imported on their own."""
     return SimpleNamespace(
         brute_force=brute_force,
-        evaluate=evaluate,
+        evaluate=lambda game, design: Evaluations.of_game(design, game),
         draw=draw,
         random=random_game,
         smooth=smooth_game,

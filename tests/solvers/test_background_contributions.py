@@ -11,8 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from perturbx.designs import BackgroundChains, Design, Evaluations
-from perturbx.errors import RejectPerturbations
-from perturbx.samplers import Permutations, ShapleyCoalitions
 from perturbx.samplers.background_permutations import BackgroundPermutations
 from perturbx.solvers.background_contributions import BackgroundContributions
 from scipy.stats import t
@@ -314,18 +312,3 @@ def test_one_feature_gets_everything() -> None:
     assert_allclose(solution.values, 2.0)
     assert (solution.standard_errors <= 1e-11).all()
     assert_allclose(solution.background_errors, np.std([0, 2, 7], ddof=1) / np.sqrt(3))
-
-
-@pytest.mark.parametrize(
-    "design",
-    [
-        ShapleyCoalitions().draw(6, 20, np.random.default_rng(0)),
-        Permutations().draw(6, 20, np.random.default_rng(0)),
-    ],
-    ids=["pairs", "no rows"],
-)
-def test_other_designs_are_refused(design: Design) -> None:
-    """The refusal names the sampler to use."""
-    outputs, ends = np.zeros((len(design), 1, 1)), np.zeros((1, 1))
-    with pytest.raises(RejectPerturbations, match=r"BackgroundPermutations\(n_rows\)"):
-        SOLVER.solve(Evaluations(design, outputs, ends, ends, np.zeros((4, 1, 1))))

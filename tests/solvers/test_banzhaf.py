@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from perturbx.designs import Design, Evaluations, Pairs
-from perturbx.errors import RejectPerturbations
-from perturbx.samplers import BernoulliMasks, GaussianNoise, OneAtATime, ShapleyCoalitions
+from perturbx.designs import Evaluations
+from perturbx.samplers import ShapleyCoalitions
 from perturbx.solvers import BanzhafRegression
 from scipy.stats import t
 
@@ -164,20 +163,3 @@ def test_a_thousand_features(games: SimpleNamespace) -> None:
     solution = SOLVER.solve(games.evaluate(lambda z: z @ slopes, design))
     assert_allclose(solution.values[0, :, 0], slopes, atol=1e-8)
     assert np.isfinite(solution.standard_errors).all()
-
-
-@pytest.mark.parametrize(
-    "design",
-    [
-        BernoulliMasks().draw(6, 20, np.random.default_rng(0)),
-        GaussianNoise().draw(6, 20, np.random.default_rng(0)),
-        OneAtATime().draw(6, 6, np.random.default_rng(0)),
-        Pairs(np.zeros((0, 6), dtype=bool), np.ones(0)),
-    ],
-    ids=["independent", "noise", "one at a time", "nothing"],
-)
-def test_other_designs_are_refused(design: Design) -> None:
-    """The refusal names the sampler to use."""
-    outputs = np.zeros((len(design), 1, 1))
-    with pytest.raises(RejectPerturbations, match="ShapleyCoalitions"):
-        SOLVER.solve(Evaluations(design, outputs, np.ones((1, 1)), np.zeros((1, 1))))

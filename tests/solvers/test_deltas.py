@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from perturbx.designs import CustomCoalitions, Design, Evaluations
-from perturbx.errors import RejectPerturbations
-from perturbx.samplers import GaussianNoise, OneAtATime, ShapleyCoalitions
+from perturbx.designs import Evaluations
+from perturbx.samplers import OneAtATime
 from perturbx.solvers import Deltas
 
 
@@ -33,19 +32,3 @@ def test_nothing_is_sampled_so_errors_are_those_of_arithmetic() -> None:
     solution = Deltas().solve(evaluations)
     assert_allclose(solution.standard_errors, 8e-12)
     assert solution.standard_errors.shape == (1, 3, 1)
-
-
-@pytest.mark.parametrize(
-    "design",
-    [
-        ShapleyCoalitions().draw(3, 6, np.random.default_rng(0)),
-        GaussianNoise().draw(3, 10, np.random.default_rng(0)),
-        CustomCoalitions(np.eye(3, dtype=bool), np.ones(3), np.arange(3)),
-    ],
-    ids=["pairs", "noise", "one present"],
-)
-def test_other_designs_are_refused(design: Design) -> None:
-    """The refusal names the sampler to use."""
-    outputs = np.zeros((len(design), 1, 1))
-    with pytest.raises(RejectPerturbations, match=r"OneAtATime\(\)"):
-        Deltas().solve(Evaluations(design, outputs, np.ones((1, 1)), np.zeros((1, 1))))

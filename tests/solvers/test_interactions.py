@@ -12,14 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from perturbx.designs import Design, Evaluations, Pairs
-from perturbx.errors import RejectPerturbations
+from perturbx.designs import Evaluations
 from perturbx.result import Interactions
-from perturbx.samplers import BernoulliMasks, GaussianNoise, OneAtATime, ShapleyCoalitions
-from perturbx.solvers import KernelShapRegression, PairwiseInteractions
+from perturbx.samplers import ShapleyCoalitions
+from perturbx.solvers import KernelShapRegression, WithInteractions
 from scipy.stats import t
 
-SOLVER = PairwiseInteractions()
+SOLVER = WithInteractions(KernelShapRegression())
 FIELDS = ("shapley", "faith_shap", "shapley_errors", "faith_shap_errors")
 
 
@@ -74,7 +73,7 @@ def quadratic(d: int, seed: int = 0) -> tuple[np.ndarray, object]:
 
 def solve(games: SimpleNamespace, game: object, d: int, n: int, seed: int = 0) -> Interactions:
     design = ShapleyCoalitions().draw(d, n, np.random.default_rng(seed))
-    return SOLVER.solve(games.evaluate(game, design))
+    return SOLVER.solve(games.evaluate(game, design)).interactions
 
 
 @pytest.mark.parametrize("d", [2, 3, 4, 6, 8])
@@ -111,7 +110,9 @@ def test_axioms(games: SimpleNamespace, d: int, seed: int, complete: bool) -> No
     order = np.random.default_rng(seed).permutation(d)
     design = ShapleyCoalitions().draw(d, n, np.random.default_rng(seed))
     moved = replace(design, first=design.first[:, order])
-    there = SOLVER.solve(games.evaluate(lambda z: game(z[:, np.argsort(order)]), moved))
+    there = SOLVER.solve(
+        games.evaluate(lambda z: game(z[:, np.argsort(order)]), moved)
+    ).interactions
     assert_allclose(there.faith_shap, found.faith_shap[:, order][:, :, order], atol=1e-9)
 
 
@@ -160,10 +161,12 @@ def test_targets_solved_together_are_those_solved_singly(games: SimpleNamespace)
     smooth = games.evaluate(games.smooth(d), design).outputs
     outputs = smooth + strength * rng.normal(size=(64, n, k))
     full, empty = rng.normal(size=(2, n, k))
-    together = SOLVER.solve(Evaluations(design, outputs, full, empty))
+    together = SOLVER.solve(Evaluations(design, outputs, full, empty)).interactions
     for i, j in np.ndindex(n, k):
         at = (slice(i, i + 1), slice(j, j + 1))
-        alone = SOLVER.solve(Evaluations(design, outputs[(slice(None), *at)], full[at], empty[at]))
+        alone = SOLVER.solve(
+            Evaluations(design, outputs[(slice(None), *at)], full[at], empty[at])
+        ).interactions
         for name in FIELDS:
             assert getattr(together, name).shape == (n, d, d, k)
             expected = getattr(alone, name)[0, ..., 0]
@@ -228,7 +231,8 @@ def test_the_ridge_steadies_small_budgets(games: SimpleNamespace) -> None:
     for seed in range(20):
         design = ShapleyCoalitions().draw(d, 2 * n_pairs, np.random.default_rng(seed))
         answers = games.evaluate(game, design)
-        ours.append(SOLVER.solve(answers).faith_shap[0, :, :, 0][i, j] - truth[i, j])
+        found = SOLVER.solve(answers).interactions
+        ours.append(found.faith_shap[0, :, :, 0][i, j] - truth[i, j])
         signs, root = np.where(design.z[::2], 1.0, -1.0), np.sqrt(design.weights[::2])
         even = (answers.outputs[::2] + answers.outputs[1::2])[:, 0, 0] / 2
         even -= (answers.full + answers.empty)[0, 0] / 2
@@ -256,7 +260,7 @@ def test_faith_shap_and_shapley_values_agree(games: SimpleNamespace) -> None:
     d = 7
     for n in (60, 128):
         answers = games.evaluate(games.smooth(d), games.draw(ShapleyCoalitions(), d, n))
-        faith = SOLVER.solve(answers).faith_shap[0, :, :, 0]
+        faith = SOLVER.solve(answers).interactions.faith_shap[0, :, :, 0]
         shares = (faith.sum(axis=1) + np.diag(faith)) / 2
         expected = KernelShapRegression().solve(answers).values[0, :, 0]
         assert_allclose(shares, expected, atol=1e-12)
@@ -276,20 +280,3 @@ def test_sixty_features(games: SimpleNamespace) -> None:
     found = solve(games, game, 60, 4400)
     assert_allclose(found.faith_shap[0, :, :, 0], terms, atol=1e-8)
     assert np.isfinite(found.shapley_errors).all()
-
-
-@pytest.mark.parametrize(
-    "design",
-    [
-        BernoulliMasks().draw(6, 20, np.random.default_rng(0)),
-        GaussianNoise().draw(6, 20, np.random.default_rng(0)),
-        OneAtATime().draw(6, 6, np.random.default_rng(0)),
-        Pairs(np.zeros((0, 6), dtype=bool), np.ones(0)),
-    ],
-    ids=["independent", "noise", "one at a time", "nothing"],
-)
-def test_other_designs_are_refused(design: Design) -> None:
-    """The refusal names the sampler to use."""
-    outputs = np.zeros((len(design), 1, 1))
-    with pytest.raises(RejectPerturbations, match="ShapleyCoalitions"):
-        SOLVER.solve(Evaluations(design, outputs, np.ones((1, 1)), np.zeros((1, 1))))

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from perturbx.designs import Design, Evaluations, Pairs
-from perturbx.errors import RejectPerturbations
-from perturbx.samplers import BernoulliMasks, GaussianNoise, OneAtATime, ShapleyCoalitions
+from perturbx.designs import Evaluations
+from perturbx.samplers import ShapleyCoalitions
 from perturbx.solvers import KernelShapRegression
 from scipy.stats import t
 
@@ -165,20 +164,3 @@ def test_a_constant_model_scores_zero(games: SimpleNamespace) -> None:
     solution = SOLVER.solve(games.evaluate(lambda z: np.full(len(z), 7.0), design))
     assert_allclose(solution.values, 0, atol=1e-13)
     assert_allclose(solution.standard_errors, 7e-12)
-
-
-@pytest.mark.parametrize(
-    "design",
-    [
-        BernoulliMasks().draw(6, 20, np.random.default_rng(0)),
-        GaussianNoise().draw(6, 20, np.random.default_rng(0)),
-        OneAtATime().draw(6, 6, np.random.default_rng(0)),
-        Pairs(np.zeros((0, 6), dtype=bool), np.ones(0)),
-    ],
-    ids=["independent", "noise", "one at a time", "nothing"],
-)
-def test_other_designs_are_refused(design: Design) -> None:
-    """The refusal names the sampler to use."""
-    outputs = np.zeros((len(design), 1, 1))
-    with pytest.raises(RejectPerturbations, match="ShapleyCoalitions"):
-        SOLVER.solve(Evaluations(design, outputs, np.ones((1, 1)), np.zeros((1, 1))))

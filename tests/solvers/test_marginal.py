@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from perturbx.designs import CustomCoalitions, Design, Evaluations
-from perturbx.errors import RejectPerturbations
-from perturbx.samplers import BernoulliMasks, GaussianNoise, Permutations, ShapleyCoalitions
+from perturbx.designs import Design, Evaluations
+from perturbx.samplers import Permutations
 from perturbx.solvers import MarginalContributions
 from scipy.stats import t
 
@@ -179,27 +178,3 @@ def test_outputs_solved_together_are_those_solved_singly(games: SimpleNamespace)
             assert_allclose(
                 together.standard_errors[i, :, j], alone.standard_errors[0, :, 0], atol=1e-13
             )
-
-
-def broken_chain() -> Design:
-    design = Permutations().draw(6, 20, np.random.default_rng(0))
-    z = design.z.copy()
-    z[[1, 2]] = z[[2, 1]]
-    return CustomCoalitions(z, design.weights, design.cluster)
-
-
-@pytest.mark.parametrize(
-    "design",
-    [
-        ShapleyCoalitions().draw(6, 20, np.random.default_rng(0)),
-        BernoulliMasks().draw(6, 20, np.random.default_rng(0)),
-        GaussianNoise().draw(6, 20, np.random.default_rng(0)),
-        broken_chain(),
-    ],
-    ids=["pairs", "independent", "noise", "two rows swapped"],
-)
-def test_other_designs_are_refused(design: Design) -> None:
-    """The refusal names the sampler to use."""
-    outputs = np.zeros((len(design), 1, 1))
-    with pytest.raises(RejectPerturbations, match=r"Permutations\(\)"):
-        SOLVER.solve(Evaluations(design, outputs, np.ones((1, 1)), np.zeros((1, 1))))

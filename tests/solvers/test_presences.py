@@ -6,18 +6,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from perturbx.designs import Evaluations, Independent, SoftMasks
-from perturbx.errors import InvalidParameterError, RejectPerturbations
-from perturbx.samplers import BernoulliMasks, GaussianNoise, RandomGrids
+from perturbx.errors import InvalidParameterError
+from perturbx.samplers import BernoulliMasks, RandomGrids
 from perturbx.solvers import (
-    BanzhafRegression,
-    Deltas,
-    KernelShapRegression,
-    MarginalContributions,
     PresenceMeans,
     PresenceRidge,
     PresenceSlopes,
     Solver,
-    WeightedRidge,
 )
 
 SOLVERS: list[Solver] = [PresenceMeans(), PresenceSlopes(), PresenceRidge()]
@@ -179,22 +174,6 @@ def test_coalitions_are_presences(solver: Solver) -> None:
     one = solver.solve(answers(z, game(z.astype(float))))
     other = solver.solve(answers(z.astype(float), game(z.astype(float))))
     assert_array_equal(one.values, other.values)
-
-
-def test_refusals_name_the_sampler() -> None:
-    """Noise is not read as presence, and presence not as noise or coalitions."""
-    noise = GaussianNoise().draw(5, 40, np.random.default_rng(0))
-    ones = np.ones((40, 1, 1))
-    for solver in SOLVERS:
-        with pytest.raises(RejectPerturbations, match="sampler RandomGrids"):
-            solver.solve(Evaluations(noise, ones, np.ones((1, 1)), np.ones((1, 1))))
-    soft = RandomGrids().draw(5, 40, np.random.default_rng(0))
-    for solver in (
-        *(WeightedRidge(), Deltas(), KernelShapRegression()),
-        *(MarginalContributions(), BanzhafRegression()),
-    ):
-        with pytest.raises(RejectPerturbations, match="sampler"):
-            solver.solve(Evaluations(soft, ones, np.ones((1, 1)), np.ones((1, 1))))
 
 
 def test_wrong_settings_are_refused() -> None:

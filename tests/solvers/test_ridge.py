@@ -168,7 +168,7 @@ def test_the_width_makes_the_wanted_share_effective(
 ) -> None:
     """effective_samples is the share asked for, unless that leaves too few to fit d slopes."""
     design = games.draw(GaussianNoise(), d, m, seed)
-    solver = WeightedRidge(effective_share=share)
+    solver = WeightedRidge(effective_fraction=share)
     solution = solver.solve(games.evaluate(_sum, design))
     wanted = min(max(share * len(design), 2 * (d + 2)), len(design))
     assert_allclose(solution.effective_samples, wanted, rtol=1e-6)
@@ -218,8 +218,8 @@ def test_a_local_fit_finds_the_gradient_of_a_smooth_model(games: SimpleNamespace
     """The narrower the kernel, the nearer the slopes to the gradient at the instance."""
     design = games.draw(GaussianNoise(), 2, 20_000)
     evaluations = games.evaluate(lambda z: np.exp(z[:, 0]) + np.sin(3 * z[:, 1]), design)
-    wide = WeightedRidge(effective_share=1.0).solve(evaluations).values[0, :, 0]
-    narrow = WeightedRidge(effective_share=0.005).solve(evaluations).values[0, :, 0]
+    wide = WeightedRidge(effective_fraction=1.0).solve(evaluations).values[0, :, 0]
+    narrow = WeightedRidge(effective_fraction=0.005).solve(evaluations).values[0, :, 0]
     gradient = np.array([1.0, 3.0])
     assert (np.abs(wide - gradient) > 0.5).all()
     assert_allclose(narrow, gradient, rtol=0.05)
@@ -298,8 +298,8 @@ def test_a_width_that_nothing_is_near_is_an_error(games: SimpleNamespace) -> Non
     [
         ("kernel_width", 0.0),
         ("kernel_width", float("nan")),
-        ("effective_share", 0.0),
-        ("effective_share", 1.5),
+        ("effective_fraction", 0.0),
+        ("effective_fraction", 1.5),
         ("alpha", 0.0),
         ("alpha", float("inf")),
         ("distance", "euclid"),

@@ -57,10 +57,9 @@ class OddPairs:
         return np.concatenate([present, ~present]), values - values.mean()
 
 
-def read_pairs(answers: Answers) -> tuple[list[OddPairs], Floats]:
+def read_pairs(answers: Answers[Pairs]) -> tuple[list[OddPairs], Floats]:
     """The pairs of every target and the scale of each target."""
     design = answers.design
-    assert isinstance(design, Pairs)
     signs = np.where(design.first, 1.0, -1.0)
     weights = design.pair_weights / design.pair_weights.mean()
     outputs = answers.outputs

@@ -97,12 +97,11 @@ class GaussianProcess(Solver):
     def linear(self) -> Solver:
         return KernelShapRegression()
 
-    def exact(self, answers: Answers) -> Scores:
+    def exact(self, answers: Answers[Design]) -> Scores:
         return exact_shapley(answers)
 
-    def estimate(self, answers: Answers) -> Scores:
+    def estimate(self, answers: Answers[Pairs]) -> Scores:
         design = answers.design
-        assert isinstance(design, Pairs)
         if len(design.first) > self.most_pairs:
             return KernelShapRegression().estimate(answers)
         pairs, scales = read_pairs(answers)

@@ -1,9 +1,9 @@
-"""Ridge regression of a strength that each target chooses, and sums over all coalitions by it.
+"""The difference estimator of survey sampling: totals over all coalitions, from a sample of them.
 
-What is asked is a sum over all pairs of coalitions, H'y, of which a sample is known. The sum of
-a fit is known in closed form, that of its residuals is estimated (Horvitz & Thompson, Journal of
-the American Statistical Association 47, 1952): the difference estimator of survey sampling. It
-is right on average whatever the fit leaves out, and exact where the fit is.
+A total H'y over all pairs of coalitions is estimated from a ridge fit to the sample. The total of
+the fit is known in closed form, that of its residuals is estimated (Horvitz & Thompson, Journal
+of the American Statistical Association 47, 1952). The sum is unbiased whatever the fit leaves
+out, and exact where the fit is.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ import numpy as np
 from perturbx._typing import Floats, Ints
 
 STRENGTHS = np.concatenate([[0.0], 10.0 ** np.arange(-6.0, 2.0, 0.75)])
-"""Of the ridge, in units of the mean eigenvalue; the first is least squares."""
+"""Ridge penalties in units of the mean eigenvalue; the first is least squares."""
 
 _PINNED = 1e-7
-"""A pair with no more than this left of itself is met by the fit, whatever its answer."""
+"""A pair with no more than this left after its leverage is fitted exactly, whatever its answer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Total:
-    """p sums over all coalitions that are scale * b for a y that X b meets, and their sample."""
+    """p totals over all coalitions, which are scale * b where y = X b, and their sample."""
 
     scale: float
     sampled: Floats
-    """(c, p): what each row's y counts in the sums, over the row's chance of being sampled."""
+    """(c, p): the weight of each row's y in the totals, over its probability of being sampled."""
     rows: Floats
     """(c, p): X."""
 
     @cached_property
     def missed(self) -> Floats:
-        """(p, p): the sums for y = X, less those of the sample. Zero on average."""
+        """(p, p): the totals for y = X, less those of the sample. Zero on average."""
         return np.asarray(self.scale * np.eye(self.rows.shape[1]) - self.rows.T @ self.sampled)
 
 
@@ -44,23 +44,23 @@ class Fit:
     """b that minimizes sum of w (y - X b)^2 + strength b'b, for t targets of one strength.
 
     Where ``determined`` is false there are too few rows for least squares: then a total is that
-    of the fit alone, since the residuals of so free a fit say nothing.
+    of the fit alone, since the residuals of such a fit carry no information.
     """
 
     targets: Ints
-    """(t,): which they are."""
+    """(t,): their numbers."""
     coefficients: Floats
     """(p, t)."""
     residual: Floats
     """(c, t): y - X b."""
     left_out: Floats
-    """(c, t): the residuals of the fits that were each made without the row."""
-    reader: tuple[Floats, Floats]
-    """Two factors, (c, r) and (r, p), of the matrix whose transpose makes b of y."""
+    """(c, t): leave-one-out residuals."""
+    factors: tuple[Floats, Floats]
+    """(c, r) and (r, p): the transpose of their product times y is b."""
     determined: bool
 
     def estimate(self, total: Total) -> Floats:
-        """(p, t)."""
+        """(p, t): the totals."""
         of_fit = total.scale * self.coefficients
         if not self.determined:
             return of_fit
@@ -68,13 +68,14 @@ class Fit:
 
     def influence(self, total: Total) -> Floats:
         """(c, p): what each row's y adds to the estimate, the fit's change included."""
-        return np.asarray(total.sampled + self.reader[0] @ (self.reader[1] @ total.missed))
+        left, right = self.factors
+        return np.asarray(total.sampled + left @ (right @ total.missed))
 
 
 def fits(rows: Floats, weights: Floats, y: Floats) -> Iterator[Fit]:
-    """The fits of every target, those of one strength together: one factorization for all.
+    """The fits of every target, grouped by strength, from one factorization.
 
-    Each target takes the strength with the smallest weighted leave-one-out squares (Allen,
+    Each target takes the strength with the smallest weighted leave-one-out error (Allen,
     Technometrics 16, 1974). `rows` (c, p), `weights` (c,), `y` (c, t).
     """
     root = np.sqrt(weights / weights.mean())[:, None]
@@ -95,8 +96,8 @@ def fits(rows: Floats, weights: Floats, y: Floats) -> Iterator[Fit]:
         b = spectrum.back @ (inverse[:, None] * turned[:, targets])
         residual = y[:, targets] - rows @ b
         free = np.where(spare[:, i, None] > _PINNED, spare[:, i, None], np.inf)
-        reader = (root * spectrum.vectors * inverse, spectrum.back.T)
-        yield Fit(targets, b, residual, residual / free, reader, spectrum.determined)
+        factors = (root * spectrum.vectors * inverse, spectrum.back.T)
+        yield Fit(targets, b, residual, residual / free, factors, spectrum.determined)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +111,7 @@ class _Spectrum:
     back: Floats
     """(p, r): A' vectors."""
     determined: bool
-    """True if r = p < c: least squares has one solution, and a residual."""
+    """True if r = p < c: least squares has a unique solution, and a residual."""
 
     @classmethod
     def of(cls, matrix: Floats) -> _Spectrum:
@@ -129,6 +130,6 @@ class _Spectrum:
         return np.asarray(1 / (self.values + strength * self.values.mean()))
 
     def shrinkage(self) -> tuple[Floats, Floats]:
-        """For each strength, (r, g) what is kept and (c, g) one minus the leverage of each row."""
+        """For each strength: (r, g) shrinkage factors, (c, g) one minus the leverage of rows."""
         shrunk = np.stack([self.values * self.inverse(s) for s in STRENGTHS], axis=1)
         return shrunk, np.maximum(1 - self.vectors**2 @ shrunk, 0.0)

@@ -1,4 +1,4 @@
-"""Scores over all background rows from permutations along some of them."""
+"""Mean contributions over all background rows, from some of them and the totals of all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from perturbx._typing import Floats
 
 _PRIOR_CHAINS = 2.0
-"""How many chains the first guess of the slopes on a row's total is worth."""
+"""How many chains the first guess of the slopes is worth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,14 +19,14 @@ class Prediction:
     Parameters
     ----------
     scores : (d, t) array
-        They add up to the mean total of all rows.
+        Their sum is the mean total of all rows.
     squares : (c, d, t) array
         Squared errors of predicting each row from the others.
     scale : (t,) array
         The variance of a score over that of an error of prediction.
     beyond : (t,) array
-        The variance from rows whose totals are unlike any that were asked: nobody knows to which
-        feature they owe it.
+        The variance from rows whose totals are unlike any that were asked, so that no feature is
+        known to cause them.
     """
 
     scores: Floats
@@ -38,15 +38,15 @@ class Prediction:
 def predict_all_rows(
     contributions: Floats, totals: Floats, every: Floats, *, unbiased: bool
 ) -> Prediction:
-    """Contributions (c, d, t) along c rows, regressed on their totals (c, t) of `every` (B, t).
+    """Regress the contributions (c, d, t) of c rows on their totals (c, t), of `every` (B, t).
 
-    The line is read off at the mean total of all rows: a control variate. Its slopes depend on the
-    same rows as the gap between the two mean totals, which is a bias. `unbiased` avoids it. Rows
-    are asked in random order, so each of them may pass for the last. Given the others, it is one
-    of those left, each as likely; so its contributions, less what a line fitted to the others
-    predicts from its total, plus what that line predicts on average, estimate the mean over the
-    rows left. With those of the others they add up to the mean total. The scores are the mean over
-    which row is last.
+    The line is evaluated at the mean total of all rows: a control variate. Its slopes depend on
+    the same rows as the gap between the two mean totals, which is a bias. `unbiased` avoids it.
+    Rows are asked in random order, so any of them could have been the last. Given the others, the
+    last is equally likely to be any of the rows left. So its contributions, less the prediction
+    of a line fitted to the others, plus the mean prediction of that line, estimate the mean over
+    the rows left. With those of the others they sum to the mean total. The scores are the mean
+    over the choice of the last row.
     """
     c, n_rows = len(totals), len(every)
     prior = _PRIOR_CHAINS * every.var(axis=0)
@@ -67,15 +67,20 @@ def predict_all_rows(
         scores = mean + (cross + prior * shares) / spread * gap
     # About the means without the row, errors are c / (c - 1) times as large.
     squares = (about - slopes * off[:, None]) ** 2
-    return Prediction(scores, squares, 1 / c + gap**2 / spread, _beyond(totals, every))
+    # A score may include all or nothing of how far totals lie outside the range of those asked,
+    # by more than their deviation.
+    reach = totals.std(axis=0, ddof=1) if c > 1 else np.zeros(totals.shape[1])
+    above = np.maximum(every - (totals.max(axis=0) + reach), 0.0).mean(axis=0)
+    below = np.maximum((totals.min(axis=0) - reach) - every, 0.0).mean(axis=0)
+    return Prediction(scores, squares, 1 / c + gap**2 / spread, (above**2 + below**2) / 4)
 
 
 def _slopes_without_each(
     contributions: Floats, about: Floats, off: Floats, prior: Floats
 ) -> Floats:
-    """(c, d, t): slopes on the total, each fitted to the other rows, which add up to 1.
+    """(c, d, t): slopes on the total, each fitted to the other rows, whose sum is 1.
 
-    With few rows they shrink towards each feature's share of the squares.
+    With few rows they shrink towards each feature's fraction of the squares.
     """
     c = len(contributions)
     others = max(c - 1, 1)
@@ -91,22 +96,11 @@ def _slopes_without_each(
 
 
 def shares_of(squares: Floats, contributions: Floats) -> Floats:
-    """Shares of squares (..., d, t) among features, which add up to 1.
+    """Squares (..., d, t) as fractions of their sum over the features.
 
-    Where they are all 0, of the squares of all contributions; equal ones if nothing ever moved.
+    Where they are all 0, those of the squares of all contributions; equal ones if these are 0 too.
     """
     of_all = (contributions**2).sum(axis=0)
     of_all = np.where(of_all.sum(axis=0) > 0, of_all, 1.0)
     squares = np.where(squares.sum(axis=-2, keepdims=True) > 0, squares, of_all)
     return np.asarray(squares / squares.sum(axis=-2, keepdims=True))
-
-
-def _beyond(totals: Floats, every: Floats) -> Floats:
-    """(t,): the variance of a score that may owe to it all or nothing of what lies beyond.
-
-    That is how far totals lie outside the range of those asked, by more than their deviation.
-    """
-    reach = totals.std(axis=0, ddof=1) if len(totals) > 1 else np.zeros(totals.shape[1])
-    above = np.maximum(every - (totals.max(axis=0) + reach), 0.0).mean(axis=0)
-    below = np.maximum((totals.min(axis=0) - reach) - every, 0.0).mean(axis=0)
-    return np.asarray((above**2 + below**2) / 4)
