@@ -34,6 +34,7 @@ NAMES = {
         "Pairs",
         "SoftMasks",
         "Steps",
+        "StoredCoalitions",
         "TreeSplits",
     },
     "perturbx.samplers": {

@@ -8,6 +8,7 @@ from perturbx.designs.chains import Chains as Chains
 from perturbx.designs.coalitions import CustomCoalitions as CustomCoalitions
 from perturbx.designs.coalitions import Independent as Independent
 from perturbx.designs.coalitions import LeaveOneOut as LeaveOneOut
+from perturbx.designs.coalitions import StoredCoalitions as StoredCoalitions
 from perturbx.designs.continuous import NoiseDraws as NoiseDraws
 from perturbx.designs.continuous import SoftMasks as SoftMasks
 from perturbx.designs.evaluations import Evaluations as Evaluations

@@ -29,6 +29,12 @@ class Design(ABC):
     entry_bytes: ClassVar[int] = 8
     """The bytes that `z` takes for each feature of a perturbation."""
 
+    background_row: Ints | None = None
+    """(m,): the background row of each perturbation; None if all rows are averaged."""
+
+    complete: bool = False
+    """True if `z` holds every coalition except the empty and the full one, once each."""
+
     @abstractmethod
     def __len__(self) -> int:
         """The number m of perturbations."""
@@ -59,16 +65,6 @@ class Design(ABC):
         Standard errors are clustered by it.
         """
         return np.arange(len(self))
-
-    @cached_property
-    def background_row(self) -> Ints | None:
-        """(m,): the background row of each perturbation; None if all rows are averaged."""
-        return None
-
-    @cached_property
-    def complete(self) -> bool:
-        """True if `z` holds every coalition except the empty and the full one, once each."""
-        return False
 
 
 class CoalitionDesign(Design):

@@ -79,18 +79,16 @@ class BackgroundChains(AntitheticChains):
     ----------
     row : (c,) int array
         The background row of each chain.
+    complete : bool
+        True for one feature, which has no coalition except the empty and the full one.
     """
 
     drawn_by = "BackgroundPermutations(n_background)"
     per_background_row = True
 
     row: Ints
+    complete: bool = False
 
     @cached_property
-    def background_row(self) -> Ints:
+    def background_row(self) -> Ints:  # type: ignore[override]
         return np.repeat(self.row, self.length)
-
-    @cached_property
-    def complete(self) -> bool:
-        """One feature has no coalition except the empty and the full one."""
-        return self.n_features == 1

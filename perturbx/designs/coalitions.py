@@ -11,22 +11,19 @@ from perturbx.designs._base import CoalitionDesign, check_rows
 
 
 @dataclass(frozen=True, eq=False)
-class Independent(CoalitionDesign):
-    """Coalitions in which each feature is present independently with one probability.
+class StoredCoalitions(CoalitionDesign):
+    """Coalitions that are stored row by row.
 
     Parameters
     ----------
     present : (m, d) bool array
         True where the feature is present.
-    p : float
-        The probability of being present.
     """
 
     present: Coalitions
-    p: float
 
     def __post_init__(self) -> None:
-        check_rows("Independent", self.present, np.bool_)
+        check_rows(type(self).__name__, self.present, np.bool_, self.weights, self.cluster)
 
     def __len__(self) -> int:
         return len(self.present)
@@ -36,31 +33,32 @@ class Independent(CoalitionDesign):
 
 
 @dataclass(frozen=True, eq=False)
-class CustomCoalitions(CoalitionDesign):
+class Independent(StoredCoalitions):
+    """Coalitions in which each feature is present independently with one probability.
+
+    Parameters
+    ----------
+    p : float
+        The probability of being present.
+    """
+
+    p: float
+
+
+@dataclass(frozen=True, eq=False)
+class CustomCoalitions(StoredCoalitions):
     """Any coalitions, such as those of your own sampler; solvers assume no structure.
 
     Parameters
     ----------
-    present : (m, d) bool array
-        True where the feature is present.
     weights : (m,) array
     cluster : (m,) int array
     complete : bool
     """
 
-    present: Coalitions
     weights: Floats = field()
     cluster: Ints = field()
     complete: bool = False
-
-    def __post_init__(self) -> None:
-        check_rows("CustomCoalitions", self.present, np.bool_, self.weights, self.cluster)
-
-    def __len__(self) -> int:
-        return len(self.present)
-
-    def tile(self, rows: slice) -> Coalitions:
-        return self.present[rows]
 
 
 @dataclass(frozen=True, eq=False)

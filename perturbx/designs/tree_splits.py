@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Floats, Ints
-from perturbx.designs._base import CoalitionDesign, check_rows
+from perturbx._typing import Floats, Ints
+from perturbx.designs.coalitions import StoredCoalitions
 from perturbx.features import FeatureTree
 
 
@@ -98,36 +97,23 @@ class Steps:
 
 
 @dataclass(frozen=True, eq=False)
-class TreeSplits(CoalitionDesign):
+class TreeSplits(StoredCoalitions):
     """The coalitions that splits of a tree need, each split a cluster.
 
     Parameters
     ----------
-    present : (m, d) bool array
-        True where the feature is present.
     cluster : (m,) int array
     steps : Steps
         The splits.
+    complete : bool
+        True for one feature, which has no coalition except the empty and the full one.
     """
 
     drawn_by = "OwenSplits(trees)"
 
-    present: Coalitions
     cluster: Ints = field()
     steps: Steps
-
-    def __post_init__(self) -> None:
-        check_rows("TreeSplits", self.present, np.bool_, self.cluster)
-
-    def __len__(self) -> int:
-        return len(self.present)
-
-    def tile(self, rows: slice) -> Coalitions:
-        return self.present[rows]
-
-    @cached_property
-    def complete(self) -> bool:
-        return self.n_features == 1
+    complete: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,4 +89,4 @@ class BackgroundPermutations(Sampler):
         while sum(map(len, rows)) < n_chains:
             rows.append(rng.permutation(self.n_background))
         row = np.concatenate(rows)[:n_chains].astype(np.intp)
-        return BackgroundChains(more_orders(d, n_chains, rng, known), row)
+        return BackgroundChains(more_orders(d, n_chains, rng, known), row, complete=d == 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import factorial
 
@@ -97,10 +97,11 @@ class OwenSplits(AdaptiveSampler):
         self.check(n_features, max(len(self.trees), 1))
         steps, none = Steps.of(self._trees(n_features)), np.zeros(0, dtype=np.intp)
         empty = np.zeros((0, n_features), dtype=bool)
+        complete = n_features == 1
         nothing = (
-            BackgroundTreeSplits(empty, none, steps, none)
+            BackgroundTreeSplits(empty, none, steps, none, complete=complete)
             if len(self.trees) > 1
-            else TreeSplits(empty, none, steps)
+            else TreeSplits(empty, none, steps, complete=complete)
         )
         return _split(nothing, np.flatnonzero(steps.n_coalitions > 0))
 
@@ -149,10 +150,11 @@ def _split(design: TreeSplits, chosen: Ints) -> TreeSplits:
         tree.append(np.full(len(sets), before.tree[i]))
         steps.append(_steps_below(before, i, n_coalitions))
         n_coalitions, n_splits = n_coalitions + len(sets), n_splits + 1
-    parts = np.concatenate(z), np.concatenate(cluster), Steps.joined(steps, chosen)
-    if isinstance(design, BackgroundTreeSplits):
-        return BackgroundTreeSplits(*parts, np.concatenate([design.background_row, *tree]))
-    return TreeSplits(*parts)
+    present, joined = np.concatenate(z), Steps.joined(steps, chosen)
+    grown = replace(design, present=present, cluster=np.concatenate(cluster), steps=joined)
+    if isinstance(grown, BackgroundTreeSplits):
+        return replace(grown, background_row=np.concatenate([grown.background_row, *tree]))
+    return grown
 
 
 def _steps_below(steps: Steps, i: int, n_before: int) -> Steps:

@@ -145,7 +145,16 @@ def _estimate(
         The variance between rows of their own scores.
     """
     contributions = readings.mean(axis=1)
-    noise = _noise(readings, contributions, totals[row])
+    # The noise of permutations: half the difference between the two readings of each chain, and
+    # the difference between chains with the same total, whose background rows may be equal.
+    # Votes, for one, have two readings that always agree.
+    noise = ((readings[:, 0] - readings[:, 1]) / 2) ** 2
+    order = totals[row].argsort(axis=0, kind="stable")
+    ranked = np.take_along_axis(totals[row], order, axis=0)
+    is_same = np.diff(ranked, axis=0) <= _ROUNDING * np.abs(ranked).max(axis=0)
+    if is_same.any():
+        steps = np.diff(np.take_along_axis(contributions, order[:, None], axis=0), axis=0)
+        noise[1:] += is_same[:, None] * steps**2 / (2 * RATIO)
     times = np.bincount(row, minlength=len(totals))
     if times.min() > 0:
         values = np.einsum("c,cdt->dt", 1 / times[row], contributions) / len(times)
@@ -159,23 +168,6 @@ def _estimate(
     rounding = totals.mean(axis=0) - values.sum(axis=0)
     values = values + shares_of(contributions.var(axis=0), contributions) * rounding
     return values, sampling, between
-
-
-def _noise(readings: Outputs, contributions: Floats, totals: Floats) -> Floats:
-    """(c, d, t): how much each chain shows of the noise of permutations.
-
-    Half the difference between its two readings, squared; and the difference between it and a
-    chain with the same total (c, t), whose background row may be equal. Votes, for one, have two
-    readings that always agree.
-    """
-    order = totals.argsort(axis=0, kind="stable")
-    ranked = np.take_along_axis(totals, order, axis=0)
-    is_same = np.diff(ranked, axis=0) <= _ROUNDING * np.abs(totals).max(axis=0)
-    noise = ((readings[:, 0] - readings[:, 1]) / 2) ** 2
-    if is_same.any():
-        steps = np.diff(np.take_along_axis(contributions, order[:, None], axis=0), axis=0)
-        noise[1:] += is_same[:, None] * steps**2 / (2 * RATIO)
-    return np.asarray(noise)
 
 
 def _spread_of_some_rows(
