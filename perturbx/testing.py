@@ -154,6 +154,8 @@ def check_solver(solver: Solver, sampler: Sampler) -> None:
         alone = solver.solve(_one(evaluations, i)).values[0]
         close = np.allclose(alone, solution.values[i], rtol=0, atol=1e-9)
         _require(close, "an instance scores the same alone and among others")
+    single = _answers(sampler.draw(1, max(60, sampler.minimum(1)), np.random.default_rng(0)), n)
+    _check_solution(solver, solver.solve(single), single, (n, 1, k))
     _check_reads(solver, d)
 
 
@@ -287,6 +289,7 @@ def _check_design(design: Design, d: int, n: int) -> None:
     weights = design.weights
     _require(np.isfinite(weights).all() and (weights > 0).all(), "weights are finite and positive")
     _require((np.diff(design.cluster) >= 0).all(), "cluster never decreases")
+    _require(len(design) > 0 or design.complete, "a design without perturbations is complete")
     if design.complete:
         n_inner = max(2**d - 2, 0)
         _require(len(np.unique(design.z, axis=0)) == n_inner, "a complete design holds them all")

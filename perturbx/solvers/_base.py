@@ -205,6 +205,8 @@ class Solver(ABC):
     def scores(self, answers: Answers[Any]) -> Scores:
         """`exact` for a complete design, where the solver has it, or else `estimate`.
 
+        One feature has no coalition except the empty and the full one, so it gets the whole gain.
+
         Raises
         ------
         RejectPerturbations
@@ -216,12 +218,14 @@ class Solver(ABC):
             return exact
         name = type(self).__name__
         check_reads(type(design), self.reads, name)
-        if not len(design) and not design.complete:
+        if len(design):
+            return self.estimate(answers)
+        if not design.complete:
             raise RejectPerturbations(
                 f"{name} needs some perturbations: got none. Draw more with the sampler "
                 f"{design.drawn_by}."
             )
-        return self.estimate(answers)
+        return Scores((answers.full - answers.empty)[None], estimator="exact, one feature")
 
     def exact(self, answers: Answers[Design]) -> Scores | None:
         """The scores from every coalition; None if the solver has no formula for them."""

@@ -124,6 +124,36 @@ def test_settings_that_do_not_fit_cost_no_model_row(
     assert not asked
 
 
+@pytest.mark.parametrize(
+    ("sampler", "solver"),
+    [
+        (samplers.ShapleyCoalitions(), solvers.KernelShapRegression()),
+        (samplers.ShapleyCoalitions(), solvers.BanzhafRegression()),
+        (samplers.ShapleyCoalitions(), solvers.WeightedRidge()),
+        (samplers.OptimalPairs(), solvers.PresenceSlopes()),
+        (samplers.Permutations(), solvers.PresenceRidge()),
+        (samplers.Permutations(), solvers.MarginalContributions()),
+        (samplers.OwenSplits(), solvers.OwenValues()),
+        (samplers.OneAtATime(), solvers.Deltas()),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_a_feature_that_alone_can_change_gets_the_whole_gain(
+    sampler: samplers.Sampler, solver: solvers.Solver
+) -> None:
+    """No coalition lies between the empty and the full one; every solver says so."""
+    explainer = px.Explainer(
+        lambda rows: np.exp(rows[:, 1]),
+        masker=px.Baseline(np.zeros(4)),
+        sampler=sampler,
+        solver=solver,
+        random_state=0,
+    )
+    explanation = explainer.explain(np.array([0.0, 2.0, 0.0, 0.0]))
+    assert_allclose(explanation.values, [0.0, np.exp(2) - 1, 0.0, 0.0], atol=1e-12)
+    assert (explanation.standard_errors < 1e-10).all()
+
+
 def test_interactions_need_a_solver_of_pairs() -> None:
     """Refused when the parts are made, not once the budget is spent."""
     with pytest.raises(InvalidParameterError, match="reads pairs of coalitions"):
