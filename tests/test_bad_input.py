@@ -243,9 +243,9 @@ def test_lists_take_the_type_of_fit(table: np.ndarray) -> None:
         (lambda X: np.zeros((len(X), 2, 2)), r"got \(2, 2, 2\)"),
         (lambda X: 0.5, r"got \(\)"),
         (lambda X: np.zeros((len(X), 0)), r"got \(2, 0\)"),
-        (lambda X: np.array(["cat"] * len(X)), "answered with strings.*predict_proba, not labels"),
-        (lambda X: ["cat"] * len(X), "answered with strings"),
-        (lambda X: np.array(["1"] * len(X), dtype=object), "answered with strings"),
+        (lambda X: np.array(["cat"] * len(X)), "returned strings.*predict_proba, not labels"),
+        (lambda X: ["cat"] * len(X), "returned strings"),
+        (lambda X: np.array(["1"] * len(X), dtype=object), "returned strings"),
         (lambda X: [[1, 2], [3]], "no array of numbers"),
         (lambda X: {"a": 1}, "no array of numbers"),
         (lambda X: _sum(X) * 1j, "dtype complex128"),
@@ -257,7 +257,7 @@ def test_lists_take_the_type_of_fit(table: np.ndarray) -> None:
         (lambda X: np.full(len(X), -1.7e308), r"up to 1.7e\+308.*divided by a constant"),
         (lambda X: np.full(len(X), 1e155), "whose squares are beyond float64"),
         (lambda X: [10**400] * len(X), "no array of numbers"),
-        (lambda X: np.array([b"1"] * len(X), dtype=object), "answered with strings"),
+        (lambda X: np.array([b"1"] * len(X), dtype=object), "returned strings"),
         (lambda X: np.full(len(X), "2020-01-01", dtype="M8[D]"), "dtype datetime64"),
         (lambda X: np.longdouble("1e300") ** 2 * _sum(X), "NaN or inf|whose squares are beyond"),
         (lambda X: _sum(X) * np.nan, "returned 2 NaN or infinite values.*first in row 0"),
@@ -470,7 +470,7 @@ def test_outputs_that_do_not_exist(
 @pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", "b", "c"]])
 def test_output_names_that_do_not_fit(names: list[str], table: np.ndarray) -> None:
     """One distinct name an output."""
-    with pytest.raises(InvalidParameterError, match="2 distinct names, one an output"):
+    with pytest.raises(InvalidParameterError, match="2 distinct names, one per output"):
         px.KernelShap(_two, output_names=names).fit(table)
 
 

@@ -1,0 +1,94 @@
+"""The callable behind `predict_fn`, and what to do when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from traceback import walk_tb
+from typing import Any
+
+import numpy as np
+
+from perturbx._typing import PredictFn
+from perturbx._validation import invalid
+from perturbx.errors import InvalidParameterError, PerturbxError, PredictFnError
+
+_METHODS = ("predict_proba", "decision_function", "predict")
+
+_BRIDGES = {
+    "torch": "A torch module becomes a predict_fn by px.interop.from_torch(module).",
+    "onnxruntime": "A session becomes a predict_fn by px.interop.from_onnx(session).",
+}
+
+
+def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:
+    """The callable in what the user passed, and its name."""
+    if isinstance(predict_fn, type):
+        raise invalid("predict_fn", "a callable or a fitted model, not a class", predict_fn)
+    if callable(predict_fn):
+        owner = getattr(predict_fn, "__self__", None)
+        name = getattr(predict_fn, "__name__", type(predict_fn).__name__)
+        is_method = owner is not None and not isinstance(owner, type(np))
+        return predict_fn, f"{name} of {type(owner).__name__}" if is_method else name
+    kind = type(predict_fn).__name__
+    for method in _METHODS:
+        found = getattr(predict_fn, method, None)
+        if not callable(found):
+            continue
+        if method == "predict" and hasattr(predict_fn, "classes_"):
+            raise InvalidParameterError(
+                f"{kind} is a classifier with predict alone, which returns labels and no scores: "
+                "pass a model with predict_proba, or a predict_fn for one class, as in "
+                "lambda X: (model.predict(X) == label) * 1.0."
+            )
+        return found, f"{method} of {kind}"
+    expected = f"a callable, or an object with {', '.join(_METHODS[:2])} or predict"
+    raise invalid("predict_fn", expected, predict_fn, _BRIDGES.get(_framework(predict_fn), ""))
+
+
+def call(function: Callable[[Any], Any], batch: Any, place: str) -> Any:
+    """The raw answer; an error of the model is raised again with `place` and a cure."""
+    try:
+        return function(batch)
+    except Exception as error:
+        said, cure = str(error).strip(), _bridge(function, batch, error)
+        if cure:  # torch lists every signature that it knows
+            said = f"{said.splitlines()[0].rstrip('.:')}." if said else ""
+        raise PredictFnError(
+            f"predict_fn raised {type(error).__name__} for {place} (a {type(batch).__name__} of "
+            f"shape {np.shape(batch)}): {said}{cure or _advice_on_images(batch, error)}"
+        ) from error
+
+
+def _framework(predict_fn: Any) -> str:
+    """The library of a module or session, or "" for functions, also those of tensors."""
+    kinds = {f"{kind.__module__}.{kind.__name__}" for kind in type(predict_fn).__mro__}
+    if "torch.nn.modules.module.Module" in kinds:
+        return "torch"
+    return "onnxruntime" if any(kind.startswith("onnxruntime.") for kind in kinds) else ""
+
+
+def _bridge(function: Callable[[Any], Any], batch: Any, error: Exception) -> str:
+    """How to pass a module of another framework; "" if that is not the problem."""
+    names = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    raised_in_torch = any(name.partition(".")[0] == "torch" for name in names)
+    framework = _framework(function) or "torch" * raised_in_torch
+    if not framework or isinstance(error, PerturbxError):
+        return ""
+    is_own_batch = type(batch).__module__.partition(".")[0] == framework
+    if is_own_batch and "dtype" not in str(error):
+        return ""
+    images = " Of photos: px.interop.from_torch(module, preprocess=px.interop.ImagePreprocess(224))"
+    photos = f"{images}, which also puts channels first." * (np.ndim(batch) == 4)
+    return f" {_BRIDGES[framework]}{photos}"
+
+
+def _advice_on_images(batch: Any, error: Exception) -> str:
+    """Frequent causes of a failure on images."""
+    shape = np.shape(batch)
+    if len(shape) != 4 or isinstance(error, PerturbxError):
+        return ""
+    alpha = " If the model takes three channels, without transparency: pass image[..., :3]."
+    return (
+        f"{alpha * (shape[-1] == 4)} X was read as images of shape {shape[1:]}: for series pass "
+        "masker=px.Windows(shape=(k,)), for volumes and videos px.Windows(shape=(k, k, k))."
+    )
