@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from perturbx._typing import Floats, ScoreKind
 from perturbx._validation import check_number
-from perturbx.errors import InvalidParameterError, SelectionError
+from perturbx.errors import InvalidParameterError
 from perturbx.features import Regions
 from perturbx.result import storage
-from perturbx.result.consistency import SCORES, WITHOUT_FEATURES, check, check_loaded
+from perturbx.result.consistency import check, check_loaded
 from perturbx.result.interactions import Interactions
 from perturbx.result.notebook import notebook
 from perturbx.result.per_instance import PerInstance
 from perturbx.result.reading import one_output, without_rounding
-from perturbx.result.slicing import Key, cut, cut_output_names, locate
+from perturbx.result.slicing import Key, picked
 from perturbx.result.summary import summary
 
 if TYPE_CHECKING:
@@ -173,50 +172,7 @@ class Explanation:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key: Key) -> Explanation:
-        names = {"feature": self.feature_names, "output": self.output_names}
-        picks = locate(key, dict(zip(self.axes, self.shape, strict=True)), names)
-        if "feature" in picks and self.regions is not None:
-            raise SelectionError(
-                "The regions of an image cannot be picked: take them from explanation.values, or "
-                "explanation.heatmap() for their places."
-            )
-        without = tuple(axis for axis in self.axes if axis != "feature")
-        scores = [name for name in SCORES if getattr(self, name) is not None]
-        changed = {n: cut(getattr(self, n), self.axes, picks) for n in scores}
-        for name in WITHOUT_FEATURES:
-            if getattr(self, name) is not None:
-                changed[name] = cut(getattr(self, name), without, picks)
-        if self.interactions is not None:
-            square = ["instance", "feature", "feature", "output"]
-            axes = [axis for axis in square if axis in self.axes]
-            cut_pairs = partial(cut, axes=axes, picks=picks)
-            whole = "feature" not in picks
-            changed["interactions"] = self.interactions.map(cut_pairs) if whole else None
-        if self.regions is None:
-            changed["data"] = cut(self.data, [a for a in self.axes if a != "output"], picks)
-        elif "instance" in picks:
-            changed["data"] = cut(self.data, ("instance",), picks)
-            changed["regions"] = cut(self.regions, ("instance",), picks)
-        if "feature" in picks:
-            kept = np.atleast_1d(
-                np.arange(self.shape[self.axes.index("feature")])[picks["feature"]]
-            )
-            changed["feature_names"] = tuple(self.feature_names[i] for i in kept)
-            if len(set(kept.tolist())) < len(self.feature_names):
-                changed["residual"] = None
-        changed["output_names"] = cut_output_names(self.output_names, picks)
-        changed["axes"] = tuple(a for a in self.axes if not isinstance(picks.get(a), int))
-        if self.per_instance is not None and "instance" in picks:
-            part = self.per_instance.pick(picks["instance"])
-            shared = tuple(note for note in self.notes if note not in self.per_instance.notes)
-            changed.update(part.together(self.method_name), notes=(*shared, *part.notes))
-            changed["per_instance"] = part if "instance" in changed["axes"] else None
-        if isinstance(changed.get("regions"), Regions):
-            # One image has just its own regions, however many others of its batch have.
-            d = len(changed["regions"])
-            changed.update({name: changed[name][:d] for name in scores})
-            changed["feature_names"] = self.feature_names[:d]
-        return replace(self, **changed)
+        return replace(self, **picked(self, key))
 
     def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """Lower and upper ends, each like `values`, that hold the exact scores with `level`.

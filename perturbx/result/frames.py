@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perturbx.result.consistency import AXES
+from perturbx.result.slicing import AXES
 
 if TYPE_CHECKING:
     import pandas as pd

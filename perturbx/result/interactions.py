@@ -1,9 +1,10 @@
-"""What pairs of features add together beyond what each adds alone."""
+"""Pairwise interactions: what two features add together beyond what each adds alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -39,10 +40,6 @@ class Interactions:
 
     def map(self, change: Callable[[Floats], Floats]) -> Interactions:
         """The same change of all four arrays, such as a slice."""
-        return Interactions(
-            change(self.shapley),
-            change(self.faith_shap),
-            change(self.shapley_errors),
-            change(self.faith_shap_errors),
-            self.degrees_of_freedom,
-        )
+        names = [field.name for field in fields(self)[:4]]
+        changed: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
+        return replace(self, **changed)

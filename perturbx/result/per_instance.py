@@ -1,8 +1,9 @@
-"""What holds for single instances of a batch, so that a slice tells its own cost and notes."""
+"""Cost, convergence and notes of each instance of a batch, so that a slice has its own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,32 +15,18 @@ from perturbx.result.slicing import Pick, cut
 
 @dataclass(frozen=True, eq=False)
 class Remark:
-    """A note that holds for some of n instances; of several, the gravest is read out.
+    """A note that applies to some of n instances.
 
     Parameters
     ----------
     texts : tuple of n str
-        What is said of each instance; "" where there is nothing to say.
+        The note about each instance; "" where there is none.
     severity : (n,) array
-        How grave it is; larger is graver.
+        How serious it is, larger is worse; the worst one is shown for a batch.
     """
 
     texts: tuple[str, ...]
     severity: Floats
-
-    def pick(self, pick: Pick) -> Remark:
-        """The remark on some of the instances."""
-        return Remark(_some(self.texts, pick), _some(self.severity, pick))
-
-    @property
-    def note(self) -> str:
-        """What is said of all instances together; "" if there is nothing to say."""
-        concerned = [i for i, text in enumerate(self.texts) if text]
-        if not concerned:
-            return ""
-        text = self.texts[max(concerned, key=lambda i: self.severity[i])]
-        n = len(self.texts)
-        return text if n == 1 else f"{len(concerned):,} of {n:,} instances: {text}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +36,12 @@ class PerInstance:
     Parameters
     ----------
     estimators : tuple of n str
-        How the answers about each were read, in words; "" where a method has but one way.
+        How the scores of each were estimated, in words; "" where a method has only one way.
     n_rows, n_calls : (n,) int array
         Rows and calls of each instance. Those that several instances share, such as the
         background rows themselves, are divided among them, so that the sum is the total.
     converged : (n,) bool array or None
-        Which instances reached `tol`; None if no `tol` was asked for.
+        Which instances reached `tol`; None if no `tol` was given.
     remarks : tuple of Remark
     """
 
@@ -69,16 +56,14 @@ class PerInstance:
 
     def pick(self, pick: Pick) -> PerInstance:
         """The same for some of the instances; a single one is a batch of one."""
-        return PerInstance(
-            _some(self.estimators, pick),
-            _some(self.n_rows, pick),
-            _some(self.n_calls, pick),
-            None if self.converged is None else _some(self.converged, pick),
-            tuple(remark.pick(pick) for remark in self.remarks),
-        )
+        picks = {"instance": [pick] if isinstance(pick, int) else pick}
+        some = partial(cut, axes=("instance",), picks=picks)
+        remarks = tuple(Remark(some(r.texts), some(r.severity)) for r in self.remarks)
+        costs = some(self.n_rows), some(self.n_calls)
+        return PerInstance(some(self.estimators), *costs, some(self.converged), remarks)
 
     def together(self, method_name: str) -> dict[str, Any]:
-        """What an explanation of these instances says of them all."""
+        """The fields of an explanation that sum up these instances."""
         estimators = dict.fromkeys(filter(None, self.estimators))
         return {
             "method": ": ".join(filter(None, [method_name, " or ".join(estimators)])),
@@ -89,10 +74,12 @@ class PerInstance:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The remarks as notes."""
-        return tuple(filter(None, (remark.note for remark in self.remarks)))
-
-
-def _some(of_each: Any, pick: Pick) -> Any:
-    """Entries of some instances; a single one stays a batch."""
-    return cut(of_each, ("instance",), {"instance": [pick] if isinstance(pick, int) else pick})
+        """One note per remark, with the number of instances that it applies to."""
+        notes = []
+        for remark in self.remarks:
+            concerned = [i for i, text in enumerate(remark.texts) if text]
+            if concerned:
+                worst = remark.texts[max(concerned, key=lambda i: remark.severity[i])]
+                counts = f"{len(concerned):,} of {len(self):,} instances: " * (len(self) > 1)
+                notes.append(counts + worst)
+        return tuple(notes)

@@ -1,25 +1,80 @@
-"""What ``explanation[...]`` picks: keys to positions along named axes, and arrays cut by them."""
+"""Indexing of an explanation: keys to positions along named axes, and every field cut by them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import EllipsisType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from perturbx._validation import did_you_mean, shown
 from perturbx.errors import SelectionError
+from perturbx.features import Regions
+
+if TYPE_CHECKING:
+    from perturbx.result.explanation import Explanation
 
 Pick: TypeAlias = int | slice | list[int]
-"""Positions along one axis; an int takes the axis away."""
+"""Positions along one axis; an int removes the axis."""
 
 Key: TypeAlias = Any
-"""int, slice, name, bool array, list of ints or names, or ...; a tuple of them, one for an axis."""
+"""int, slice, name, bool array, list of ints or names, or ...; or a tuple with one per axis."""
+
+AXES = ("instance", "feature", "output")
+
+AXES_OF: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("values", "standard_errors", "background_errors"), AXES),
+    **dict.fromkeys(("base_values", "predictions", "residual"), ("instance", "output")),
+    **dict.fromkeys(("fidelity", "rounding"), ("instance", "output")),
+    "data": ("instance", "feature"),
+}
+"""The axes of each array in an explanation of tables, as far as the explanation has them."""
+
+PAIRS = ("instance", "feature", "feature", "output")
+"""The axes of interactions."""
+
+
+def picked(e: Explanation, key: Key) -> dict[str, Any]:
+    """The fields of ``e[key]`` that differ from those of `e`."""
+    names = {"feature": e.feature_names, "output": e.output_names}
+    picks = locate(key, dict(zip(e.axes, e.shape, strict=True)), names)
+    if "feature" in picks and e.regions is not None:
+        raise SelectionError(
+            "Regions of an image cannot be picked: index explanation.values, or use "
+            "explanation.heatmap() to see where they are."
+        )
+    axes_of = dict(AXES_OF)
+    if e.regions is not None:
+        axes_of |= dict.fromkeys(("data", "regions"), ("instance",))
+    new = {n: cut(getattr(e, n), _shared(axes, e.axes), picks) for n, axes in axes_of.items()}
+    new["axes"] = tuple(axis for axis in e.axes if not isinstance(picks.get(axis), int))
+    new["output_names"] = _cut_output_names(e.output_names, picks)
+    if "feature" in picks:
+        kept = np.atleast_1d(np.arange(len(e.feature_names))[picks["feature"]]).tolist()
+        new["feature_names"] = tuple(e.feature_names[i] for i in kept)
+        new["interactions"] = None
+        if len(set(kept)) < len(e.feature_names):
+            new["residual"] = None
+    elif e.interactions is not None:
+        pairs = _shared(PAIRS, e.axes)
+        new["interactions"] = e.interactions.map(lambda array: cut(array, pairs, picks))
+    if e.per_instance is not None and "instance" in picks:
+        each = e.per_instance.pick(picks["instance"])
+        shared = [note for note in e.notes if note not in e.per_instance.notes]
+        new |= {**each.together(e.method_name), "notes": (*shared, *each.notes)}
+        new["per_instance"] = each if "instance" in new["axes"] else None
+    if isinstance(new.get("regions"), Regions):
+        # Other images of the batch may have more regions.
+        d = len(new["regions"])
+        new["feature_names"] = e.feature_names[:d]
+        for name in ("values", "standard_errors", "background_errors"):
+            new[name] = None if new[name] is None else new[name][:d]
+    return new
 
 
 def locate(key: Key, sizes: Mapping[str, int], names: Mapping[str, Any]) -> dict[str, Pick]:
-    """What is picked along which axis; axes that are kept whole are left out."""
+    """The positions that are picked along each axis; axes that are kept whole are left out."""
     keys = list(key) if isinstance(key, tuple) else [key]
     dots = [i for i, k in enumerate(keys) if isinstance(k, EllipsisType)]
     if len(dots) > 1 or len(keys) - len(dots) > len(sizes):
@@ -39,31 +94,32 @@ def locate(key: Key, sizes: Mapping[str, int], names: Mapping[str, Any]) -> dict
 
 
 def cut(array: Any, axes: Sequence[str], picks: Mapping[str, Pick]) -> Any:
-    """The picked part of an array with named axes, or of a tuple that holds the first of them.
+    """The picked part of an array with named axes, or of a tuple along the first of them.
 
-    Lists pick along their own axis alone (as in a table), also where there are two of them.
-    Where there is nothing, as without data, nothing is picked.
+    Each list picks along its own axis (as in a table), also where there are two of them. None
+    stays None.
     """
-    if array is None:
-        return None
     if isinstance(array, tuple):
         pick = picks.get(axes[0], slice(None))
         return tuple(array[i] for i in pick) if isinstance(pick, list) else array[pick]
     for position in reversed(range(len(axes))):
-        if axes[position] in picks:
+        if array is not None and axes[position] in picks:
             array = array[(slice(None),) * position + (picks[axes[position]],)]
     return array
 
 
-def cut_output_names(names: Any, picks: Mapping[str, Pick]) -> Any:
-    """Output names after a pick: (n, k) names keep both axes until one instance is taken."""
+def _shared(axes: Sequence[str], of: Sequence[str]) -> list[str]:
+    return [axis for axis in axes if axis in of]
+
+
+def _cut_output_names(names: Any, picks: Mapping[str, Pick]) -> Any:
+    """Output names after a pick: (n, k) names keep both axes until one instance is picked."""
     kept = {
         axis: [p] if axis == "output" and isinstance(p, int) else p for axis, p in picks.items()
     }
-    if np.ndim(names) == 2:
-        names = cut(np.asarray(names, dtype=object), ("instance", "output"), kept)
-        return names if np.ndim(names) == 2 else tuple(names)
-    return tuple(cut(np.asarray(names, dtype=object), ("output",), kept))
+    axes = ("instance", "output") if np.ndim(names) == 2 else ("output",)
+    names = cut(np.asarray(names, dtype=object), axes, kept)
+    return names if names.ndim == 2 else tuple(names)
 
 
 def _positions(key: Any, names: Any, axis: str, size: int) -> Pick:
@@ -72,30 +128,27 @@ def _positions(key: Any, names: Any, axis: str, size: int) -> Pick:
         return key
     if not isinstance(key, (list, tuple, np.ndarray)) or not getattr(key, "shape", (0,)):
         return _position(key, names, axis, size)
-    if _all_bool(key):
-        if np.shape(key) != (size,):
-            raise SelectionError(
-                f"A bool index for {size} {axis}s has shape ({size},): got {np.shape(key)}."
-            )
-        return [int(i) for i in np.flatnonzero(key)]
-    return [_position(k, names, axis, size) for k in key]
-
-
-def _all_bool(key: Any) -> bool:
-    """Whether a list or array says of each position whether it is picked."""
     if isinstance(key, np.ndarray):
-        return bool(key.dtype == bool)
-    return len(key) > 0 and all(isinstance(k, (bool, np.bool_)) for k in key)
+        is_bool = key.dtype == bool
+    else:
+        is_bool = len(key) > 0 and all(isinstance(k, (bool, np.bool_)) for k in key)
+    if not is_bool:
+        return [_position(k, names, axis, size) for k in key]
+    if np.shape(key) != (size,):
+        raise SelectionError(
+            f"A bool index for {size} {axis}s has shape ({size},): got {np.shape(key)}."
+        )
+    return [int(i) for i in np.flatnonzero(key)]
 
 
 def _position(key: Any, names: Any, axis: str, size: int) -> int:
     """The position of one name or number."""
     if isinstance(key, str):
-        names = names if np.ndim(names) == 2 else list(names)
         if np.ndim(names) == 2:
             raise SelectionError(
                 f"Each instance has {axis}s of its own: pick an instance before {key!r}."
             )
+        names = list(names)
         if key not in names:
             known = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
             meant = did_you_mean(key, map(str, names))
