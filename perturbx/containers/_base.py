@@ -5,9 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
-from struct import pack
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,50 +13,26 @@ from numpy.typing import NDArray
 from perturbx._validation import shown
 from perturbx.errors import InvalidInputError, InvalidParameterError
 
-_PLAIN = (str, int, bool, bytes, type(None))
-"""Types whose equal values cannot be told apart."""
-
-_NUMBERS = (int, float, Decimal, Fraction, np.integer, np.floating)
-_NO_NUMBERS = (bool, np.timedelta64)
-"""Types of numbers that a mean makes sense of, and their subclasses of which it makes none."""
-
-_MISSING = ("NAType", "NaTType")
-"""The types of ``pd.NA`` and ``pd.NaT``, known by name, so that pandas need not be imported."""
-
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Rows as unsigned integers, which mask by AND and XOR without a rounding.
+    """Rows as unsigned integers, which are masked by AND and XOR without rounding.
 
     Parameters
     ----------
     bits : (n, d) unsigned array
         The bit patterns of numbers, or codes into the column's table.
     tables : tuple
-        For each column the distinct values that its codes point to; None where the bits are
-        the number itself. Empty for containers of one numeric type.
+        For each column its NumPy type, where the bits are those of a number; otherwise the
+        distinct values that its codes point to.
     """
 
     bits: NDArray[Any]
-    tables: tuple[Any, ...] = ()
-
-
-def loses(values: Any, dtype: Any) -> bool:
-    """Whether some numbers would be others at a NumPy type, as 1.5 would as an integer."""
-    try:
-        whole = np.asarray(values)
-        kinds = whole.dtype.kind + np.dtype(dtype).kind
-        if not set(kinds) <= set("biuf"):
-            return False
-        with np.errstate(invalid="ignore", over="ignore"):
-            cast = whole.astype(dtype)
-        return bool((cast != whole).any()) and (kinds != "ff" or not np.isfinite(cast).all())
-    except (TypeError, ValueError):
-        return False
+    tables: tuple[Any, ...]
 
 
 class Layout(ABC):
-    """How the rows of one container are taken apart and put together again, dtypes intact.
+    """How rows of one container are taken apart and put together again, with their types.
 
     It is learned from the X of ``fit``; every later X must have the same layout.
     """
@@ -68,7 +41,7 @@ class Layout(ABC):
     """True if a batch is built fastest from bits whose columns are contiguous."""
 
     holds_objects: bool = False
-    """True if all cells are objects of any type, as a list of such is then too."""
+    """True if cells may be objects of any type; lists of rows then become such arrays too."""
 
     names: tuple[str, ...]
     """The columns' names, as strings."""
@@ -77,11 +50,6 @@ class Layout(ABC):
     def labels(self) -> tuple[Any, ...]:
         """The columns' own labels, of any type where the container has such."""
         return self.names
-
-    @property
-    @abstractmethod
-    def bits_dtype(self) -> np.dtype[Any]:
-        """The unsigned type of the bits of `encode`."""
 
     @abstractmethod
     def check(self, X: Any, name: str = "X") -> None:
@@ -102,13 +70,19 @@ class Layout(ABC):
     def decode(self, bits: NDArray[Any], tables: tuple[Any, ...]) -> Any:
         """Bits (n, d) as a container; it may share memory with `bits`, never with user data."""
 
-    def width(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any]:
-        """The narrowest unsigned type that holds the bits of one column."""
-        return self.bits_dtype
-
     def decode_columns(self, columns: Sequence[NDArray[Any]], tables: tuple[Any, ...]) -> Any:
         """As `decode`, from the columns one by one, each of its own `width`."""
         return self.decode(np.column_stack(columns), tables)
+
+    def width(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any]:
+        """The narrowest unsigned type that holds the bits of one column."""
+        number = self.number_type(column, tables)
+        return np.min_scalar_type(len(tables[column])) if number is None else bits_of(number)
+
+    def number_type(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any] | None:
+        """The NumPy type of a column whose bits are numbers, None where they are codes."""
+        table = tables[column]
+        return table if isinstance(table, np.dtype) else None
 
     @abstractmethod
     def values(self, X: Any) -> NDArray[Any]:
@@ -119,32 +93,28 @@ class Layout(ABC):
         """True for strings, categories, objects and bools: values without a distance."""
 
     @abstractmethod
-    def number_type(self, column: int, tables: tuple[Any, ...]) -> np.dtype[Any] | None:
-        """The NumPy type of a column whose bits are numbers, None where they are codes."""
-
-    @abstractmethod
     def numbers(self, X: Any, column: int) -> NDArray[Any] | None:
-        """A column's numbers, the missing left out; None if it holds anything else, or none."""
+        """A column's numbers without the missing ones; None if it holds anything else, or none."""
 
-    @abstractmethod
     def put(self, row: Any, numbers: Mapping[int, Any]) -> Any:
         """One row of `decode` with numbers put into some columns, each in its column's type."""
+        for column, number in numbers.items():
+            row[0, column] = number
+        return row
 
     def count(self, X: Any) -> int:
         """How many rows X has."""
         return int(X.shape[0])
 
-    def _check_columns(self, n_columns: int, name: str) -> None:
-        if n_columns != len(self.names):
+    def _check_like(self, X: Any, name: str, kind: Any, expected: str) -> None:
+        """Refuse another container, or another number of columns."""
+        if not isinstance(X, kind):
+            raise other_container(X, name, expected)
+        if X.shape[1] != len(self.names):
             raise InvalidInputError(
-                f"{name} has {n_columns} columns, but {model(name, 'has')} {len(self.names)}: "
+                f"{name} has {X.shape[1]} columns, but {model(name, 'has')} {len(self.names)}: "
                 "pass the same columns in the same order."
             )
-
-
-def model(name: str, verb: str = "is") -> str:
-    """What `name` must be like, in an error: what X was at fit, or what X is."""
-    return "fit saw" if name == "X" else f"X {verb}"
 
 
 def other_container(X: Any, name: str, expected: str, cure: str = "") -> InvalidInputError:
@@ -152,73 +122,18 @@ def other_container(X: Any, name: str, expected: str, cure: str = "") -> Invalid
     library = type(X).__module__.partition(".")[0]
     return InvalidInputError(
         f"{name} is a {library}.{type(X).__name__}, but {model(name)} a {expected}: pass the same "
-        f"kind of container, since it is what predict_fn receives{cure}."
+        f"kind of container, since predict_fn receives it{cure}."
     )
 
 
-def distinct(values: list[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """(codes, first): a code for each value, and where each code first stood.
-
-    Values share a code only if a model cannot tell them apart: 1, 1.0 and True, 0.0 and -0.0,
-    None and NaN, Decimal("1.0") and Decimal("1.00") stay apart.
-    """
-    codes: dict[Any, int] = {}
-    first: list[int] = []
-    found = np.empty(len(values), dtype=np.intp)
-    for position, value in enumerate(values):
-        code = codes.setdefault(_identity(value), len(first))
-        if code == len(first):
-            first.append(position)
-        found[position] = code
-    return found, np.asarray(first, dtype=np.intp)
+def bits_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The unsigned type of the same size."""
+    return np.dtype(f"u{dtype.itemsize}")
 
 
-def _identity(value: Any) -> Any:
-    """A key that is the same for values that look the same in every way, and for no others."""
-    kind = type(value)
-    if kind in _PLAIN:
-        return kind, value
-    if kind is float:
-        return kind, pack("d", value)
-    if isinstance(value, np.generic):
-        return kind, value.dtype.str, value.tobytes()
-    try:
-        hash(value)
-        if value == value:
-            return kind, value, repr(value)
-    except Exception:  # lists, arrays and pd.NA have no hash, or no truth
-        pass
-    return kind, id(value)
-
-
-def numbers(cells: list[Any]) -> NDArray[Any] | None:
-    """The numbers among a column's cells, as objects; None if it holds anything else, or none."""
-    known = []
-    for cell in cells:
-        if is_missing(cell):
-            continue
-        if not isinstance(cell, _NUMBERS) or isinstance(cell, _NO_NUMBERS):
-            return None
-        known.append(cell)
-    try:
-        np.asarray(known, dtype=np.float64)
-    except OverflowError:  # integers that no float64 can hold
-        return None
-    return np.array(known, dtype=object) if known else None
-
-
-def present(column: NDArray[Any]) -> NDArray[Any] | None:
-    """The numbers of an array, NaN left out; None if it holds bools, or nothing but NaN."""
-    if column.dtype.kind == "f":
-        column = column[~np.isnan(column)]
-    return column if column.dtype.kind in "iuf" and len(column) else None
-
-
-def is_missing(cell: Any) -> bool:
-    """True for None, NaN, ``pd.NA`` and ``pd.NaT``."""
-    if isinstance(cell, (float, np.floating, Decimal)):
-        return bool(cell.is_nan()) if isinstance(cell, Decimal) else bool(cell != cell)
-    return cell is None or type(cell).__name__ in _MISSING
+def model(name: str, verb: str = "is") -> str:
+    """What `name` must be like, in an error: the X of fit, or X."""
+    return "fit saw" if name == "X" else f"X {verb}"
 
 
 class Labels:

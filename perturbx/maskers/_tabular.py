@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
 from perturbx._validation import distinct_names, shown
-from perturbx.containers import Labels, Layout, rows_of, training_rows
-from perturbx.containers.arrays import ArrayLayout
+from perturbx.containers import ArrayLayout, Labels, Layout, rows_of, training_rows
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers._base import Features, FittedMasker
 

@@ -303,7 +303,7 @@ def test_the_frame_that_an_error_types(library: str, name: str, rows: Any) -> No
     X, kind = _frames(library), MASKERS_OF_ROWS[name]
     rows = [rows] if name == "background" and isinstance(rows, list) else rows
     explainer = px.KernelShap(lambda Z: Z["a"] * Z["b"], masker=kind(rows))
-    with pytest.raises(InvalidInputError, match=r"predict_fn receives, as in ") as refusal:
+    with pytest.raises(InvalidInputError, match=r"predict_fn receives it, as in ") as refusal:
         explainer.fit(X)
     typed = str(refusal.value).partition("as in ")[2].rstrip(".")
     short = {"pandas": "pd", "polars": "pl"}[library]
