@@ -7,6 +7,7 @@ import inspect
 import numbers
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Set
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,14 @@ def shown(value: Any) -> str:
     except Exception:  # whatever an object's own repr raises; Python's, for 5,000 digits
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def needed(module: str, by: str, install: str) -> Any:
+    """A library that perturbx does not require; without it, how to install it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(f"{by} needs {module}: pip install {install}") from error
 
 
 def is_masked(values: Any) -> bool:

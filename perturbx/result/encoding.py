@@ -1,7 +1,7 @@
-"""Values as JSON and back, each as the type that it was; nothing is pickled.
+"""Values as JSON and back, each with its type; nothing is pickled.
 
-What JSON lacks stands behind a tag: tuples, NaN and infinity, arrays, dates, decimals, missing
-markers of pandas. What would come back as something else is refused.
+Types that JSON lacks have a tag: tuples, NaN and infinity, arrays, dates, decimals, missing
+markers of pandas. A value that would come back as something else is refused.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from perturbx.result.interactions import Interactions
 from perturbx.result.per_instance import PerInstance, Remark
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
-"""Arrays that a file holds beside the JSON, by name."""
+"""Arrays that a file holds next to the JSON, by name."""
 
 NUMERIC = "biufcSUMm"
-"""Kinds of dtype whose arrays are bytes that say everything."""
+"""Kinds of dtype whose arrays are fully described by their bytes."""
 
 _LONGEST_INT = 2**12
-"""Bits of an integer: of more Python shows no digits."""
+"""The most bits of an integer; Python prints no larger ones."""
 
 _WIDE, _SMALL = 50, 2**20
 """Text arrays of more bytes than _SMALL take at most _WIDE times what their texts need."""
@@ -49,7 +49,7 @@ _KNOWN: dict[str, type[Any]] = {
 
 
 def encode(value: Any, arrays: dict[str, NDArray[Any]] | None) -> Any:
-    """`value` as JSON; arrays go to `arrays` by name, or into the JSON where that is None."""
+    """`value` as JSON; arrays go to `arrays` by name, or into the JSON if that is None."""
     kind = type(value)
     if value is None or kind in (bool, str):
         return value
@@ -73,7 +73,7 @@ def encode(value: Any, arrays: dict[str, NDArray[Any]] | None) -> Any:
 
 
 def decode(value: Any, arrays: Arrays) -> Any:
-    """What `encode` was given; some exception of Python's where it wrote no such JSON."""
+    """The value that `encode` was given; some built-in exception for any other JSON."""
     if isinstance(value, list):
         raise ValueError("a list without its tag")
     if not isinstance(value, dict):
@@ -89,7 +89,7 @@ def decode(value: Any, arrays: Arrays) -> Any:
 
 
 _UNTAG: dict[str, Callable[[Any, Arrays], Any]] = {
-    "int": lambda v, arrays: _int(v),
+    "int": lambda v, arrays: _decode_int(v),
     "float": lambda v, arrays: float(v),
     "dict": lambda v, arrays: {name: decode(part, arrays) for name, part in v.items()},
     "tuple": lambda v, arrays: tuple(decode(part, arrays) for part in v),
@@ -99,9 +99,9 @@ _UNTAG: dict[str, Callable[[Any, Arrays], Any]] = {
 }
 
 
-def _int(digits: str) -> int:
+def _decode_int(digits: str) -> int:
     if len(digits) > _LONGEST_INT:
-        raise ValueError("an integer that cannot be shown")
+        raise ValueError("an integer too long to print")
     return int(digits, 16)
 
 
@@ -110,7 +110,7 @@ def _encode_array(array: NDArray[Any], arrays: dict[str, NDArray[Any]] | None) -
         raise cannot_be_saved(f"{type(array).__name__} of dtype {array.dtype}")
     array = np.asarray(array)
     if array.dtype.kind == "O":
-        # Not tolist, which takes the elements of a cell that is an array for cells.
+        # Not tolist, which would go into cells that are arrays.
         return {"objects": [encode(v, None) for v in array.flat], "shape": list(array.shape)}
     if arrays is not None:
         name = f"array_{len(arrays)}"
@@ -131,7 +131,7 @@ def _encode_array(array: NDArray[Any], arrays: dict[str, NDArray[Any]] | None) -
 
 
 def _is_too_wide(dtype: np.dtype[Any], texts: list[Any]) -> bool:
-    """Whether a few short texts would take a lot of memory, as in a file made to take it."""
+    """Whether short texts would take a lot of memory, as in a file made to exhaust it."""
     held = 4 * sum(map(len, texts))
     return dtype.itemsize * len(texts) > max(_WIDE * held, _SMALL)
 
@@ -143,8 +143,7 @@ def _decode_array(value: dict[str, Any]) -> NDArray[Any]:
     if "objects" in value:
         cells = np.empty(len(value["objects"]), dtype=object)
         for i, item in enumerate(value["objects"]):
-            # One by one: NumPy would unpack cells that are tuples.
-            cells[i] = decode(item, {})
+            cells[i] = decode(item, {})  # one by one: NumPy would unpack tuples
         return cells.reshape(shape)
     dtype = plain_dtype(value["dtype"])
     if "bytes" in value:
@@ -157,7 +156,7 @@ def _decode_array(value: dict[str, Any]) -> NDArray[Any]:
 
 
 def plain_dtype(name: Any) -> np.dtype[Any]:
-    """The dtype of that name, if its arrays hold no objects and no records."""
+    """The dtype of that name, if its arrays hold neither objects nor records."""
     dtype = np.dtype(name) if isinstance(name, str) else np.dtype(object)
     if dtype.kind not in NUMERIC or dtype.itemsize == 0:
         raise ValueError(f"dtype {name}")
@@ -168,7 +167,7 @@ def plain_dtype(name: Any) -> np.dtype[Any]:
 
 
 def _encode_cell(cell: Any) -> Any:
-    """One of the types in `_CELLS`, once it is known to come back."""
+    """A cell of a type in `_CELLS`, checked to come back as it is."""
     name = f"{type(cell).__module__.partition('.')[0]}.{type(cell).__qualname__}"
     if name in _CELLS:
         parts = [encode(part, None) for part in _CELLS[name][0](cell)]
@@ -180,14 +179,14 @@ def _encode_cell(cell: Any) -> Any:
 
 
 def _made(name: str, parts: list[Any]) -> Any:
-    """The cell of that type, made of its encoded parts; one that can be shown."""
+    """The cell of that type, made of its encoded parts; it must have a repr."""
     cell = _CELLS[name][1](*(decode(part, {}) for part in parts))
     repr(cell)
     return cell
 
 
 def cannot_be_saved(what: str) -> InvalidParameterError:
-    """That a value has no form that comes back as it is."""
+    """The error for a value that would not come back as it is."""
     return InvalidParameterError(
         f"A {what} cannot be saved: it would not come back as it is. To save data as text: "
         "dataclasses.replace(explanation, data=explanation.data.astype(str)).save(path)."
@@ -228,7 +227,7 @@ def _timestamp(count: int, unit: str, zone: str | None) -> Any:
     if zone is None:
         return when
     if zone.startswith("dateutil"):
-        raise ValueError("a zone that is the name of a file")
+        raise ValueError("a time zone that names a file")
     return when.tz_localize("UTC").tz_convert(zone)
 
 
@@ -265,4 +264,4 @@ _CELLS: dict[str, tuple[Callable[[Any], tuple[Any, ...]], Callable[..., Any]]] =
         lambda left, right, closed: _pandas().Interval(left, right, closed),
     ),
 }
-"""By type: its parts, which are encoded in turn, and how it is made of them."""
+"""For each type: its parts, which are encoded in turn, and how to make it of them."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perturbx._validation import needed
 from perturbx.result.slicing import AXES
 
 if TYPE_CHECKING:
@@ -34,50 +35,36 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
     ImportError
         Without pandas.
     """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError("to_frame needs pandas: pip install pandas") from error
+    pandas = needed("pandas", "to_frame", "pandas")
+    axes, names = explanation.axes, np.array(explanation.output_names, dtype=object)
+    values = _cube(explanation.values, axes)
+    n, d, k = values.shape
     lower, upper = explanation.interval()
+    data = np.array(None)
+    if explanation.regions is None:
+        rows = [axis for axis in axes if axis != "output" and explanation.data is not None]
+        data = _cube(np.asarray(explanation.data, dtype=object), rows)
     cubes = {
-        "score": explanation.values,
-        "standard_error": explanation.standard_errors,
-        "lower": lower,
-        "upper": upper,
+        "instance": np.arange(n)[:, None, None],
+        "output": np.broadcast_to(names if names.size else np.array(None), (n, k))[:, None, :],
+        "feature": np.array(explanation.feature_names, dtype=object)[:, None],
+        "data": data,
+        "score": values,
+        "standard_error": _cube(explanation.standard_errors, axes),
+        "lower": _cube(lower, axes),
+        "upper": _cube(upper, axes),
     }
-    columns = {name: _rows(array, explanation.axes) for name, array in cubes.items()}
-    frame = pd.DataFrame({**_labels(explanation, _cube(lower, explanation.axes).shape), **columns})
+    columns = {  # features fastest
+        name: np.broadcast_to(cube, (n, d, k)).transpose(0, 2, 1).ravel()
+        for name, cube in cubes.items()
+    }
+    frame: pd.DataFrame = pandas.DataFrame(columns)
     frame["data"] = frame["data"].infer_objects()
     if explanation.regions is not None:
         frame = frame[frame["score"].notna()].reset_index(drop=True)
     return frame
 
 
-def _labels(explanation: Explanation, shape: tuple[int, ...]) -> dict[str, Any]:
-    """What each row is the score of; names as objects, so that any text fits."""
-    n, d, k = shape
-    names = np.array(explanation.output_names, dtype=object)
-    outputs = names if names.ndim == 2 or len(names) else np.array([None] * k, dtype=object)
-    features = np.array(explanation.feature_names, dtype=object)
-    data = np.full((n, d, 1), None, dtype=object)
-    if explanation.regions is None and explanation.data is not None:
-        axes = tuple(axis for axis in explanation.axes if axis != "output")
-        data = _cube(np.asarray(explanation.data, dtype=object), axes)
-    whole = {
-        "instance": np.arange(n)[:, None, None],
-        "output": np.broadcast_to(outputs, (n, k))[:, None, :],
-        "feature": features[None, :, None],
-        "data": data,
-    }
-    return {name: _rows(np.broadcast_to(array, shape), AXES) for name, array in whole.items()}
-
-
-def _rows(array: Any, axes: tuple[str, ...]) -> Any:
-    """One long column, features fastest."""
-    return _cube(array, axes).transpose(0, 2, 1).ravel()
-
-
-def _cube(array: Any, axes: tuple[str, ...]) -> Any:
-    """The array with all of instance, feature and output, 1 long where picked out."""
-    missing = [i for i, axis in enumerate(AXES) if axis not in axes]
-    return np.expand_dims(array, missing)
+def _cube(array: Any, axes: Any) -> Any:
+    """The array with all of instance, feature and output, of length 1 where picked out."""
+    return np.expand_dims(array, [i for i, axis in enumerate(AXES) if axis not in axes])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perturbx._typing import Floats
+from perturbx._validation import needed
 from perturbx.errors import InvalidInputError
 from perturbx.features import Regions
 from perturbx.result.text import safe, show
@@ -43,48 +44,25 @@ def to_shap(explanation: Explanation) -> Any:
     InvalidInputError
         If images of a batch differ in shape.
     """
-    try:
-        import shap
-    except ImportError as error:
-        raise ImportError('to_shap needs shap: pip install "perturbx[shap]"') from error
-    shared: dict[str, Any] = {"base_values": explanation.base_values}
+    shap = needed("shap", "to_shap", '"perturbx[shap]"')
+    values, data = explanation.values, explanation.data
+    fields: dict[str, Any] = {}
     if explanation.regions is not None:
         values, data = _images(explanation)
-        return shap.Explanation(
-            values, data=data, output_names=_output_names(explanation, values), **shared
-        )
-    lower, upper = explanation.interval()
-    features: Any = list(map(safe, explanation.feature_names))
-    return shap.Explanation(
-        explanation.values,
-        data=explanation.data,
-        display_data=_display_data(explanation.data),
-        feature_names=features if "feature" in explanation.axes else features[0],
-        lower_bounds=lower,
-        upper_bounds=upper,
-        error_std=explanation.standard_errors,
-        output_names=_output_names(explanation, explanation.values),
-        **shared,
-    )
-
-
-def _output_names(explanation: Explanation, values: Floats) -> Any:
-    """Names of the output axis; an array where each instance has its own."""
-    if "output" not in explanation.axes:
-        return None
-    names = np.vectorize(safe, otypes=[object])(explanation.output_names)
-    if names.ndim == 1:
-        return names.tolist()
-    # shap takes names of this shape for those of the last two axes, and then can plot nothing:
-    # it numbers the outputs where it gets no names.
-    return None if np.shape(values)[-2:] == names.shape else names
-
-
-def _display_data(data: Any) -> Any:
-    """Cells that are no numbers as text, which shap can draw; None for numbers."""
-    if data is None or np.asarray(data).dtype.kind in "biuf":
-        return None
-    return np.vectorize(lambda cell: safe(show(cell)), otypes=[object])(data)
+    else:
+        fields["lower_bounds"], fields["upper_bounds"] = explanation.interval()
+        fields["error_std"] = explanation.standard_errors
+        features = list(map(safe, explanation.feature_names))
+        fields["feature_names"] = features if "feature" in explanation.axes else features[0]
+        if data is not None and np.asarray(data).dtype.kind not in "biuf":
+            fields["display_data"] = np.vectorize(lambda x: safe(show(x)), otypes=[object])(data)
+    if "output" in explanation.axes:
+        names = np.vectorize(safe, otypes=[object])(explanation.output_names)
+        # shap takes (n, k) names for those of the last two axes of this shape, and then can plot
+        # nothing; without names it numbers the outputs.
+        if names.ndim == 1 or np.shape(values)[-2:] != names.shape:
+            fields["output_names"] = names.tolist() if names.ndim == 1 else names
+    return shap.Explanation(values, base_values=explanation.base_values, data=data, **fields)
 
 
 def _images(explanation: Explanation) -> tuple[Floats, Any]:

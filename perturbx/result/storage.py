@@ -1,7 +1,7 @@
 """Named fields to a file and back: .npz for arrays as they are, .json for other languages.
 
-Nothing is pickled. A file is written as a whole or not at all. A file that is read is somebody
-else's: only what its fields name is unpacked, and only as much as it can truly hold.
+Nothing is pickled. A file is written as a whole or not at all. A file that is read may come from
+anyone: only the arrays that its fields name are unpacked, and no more than it can really hold.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import io
 import json
 import os
 import re
+import stat
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -25,39 +27,38 @@ from numpy.typing import NDArray
 from perturbx._validation import invalid
 from perturbx.errors import InvalidParameterError
 from perturbx.result.encoding import cannot_be_saved, decode, encode, plain_dtype
-from perturbx.result.files import replace_file
 
 _VERSION = 1
 
 _TIMES, _AT_LEAST = 50, 2**23
-"""A file unpacks to at most _TIMES its size, or to _AT_LEAST bytes: less than deflate can do."""
+"""A file may unpack to _TIMES its size, or to _AT_LEAST bytes; a malicious one could do more."""
 
 _BROKEN = (
     *(ValueError, LookupError, TypeError, AttributeError, EOFError, ArithmeticError),
     *(RuntimeError, zipfile.BadZipFile, zlib.error, struct.error),
 )
-"""What NumPy, zipfile and json raise on files that are cut short, changed or another's."""
+"""Errors of NumPy, zipfile and json on files that are cut short, changed or of another kind."""
 
 _HEADER = re.compile(
     rb"\{'descr': '([<>|][a-zA-Z]\d+(?:\[\w+\])?)', 'fortran_order': (?:True|False), "
     rb"'shape': \(([\d, ]*)\), \}\s*"
 )
-"""What NumPy writes before an array without objects or records."""
+"""The header that NumPy writes for an array without objects or records."""
 
 
 def write(path: str | os.PathLike[str], mapping: Mapping[str, Any]) -> None:
-    """Write the fields to `path`; its ending says how."""
+    """Write the fields to `path`, in the format of its ending."""
     arrays: dict[str, NDArray[Any]] | None = {} if _ending(path) == ".npz" else None
     try:
         content = {"perturbx": _VERSION, "fields": encode(dict(mapping), arrays)}
         text = json.dumps(content, allow_nan=False)
     except RecursionError as error:
-        raise cannot_be_saved("cell that holds itself, or lists many levels deep,") from error
-    replace_file(path, text.encode() if arrays is None else _packed(text, arrays))
+        raise cannot_be_saved("cell that holds itself, or lists nested too deeply,") from error
+    _replace(path, text.encode() if arrays is None else _packed(text, arrays))
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The fields that `write` wrote."""
+    """The fields in a file of `write`."""
     ending = _ending(path)
     with Path(path).open("rb") as file:
         try:
@@ -75,7 +76,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         except _BROKEN as error:
             raise not_saved_here(path) from error
         except OSError as error:
-            if error.errno != errno.EINVAL:  # a place before the file, where the archive points
+            if error.errno != errno.EINVAL:  # the archive points to a place before the file
                 raise
             raise not_saved_here(path) from error
 
@@ -98,11 +99,11 @@ def _ending(path: str | os.PathLike[str]) -> str:
 
 
 def _refuse(token: str) -> None:
-    raise ValueError(f"{token} is no JSON")
+    raise ValueError(f"{token} is not JSON")
 
 
 def _packed(text: str, arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """An .npz file; not compressed where it would look like one that is made to fill memory."""
+    """An .npz file; uncompressed if `read` would take it for one that is made to fill memory."""
     everything: dict[str, Any] = {**arrays, "fields": np.array(text)}
     unpacked = sum(array.nbytes + 2**10 for array in everything.values())
     for save in (np.savez_compressed, np.savez):
@@ -118,13 +119,13 @@ def _most_unpacked(size: int) -> int:
 
 
 class _Archive(Mapping[str, NDArray[Any]]):
-    """The arrays of an .npz file, each read when it is asked for, and checked before."""
+    """The arrays of an .npz file, each checked and read when it is asked for."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._zip = zipfile.ZipFile(file)
         self._left = _most_unpacked(os.fstat(file.fileno()).st_size)
         if len(set(self._zip.namelist())) < len(self._zip.namelist()):
-            raise ValueError("two arrays of one name")
+            raise ValueError("two arrays have one name")
 
     def __iter__(self) -> Iterator[str]:
         return (name.removesuffix(".npy") for name in self._zip.namelist())
@@ -135,19 +136,61 @@ class _Archive(Mapping[str, NDArray[Any]]):
     def __getitem__(self, name: str) -> NDArray[Any]:
         member = self._zip.getinfo(f"{name}.npy")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError("a compression that save does not use")
+            raise ValueError("save does not use this compression")
         self._left -= member.file_size
         if self._left < 0:
-            raise ValueError("more than a file of this size holds")
+            raise ValueError("it unpacks to more than a file of this size holds")
         with self._zip.open(member) as content:
             start = content.read(10)
             header = content.read(int.from_bytes(start[8:], "little"))
             found = _HEADER.fullmatch(header)
             if not start.startswith(b"\x93NUMPY\x01\x00") or found is None:
-                raise ValueError("no array")
+                raise ValueError("not an array")
             shape = [int(length) for length in re.findall(rb"\d+", found[2])]
             held = member.file_size - content.tell()
             if prod(shape) * plain_dtype(found[1].decode()).itemsize != held:
-                raise ValueError("a shape of another size than its data")
+                raise ValueError("the shape does not fit the data")
             content.seek(0)
             return np.asarray(np.lib.format.read_array(content, allow_pickle=False))
+
+
+def _replace(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` to a new file, which replaces the one at `path` once it is on the disk.
+
+    A symbolic link stays a link, and the file that it points to is replaced. Mode and owner stay
+    as they were. An `OSError` names `path`.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        old = target.stat() if target.exists() else None
+        if old is not None and not stat.S_ISREG(old.st_mode):
+            target.write_bytes(content)  # a pipe or a device cannot be replaced
+            return
+        if old is not None:
+            os.close(os.open(target, os.O_WRONLY))  # a write-protected file is not replaced
+        _write_beside(target, content, old)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), os.fspath(path)) from error
+
+
+def _write_beside(target: Path, content: bytes, old: os.stat_result | None) -> None:
+    new = target.with_name(f".{os.urandom(8).hex()}.tmp")
+    mode = 0o666 if old is None else stat.S_IMODE(old.st_mode)
+    try:
+        with open(new, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if old is not None:
+            made = new.stat()
+            if hasattr(os, "chown") and (made.st_uid, made.st_gid) != (old.st_uid, old.st_gid):
+                with suppress(PermissionError):
+                    os.chown(new, old.st_uid, old.st_gid)
+            new.chmod(mode)
+        os.replace(new, target)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise

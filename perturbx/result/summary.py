@@ -1,4 +1,4 @@
-"""What an explanation says of itself: a head, and a table of its largest scores."""
+"""An explanation as text: a head, and a table of its largest scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perturbx._rounding import above_rounding
-from perturbx._typing import Floats
+from perturbx._typing import Floats, Ints
 from perturbx.features import Regions
 from perturbx.features.places import aligned, place
 from perturbx.result.text import shorten, show
@@ -21,30 +21,30 @@ _ROWS, _OUTPUTS, _WIDTH = 10, 3, 36
 _PLACE = "place, size"
 
 _ARITHMETIC = 1e-9
-"""Standard errors below this fraction of the largest score or output are rounding, not doubt."""
+"""Standard errors below this fraction of the largest score or output are rounding errors."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Scores as a reader wants them: the largest first, and few enough to read.
+    """The largest scores, few enough to read.
 
     Parameters
     ----------
     kind : str
-        What a row is: "feature", "instance", "output" or "image".
+        The meaning of a row: "feature", "instance", "output" or "image".
     names, data : tuple of str
-        The rows, and their values, or the places of their regions; data is empty where a row has
+        The rows, and their values or the places of their regions; data is empty if there are
         neither.
     heading : str
-        What `data` is.
+        The title of `data`.
     scores, errors : (rows, columns) array
         A column for each output.
     columns : tuple of str
-        Names of the outputs; one empty name where there is nothing to tell apart.
+        Names of the outputs; one empty name if there is only one.
     title : str
-        What the scores are.
+        The title of the scores.
     rest : tuple of str
-        What was left out.
+        How many rows and columns were left out.
     """
 
     kind: str
@@ -76,15 +76,23 @@ class Table:
 
 def tabulate(explanation: Explanation) -> Table:
     """The largest scores first; over several instances their mean size, or each image's largest."""
-    axes = explanation.axes
-    if "instance" in axes and len(explanation) == 1 and explanation.regions is not None:
+    axes, regions = explanation.axes, explanation.regions
+    if "instance" in axes and len(explanation) == 1 and regions is not None:
         return tabulate(explanation[0])
-    if isinstance(explanation.regions, tuple) and not aligned(explanation.regions):
-        return _of_images(explanation)
     kind = "feature" if "feature" in axes or not axes else axes[0]
-    mean = kind == "feature" and "instance" in axes
+    is_mean = kind == "feature" and "instance" in axes
+    heading, title = "data" if regions is None else _PLACE, "score ± standard error"
     scores, errors = np.asarray(explanation.values), _doubts(explanation)
-    if mean:
+    largest = np.arange(0)
+    if isinstance(regions, tuple) and not aligned(regions):
+        # No two images have a region in common: a row for each image, with its largest score.
+        kind, heading = "image", f"largest score at ({_PLACE})"
+        n, d = scores.shape[:2]
+        scores, errors = scores.reshape(n, d, -1), errors.reshape(n, d, -1)
+        largest = np.nan_to_num(np.abs(scores)).max(axis=2).argmax(axis=1)
+        scores, errors = scores[np.arange(n), largest], errors[np.arange(n), largest]
+    elif is_mean:
+        title = "mean |score| ± typical standard error"
         with np.errstate(over="ignore"):  # errors near 1e308 are shown as inf
             scores, errors = _mean(np.abs(scores)), np.sqrt(_mean(errors**2))
     size = len(scores) if axes else 1
@@ -94,45 +102,22 @@ def tabulate(explanation: Explanation) -> Table:
     if kind == "feature":
         order = np.argsort(-np.nan_to_num(np.abs(scores)).max(axis=1, initial=0), kind="stable")
     shown = [int(i) for i in order[:_ROWS]]
-    names, data = _names(explanation, kind, size), _data(explanation, kind, shown)
     left_out = ((size - _ROWS, f"{kind}s"), (columns - _OUTPUTS, "outputs"))
     return Table(
         kind=kind,
-        names=tuple(shorten(names[i], _WIDTH) for i in shown),
-        data=data,
-        heading="data" if explanation.regions is None else _PLACE,
+        names=tuple(shorten(str(name), _WIDTH) for name in _names(explanation, kind, shown)),
+        data=_data(explanation, kind, shown, largest),
+        heading=heading,
         scores=scores[shown, :_OUTPUTS],
         errors=errors[shown, :_OUTPUTS],
         columns=_columns(explanation, kind),
-        title="mean |score| ± typical standard error" if mean else "score ± standard error",
-        rest=tuple(f"{n:,} more {what}" for n, what in left_out if n > 0),
-    )
-
-
-def _of_images(explanation: Explanation) -> Table:
-    """A row for each image, with its largest score: no two have a region in common."""
-    n, d = explanation.shape[:2]
-    scores = np.asarray(explanation.values).reshape(n, d, -1)
-    errors = _doubts(explanation).reshape(n, d, -1)
-    shown = np.arange(min(n, _ROWS))
-    largest = np.nan_to_num(np.abs(scores[shown])).max(axis=2).argmax(axis=1)
-    regions: Any = explanation.regions
-    left_out = ((n - _ROWS, "images"), (scores.shape[2] - _OUTPUTS, "outputs"))
-    return Table(
-        kind="image",
-        names=tuple(map(str, shown.tolist())),
-        data=tuple(place(regions[i], int(largest[i])) for i in shown.tolist()),
-        heading=f"largest score at ({_PLACE})",
-        scores=scores[shown, largest, :_OUTPUTS],
-        errors=errors[shown, largest, :_OUTPUTS],
-        columns=_columns(explanation, "feature"),
-        title="score ± standard error",
+        title=title,
         rest=tuple(f"{n:,} more {what}" for n, what in left_out if n > 0),
     )
 
 
 def head(explanation: Explanation) -> list[str]:
-    """Lines that say the method, what it explained, what that means and what it cost."""
+    """Lines with the method, what it explained, the value function, the cost and the notes."""
     parts = [
         f"{size:,} {axis}{'' if size == 1 else 's'}"
         for axis, size in zip(explanation.axes, explanation.shape, strict=True)
@@ -143,7 +128,7 @@ def head(explanation: Explanation) -> list[str]:
     if "feature" not in explanation.axes:
         parts.insert(0, f"feature {explanation.feature_names[0]!r}")
     if "instance" not in explanation.axes:
-        parts.insert(0, _read_as(explanation))
+        parts.insert(0, _instance(explanation))
     lines = [f"{explanation.method_name}: {', '.join(parts)}"]
     if explanation.method != explanation.method_name:
         lines.append(f"estimate: {explanation.method.partition(':')[2].strip()}")
@@ -155,8 +140,8 @@ def head(explanation: Explanation) -> list[str]:
     return lines + [f"note: {note}" for note in explanation.notes]
 
 
-def _read_as(explanation: Explanation) -> str:
-    """What a single instance was taken for: a batch of series may look like one image."""
+def _instance(explanation: Explanation) -> str:
+    """The kind and size of a single instance: a batch of series may be mistaken for an image."""
     regions, data = explanation.regions, explanation.data
     if not isinstance(regions, Regions):
         return "1 instance"
@@ -184,7 +169,7 @@ def summary(explanation: Explanation) -> str:
 
 
 def _doubts(explanation: Explanation) -> Floats:
-    """Standard errors, and 0 for those that are rounding."""
+    """Standard errors, and 0 for those that are only rounding."""
     scores, axes = np.abs(explanation.values), explanation.axes
     size = np.fmax(np.abs(explanation.predictions), np.abs(explanation.base_values))
     if "feature" in axes:
@@ -194,17 +179,16 @@ def _doubts(explanation: Explanation) -> Floats:
     return above_rounding(explanation.standard_errors, _ARITHMETIC * np.fmax(size, scores))
 
 
-def _names(explanation: Explanation, kind: str, size: int) -> tuple[str, ...]:
-    if kind == "feature":
-        return tuple(map(str, explanation.feature_names))
-    if kind == "output":
-        return tuple(map(str, explanation.output_names))
-    return tuple(map(str, range(size)))
+def _names(explanation: Explanation, kind: str, shown: list[int]) -> list[Any]:
+    names = {"feature": explanation.feature_names, "output": explanation.output_names}.get(kind)
+    return shown if names is None else [names[i] for i in shown]
 
 
-def _data(explanation: Explanation, kind: str, shown: list[int]) -> tuple[str, ...]:
-    """What the rows show of the data, or where their regions lie; nothing where they share it."""
+def _data(explanation: Explanation, kind: str, shown: list[int], largest: Ints) -> tuple[str, ...]:
+    """The data of each row, or where its region lies; nothing where rows have neither."""
     data, regions = explanation.data, explanation.regions
+    if kind == "image" and isinstance(regions, tuple):
+        return tuple(place(regions[i], int(largest[i])) for i in shown)
     if regions is not None and kind == "feature":
         first = regions if isinstance(regions, Regions) else regions[0] if regions else None
         return () if first is None else tuple(place(first, i) for i in shown)
@@ -235,7 +219,7 @@ def _cost(explanation: Explanation) -> str:
 
 
 def _mean(array: Floats) -> Floats:
-    """The mean over instances of what is known."""
+    """The mean over instances, without NaN."""
     known = ~np.isnan(array)
     total, count = np.where(known, array, 0.0).sum(axis=0), known.sum(axis=0)
     return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
