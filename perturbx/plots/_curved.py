@@ -1,4 +1,4 @@
-"""What `curves` draws: results with a curve, sorted into panels and lines."""
+"""The input of `curves`: results with a curve, sorted into panels and lines."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from perturbx.errors import InvalidParameterError
 
 
 class Curved(Protocol):
-    """A number with the curve that it was read from, as `perturbx.metrics.deletion` returns.
+    """A number with the curve behind it, as `perturbx.metrics.deletion` returns.
 
-    `values` is (n,), (n, k) or () by `axes`, a number for each instance and output; `curves` has
-    an axis more, the last, for what the model says at each of `shares` (0 to 1). `references` and
-    `reference_curves` hold the same for scores that never saw the model, by name.
+    `values` is (n,), (n, k) or () according to `axes`: one number per instance and output.
+    `curves` has one more axis, the last, for the model's output at each of `shares` (0 to 1).
+    `references` and `reference_curves` have the same, by name, for scores that never saw the
+    model.
     """
 
     metric: str
@@ -34,12 +35,12 @@ class Curved(Protocol):
 
 
 Curves: TypeAlias = Curved | Sequence[Curved] | Mapping[str, "Curved | Sequence[Curved]"]
-"""One result, several of one method, or any of these by the name of a method."""
+"""One result, several of one method, or either of these by the name of a method."""
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A mean curve; `each` are those of the single instances, (n, s)."""
+    """A mean curve; `each` holds the curves of single instances, (n, s)."""
 
     label: str
     number: float
@@ -65,10 +66,10 @@ class Panel:
 
 
 def panels_of(results: Curves, output: int | str | None) -> list[Panel]:
-    """A panel for each metric, in the order in which they come."""
+    """A panel for each metric, in the order of the results."""
     named = [(label, one) for label, several in _by_name(results) for one in several]
     if not named:
-        raise InvalidParameterError("curves was given nothing to draw: pass at least one result.")
+        raise InvalidParameterError("curves has nothing to draw: pass at least one result.")
     for _, one in named:
         _check(one)
     metrics = list(dict.fromkeys(one.metric for _, one in named))
@@ -84,13 +85,13 @@ def _by_name(results: Curves) -> list[tuple[str, list[Curved]]]:
 
 
 def _check(one: Any) -> None:
-    """Something with a curve, or an error that says what has one."""
+    """Refuse anything without a curve."""
     if getattr(one, "curves", None) is not None and getattr(one, "shares", None) is not None:
         return
     got = f"one of {one.metric!r}" if hasattr(one, "metric") else f"{type(one).__name__}"
     raise InvalidParameterError(
-        "curves draws results that have curves, as those of px.metrics.deletion and "
-        f"px.metrics.insertion, alone, in a list, or in a dict by the names of methods; got {got}."
+        "curves draws results that have curves, such as those of px.metrics.deletion and "
+        f"px.metrics.insertion, alone, in a list, or in a dict by method name; got {got}."
     )
 
 
@@ -120,7 +121,7 @@ def _line(label: str, one: Curved, output: int | str | None, reference: str | No
 
 
 def _position(one: Curved, output: int | str | None) -> int:
-    """Which of several outputs."""
+    """The position of the output."""
     names = one.output_names
     k = one.values.shape[one.axes.index("output")] if "output" in one.axes else 1
     own = [] if np.ndim(names) == 2 else [str(name) for name in names]
@@ -133,7 +134,7 @@ def _position(one: Curved, output: int | str | None) -> int:
         return int(output)
     shown = f"0 to {k - 1}" + f", or one of {', '.join(map(repr, own[:20]))}" * bool(own)
     raise InvalidParameterError(
-        f"curves draws one of the {k} outputs that were judged: say which with output=, {shown}; "
+        f"curves draws one of the {k} outputs of these results: choose it with output=, {shown}; "
         f"got {shown_value(output)}."
     )
 

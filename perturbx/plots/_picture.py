@@ -1,4 +1,4 @@
-"""What an overlay is given: an explanation of one image, or a map of scores with its picture."""
+"""The input of `overlay`: an explanation of one image, or a map of scores and its image."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from perturbx.result import Explanation
 
 
 def picture(given: Any, image: Any = None) -> Explanation:
-    """A single image, series or volume, or an error that says what to do."""
+    """The explanation of a single image, series or volume, or an error with the remedy."""
     if isinstance(given, Explanation) and image is not None:
-        raise invalid("image", "left out, as an explanation has its own", image)
+        raise invalid("image", "left out, since an explanation has its own", image)
     explanation = given if isinstance(given, Explanation) else _of_a_map(given, image)
     if "instance" in explanation.axes and len(explanation) == 1:
         explanation = explanation[0]
@@ -29,15 +29,15 @@ def picture(given: Any, image: Any = None) -> Explanation:
         )
     if len(explanation.regions.shape) > 3:
         raise InvalidParameterError(
-            f"overlay draws series, images and volumes, and this has {explanation.regions.shape}: "
+            f"overlay draws series, images and volumes, not shape {explanation.regions.shape}: "
             "draw a part of explanation.heatmap()."
         )
     return explanation
 
 
 def _of_a_map(scores: Any, image: Any) -> Explanation:
-    """A map of scores from elsewhere as an explanation in which each position is a region."""
-    expected = "an Explanation, or a map of scores with its picture, overlay(scores, image=photo)"
+    """A map of scores as an explanation in which each position is a region."""
+    expected = "an Explanation, or a map of scores with its image, overlay(scores, image=photo)"
     if image is None:
         raise invalid("explanation", expected, scores)
     try:

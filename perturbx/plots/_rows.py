@@ -1,4 +1,4 @@
-"""The rows of bars: names, and what each feature is, a value or a piece of an image."""
+"""The labels of bars: feature names, with values or pieces of the image."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 _LINE_WIDTH = 30
 _PIECE = 36.0
-"""The side of a piece of an image, in points."""
+"""The side length of a piece of an image, in points."""
 
 _CONTEXT = 1.9
-"""How many times its own size is shown of a region's surroundings."""
+"""The side of a piece, relative to the size of its region."""
 
 
 class _NoValue:
-    """Stands where a row has no value; None is a value that is missing."""
+    """Marks a row without a value; None is a missing value."""
 
 
 NO_VALUE = _NoValue()
 
 
 def cells(one: Explanation, features: list[int]) -> list[Any] | None:
-    """What stands beside the names: values, or pieces of the image; None for neither."""
+    """Values or pieces of the image to show next to the names; None if there are none."""
     if one.data is None:
         return None
     if one.regions is None:
@@ -53,19 +53,19 @@ def cells(one: Explanation, features: list[int]) -> list[Any] | None:
 
 
 def height(data: Sequence[Any] | None, least: float) -> float:
-    """Inches of a row that holds a line of text, or a picture that can be recognized."""
+    """The height of a row in inches: enough for a line of text, or for a piece of an image."""
     has_pieces = any(isinstance(value, np.ndarray) for value in data or [])
     return max(least, (_PIECE + 5) / 72) if has_pieces else least
 
 
 def _stretch(positions: Any) -> str:
-    """The first and the last step of a part of a series."""
+    """The first and the last position of a part of a series."""
     ends = [str(int(end)) for end in positions[[0, -1]][: len(positions)]] if len(positions) else []
     return "–".join(dict.fromkeys(ends))
 
 
 def _piece(pixels: Floats, covered: Any) -> RGB:
-    """A square cut from the photo around a region, the rest of it faded."""
+    """A square cut out of the photo around a region, faded outside it."""
     rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return np.full((1, 1, 3), 255, dtype=np.uint8)
@@ -81,7 +81,7 @@ def _piece(pixels: Floats, covered: Any) -> RGB:
 
 
 def label_rows(ax: Axes, names: Sequence[str], data: Sequence[Any] | None) -> None:
-    """Names beside the rows 0, 1, ... from the top; what they are between name and axis."""
+    """Names next to the rows 0, 1, ... from the top, with `data` between name and axis."""
     n = len(names)
     ax.set_ylim(n - 0.4, -0.6)
     pieces = {row: v for row, v in enumerate(data or []) if isinstance(v, np.ndarray)}
@@ -110,7 +110,7 @@ def label_rows(ax: Axes, names: Sequence[str], data: Sequence[Any] | None) -> No
 
 
 def _draw_piece(ax: Axes, row: int, piece: RGB) -> None:
-    """A small picture between name and axis."""
+    """Draw a small image between name and axis."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     image = OffsetImage(piece, zoom=_PIECE / max(piece.shape[:2]))
@@ -129,7 +129,7 @@ def _draw_piece(ax: Axes, row: int, piece: RGB) -> None:
 
 
 def _value(value: Any) -> str:
-    """A value of the data; "" where a row has none."""
+    """A value of the data as text; "" where a row has none."""
     if isinstance(value, _NoValue):
         return ""
     text = show(value)

@@ -1,4 +1,4 @@
-"""How the pictures look: colors, figures, the rows of names, numbers."""
+"""The look that all plots share: colors, figures, axes, intervals and numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from perturbx._typing import Floats
 from perturbx._validation import check_integer, invalid
+from perturbx.errors import InvalidParameterError
 from perturbx.result import Explanation
 from perturbx.result.text import numbers as numbers
 from perturbx.result.text import output_label as output_label
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
 
 RED, BLUE, INK, GRAY, LINE = "#c8374a", "#2c76b8", "#262626", "#737373", "#c9c9c9"
 OUTPUT_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
-"""Okabe & Ito (2008): told apart with every kind of color vision."""
+"""Okabe & Ito (2008): distinguishable with every kind of color vision."""
 
 NEUTRAL = "#5d6d7e"
-"""For sizes, which have no sign."""
+"""For absolute values."""
 
 TEXT, SMALL = 9.5, 8.5
 
 
 def pyplot() -> Any:
-    """matplotlib.pyplot, or how to get it."""
+    """matplotlib.pyplot, or an error that says how to install it."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
@@ -46,8 +47,8 @@ def axes_of(ax: Axes | None, width: float, height: float) -> Any:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def axes_in(ax: Any) -> list[Any]:
-    """The caller's axes, one or several."""
+def axes_in(ax: Any, n: int = 1, drawn: str = "", cure: str = "") -> list[Any]:
+    """The caller's axes, one for each of the `n` things that are `drawn`."""
     from matplotlib.axes import Axes
 
     try:
@@ -56,25 +57,27 @@ def axes_in(ax: Any) -> list[Any]:
         axes = [ax]
     if not axes or not all(isinstance(one, Axes) for one in axes):
         raise invalid("ax", "matplotlib Axes, or None for a new figure", ax)
+    if drawn and len(axes) != n:
+        raise InvalidParameterError(f"{drawn} and got {len(axes)} axes: pass {n} axes{cure}.")
     return axes
 
 
 def finished(axes: Any, show_it: bool) -> Any:
-    """The axes, shown if asked for."""
+    """The axes, after `plt.show()` if it is wanted."""
     if show_it:
         pyplot().show()
     return axes
 
 
 def explanation_of(value: Any) -> Explanation:
-    """What is to be drawn, if it is a result."""
+    """The value, or an error if it is not an explanation."""
     if not isinstance(value, Explanation):
         raise invalid("explanation", "an Explanation, as explainer.explain(X) returns", value)
     return value
 
 
 def rows_of(max_display: int, n_features: int) -> int:
-    """How many features get a row of their own; the last row is for all the others."""
+    """How many features get their own row; the last row is for all others."""
     most = check_integer("max_display", max_display, minimum=1)
     return n_features if n_features <= most else most - 1
 
@@ -88,7 +91,7 @@ def width_of(texts: Sequence[str], size: float) -> float:
 
 
 def clean(ax: Axes, xlabel: str) -> None:
-    """Only what is needed: no box, quiet numbers, a label that says what is shown."""
+    """No box, gray numbers, and a label that says what is shown."""
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
     ax.spines["bottom"].set_color(LINE)
@@ -99,7 +102,7 @@ def clean(ax: Axes, xlabel: str) -> None:
 
 
 def aside(ax: Axes, text: str) -> None:
-    """A quiet line below the label of the x axis: how the picture is read."""
+    """A gray line below the label of the x axis that says how to read the plot."""
     ax.annotate(
         text,
         (0.5, 0),
@@ -114,9 +117,9 @@ def aside(ax: Axes, text: str) -> None:
 
 
 def room(ax: Axes, low: float, high: float, left: float, right: float) -> None:
-    """Limits along x that hold low..high and, beyond them, texts of that many points."""
+    """Limits along x that contain low..high and, beyond them, texts of that many points."""
     span = (high - low) or abs(high) or 1.0
-    # The names will take a part of the axes' width that only the layout knows: at most 45%.
+    # The names take a part of the axes' width that only the layout knows: at most 45%.
     points = 0.7 * ax.bbox.width * 72 / ax.figure.dpi
     shares = np.minimum(np.array([left, right]) / points, 0.3)
     whole = span / (1 - shares.sum())
@@ -124,7 +127,7 @@ def room(ax: Axes, low: float, high: float, left: float, right: float) -> None:
 
 
 def whiskers(ax: Axes, ends: Floats, rows: Any, lower: Floats, upper: Floats) -> None:
-    """Intervals as thin lines; none where they are not known."""
+    """Intervals as thin lines, where they are known."""
     known = np.isfinite(lower) & np.isfinite(upper)
     if known.any():
         reach = np.stack([ends - lower, upper - ends])[:, known]
@@ -139,3 +142,27 @@ def whiskers(ax: Axes, ends: Floats, rows: Any, lower: Floats, upper: Floats) ->
             capthick=1.1,
             zorder=3,
         )
+
+
+def beside_bars(ax: Axes, texts: Sequence[str], scores: Floats, low: Floats, high: Floats) -> None:
+    """The scores as text, beyond the whisker (`low` to `high`) in the direction of the bar."""
+    for row, text in enumerate(texts):
+        negative = scores[row] < 0
+        ax.annotate(
+            text,
+            ((low if negative else high)[row], row),
+            xytext=(-5 if negative else 5, 0),
+            textcoords="offset points",
+            ha="right" if negative else "left",
+            va="center",
+            fontsize=SMALL,
+            color=INK,
+        )
+
+
+def half_interval(values: Floats) -> Floats:
+    """Half the 95% interval of the mean over the first axis (t distribution)."""
+    from scipy.special import stdtrit
+
+    n = len(values)
+    return np.asarray(stdtrit(n - 1, 0.975) * values.std(axis=0, ddof=1) / np.sqrt(n))

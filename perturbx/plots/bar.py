@@ -1,4 +1,4 @@
-"""Which features count most: bars with their intervals."""
+"""Bars of the most important features, with intervals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class _Bars:
-    """What is drawn: (rows, outputs) arrays; the ends of intervals NaN where not known."""
+    """(rows, outputs) arrays to draw; the ends of intervals are NaN where unknown."""
 
     names: list[str]
     data: list[Any] | None
@@ -36,26 +36,26 @@ def bar(
     ax: Axes | None = None,
     show: bool = True,
 ) -> Axes:
-    """Draw the largest scores of one instance, or the mean size of scores over several.
+    """Draw the largest scores of one instance, or the mean |score| over several instances.
 
-    Whiskers are 95% intervals: of the error of sampling perturbations for one instance, of the
-    mean over instances (t distribution) for several. Several outputs stand side by side. Beside
-    the names are values of the data, or the pieces of the image that the features are.
+    Whiskers are 95% intervals. For one instance they cover the error of sampling perturbations;
+    for several they are intervals of the mean over instances (t distribution). Several outputs
+    are drawn side by side. Next to the names are values of the data, or pieces of the image.
 
     Parameters
     ----------
     explanation : Explanation
         One instance (``explanation[0]``) or several.
     max_display : int
-        At most this many rows. Where there are more features the last row is the sum of the
-        others; for one instance it has no interval, as the errors of its scores hang together.
-        It is left out for an image whose scores do not add up to anything.
+        The most rows to draw. If there are more features, the last row is the sum of the others;
+        for one instance it has no interval, since the errors of its scores are correlated. It is
+        left out for images whose scores do not add up.
     output : int, str or None
-        The output to draw; None for all of them, if they are at most six.
+        The output to draw; None for all of them, if there are at most six.
     ax : matplotlib Axes or None
         Where to draw; None for a new figure.
     show : bool
-        Call ``plt.show()``; False to go on drawing.
+        Call ``plt.show()``; False to continue drawing.
 
     Returns
     -------
@@ -64,8 +64,8 @@ def bar(
     Raises
     ------
     InvalidParameterError
-        If there is no feature axis, if there are more than six outputs and none is named, or if
-        several images are given, whose regions have nothing in common.
+        If there is no feature axis, if there are more than six outputs and none is chosen, or for
+        several images, whose regions have nothing in common.
     """
     explanation = without_rounding(_drawable(_style.explanation_of(explanation), output))
     several = "instance" in explanation.axes
@@ -89,7 +89,7 @@ def bar(
 def _drawable(explanation: Explanation, output: int | str | None) -> Explanation:
     if "feature" not in explanation.axes or not np.size(explanation.values):
         raise InvalidParameterError(
-            f"bar compares features, and this explanation has axes {explanation.axes} of shape "
+            f"bar compares features, but this explanation has axes {explanation.axes} of shape "
             f"{explanation.shape}: pass one in which no single feature was picked."
         )
     many = "output" in explanation.axes and explanation.shape[-1] > len(_style.OUTPUT_COLORS)
@@ -106,7 +106,7 @@ def _drawable(explanation: Explanation, output: int | str | None) -> Explanation
 
 
 def _scores(explanation: Explanation, max_display: int) -> _Bars:
-    """The scores of one instance; what is not shown is summed."""
+    """The scores of one instance, with the sum of those that get no row."""
     d = len(explanation.feature_names)
     scores, lower, upper = (
         np.reshape(a, (d, -1)) for a in (explanation.values, *explanation.interval())
@@ -130,14 +130,12 @@ def _scores(explanation: Explanation, max_display: int) -> _Bars:
 
 
 def _sums_say_nothing(explanation: Explanation) -> bool:
-    """Scores in an image that are no shares of a whole, as those of windows that overlap."""
+    """True for images whose scores do not add up, such as those of overlapping windows."""
     return explanation.regions is not None and explanation.residual is None
 
 
 def _means(explanation: Explanation, max_display: int) -> _Bars:
-    """Means over instances; of what is not shown, of its sum in each instance."""
-    from scipy.special import stdtrit
-
+    """Means over instances; the last row is the mean of the sum of the others."""
     n, d = explanation.shape[:2]
     sizes = np.abs(explanation.values).reshape(n, d, -1)
     top, rest = _split(sizes.mean(axis=0), max_display)
@@ -147,13 +145,13 @@ def _means(explanation: Explanation, max_display: int) -> _Bars:
     else:
         sizes = sizes[:, top]
     mean = sizes.mean(axis=0)
-    half = stdtrit(n - 1, 0.975) * sizes.std(axis=0, ddof=1) / np.sqrt(n)
+    half = _style.half_interval(sizes)
     names = _names(explanation, top, rest)
     return _Bars(names, None, mean, np.maximum(mean - half, 0), mean + half, len(rest) > 0)
 
 
 def _split(sizes: Floats, max_display: int) -> tuple[list[int], list[int]]:
-    """The features with a row of their own, largest first, and the others."""
+    """The features that get their own row, largest first, and the others."""
     order = np.argsort(-np.nan_to_num(sizes).max(axis=1), kind="stable").tolist()
     shown = _style.rows_of(max_display, len(order))
     return order[:shown], order[shown:]
@@ -165,7 +163,7 @@ def _names(explanation: Explanation, top: list[int], rest: list[int]) -> list[st
 
 
 def _draw(ax: Axes, bars: _Bars, j: int, explanation: Explanation) -> None:
-    """The bars of one output, with whiskers."""
+    """Draw the bars of one output, with whiskers."""
     n, k = bars.scores.shape
     scores, height = bars.scores[:, j], 0.62 if k == 1 else 0.8 / k
     rows = np.arange(n) + (j - (k - 1) / 2) * height
@@ -188,7 +186,7 @@ def _draw(ax: Axes, bars: _Bars, j: int, explanation: Explanation) -> None:
 
 
 def _limits(ax: Axes, bars: _Bars, signed: bool) -> None:
-    """Limits that hold everything; for one output also its numbers."""
+    """Limits that contain all bars and whiskers; for one output also its numbers."""
     lower = np.fmin(np.fmin(bars.lower, bars.scores), 0)
     upper = np.fmax(np.fmax(bars.upper, bars.scores), 0)
     one = bars.scores.shape[1] == 1
@@ -197,18 +195,7 @@ def _limits(ax: Axes, bars: _Bars, signed: bool) -> None:
     has_left = bool((bars.scores < 0).any())
     left = (space if one else 8) if has_left else 0
     _style.room(ax, lower.min(), upper.max(), left, space if one else 8)
-    for row, text in enumerate(texts):
-        negative = bars.scores[row, 0] < 0
-        ax.annotate(
-            text,
-            ((lower if negative else upper)[row, 0], row),
-            xytext=(-5 if negative else 5, 0),
-            textcoords="offset points",
-            ha="right" if negative else "left",
-            va="center",
-            fontsize=_style.SMALL,
-            color=_style.INK,
-        )
+    _style.beside_bars(ax, texts, bars.scores[:, 0], lower[:, 0], upper[:, 0])
 
 
 def _caption(explanation: Explanation, max_display: int) -> str:

@@ -1,4 +1,4 @@
-"""How the model's output changes while features go, or come, in the order of their scores."""
+"""Curves of the model's output while features are removed or inserted by their scores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WAYS = {"deletion": ("removed", _AREA), "insertion": ("inserted", _AREA)}
 _DASHES = ((0, (5, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)))
 _WIDTH = 68
 _CLEAR = 12.0
-"""A name that many points away from all lines is far enough."""
+"""A legend that many points away from all lines is far enough."""
 
 _MOST = len(_style.OUTPUT_COLORS)
 
@@ -33,29 +33,28 @@ def curves(
     ax: Axes | Any = None,
     show: bool = True,
 ) -> Axes | Any:
-    """Draw deletion and insertion curves, each with its number, against their references.
+    """Draw deletion and insertion curves with their numbers, next to their references.
 
-    A line is what the model says, in the mean over the instances, at each share of the features
-    (or of the image) that was removed or inserted, those with the largest scores first; the
-    number beside its name is the metric's, for deletion and insertion the area under the curve.
-    References, which never saw the model, are gray and dashed. Where a panel has one method alone
-    its area is shaded, or for several instances the 95% interval of the mean over them (t
-    distribution).
+    A line is the model's output, averaged over instances, against the fraction of the features
+    (or of the image) that was removed or inserted, largest scores first. The number next to its
+    name is the metric's value, for deletion and insertion the area under the curve. References,
+    which never saw the model, are gray and dashed. If a panel has a single method, its area is
+    shaded, or for several instances the 95% interval of the mean over them (t distribution).
 
     Parameters
     ----------
     results : a result, a list of them, or a dict
-        What `perturbx.metrics.deletion` and `insertion` return, or anything with their
+        Results of `perturbx.metrics.deletion` and `insertion`, or anything with their
         attributes: `metric`, `values`, `axes`, `output_names`, `better`, `value_function`,
         `shares`, `curves` (the shares along its last axis), `references` and `reference_curves`.
-        A dict compares methods by name, ``{"Lime": result, ...}``, at most six; its values may be
-        lists as well. Each metric has a panel of its own.
+        A dict compares at most six methods by name, ``{"Lime": result, ...}``; its values may be
+        lists as well. Each metric gets its own panel.
     output : int, str or None
-        The output to draw, where several were judged.
+        The output to draw, if the results have several.
     ax : matplotlib Axes, several of them, or None
-        Where to draw, one for each metric; None for a new figure.
+        Where to draw, one per metric; None for a new figure.
     show : bool
-        Call ``plt.show()``; False to go on drawing.
+        Call ``plt.show()``; False to continue drawing.
 
     Returns
     -------
@@ -64,8 +63,8 @@ def curves(
     Raises
     ------
     InvalidParameterError
-        If a result has no curve, if there are several outputs and none is named, if a metric has
-        more than six methods, or if there is another number of axes than of metrics.
+        If a result has no curve, if there are several outputs and none is chosen, if a metric has
+        more than six methods, or if the numbers of axes and metrics differ.
 
     Examples
     --------
@@ -75,37 +74,28 @@ def curves(
     """
     panels = panels_of(results, output)
     for panel in panels:
-        _check(panel)
+        methods = sum(not line.is_reference for line in panel.lines)
+        if methods > _MOST:
+            raise InvalidParameterError(
+                f"curves draws at most {_MOST} methods in one picture, and got {methods} results "
+                f"of {panel.metric!r}: draw some of them."
+            )
     axes = _axes(len(panels), ax)
     for one, panel in zip(axes, panels, strict=True):
         _draw(one, panel)
-    axes[0].figure.draw_without_rendering()  # from here on sizes are known
+    axes[0].figure.draw_without_rendering()  # computes the sizes
     for one, panel in zip(axes, panels, strict=True):
         _legend(one, panel.lines)
     return _style.finished(axes[0] if len(axes) == 1 else np.array(axes), show)
 
 
-def _check(panel: Panel) -> None:
-    methods = sum(not line.is_reference for line in panel.lines)
-    if methods > _MOST:
-        raise InvalidParameterError(
-            f"curves draws at most {_MOST} methods in one picture, and got {methods} results of "
-            f"{panel.metric!r}: draw some of them."
-        )
-
-
 def _axes(n: int, ax: Any) -> list[Any]:
     """The caller's axes, or those of a new figure, side by side."""
-    if ax is None:
-        figure = _style.pyplot().figure(figsize=(5.6 * n, 3.7), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-        return list(figure.subplots(1, n, squeeze=False).ravel())
-    axes = _style.axes_in(ax)
-    if len(axes) != n:
-        raise InvalidParameterError(
-            f"curves draws one panel for each metric, here {n}, and got {len(axes)} axes: pass {n}."
-        )
-    return axes
+    if ax is not None:
+        return _style.axes_in(ax, n, f"curves draws one panel per metric, here {n},")
+    figure = _style.pyplot().figure(figsize=(5.6 * n, 3.7), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    return list(figure.subplots(1, n, squeeze=False).ravel())
 
 
 def _draw(ax: Axes, panel: Panel) -> None:
@@ -127,21 +117,18 @@ def _plot(ax: Axes, line: Line, number: str, **style: Any) -> None:
 
 
 def _shade(ax: Axes, line: Line) -> None:
-    """The area, or the interval of the mean over instances."""
+    """Shade the area, or the interval of the mean over instances."""
     lower, upper = np.zeros(len(line.shares)), line.mean
     each = line.each[~np.isnan(line.each).any(axis=1)]
     if len(each) > 1:
-        from scipy.special import stdtrit
-
-        n = len(each)
-        half = stdtrit(n - 1, 0.975) * each.std(axis=0, ddof=1) / np.sqrt(n)
+        half = _style.half_interval(each)
         lower, upper = upper - half, upper + half
     color = _style.OUTPUT_COLORS[0]
     ax.fill_between(line.shares, lower, upper, color=color, alpha=0.14, linewidth=0)
 
 
 def _limits(ax: Axes, means: list[Floats]) -> None:
-    """Limits that hold the lines and zero, from where areas are read; intervals may reach out."""
+    """Limits that contain the lines and zero, where areas start; intervals may be cut off."""
     low = min(0.0, *(float(np.nanmin(mean, initial=0.0)) for mean in means))
     high = max(0.0, *(float(np.nanmax(mean, initial=0.0)) for mean in means))
     span = (high - low) or 1.0
@@ -149,7 +136,7 @@ def _limits(ax: Axes, means: list[Floats]) -> None:
 
 
 def _words(ax: Axes, panel: Panel) -> None:
-    """What is drawn, and how features were removed, as the numbers mean nothing without."""
+    """Labels and titles, and how features were removed, without which numbers mean little."""
     way, number = _WAYS.get(panel.metric, ("changed", ""))
     _style.clean(ax, f"share {way}, highest scores first")
     ax.spines["left"].set(visible=True, color=_style.LINE)
@@ -178,7 +165,7 @@ def _words(ax: Axes, panel: Panel) -> None:
 
 
 def _legend(ax: Axes, lines: tuple[Line, ...]) -> None:
-    """Names and numbers where no line runs, or over as little of the lines as can be."""
+    """Names and numbers where there is no line, or where they cover as little as possible."""
     size = _style.SMALL + 0.5
     legend = ax.legend(
         loc="lower left",
@@ -198,7 +185,7 @@ def _legend(ax: Axes, lines: tuple[Line, ...]) -> None:
 
 
 def _clearest(path: Floats, box: Floats, axes: Floats) -> Floats:
-    """The lower left corner of the box where it is clear of the path, all in points."""
+    """The lower left corner of the box where it is farthest from the path, all in points."""
     best, corner = -np.inf, np.zeros(2)
     for left in np.linspace(max(axes[0] - box[0] - 4, 0), 4, 24):
         for low in np.linspace(max(axes[1] - box[1] - 4, 0), 4, 24):

@@ -1,4 +1,4 @@
-"""Where in a picture, a series or a volume the scores lie."""
+"""Heat maps of scores over images, series and slices of volumes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats
 from perturbx._validation import check_choice, check_flag, check_number, invalid
-from perturbx.errors import InvalidParameterError
 from perturbx.plots import _style
 from perturbx.plots._picture import picture
 from perturbx.result import Explanation, heatmaps
@@ -25,7 +24,7 @@ Scale: TypeAlias = Literal["shared", "own"]
 _MOST_BORDERED = 200
 
 _FLAT = 0.2
-"""A channel of a series whose range is a smaller part of that of all is drawn on its own scale."""
+"""Channels of a series get their own scales if one has less than this share of the range."""
 
 
 def overlay(
@@ -44,43 +43,44 @@ def overlay(
 ) -> Axes | Any:
     """Draw the heat map of one image over the image, or of one series behind its line.
 
-    Red speaks for the output, blue against it, and color fades out towards zero. One symmetric
-    scale serves all outputs, or on request each has its own: it ends at the largest score, unless
-    a speck (0.5% of the positions) is more than twice as large as all the rest, which is then let
-    off the scale; an arrow on the color bar says so. Where a map spreads the scores of regions
-    over their positions, as that of `OwenShap`, its unit is the score of 1% of the image. Of a
-    volume the slice along its first axis that holds the largest score is drawn, and the caption
-    says which.
+    Red regions increase the output, blue ones decrease it, and color fades out towards zero. One
+    symmetric scale is used for all outputs, or on request one for each. It ends at the largest
+    score, unless a tiny area (0.5% of the positions) has more than twice the score of all the
+    rest; that area then exceeds the scale, which an arrow on the color bar shows. If a map spreads
+    the scores of regions over their positions, like that of `OwenShap`, its unit is the score per
+    1% of the image. Of a volume, the slice along its first axis with the largest score is drawn,
+    and the caption gives its position.
 
     Parameters
     ----------
     explanation : Explanation, or array with `image`
         One image, series or volume (``explanation[0]``): gray or with channels, of any type and
-        range. Or a map of scores from elsewhere, (H, W), with the image that it belongs to.
+        range. Or a map of scores from another library, (H, W), with its image.
     image : (H, W) or (H, W, C) array, optional
-        What a map of scores lies over; an explanation has its own.
+        The image under a map of scores; an explanation has its own.
     output : int, str or None
-        The output to draw; None for all of them, side by side, if they are at most twelve.
+        The output to draw; None for all of them, side by side, if there are at most twelve.
     top : int, float or None
-        Instead of colors cut out what speaks most for the output, and fade the rest: an int is
-        a number of regions (or windows), a float between 0 and 1 a share of the area, which suits
-        smooth maps. Only scores above 0 count.
+        Instead of coloring, cut out the parts with the highest scores and fade the rest: an int
+        is a number of regions (or windows), a float between 0 and 1 a fraction of the area, which
+        suits smooth maps. Only scores above 0 count.
     level : float or None
-        With a level such as 0.95, scores whose interval holds 0 count as 0.
+        With a level such as 0.95, scores whose interval contains 0 count as 0.
     alpha : float
         The opacity of the largest score.
     saturation : float
-        The color left to the image under the scores: from 0, gray, so that all color is score,
-        to 1, its own colors.
+        The color of the image under the scores: from 0, gray, so that all color is score, to 1,
+        its own colors.
     borders : bool or None
-        Draw thin lines between superpixels; None: if there are at most 200, as more hide the map.
+        Draw thin lines between superpixels; None: if there are at most 200, since more would
+        hide the map.
     scale : "shared" or "own"
-        One color scale for all outputs, on which they can be compared; or one for each output,
-        on which the small scores of an unlikely class are seen too.
+        One color scale for all outputs, so that they can be compared; or one for each output, so
+        that the small scores of an unlikely class are visible too.
     ax : matplotlib Axes, several of them, or None
-        Where to draw, one for each output; None for a new figure.
+        Where to draw, one per output; None for a new figure.
     show : bool
-        Call ``plt.show()``; False to go on drawing.
+        Call ``plt.show()``; False to continue drawing.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def overlay(
     ------
     InvalidParameterError
         If there is more than one instance, if the features are columns, if there are more than
-        twelve outputs or another number of axes than of outputs, or if `level` is given and no
+        twelve outputs, if the numbers of axes and outputs differ, or if `level` is given and no
         standard error is known.
 
     Examples
@@ -100,14 +100,22 @@ def overlay(
     >>> px.plots.overlay(explanation, output="Egyptian cat", top=5)  # doctest: +SKIP
     >>> px.plots.overlay(scores, image=photo)  # doctest: +SKIP
     """
-    _check(alpha, saturation, top, level)
+    check_number("alpha", alpha)
+    if not 0 < alpha <= 1:
+        raise invalid("alpha", "above 0 and at most 1", alpha)
+    check_number("saturation", saturation)
+    if not 0 <= saturation <= 1:
+        raise invalid("saturation", "from 0 (gray) to 1 (the image's own colors)", saturation)
+    heatmaps.check_top(top)
+    if level is not None:
+        check_number("level", level, above=0, below=1)
     check_choice("scale", scale, get_args(Scale))
     if borders is not None:
         check_flag("borders", borders)
     shown = outputs(picture(explanation, image), output)
     panels = views(shown, top, level, own_scales=scale == "own")
     axes = _panels(panels, ax)
-    # Behind the dark line of a series colors are weaker, so that it is seen.
+    # Weaker colors behind a series keep its dark line visible.
     scores = heatmaps.colors(alpha if panels[0].heat.ndim == 2 else 0.75 * alpha)
     if borders is None:
         borders = len(shown[0].feature_names) <= _MOST_BORDERED
@@ -126,28 +134,11 @@ def overlay(
     return _style.finished(axes[0] if len(shown) == 1 else np.array(axes), show)
 
 
-def _check(alpha: float, saturation: float, top: int | float | None, level: float | None) -> None:
-    check_number("alpha", alpha)
-    if not 0 < alpha <= 1:
-        raise invalid("alpha", "above 0 and at most 1", alpha)
-    check_number("saturation", saturation)
-    if not 0 <= saturation <= 1:
-        raise invalid("saturation", "from 0 (gray) to 1 (the image's own colors)", saturation)
-    heatmaps.check_top(top)
-    if level is not None:
-        check_number("level", level, above=0, below=1)
-
-
 def _panels(panels: list[View], ax: Any) -> list[Any]:
     """The caller's axes, or those of a new figure in the shape of the picture."""
     k = len(panels)
     if ax is not None:
-        axes = _style.axes_in(ax)
-        if len(axes) != k:
-            raise InvalidParameterError(
-                f"overlay draws {k} outputs and got {len(axes)} axes: pass {k} axes, or output=."
-            )
-        return axes
+        return _style.axes_in(ax, k, f"overlay draws {k} outputs", ", or output=")
     flat = panels[0].heat.ndim == 2
     rows = -(-k // 4) if flat else k
     columns = -(-k // rows)
@@ -166,14 +157,14 @@ def _panels(panels: list[View], ax: Any) -> list[Any]:
 
 
 def _size(view: View, columns: int) -> tuple[float, float]:
-    """Inches of a panel in the shape of the image, less wide beside others or if it is tall."""
+    """Width and height of a panel in inches, in the shape of the image."""
     ratio = float(np.clip(view.heat.shape[0] / view.heat.shape[1], 0.25, 2.5))
     width = min((4.6, 3.5, 3.1, 2.8)[columns - 1], max(5.5 / ratio, 2.2))
     return width, width * ratio
 
 
 def _draw(ax: Axes, view: View, scores: Floats, saturation: float, borders: bool) -> Any:
-    """One panel; returns what the color bar needs."""
+    """Draw one panel; returns what the color bar needs."""
     from matplotlib.colors import ListedColormap
 
     colors: Any = {"cmap": ListedColormap(scores), "vmin": -view.end, "vmax": view.end}
@@ -203,7 +194,7 @@ def _draw_series(ax: Axes, view: View, colors: Any) -> Any:
     series = series.T if series.ndim == 2 and len(series) != n else series
     reach = np.ptp(series, axis=0)
     apart = series.ndim == 2 and bool((reach < _FLAT * np.ptp(series)).any())
-    if apart:  # channels of different units: each from its lowest to its highest value
+    if apart:  # channels in different units: each from its lowest to its highest value
         series = (series - series.min(axis=0)) / np.where(reach > 0, reach, 1.0)
     if view.kept is not None:
         ax.plot(series, color=_style.LINE, linewidth=1.0)
@@ -224,7 +215,7 @@ def _draw_series(ax: Axes, view: View, colors: Any) -> Any:
 
 
 def _words(ax: Axes, view: View) -> None:
-    """Above, the output and what the model says of it; below, what part of it all this is."""
+    """The output and its prediction above the panel, a caption below it."""
     ax.set_title(_style.safe(view.title), fontsize=_style.TEXT, color=_style.INK, pad=5)
     if view.caption:
         style: dict[str, Any] = {"fontsize": _style.SMALL, "color": _style.GRAY}
@@ -245,7 +236,7 @@ def _color_bar(drawn: Any, axes: Any, label: str, beyond: str) -> None:
         drawn, ax=axes, fraction=0.05, pad=0.02, aspect=34, extend=beyond
     )
     bar.outline.set_visible(False)
-    # Half-transparent patches with edges would overlap in stripes.
+    # Half-transparent patches with edges would overlap and look like stripes.
     bar.solids.set(edgecolor="none", antialiased=False)
     bar.ax.tick_params(colors=_style.GRAY, labelsize=_style.SMALL, length=0)
     bar.formatter.set_powerlimits((-3, 4))

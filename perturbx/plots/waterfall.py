@@ -1,4 +1,4 @@
-"""From the base value to the prediction, feature by feature."""
+"""A waterfall of scores, from the base value to the prediction."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def waterfall(
     ax: Axes | None = None,
     show: bool = True,
 ) -> Axes:
-    """Draw how the scores of one instance lead from the base value to the prediction.
+    """Draw how the scores of one instance add up from the base value to the prediction.
 
-    Read it from the bottom up: each bar starts where the last one ended, red to the right, blue
-    to the left. A whisker at the end of a bar is the interval of that bar's score. Beside the
-    names are values of the data, or the pieces of the image that the features are.
+    Read it from the bottom up: each bar starts where the previous one ended. Red bars go to the
+    right, blue ones to the left. The whisker at the end of a bar is the interval of its score.
+    Next to the names are values of the data, or pieces of the image.
 
     Parameters
     ----------
     explanation : Explanation
         One instance of a method whose scores add up (``explanation[0]``).
     max_display : int
-        At most this many rows; where there are more features, the last row is the sum of the
-        others. It has no interval, as the errors of its scores hang together.
+        The most rows to draw. If there are more features, the last row is the sum of the others;
+        it has no interval, since the errors of its scores are correlated.
     output : int, str or None
-        Which output, where several were explained.
+        The output to draw, if several were explained.
     level : float
-        Of the intervals.
+        The level of the intervals.
     ax : matplotlib Axes or None
         Where to draw; None for a new figure.
     show : bool
-        Call ``plt.show()``; False to go on drawing.
+        Call ``plt.show()``; False to continue drawing.
 
     Returns
     -------
@@ -68,7 +68,8 @@ def waterfall(
     )
     base = float(one.base_values)
     ends = base + np.cumsum(steps[::-1])[::-1]
-    data = _data(one, top, len(steps))
+    data = _rows.cells(one, top)
+    data = None if data is None else [*data, _rows.NO_VALUE][: len(steps)]
     ax = _style.axes_of(ax, 7.6, 1.55 + _rows.height(data, 0.34) * len(steps))
     drawn = ax.barh(
         range(len(steps)),
@@ -93,7 +94,7 @@ def waterfall(
 
 
 def _additive(explanation: Explanation, output: int | str | None) -> Explanation:
-    """One instance and one output whose scores add up, or an error that says what to do."""
+    """One instance and one output whose scores add up, or an error with the remedy."""
     if "instance" in explanation.axes and len(explanation) == 1:
         explanation = explanation[0]
     if "instance" in explanation.axes or "feature" not in explanation.axes:
@@ -110,13 +111,8 @@ def _additive(explanation: Explanation, output: int | str | None) -> Explanation
     return without_rounding(one_output(explanation, output))
 
 
-def _data(one: Explanation, top: list[int], n_rows: int) -> list[Any] | None:
-    found = _rows.cells(one, top)
-    return None if found is None else [*found, _rows.NO_VALUE][:n_rows]
-
-
 def _guides(ax: Axes, base: float, ends: Floats, prediction: float) -> None:
-    """Where it starts, how bars connect, where it arrives."""
+    """The base value, the connections between bars, and the prediction."""
     n = len(ends)
     for row, end in enumerate(ends[1:]):
         ax.plot([end, end], [row + 0.31, row + 0.69], color=_style.GRAY, linewidth=0.8, zorder=1)
@@ -130,7 +126,7 @@ def _guides(ax: Axes, base: float, ends: Floats, prediction: float) -> None:
 
 
 def _annotate(ax: Axes, steps: Floats, ends: Floats, low: Floats, high: Floats) -> None:
-    """The scores as numbers, beyond the bar and its whisker in the direction of the bar."""
+    """Limits that contain everything, and the scores as text."""
     texts = _style.numbers(steps)
     space = _style.width_of(texts, _style.SMALL) + 10
     starts = ends - steps
@@ -141,15 +137,4 @@ def _annotate(ax: Axes, steps: Floats, ends: Floats, low: Floats, high: Floats) 
         space if (steps < 0).any() else 8,
         space if (steps >= 0).any() else 8,
     )
-    for row, text in enumerate(texts):
-        negative = steps[row] < 0
-        ax.annotate(
-            text,
-            (ends[row] + (low if negative else high)[row], row),
-            xytext=(-5 if negative else 5, 0),
-            textcoords="offset points",
-            ha="right" if negative else "left",
-            va="center",
-            fontsize=_style.SMALL,
-            color=_style.INK,
-        )
+    _style.beside_bars(ax, texts, steps, ends + low, ends + high)
