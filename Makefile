@@ -1,4 +1,4 @@
-# make demo, make test: each sets up what it needs in .venv first.
+# make demo, make test: each first sets up .venv.
 # Another Python or folder: make test PYTHON=python3.13 VENV=.venv313
 
 PYTHON ?= python3
@@ -7,19 +7,19 @@ JOBS ?= auto
 PYTEST ?= -n $(JOBS) --dist worksteal
 BIN := $(VENV)/bin
 
-# The work is many small matrices: threads in each worker would only get in each other's way.
+# Most matrices are small: more threads per worker would only slow each other down.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: help demo test lint bench install clean
 
 help:
-	@echo "make demo    train two models, explain what they say, draw a picture"
+	@echo "make demo    train two models, explain their predictions, draw a picture"
 	@echo "make test    run all tests"
 	@echo "make lint    check style and types"
 	@echo "make bench   run every benchmark, quickly"
 	@echo "make install set up $(VENV) for development"
-	@echo "make clean   remove $(VENV) and what the tools left behind"
+	@echo "make clean   remove $(VENV) and files that tools left behind"
 
 demo: $(VENV)/.plots
 	$(BIN)/perturbx demo

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        What follows ``perturbx``; by default what the shell passed.
+        The arguments after ``perturbx``; by default those of the shell.
     """
     parser = _parser()
     chosen = parser.parse_args(arguments)
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _demo_photo(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
-    """The demo on a photo of the user's: 1 without the network, 2 if it is no photo."""
+    """The demo on the user's photo: status 1 without the network, 2 if it is not a photo."""
     from perturbx._demo.photo import demo_photo, read_photo
 
     try:
@@ -56,20 +56,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"perturbx {perturbx.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
-    about = "Train two small models, explain what they say, and draw a picture of it."
+    about = "Train two small models, explain their predictions, and draw a picture."
     demo = commands.add_parser("demo", help=about, description=about, allow_abbrev=False)
     demo.add_argument(
         "--out",
         type=_picture_path,
         default=Path("perturbx_demo.png"),
         metavar="FILE",
-        help="where the picture goes: .png, .pdf or .svg (default: %(default)s)",
+        help="file of the picture: .png, .pdf or .svg (default: %(default)s)",
     )
     demo.add_argument(
         "--image",
         type=_photo_path,
         metavar="PHOTO",
-        help="explain what a real network sees in a photo of yours instead "
+        help="instead, explain what a real network sees in your photo "
         '(needs pip install "perturbx[vision]")',
     )
     demo.add_argument(
@@ -77,13 +77,13 @@ def _parser() -> argparse.ArgumentParser:
         type=_seed,
         default=0,
         metavar="N",
-        help="another seed: other models, another patient, another digit (default: %(default)s)",
+        help="random seed of the models, the patient and the digit (default: %(default)s)",
     )
     return parser
 
 
 def _picture_path(text: str) -> Path:
-    """Checked before anything is computed, not after."""
+    """A file for the picture, checked before anything is computed."""
     path = Path(text)
     if path.suffix.lower() not in _FORMATS:
         raise argparse.ArgumentTypeError(f"must end in {', '.join(_FORMATS)}: got {text!r}")

@@ -1,4 +1,4 @@
-"""The main job on real data: two models, a patient and a digit, and what decided them."""
+"""The demo on real data: two models, a patient and a digit, and an explanation of each."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from perturbx._demo.cases import explain_digit, explain_patient
-from perturbx._demo.report import digit_report, patient_report
+from perturbx._demo.picture import draw
+from perturbx._demo.report import digit_report, finish, patient_report
 
 
 def demo(out: Path, seed: int = 0) -> None:
-    """Train, explain, print the tables, and draw the picture if matplotlib is there.
+    """Train, explain, print the tables, and draw the picture if matplotlib is installed.
 
     Parameters
     ----------
     out : Path
-        Where the picture goes; its suffix says in which format.
+        The file of the picture; its suffix sets the format.
     seed : int
         Fixes the models, the patient, the digit and every number.
     """
@@ -28,13 +29,4 @@ def demo(out: Path, seed: int = 0) -> None:
         print(patient_report(patient), flush=True)
         digit = explain_digit(seed)
         print(digit_report(digit), flush=True)
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        closing = 'For the picture as well: pip install "perturbx[plots]"'
-    else:
-        from perturbx._demo.picture import draw
-
-        draw(patient, digit, out)
-        closing = f"The same as a picture: {out}"
-    print(f"{closing}\n({time.perf_counter() - start:.0f} seconds)")
+    finish(lambda: draw(patient, digit, out), out, start)

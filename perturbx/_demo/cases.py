@@ -1,4 +1,4 @@
-"""A patient and a digit that their models are least sure of, explained."""
+"""A patient and a digit about which their models are least sure, explained."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from perturbx.result import Explanation
 
 @dataclass(frozen=True, eq=False)
 class Patient:
-    """One tumour, what the boosted trees say of it, and why."""
+    """A tumor, its prediction by boosted trees, and the explanations."""
 
     truth: str
     accuracy: float
@@ -29,7 +29,7 @@ class Patient:
 
 @dataclass(frozen=True, eq=False)
 class Digit:
-    """One handwritten digit, the two digits that the network takes it for, and why."""
+    """A handwritten digit, and the explanation of its two most likely classes."""
 
     truth: str
     accuracy: float
@@ -37,7 +37,7 @@ class Digit:
 
 
 def explain_patient(seed: int) -> Patient:
-    """Boosted trees on the breast cancer data; the test patient nearest to fifty-fifty."""
+    """Boosted trees on the breast cancer data; the test patient closest to fifty-fifty."""
     data = load_breast_cancer()
     diagnosis = data.target_names[data.target]
     X_train, X_test, y_train, y_test = train_test_split(
@@ -61,7 +61,7 @@ def explain_patient(seed: int) -> Patient:
 
 
 def explain_digit(seed: int) -> Digit:
-    """A small network on the digits; a test digit that it gets right, but not without doubt."""
+    """A small network on the digits; a test digit that it gets right, but is not sure of."""
     data = load_digits()
     X_train, X_test, y_train, y_test = train_test_split(
         data.images, data.target, stratify=data.target, random_state=seed
@@ -76,6 +76,8 @@ def explain_digit(seed: int) -> Digit:
     ranked = np.sort(network(X_test), axis=1)
     right = model.predict(_columns(X_test)) == y_test
     chosen = int(np.argmin(np.where(right, np.abs(ranked[:, -2] - 0.25), 1)))
+    # Each window is a single pixel.
+    places = tuple(f"row {i + 1}, column {j + 1}" for i, j in np.ndindex(X_test.shape[1:]))
     explainer = KernelShap(
         network,
         masker=Windows(shape=1, stride=1, fill=0),
@@ -87,17 +89,10 @@ def explain_digit(seed: int) -> Digit:
     return Digit(
         truth=str(y_test[chosen]),
         accuracy=float(model.score(_columns(X_test), y_test)),
-        shap=_with_places(explainer.explain(X_test[chosen])),
+        shap=replace(explainer.explain(X_test[chosen]), feature_names=places),
     )
 
 
 def _columns(images: Floats) -> Floats:
-    """One row an image, with ink as 1."""
+    """One row per image, with ink as 1."""
     return images.reshape(len(images), -1) / 16
-
-
-def _with_places(explanation: Explanation) -> Explanation:
-    """Windows of one pixel each, named by where they are."""
-    rows, columns = np.shape(explanation.data)
-    names = [f"row {i + 1}, column {j + 1}" for i in range(rows) for j in range(columns)]
-    return replace(explanation, feature_names=tuple(names))

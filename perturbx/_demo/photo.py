@@ -1,4 +1,4 @@
-"""A photo of the user's, what a real network sees in it, and which parts decided that."""
+"""The user's photo: what a real network sees in it, and which parts of the photo decide."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from perturbx import interop
+from perturbx._demo.report import WIDTH, finish, points
 from perturbx._typing import Floats
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import OwenShap
@@ -24,34 +25,33 @@ Photo = NDArray[np.uint8]
 """(H, W, 3): red, green and blue, channels last."""
 
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
-"""Formats of photos that Pillow decodes by itself, in Pillow's words."""
+"""Formats of photos that Pillow decodes without other programs, by Pillow's names."""
 
 _LONGEST = 384
-"""A network that sees 224 pixels a side loses nothing by this; masking costs by the pixel."""
+"""The longest side: enough for a network of 224 pixels per side, and cheaper to mask."""
 
 _BUDGET = 1_000
-_WIDTH = 88
 
 _WORTH_A_LOOK = 0.02
-"""A second class of less is not explained: nobody asks why it is what it is not."""
+"""A second class with a lower probability is not explained."""
 
 
 def read_photo(path: Path) -> Photo:
-    """A photo as the eye sees it: turned as its camera says, transparent parts white.
+    """The photo as a person sees it: upright, with transparent parts in white.
 
     Raises
     ------
     InvalidInputError
-        If it is no image.
+        If it is not an image.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     Image.init()
-    # Named, as Pillow else goes by the content alone, and starts Ghostscript for PostScript.
+    # Otherwise Pillow goes by the content alone, and starts Ghostscript for PostScript.
     formats = [name for name in _FORMATS if name in Image.OPEN]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of metadata that is damaged, which is not shown
+            warnings.simplefilter("ignore")  # of damaged metadata, which is not shown
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=formats) as file:
                 return _as_seen(ImageOps.exif_transpose(file))
@@ -65,13 +65,13 @@ def read_photo(path: Path) -> Photo:
             f"{str(path)!r} cannot be read as an image: it has more than "
             f"{Image.MAX_IMAGE_PIXELS or 0:,} pixels. Make it smaller first."
         ) from error
-    except Exception as error:  # a decoder may raise anything about a file that is damaged
+    except Exception as error:  # a decoder may raise anything about a damaged file
         why = str(error) or type(error).__name__
         raise InvalidInputError(f"{str(path)!r} cannot be read as an image: {why}.") from error
 
 
 def _as_seen(image: Any) -> Photo:
-    """At most 384 pixels a side, on white."""
+    """At most 384 pixels per side, on white."""
     from PIL import Image
 
     if image.mode.startswith(("I", "F")):
@@ -83,42 +83,34 @@ def _as_seen(image: Any) -> Photo:
 
 
 def demo_photo(photo: Photo, out: Path, seed: int = 0) -> None:
-    """Explain the two classes that a real network finds likeliest, and draw it if possible.
+    """Explain the two most likely classes by a real network, and draw the maps if possible.
 
     Parameters
     ----------
     photo : (H, W, 3) uint8 array
     out : Path
-        Where the picture goes; its suffix says in which format.
+        The file of the picture; its suffix sets the format.
     seed : int
         Fixes every number.
 
     Raises
     ------
     ImportError
-        Without the extra ``vision``; nothing has been computed then.
+        Without the extra ``vision``, before anything is computed.
     """
     start = time.perf_counter()
     network = interop.efficientnet_lite0()
-    # Few small photos at a time: threads would mostly wait for each other on a busy machine.
+    # With few small photos at a time, threads would mostly wait for each other.
     with threadpool_limits(1):
         explanation, emptied = explain_photo(network, photo, seed)
-    print(photo_report(explanation, emptied), flush=True)
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        closing = 'For the picture as well: pip install "perturbx[plots]"'
-    else:
-        draw_photo(explanation, out)
-        closing = f"The same as a picture: {out}"
-    print(f"\n{closing}\n({time.perf_counter() - start:.0f} seconds)")
+    print(photo_report(explanation, emptied) + "\n", flush=True)
+    finish(lambda: draw_photo(explanation, out), out, start)
 
 
 def explain_photo(network: Any, photo: Photo, seed: int) -> tuple[Explanation, Floats]:
-    """Owen values of superpixels for the two likeliest classes, and (2, 1000) answers to nothing.
+    """Owen values of superpixels for the two most likely classes, and (2, 1000) empty outputs.
 
-    These are the network's answers to the photo with every part lightly blurred, and with every
-    part gray.
+    The latter are the network's outputs for the whole photo lightly blurred, and all gray.
     """
     explainer = OwenShap(network, outputs="top2", budget=_BUDGET, random_state=seed).fit(photo)
     explanation = explainer.explain(photo)
@@ -130,14 +122,14 @@ def explain_photo(network: Any, photo: Photo, seed: int) -> tuple[Explanation, F
 
 
 def photo_report(explanation: Explanation, emptied: Floats) -> str:
-    """What the network says, and where that comes from.
+    """The network's prediction, and the parts of the photo behind it.
 
-    `emptied` are its answers to the photo with every part lightly blurred, and gray.
+    `emptied` are its outputs for the whole photo lightly blurred, and all gray.
     """
     first, second = (str(name) for name in explanation.output_names)
     likely, less = np.asarray(explanation.predictions)
     opening = (
-        f"EfficientNet-Lite0 takes this photo for {first} with {likely:.1%}, and for "
+        f"EfficientNet-Lite0 takes this photo for {first} with {likely:.1%} probability, and for "
         f"{second} with {less:.1%}."
     )
     names = list(interop.imagenet_classes())
@@ -150,16 +142,16 @@ def photo_report(explanation: Explanation, emptied: Floats) -> str:
         "removed piece is lightly blurred in half of the versions and gray in the other half; the "
         f"network was asked about {explanation.n_rows} versions."
     )
-    return "\n\n".join(fill(text, _WIDTH) for text in (opening, *lines, cost))
+    return "\n\n".join(fill(text, WIDTH) for text in (opening, *lines, cost))
 
 
 def _n_shown(explanation: Explanation) -> int:
-    """One class where the network all but rules out the second, else two."""
+    """One class if the network all but rules out the second, otherwise two."""
     return 1 + int(np.asarray(explanation.predictions)[1] >= _WORTH_A_LOOK)
 
 
 def _sentence(one: Explanation, emptied: Floats) -> str:
-    """What a class owes to which part of the photo."""
+    """The parts of the photo that matter most for a class."""
     totals = _by_place(one)
     likely, *others = sorted(totals, key=lambda place: -totals[place])
     text = (
@@ -167,15 +159,15 @@ def _sentence(one: Explanation, emptied: Floats) -> str:
         f"{emptied[0]:.1%} if all of it is lightly blurred and {emptied[1]:.1%} if all of it is "
         f"gray. The scores lead from the mean of these two, {float(one.base_values):.1%}, to "
         f"{float(one.predictions):.1%}. The most important part is the {likely} of the photo "
-        f"({_points(totals[likely])} points), then the {others[0]} ({_points(totals[others[0]])})"
+        f"({points(totals[likely])} points), then the {others[0]} ({points(totals[others[0]])})"
     )
     if totals[others[-1]] < 0:
-        text += f"; the {others[-1]} speaks against it ({_points(totals[others[-1]])})"
+        text += f"; the {others[-1]} is evidence against it ({points(totals[others[-1]])})"
     return f"{text}."
 
 
 def _by_place(one: Explanation) -> dict[str, float]:
-    """The sum of the scores in each ninth of the photo, by where the middle of a region lies."""
+    """The sum of the scores in each ninth of the photo, by the middle of each region."""
     regions: Any = one.regions
     totals = dict.fromkeys(NINTHS, 0.0)
     for feature, score in enumerate(one.values):
@@ -183,13 +175,9 @@ def _by_place(one: Explanation) -> dict[str, float]:
     return totals
 
 
-def _points(score: float) -> str:
-    return f"{100 * score:+.1f}"
-
-
 def draw_photo(explanation: Explanation, out: Path) -> None:
-    """The photo, and beside it what speaks for and against each class."""
-    # A Figure of its own needs no screen, and leaves the user's pyplot alone.
+    """Draw the photo, and next to it the evidence for and against each class."""
+    # This Figure needs no screen, and leaves the user's pyplot alone.
     from matplotlib.figure import Figure
 
     from perturbx import plots
@@ -204,13 +192,13 @@ def draw_photo(explanation: Explanation, out: Path) -> None:
     image.set_title("the photo", fontsize=9.5, color="#262626", pad=5)
     plots.overlay(explanation[..., :n_maps], ax=maps, show=False)
     first = explanation.output_names[0]
-    title = f"Which parts make it {first}? Red speaks for the class above, blue against it"
+    title = f"Which parts make it {first}? Red is evidence for the class above, blue against it"
     figure.suptitle(safe(title), fontsize=12, color="#262626")
     figure.savefig(out)
 
 
 def _eight_bits(values: NDArray[Any]) -> Photo:
-    """Grays of 16 or more bits, or floats, as 0..255: their own darkest to their brightest."""
+    """Grays of 16 or more bits, or floats, stretched to 0..255."""
     values = np.nan_to_num(values.astype(np.float64))
     low, high = values.min(), values.max()
     return np.asarray(255 * (values - low) / ((high - low) or 1), dtype=np.uint8)

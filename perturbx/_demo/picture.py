@@ -1,24 +1,21 @@
-"""The demo's picture: a patient to the left, a digit to the right."""
+"""The demo's picture: a patient on the left, a digit on the right."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from perturbx import plots
 from perturbx._demo.cases import Digit, Patient
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 _INK, _GRAY = "#262626", "#737373"
 
 
 def draw(patient: Patient, digit: Digit, out: Path) -> None:
     """Write the picture to `out`."""
-    # A Figure of its own needs no screen, and leaves the user's pyplot alone.
+    # This Figure needs no screen, and leaves the user's pyplot alone.
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -26,50 +23,34 @@ def draw(patient: Patient, digit: Digit, out: Path) -> None:
     figure: Any = Figure(figsize=(13.6, 7.4), dpi=110, layout=margins, facecolor="white")
     left, right = figure.subfigures(1, 2, width_ratios=[1.12, 1], wspace=0.04)
     upper, lower = right.subfigures(2, 1, height_ratios=[1, 1.05], hspace=0.04)
-    _patient(left, patient)
-    _digit(upper, digit)
-    _slopes(lower, patient)
-    figure.savefig(out)
-
-
-def _patient(panel: Any, patient: Patient) -> None:
     _title(
-        panel,
+        left,
         "Why did this patient get this score?",
         "Kernel SHAP: each bar is a feature's share, its whisker a 95% interval",
     )
-    plots.waterfall(patient.shap, max_display=13, ax=panel.subplots(), show=False)
-
-
-def _digit(panel: Any, digit: Digit) -> None:
+    plots.waterfall(patient.shap, max_display=13, ax=left.subplots(), show=False)
     first, second = (str(name) for name in digit.shap.output_names)
     _title(
-        panel,
+        upper,
         f"Why {first}, and why not {second}?",
-        "Kernel SHAP: red ink speaks for the answer above, blue against it",
+        "Kernel SHAP: red ink is evidence for the digit above, blue against it",
     )
-    image, *maps = panel.subplots(1, 3)
-    _plain(image, np.asarray(digit.shap.data))
+    image, *maps = upper.subplots(1, 3)
+    image.imshow(np.asarray(digit.shap.data), cmap="gray", vmin=-2.4)
+    image.set_axis_off()
+    image.set_title("the digit", fontsize=9.5, color=_INK, pad=5)
     plots.overlay(digit.shap, alpha=0.9, ax=maps, show=False)
-
-
-def _plain(ax: Axes, image: Any) -> None:
-    ax.imshow(image, cmap="gray", vmin=-2.4)
-    ax.set_axis_off()
-    ax.set_title("the digit", fontsize=9.5, color=_INK, pad=5)
-
-
-def _slopes(panel: Any, patient: Patient) -> None:
     _title(
-        panel,
+        lower,
         "What would change the patient's score?",
-        "LIME: what one standard deviation more would add, with a 95% interval",
+        "LIME: the effect of one standard deviation more, with a 95% interval",
     )
-    plots.bar(patient.lime, max_display=7, ax=panel.subplots(), show=False)
+    plots.bar(patient.lime, max_display=7, ax=lower.subplots(), show=False)
+    figure.savefig(out)
 
 
 def _title(panel: Any, title: str, subtitle: str) -> None:
-    """A bold line and, where its empty second line leaves room, a quiet one."""
+    """A bold line and, where its empty second line leaves room, a gray one."""
     from matplotlib.transforms import ScaledTranslation
 
     panel.suptitle(f"{title}\n", fontsize=14, color=_INK, weight="bold", x=0.02, ha="left")

@@ -1,7 +1,10 @@
-"""What the demo prints: tables, and a sentence that says what they mean."""
+"""The text of the demo: tables, and a sentence about each."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from pathlib import Path
 from textwrap import fill
 
 import numpy as np
@@ -9,45 +12,49 @@ import numpy as np
 from perturbx._demo.cases import Digit, Patient
 from perturbx.result import Explanation
 
-_WIDTH = 88
+WIDTH = 88
+"""The characters of a line of text."""
 
 
 def patient_report(patient: Patient) -> str:
-    """Both tables of the patient, each under its question."""
+    """Both tables of the patient, each below its question."""
     shap, lime = patient.shap, patient.lime
     return "\n\n".join(
         [
-            _heading("A patient: is the tumour malignant?"),
-            _text(
-                f"Boosted trees, right for {patient.accuracy:.0%} of the test patients of "
-                "scikit-learn's breast cancer data, are least sure of this one: they say "
-                f"malignant with {_percent(shap.predictions)}; the tumour was {patient.truth}."
+            _heading("A patient: is the tumor malignant?"),
+            fill(
+                "Boosted trees on scikit-learn's breast cancer data are right for "
+                f"{patient.accuracy:.0%} of the test patients, and least sure about this one. They "
+                f"predict malignant with {_percent(shap.predictions)} probability; the tumor was "
+                f"{patient.truth}.",
+                WIDTH,
             ),
-            "1. What moved this patient away from the average one?",
+            "1. Why does this patient's prediction differ from the average?",
             repr(shap),
-            _text("In words: " + _shap_sentence(shap)),
-            "2. What would move the answer from here?",
+            fill("In words: " + _shap_sentence(shap), WIDTH),
+            "2. What would change the prediction of this patient?",
             repr(lime),
-            _text("In words: " + _lime_sentence(lime)),
+            fill("In words: " + _lime_sentence(lime), WIDTH),
         ]
     )
 
 
 def digit_report(digit: Digit) -> str:
-    """The table of the digit under its question."""
+    """The table of the digit, below its question."""
     first, second = (str(name) for name in digit.shap.output_names)
     likely, less = np.asarray(digit.shap.predictions)
     return "\n\n".join(
         [
-            "\n" + _heading("A digit: which ink made it what it is?"),
-            _text(
-                f"A network with 64 hidden units, right for {digit.accuracy:.0%} of the test "
-                f"digits, gets this {digit.truth} right, with some doubt: it says {first} with "
-                f"{_percent(likely)} and {second} with {_percent(less)}."
+            "\n" + _heading("A digit: which pixels decide?"),
+            fill(
+                f"A network with 64 hidden units is right for {digit.accuracy:.0%} of the test "
+                f"digits. It gets this {digit.truth} right, but is not sure: it predicts {first} "
+                f"with {_percent(likely)} and {second} with {_percent(less)} probability.",
+                WIDTH,
             ),
-            f"3. Which pixels speak for {first}, which for {second}?",
+            f"3. Which pixels are evidence for {first}, and which for {second}?",
             repr(digit.shap),
-            _text("In words: " + _digit_sentence(digit.shap)) + "\n",
+            fill("In words: " + _digit_sentence(digit.shap), WIDTH) + "\n",
         ]
     )
 
@@ -56,10 +63,10 @@ def _shap_sentence(one: Explanation) -> str:
     top = int(np.argmax(np.abs(one.values)))
     score, error = one.values[top], one.standard_errors[top]
     return (
-        f"against the average over the background rows ({_percent(one.base_values)} malignant), "
-        f'"{one.feature_names[top]}" moves this patient by {_points(score)} percentage points, '
-        "and all scores add up to the prediction. The ± is what trying only some of the 2^30 "
-        f"combinations leaves open: here a standard error of {100 * error:.1f} points."
+        f"compared with the average over the background rows ({_percent(one.base_values)} "
+        f'malignant), "{one.feature_names[top]}" moves this patient by {points(score)} percentage '
+        "points. All scores add up to the prediction. The ± is the standard error from trying "
+        f"only some of the 2^30 combinations, here {100 * error:.1f} points."
     )
 
 
@@ -67,10 +74,10 @@ def _lime_sentence(one: Explanation) -> str:
     top = int(np.argmax(np.abs(one.values)))
     score, error = one.values[top], one.standard_errors[top]
     return (
-        f'a patient like this one, but with one standard deviation more "{one.feature_names[top]}"'
-        f", would score about {_points(score)} ± {100 * error:.1f} points differently, as far as "
-        f"a straight line can tell: it explains {_percent(one.fidelity)} of what the model does "
-        "around here. This is another question than the first, and has another answer."
+        f'if "{one.feature_names[top]}" were one standard deviation higher, the prediction would '
+        f"change by about {points(score)} ± {100 * error:.1f} points, according to a linear model "
+        f"that explains {_percent(one.fidelity)} of the variance near this patient. This question "
+        "differs from the first, and so does its answer."
     )
 
 
@@ -78,11 +85,11 @@ def _digit_sentence(one: Explanation) -> str:
     first, second = (str(name) for name in one.output_names)
     for_, against = (int(pick(one[..., 0].values)) for pick in (np.argmax, np.argmin))
     return (
-        f"the ink at {one.feature_names[for_]} speaks most for {first} "
-        f"({_points(one.values[for_, 0])} points, and {_points(one.values[for_, 1])} for "
-        f"{second}); that at {one.feature_names[against]} speaks most against it "
-        f"({_points(one.values[against, 0])} points, and {_points(one.values[against, 1])} for "
-        f"{second}). Where there is no ink, none can be taken away: the score is 0."
+        f"the ink at {one.feature_names[for_]} is the strongest evidence for {first} "
+        f"({points(one.values[for_, 0])} points, and {points(one.values[for_, 1])} for {second}). "
+        f"The ink at {one.feature_names[against]} is the strongest evidence against it "
+        f"({points(one.values[against, 0])} points, and {points(one.values[against, 1])} for "
+        f"{second}). Pixels without ink score 0, since there is nothing to remove."
     )
 
 
@@ -90,13 +97,22 @@ def _heading(text: str) -> str:
     return f"{text}\n{'=' * len(text)}"
 
 
-def _text(text: str) -> str:
-    return fill(text, _WIDTH)
-
-
 def _percent(share: object) -> str:
     return f"{float(np.asarray(share).item()):.0%}"
 
 
-def _points(score: float) -> str:
+def points(score: float) -> str:
+    """A difference of probabilities in percentage points."""
     return f"{100 * score:+.1f}"
+
+
+def finish(draw: Callable[[], None], out: Path, start: float) -> None:
+    """Draw the picture if matplotlib is installed, and print the last lines."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        closing = 'For the picture as well: pip install "perturbx[plots]"'
+    else:
+        draw()
+        closing = f"The same as a picture: {out}"
+    print(f"{closing}\n({time.perf_counter() - start:.0f} seconds)")
