@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._typing import Floats
 from perturbx.solvers.process.odd_kernel import OddKernel
@@ -68,6 +69,16 @@ class Covariance:
         if self.terms is not None and self.share > 0:
             total += (of_terms * self.terms.shares() ** 2) @ self.terms.members
         return total
+
+    def variances(self, members: NDArray[np.float32]) -> Floats:
+        """(q,): the prior variance of the coefficient of each odd parity term.
+
+        Members (q, d) are those of `terms`, where these have a share.
+        """
+        _, of_linear, of_product, of_terms = self._weights
+        rates = np.where(members > 0, self.kernel.rates, 1.0)
+        total = np.where(members.sum(axis=1) == 1, of_linear, of_product * rates.prod(axis=1))
+        return np.asarray(total + of_terms if len(of_terms) else total)
 
     @cached_property
     def _weights(self) -> tuple[int, float, float, Floats]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, lapack
 
 from perturbx._typing import Floats
@@ -105,7 +104,7 @@ class Fit:
         prior = signal * covariance.shapley_variance()
         explained = signal**2 * np.einsum("ni,ni->i", received, through)
         variance = prior - explained + np.einsum("pi,pi->i", slack, gram_inverse @ slack)
-        return cls(influence, inverse, solved, kept, np.maximum(variance, 0.0), noise)
+        return cls(influence, inverse, solved, kept, variance, noise)
 
     def posterior(self, y: Floats, share: Floats) -> Posterior:
         """Values and errors (d, t) of g (n + 1, t), whose last row is half the gain.
@@ -118,40 +117,31 @@ class Fit:
         """
         values = self.influence.T @ y
         values += (2 * y[-1] - values.sum(axis=0)) / len(values)
-        projected = self._projected(y)
-        squares = self._squared_errors(projected, share)
-        errors = np.sqrt((1 - _POOLED) * squares + _POOLED * squares.mean(axis=0))
-        return Posterior(values, errors)
+        projected, noise = self.project(y)[:-1], self.noise[:-1]
+        diagonal = self.diagonal[:-1]
+        return Posterior(
+            values,
+            standard_errors(self.influence[:-1], self.variance, projected, diagonal, noise, share),
+        )
 
     def score(self, y: Floats) -> Floats:
         """(t,): the weighted mean square of leave-one-out residuals, infinite if none is known."""
-        seen, diagonal = self._seen
+        diagonal, noise = self.diagonal[:-1], self.noise[:-1]
+        seen = diagonal * noise > _PINNED
         if 2 * seen.sum() <= len(seen):
             return np.full(y.shape[1], np.inf)
-        left_out = self._projected(y)[seen] / diagonal[seen, None]
-        return np.asarray(np.average(left_out**2, axis=0, weights=1 / self.noise[:-1][seen]))
+        left_out = self.project(y)[:-1][seen] / diagonal[seen, None]
+        return np.asarray(np.average(left_out**2, axis=0, weights=1 / noise[seen]))
 
-    def _projected(self, y: Floats) -> Floats:
-        """(n, t): Q y, without the end."""
-        return np.asarray((self.inverse @ y - self.solved @ (self.kept @ y))[:-1])
+    def project(self, y: Floats) -> Floats:
+        """Q y, for one or more columns."""
+        return np.asarray(self.inverse @ y - self.solved @ (self.kept @ y))
 
     @cached_property
-    def _seen(self) -> tuple[NDArray[np.bool_], Floats]:
-        """Which of the n pairs are not pinned down by the free part alone; the diagonal of Q."""
-        diagonal = np.diag(self.inverse) - np.einsum("np,pn->n", self.solved, self.kept)
-        return diagonal[:-1] * self.noise[:-1] > _PINNED, diagonal[:-1]
-
-    def _squared_errors(self, projected: Floats, share: Floats) -> Floats:
-        """(d, t): see `posterior`."""
-        seen, diagonal = self._seen
-        if not seen.any():
-            return np.full((len(self.variance), len(share)), np.nan)
-        influence = self.influence[:-1] - self.influence[:-1].mean(axis=1, keepdims=True)
-        safe = np.where(seen, diagonal, 1.0)[:, None]
-        left_out = np.where(seen[:, None], projected / safe, 0.0)
-        common = (projected[seen] ** 2 / safe[seen]).mean(axis=0)
-        own = self.variance[:, None] * common
-        return np.asarray(own ** (1 - share) * ((influence**2).T @ left_out**2) ** share)
+    def diagonal(self) -> Floats:
+        """(n + 1,): of Q."""
+        taken = np.einsum("np,pn->n", self.solved, self.kept)
+        return np.asarray(np.diag(self.inverse) - taken)
 
 
 def _inverse(matrix: Floats, noise: Floats) -> Floats:
@@ -168,3 +158,24 @@ def _inverse(matrix: Floats, noise: Floats) -> Floats:
             inverse += np.tril(lower, -1).T
             return np.asarray(inverse)
     raise LinAlgError("the covariance of the pairs is not positive definite")
+
+
+def standard_errors(
+    influence: Floats,
+    variance: Floats,
+    projected: Floats,
+    diagonal: Floats,
+    noise: Floats,
+    share: Floats,
+) -> Floats:
+    """(d, t): see `Fit.posterior`. Of n pairs Q y (n, t) and the diagonal of Q, and their noise."""
+    seen = diagonal * noise > _PINNED
+    if not seen.any():
+        return np.full((len(variance), len(share)), np.nan)
+    influence = influence - influence.mean(axis=1, keepdims=True)
+    safe = np.where(seen, diagonal, 1.0)[:, None]
+    left_out = np.where(seen[:, None], projected / safe, 0.0)
+    common = (projected[seen] ** 2 / safe[seen]).mean(axis=0)
+    own = np.maximum(variance, 0.0)[:, None] * common
+    squares = own ** (1 - share) * ((influence**2).T @ left_out**2) ** share
+    return np.asarray(np.sqrt((1 - _POOLED) * squares + _POOLED * squares.mean(axis=0)))

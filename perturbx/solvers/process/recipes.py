@@ -23,6 +23,12 @@ from perturbx.solvers.process.odd_kernel import OddKernel, bounded
 from perturbx.solvers.process.odd_pairs import OddPairs
 from perturbx.solvers.process.parity import ParityTerms
 
+SPARE = 3
+"""How many more pairs than features it takes to judge free slopes by leaving pairs out."""
+
+_LEAST_SHARE, _MOST_SHARE = 0.2, 1.1
+"""Of the jackknife at chosen pairs; see `share_of_jackknife`."""
+
 _MOST_OPTIMISM = 4.0
 """Beyond that, half of the pairs fell short of a structure that all of them have found."""
 
@@ -61,11 +67,15 @@ class Recipe:
         else:
             relative = learned.slopes / max(float(learned.slopes.max()), 1e-300)
             rates = self.strength * (relative + 0.02) ** self.exponent
-        terms = learned.terms_with_linear if self.linear > 0 else learned.terms
+        terms = self.terms(learned)
         kernel = OddKernel(bounded(rates))
         if self.share == 0 or not len(terms):
             return Covariance(kernel, linear=self.linear)
         return Covariance(kernel, terms, self.share, self.power, self.linear)
+
+    def terms(self, learned: Learned) -> ParityTerms:
+        """With those of one feature, where the linear part is tied down too."""
+        return learned.terms_with_linear if self.linear > 0 else learned.terms
 
     def free(self, d: int) -> Free:
         return Free.sum_only(d) if self.linear > 0 else Free.linear(d)
@@ -93,6 +103,20 @@ def tree_recipes(base: Recipe) -> Iterator[Recipe]:
     """`base` blended with the terms of trees."""
     for share in (0.3, 0.7, 0.95) if base.linear > 0 else (0.5, 0.95):
         yield from (replace(base, share=share, power=power) for power in (0.5, 1.0))
+
+
+def share_of_jackknife(n: int, d: int, score: Floats, plain: Floats) -> Floats:
+    """How much the jackknife counts in the errors at chosen pairs, from 0 to 1.
+
+    Chosen pairs resolve interactions of three features, for which they are chosen, and confound
+    the scores with those of five and more, of which the prior knows little. So the jackknife
+    counts by the root of the fraction of the plain regression's squared residuals that the prior
+    leaves, and the more so the nearer the pairs come to resolving all interactions of three.
+    """
+    compared = (plain > 0) & np.isfinite(score)
+    unexplained = np.minimum(np.divide(score, plain, out=np.ones_like(plain), where=compared), 1.0)
+    resolved = min(n / (d + d * (d - 1) * (d - 2) / 6), 1.0) ** 0.25
+    return np.asarray(np.clip(_MOST_SHARE * unexplained**0.5 * resolved, _LEAST_SHARE, 1.0))
 
 
 @dataclass(frozen=True, eq=False)

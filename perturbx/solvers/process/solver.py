@@ -16,19 +16,26 @@ from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers.kernel_shap import KernelShapRegression
 from perturbx.solvers.process.gaussian_process import Posterior, posterior
 from perturbx.solvers.process.interaction_rates import learn_rates
+from perturbx.solvers.process.learned_prior import LearnedPrior
 from perturbx.solvers.process.leave_one_out import Decomposition
 from perturbx.solvers.process.mask_trees import Boosting, boost
+from perturbx.solvers.process.mirrors import Mirrors
 from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
 from perturbx.solvers.process.parity import odd_terms
-from perturbx.solvers.process.recipes import Judge, Learned, Recipe, plain_recipes, tree_recipes
+from perturbx.solvers.process.recipes import (
+    SPARE,
+    Judge,
+    Learned,
+    Recipe,
+    plain_recipes,
+    share_of_jackknife,
+    tree_recipes,
+)
+from perturbx.solvers.process.shared_fit import plain_scores, solve_shared
 
 _FEWEST_PAIRS = 6
 _MOST_CELLS = 500_000
 """Pairs times features beyond which no trees are grown."""
-_LEAST_SHARE, _MOST_SHARE = 0.2, 1.1
-"""Of the jackknife at chosen pairs; see `_share_of_jackknife`."""
-_SPARE = 3
-"""How many more pairs than features it takes to judge free slopes by leaving pairs out."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,9 @@ class GaussianProcess(Solver):
         With more pairs than this, the plain regression answers: the cost is cubic.
     boosting : Boosting
         How the trees grow.
+    prior : LearnedPrior, optional
+        What other targets of the same model have taught; then none learns a prior of its own, and
+        a target costs little more than a regression.
 
     Examples
     --------
@@ -84,6 +94,7 @@ class GaussianProcess(Solver):
     most_judged: int = 300
     most_pairs: int = 2500
     boosting: Boosting = field(default_factory=Boosting)
+    prior: LearnedPrior | None = None
 
     reads: ClassVar[tuple[type[Design], ...]] = (Pairs,)
     additive = True
@@ -93,6 +104,8 @@ class GaussianProcess(Solver):
         check_integer("most_judged", self.most_judged, minimum=2)
         check_integer("most_pairs", self.most_pairs, minimum=0)
         check_kind("boosting", self.boosting, Boosting, "a Boosting")
+        if self.prior is not None:
+            check_kind("prior", self.prior, LearnedPrior, "a LearnedPrior or None")
 
     def linear(self) -> Solver:
         return KernelShapRegression()
@@ -101,17 +114,23 @@ class GaussianProcess(Solver):
         return exact_shapley(answers)
 
     def estimate(self, answers: Answers[Pairs]) -> Scores:
+        mirrors = Mirrors.among(answers)
+        return mirrors.restored(self._estimate(mirrors.reduced(answers)))
+
+    def _estimate(self, answers: Answers[Pairs]) -> Scores:
         design = answers.design
         if len(design.first) > self.most_pairs:
             return KernelShapRegression().estimate(answers)
+        if self.prior is not None and design.n_features >= 3:
+            return solve_shared(self.prior, answers)
         pairs, scales = read_pairs(answers)
         n, d = pairs[0].shape
         most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
         folds = _Folds.of(n, self.n_folds, most)
-        blind = n >= 1.3 * d + 4 and folds.n_rows < d + _SPARE
+        blind = n >= 1.3 * d + 4 and folds.n_rows < d + SPARE
         if d < 3 or n < _FEWEST_PAIRS or blind:
             return KernelShapRegression().estimate(answers)
-        if d <= n < d + _SPARE:
+        if d <= n < d + SPARE:
             # So few pairs to spare cannot tell a prior that shrinks all scores to their mean from
             # one that does not, nor how far off the regression is.
             return KernelShapRegression(errors=False).estimate(answers)
@@ -151,7 +170,7 @@ class GaussianProcess(Solver):
         found = []
         # Free slopes need pairs to spare, or nothing can be left out; with plenty of pairs a
         # prior on them only costs time.
-        can_be_free = folds.n_rows >= d + _SPARE
+        can_be_free = folds.n_rows >= d + SPARE
         can_be_tied = n < 2.5 * d + 4
         for tied in [False] * can_be_free + [True] * can_be_tied:
             base = judge.best(plain_recipes(d, tied=tied))
@@ -159,12 +178,13 @@ class GaussianProcess(Solver):
             if len(learned[-1].terms_with_linear):
                 found.append(judge.best(tree_recipes(base[1])))
         score, recipe, signal = min(found, key=lambda entry: entry[0])
-        plain = _plain_score(pairs)
+        x, y, noise = pairs.with_end(exactness=1e4)
+        plain = float(plain_scores(x, noise, y[:, None])[0])
         if not can_be_free and plain <= score:
             return start
         covariance, free = recipe.covariance(learned[-1]), recipe.free(d)
         if not random:
-            share = _share_of_jackknife(n, d, score, plain)
+            share = float(share_of_jackknife(n, d, np.array(score), np.array(plain)))
             return posterior(pairs, covariance, signal, free, share=share)
         fit = posterior(pairs, covariance, signal, free)
         # Residuals of pairs that taught the prior are too small; those of pairs that half of the
@@ -234,34 +254,6 @@ def _slopes(pairs: OddPairs) -> Floats:
     solved = np.linalg.solve(normal, np.column_stack([weighted.T @ pairs.odd, np.ones(d)]))
     slopes, along = solved.T
     return np.asarray(slopes - along * (slopes.sum() - pairs.half_gain) / along.sum())
-
-
-def _plain_score(pairs: OddPairs) -> float:
-    """The leave-one-out score of the plain regression, infinite without pairs to spare."""
-    n, d = pairs.shape
-    if n < d + _SPARE:
-        return np.inf
-    x, y, noise = pairs.with_end(1e4)
-    weighted = x / noise[:, None]
-    normal = weighted.T @ x
-    normal.flat[:: d + 1] += 1e-12 * np.trace(normal) / d
-    inverse = np.linalg.inv(normal)
-    spare = 1 - ((weighted @ inverse) * x).sum(axis=1)[:n]
-    residual = (y - x @ (inverse @ (weighted.T @ y)))[:n] / np.maximum(spare, 1e-7)
-    return float(np.average(residual**2, weights=pairs.weights))
-
-
-def _share_of_jackknife(n: int, d: int, score: float, plain: float) -> float:
-    """How much the jackknife counts in the errors at chosen pairs, from 0 to 1.
-
-    Chosen pairs resolve interactions of three features, for which they are chosen, and confound
-    the scores with those of five and more, of which the prior knows little. So the jackknife
-    counts by the root of the fraction of the plain regression's squared residuals that the prior
-    leaves, and the more so the nearer the pairs come to resolving all interactions of three.
-    """
-    unexplained = min(score / plain, 1.0) if plain > 0 else 1.0
-    resolved = min(n / (d + d * (d - 1) * (d - 2) / 6), 1.0) ** 0.25
-    return float(min(max(_LEAST_SHARE, _MOST_SHARE * unexplained**0.5 * resolved), 1.0))
 
 
 def _as_posteriors(plain: Scores, scales: Floats) -> list[Posterior]:

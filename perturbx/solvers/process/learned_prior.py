@@ -1,0 +1,239 @@
+"""A prior that some targets have taught, for others of the same model.
+
+Instances of one data set share what a model makes of them: which features interact, in which
+groups, how strongly. So the trees, the rates and the strengths that the process otherwise learns
+from the answers to one target are learned once, from a few, and judged across them: the terms of
+one half of the teachers predict pairs of the other half that are left out. Where answers are few
+this knows more than they do themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints
+from perturbx.designs import Pairs
+from perturbx.solvers._base import Answers
+from perturbx.solvers.process.interaction_rates import MOST_FEATURES, learn_rates
+from perturbx.solvers.process.leave_one_out import SIGNALS, Decomposition
+from perturbx.solvers.process.mask_trees import Boosting, boost
+from perturbx.solvers.process.mirrors import Mirrors
+from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
+from perturbx.solvers.process.parity import ParityTerms, odd_terms
+from perturbx.solvers.process.recipes import SPARE, Learned, Recipe
+
+FEWEST_TEACHERS = 4
+"""With fewer targets that have interactions there is nothing to pool."""
+
+_MOST_TEACHERS = 48
+_MOST_CELLS = 500_000
+"""Pairs times features beyond which no trees are grown."""
+_WITH_RATES = 6
+"""How many teachers the rates of the product kernel are learned from."""
+_MOST_JUDGED = 300
+"""How many pairs are used to judge a candidate, at most."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What predicts best where there are `n_pairs` pairs: the best first, then what stands by.
+
+    The others answer for targets that the first does not fit: one without terms of trees.
+    """
+
+    n_pairs: int
+    recipes: tuple[tuple[Recipe, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedPrior:
+    """What some targets taught: rates, pooled terms of trees, and how strong to believe in them.
+
+    Parameters
+    ----------
+    learned : Learned
+        Rates are the geometric mean over teachers. Terms are all that any teacher has, with the
+        root mean square of their coefficients, each teacher's being of unit energy.
+    choices : tuple of Choice
+        For a few numbers of pairs, the most first.
+    n_teachers : int
+        How many targets taught it.
+    """
+
+    learned: Learned = field(repr=False)
+    choices: tuple[Choice, ...] = field(repr=False)
+    n_teachers: int
+
+    @classmethod
+    def learn(
+        cls, answers: Answers[Pairs], boosting: Boosting | None = None
+    ) -> LearnedPrior | None:
+        """From the answers of teachers to the same pairs, which also may be more than others get.
+
+        None if fewer than `FEWEST_TEACHERS` targets have interactions. Of outputs that mirror
+        each other, such as p and 1 - p, one teaches.
+        """
+        design = answers.design
+        pairs, scales = read_pairs(answers)
+        chosen = _teachers(pairs, scales, answers)
+        if len(chosen) < FEWEST_TEACHERS:
+            return None
+        teachers = [pairs[i] for i in chosen]
+        instance = chosen // answers.shape[1]
+        n, d = pairs[0].shape
+        terms = _terms_of(teachers, boosting or Boosting())
+        alike = [learn_rates(pairs) for pairs in teachers[:_WITH_RATES]]
+        rates = np.exp(np.mean(np.log(alike), axis=0))
+        half = _halves(instance)
+        taught = [_learned(rates, [terms[i] for i in np.flatnonzero(half == h)]) for h in (0, 1)]
+        judged = [[teachers[i] for i in np.flatnonzero(half != h)] for h in (0, 1)]
+        order = np.random.default_rng(0).permutation(n) if design.random else np.arange(n)
+        sizes = _sizes(min(n, _MOST_JUDGED), d)
+        choices = tuple(_choice(taught, judged, order[:size]) for size in sizes)
+        return cls(_learned(rates, terms), choices, len(teachers))
+
+    @property
+    def n_features(self) -> int:
+        return len(self.learned.rates)
+
+    def choice(self, n_pairs: int) -> Choice:
+        """The one for about so many pairs."""
+        return min(self.choices, key=lambda choice: abs(np.log(choice.n_pairs / n_pairs)))
+
+    def restricted(self, active: NDArray[np.bool_]) -> LearnedPrior:
+        """For a game in which only some features can change anything."""
+        if active.all():
+            return self
+        of = self.learned
+
+        def kept(terms: ParityTerms) -> ParityTerms:
+            inside = terms.members[:, ~active].sum(axis=1) == 0
+            return ParityTerms(terms.members[inside][:, active], terms.coefficients[inside])
+
+        learned = Learned(
+            of.slopes[active], of.rates[active], kept(of.terms), kept(of.terms_with_linear)
+        )
+        return replace(self, learned=learned)
+
+
+def _teachers(pairs: list[OddPairs], scales: Floats, answers: Answers[Pairs]) -> Ints:
+    """Which targets teach: of each instance as many, those whose outputs move most."""
+    x, _, _ = pairs[0].with_end()
+    y = np.stack([np.append(target.odd, target.half_gain) for target in pairs], axis=1)
+    teaches = (scales > 0) & ~additive(x, y)
+    teaches &= Mirrors.among(answers).sign > 0
+    scales = np.where(teaches, scales, 0.0).reshape(answers.shape)
+    each = max(1, _MOST_TEACHERS // len(scales))
+    order = np.argsort(-scales, axis=1, kind="stable")[:, :each]
+    chosen = (order + answers.shape[1] * np.arange(len(scales))[:, None]).ravel()
+    return np.asarray(np.sort(chosen[teaches[chosen]])[:_MOST_TEACHERS])
+
+
+def additive(x: Floats, y: Floats) -> NDArray[np.bool_]:
+    """(t,): whose g (n + 1, t) a linear function explains, though the pairs x are enough to tell.
+
+    The last row is the full coalition.
+    """
+    n, d = len(x) - 1, x.shape[1]
+    if n < d:
+        return np.zeros(y.shape[1], dtype=bool)
+    slopes = np.linalg.lstsq(x, y, rcond=None)[0]
+    return np.asarray(np.abs(y - x @ slopes).max(axis=0) <= 1e-10)
+
+
+def _halves(instance: Ints) -> Ints:
+    """(t,): 0 or 1; the outputs of one instance in one half, if there are several instances."""
+    if len(np.unique(instance)) < 2:
+        instance = np.arange(len(instance))
+    return np.unique(instance, return_inverse=True)[1] % 2
+
+
+def _terms_of(teachers: list[OddPairs], boosting: Boosting) -> list[ParityTerms]:
+    """Of each teacher, the odd terms of trees that are grown on all its coalitions."""
+    n, d = teachers[0].shape
+    coalitions = [pairs.coalitions() for pairs in teachers]
+    z, targets = coalitions[0][0], np.stack([values for _, values in coalitions], axis=1)
+    settings = boosting if n * d <= _MOST_CELLS else replace(boosting, n_trees=0)
+    forests = boost(z, targets, np.ones(targets.shape, dtype=bool), settings)
+    return [odd_terms(leaves, d, min(2 * n + 200, 4000), least=1) for leaves in forests]
+
+
+def _learned(rates: Floats, terms: list[ParityTerms]) -> Learned:
+    """Terms pooled: each with the root mean square of its coefficients."""
+    d = len(rates)
+    names = np.random.default_rng(0).integers(0, 2**64, d, dtype=np.uint64)
+    members = np.concatenate([of_one.members for of_one in terms])
+    energy = [
+        of_one.coefficients**2 / max(float((of_one.coefficients**2).sum()), 1e-300)
+        for of_one in terms
+    ]
+    keys = members.astype(np.uint64) @ names
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    mean = np.bincount(place, np.concatenate(energy), minlength=len(first)) / len(terms)
+    most = max((len(of_one) for of_one in terms), default=0)
+    order = np.argsort(-mean, kind="stable")[:most]
+    pooled = ParityTerms(members[first[order]], np.sqrt(mean[order]))
+    size = pooled.members.sum(axis=1)
+    large = ParityTerms(pooled.members[size >= 3], pooled.coefficients[size >= 3])
+    single = size == 1
+    slopes = pooled.coefficients[single] @ pooled.members[single]
+    return Learned(np.asarray(slopes, dtype=float), rates, large, pooled)
+
+
+def _sizes(n: int, d: int) -> list[int]:
+    """Numbers of pairs at which candidates are judged: n, and halves of it down to d / 2."""
+    found = [n]
+    while found[-1] // 2 >= max(d // 2, 3):
+        found.append(found[-1] // 2)
+    return found
+
+
+def _candidates(d: int, n: int) -> Iterator[Recipe]:
+    """Kernels without terms, and blends with them; slopes are free where pairs can be spared."""
+    yield Recipe("rates", 1.0, linear=0.9)
+    for share in (0.5, 0.9, 0.99):
+        yield from (
+            Recipe("rates", 1.0, linear=0.7, share=share, power=power) for power in (0.5, 1.0)
+        )
+    if n < d + SPARE:
+        return
+    for strength in (0.6, 1.0, 1.6) if d <= MOST_FEATURES else (1.0, 3.0):
+        yield Recipe("rates", strength)
+        for share in (0.5, 0.9, 0.99):
+            yield from (Recipe("rates", strength, share=share, power=power) for power in (0.5, 1.0))
+
+
+def _choice(taught: list[Learned], judged: list[list[OddPairs]], rows: Ints) -> Choice:
+    """The best candidate at some of the pairs, and the best without terms."""
+    d = taught[0].slopes.size
+    found = []
+    for recipe in _candidates(d, len(rows)):
+        if recipe.share > 0 and not all(len(learned.terms_with_linear) for learned in taught):
+            continue
+        scores = _scores(recipe, taught, judged, rows)
+        best = int(scores.argmin())
+        found.append((float(scores[best]), recipe, float(SIGNALS[best])))
+    first = min(found, key=lambda entry: entry[0])
+    plain = [entry for entry in found if entry[1].share == 0 and entry is not first]
+    second = [min(plain, key=lambda entry: entry[0])] if first[1].share > 0 else []
+    return Choice(len(rows), tuple((recipe, signal) for _, recipe, signal in [first, *second]))
+
+
+def _scores(
+    recipe: Recipe, taught: list[Learned], judged: list[list[OddPairs]], rows: Ints
+) -> Floats:
+    """(signals,): mean logarithms of the scores of each half under what the other half taught."""
+    found = []
+    counted = np.append(np.ones(len(rows), dtype=bool), False)
+    for learned, targets in zip(taught, judged, strict=True):
+        parts = [pairs.subset(rows).with_end(exactness=1e4) for pairs in targets]
+        x, _, noise = parts[0]
+        basis = x @ recipe.free(x.shape[1]).directions
+        decomposition = Decomposition.of(recipe.covariance(learned).matrix(x), basis, noise)
+        y = np.stack([odd for _, odd, _ in parts], axis=1)
+        found.append(np.log(np.maximum(decomposition.scores(y, counted), 1e-30)))
+    return np.asarray(np.concatenate(found, axis=1).mean(axis=1))

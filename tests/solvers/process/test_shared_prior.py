@@ -1,0 +1,246 @@
+"""A prior that some targets teach, and many are solved under."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.designs import Evaluations, Pairs
+from perturbx.errors import InvalidParameterError, RejectPerturbations
+from perturbx.samplers import OptimalPairs, ShapleyCoalitions
+from perturbx.solvers import Answers, GaussianProcess, KernelShapRegression, LearnedPrior
+from perturbx.solvers.process import Boosting
+
+D = 9
+FEW_TREES = Boosting(n_trees=20, learning_rate=0.3)
+BLOCKS = np.array([[0, 1, 2], [2, 3, 4], [4, 5, 6], [0, 6, 7], [1, 3, 5]])
+
+
+class Family:
+    """Instances of one model: ANDs of the same blocks, each instance with weights of its own."""
+
+    def __init__(self, n: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.slopes, self.weights = rng.normal(size=(D, n)), 2 * rng.normal(size=(len(BLOCKS), n))
+        members = np.zeros((len(BLOCKS), D))
+        members[np.arange(len(BLOCKS))[:, None], BLOCKS] = 1 / 3
+        self.phi = (self.slopes + members.T @ self.weights).T
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        blocks = z[:, BLOCKS].all(axis=2).astype(float)
+        return np.asarray(z @ self.slopes + blocks @ self.weights)[:, :, None]
+
+
+def drawn(pairs: int, seed: int = 0) -> Pairs:
+    return OptimalPairs().draw(D, 2 * pairs, np.random.default_rng(seed))
+
+
+def only(evaluations: Evaluations, rows: slice) -> Evaluations:
+    return replace(
+        evaluations,
+        outputs=evaluations.outputs[:, rows],
+        full=evaluations.full[rows],
+        empty=evaluations.empty[rows],
+    )
+
+
+def errors_of(values: np.ndarray, phi: np.ndarray) -> np.ndarray:
+    return np.asarray(((values - phi) ** 2).sum(axis=1) / (phi**2).sum(axis=1))
+
+
+@pytest.fixture(scope="module")
+def prior(games: SimpleNamespace) -> LearnedPrior:
+    evaluations = games.evaluate(Family(12, 1), drawn(45))
+    learned = LearnedPrior.learn(Answers.of(evaluations), FEW_TREES)
+    assert learned is not None
+    return learned
+
+
+@pytest.mark.parametrize("pairs", [8, 13, 45])
+def test_others_gain_from_what_teachers_taught(
+    games: SimpleNamespace, prior: LearnedPrior, pairs: int
+) -> None:
+    """Less than half the squared error of the regression, for instances that did not teach."""
+    family = Family(15, 2)
+    evaluations = games.evaluate(family, drawn(pairs, seed=3))
+    shared = GaussianProcess(prior=prior).solve(evaluations).values[:, :, 0]
+    plain = KernelShapRegression().solve(evaluations).values[:, :, 0]
+    ratio = errors_of(shared, family.phi) / errors_of(plain, family.phi)
+    assert np.exp(np.log(ratio).mean()) < 0.5
+
+
+@pytest.mark.parametrize("pairs", [6, 14, 40])
+def test_a_target_alone_and_among_others(
+    games: SimpleNamespace, prior: LearnedPrior, pairs: int
+) -> None:
+    """Scores and errors do not depend on what else is solved."""
+    evaluations = games.evaluate(Family(20, 4), drawn(pairs))
+    solver = GaussianProcess(prior=prior)
+    together = solver.solve(evaluations)
+    for row in (0, 13):
+        alone = solver.solve(only(evaluations, slice(row, row + 1)))
+        assert_allclose(alone.values[0], together.values[row], atol=1e-10)
+        assert_allclose(alone.standard_errors[0], together.standard_errors[row], rtol=1e-6)
+
+
+@pytest.mark.parametrize("pairs", [9, 11, 20, 40])
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_additive_games_are_exact(
+    games: SimpleNamespace, prior: LearnedPrior, pairs: int, scale: float
+) -> None:
+    """From as many pairs as features on, the slopes come out, under any prior."""
+    slopes = np.random.default_rng(0).normal(size=(D, 3))
+    evaluations = games.evaluate(lambda z: scale * (z @ slopes + 5), drawn(pairs))
+    values = GaussianProcess(prior=prior).solve(evaluations).values[0]
+    assert_allclose(values, scale * slopes, atol=1e-8 * scale)
+
+
+@pytest.mark.parametrize("pairs", [3, 7, 30])
+def test_scores_add_up(games: SimpleNamespace, prior: LearnedPrior, pairs: int) -> None:
+    """At any budget, to the last bits."""
+    evaluations = games.evaluate(Family(5, 6), drawn(pairs))
+    total = GaussianProcess(prior=prior).solve(evaluations).values.sum(axis=1)
+    assert_allclose(total, evaluations.full - evaluations.empty, atol=1e-12)
+
+
+def test_complete_designs_are_read_exactly(games: SimpleNamespace, prior: LearnedPrior) -> None:
+    """Whatever the prior says, all coalitions give Shapley's definition."""
+    game = games.random(5, 0)
+    evaluations = games.evaluate(game, games.draw(ShapleyCoalitions(), 5, 32))
+    values = GaussianProcess(prior=prior).solve(evaluations).values[0]
+    assert_allclose(values, games.brute_force(game, 5), atol=1e-12)
+
+
+@pytest.mark.parametrize("pairs", [7, 12, 40])
+def test_a_prior_that_does_not_fit_lets_go(
+    games: SimpleNamespace, prior: LearnedPrior, pairs: int
+) -> None:
+    """A game with other interactions: about as good as the regression, or better."""
+    table = np.random.default_rng(5).normal(size=(2**D, 12))
+    powers = 2 ** np.arange(D)
+    evaluations = games.evaluate(lambda z: table[z @ powers][:, :, None], drawn(pairs))
+    every = ShapleyCoalitions().draw(D, 2**D, np.random.default_rng(0))
+    truth = KernelShapRegression().solve(
+        games.evaluate(lambda z: table[z @ powers][:, :, None], every)
+    )
+    phi = truth.values[:, :, 0]
+    shared = GaussianProcess(prior=prior).solve(evaluations).values[:, :, 0]
+    plain = KernelShapRegression().solve(evaluations).values[:, :, 0]
+    ratio = errors_of(shared, phi) / errors_of(plain, phi)
+    assert np.exp(np.log(ratio).mean()) < 1.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pairs", [6, 9, 14, 45])
+def test_intervals_hold_the_truth(games: SimpleNamespace, prior: LearnedPrior, pairs: int) -> None:
+    """About 95% do, over designs and instances, with fewer pairs than features too."""
+    from scipy.stats import t
+
+    family, hits = Family(40, 7), []
+    for seed in range(6):
+        evaluations = games.evaluate(family, drawn(pairs, seed))
+        found = GaussianProcess(prior=prior).solve(evaluations)
+        reach = found.standard_errors * t.ppf(0.975, found.degrees_of_freedom)
+        hits.append((np.abs(found.values - family.phi[:, :, None]) <= reach).mean())
+    assert 0.88 <= np.mean(hits) <= 1.0
+
+
+def test_too_few_pairs_for_an_error(games: SimpleNamespace, prior: LearnedPrior) -> None:
+    """Residuals of three pairs do not tell how far off the scores are: NaN."""
+    found = GaussianProcess(prior=prior).solve(games.evaluate(Family(2, 1), drawn(3)))
+    assert np.isfinite(found.values).all()
+    assert np.isnan(found.standard_errors).all()
+
+
+def test_mirror_images_get_the_same_scores(games: SimpleNamespace, prior: LearnedPrior) -> None:
+    """The scores of 1 - p are those of p with the other sign, and the errors are the same."""
+    family = Family(1, 8)
+
+    def both(z: np.ndarray) -> np.ndarray:
+        p = family(z)
+        return np.concatenate([p, 1 - p], axis=2)
+
+    evaluations = games.evaluate(both, drawn(20))
+    for solver in (GaussianProcess(prior=prior), GaussianProcess(boosting=FEW_TREES)):
+        found = solver.solve(evaluations)
+        assert_array_equal(found.values[..., 1], -found.values[..., 0])
+        assert_array_equal(found.standard_errors[..., 1], found.standard_errors[..., 0])
+        alone = solver.solve(replace_outputs(evaluations))
+        assert_allclose(alone.values[..., 0], found.values[..., 0], atol=1e-12)
+
+
+def replace_outputs(evaluations: Evaluations) -> Evaluations:
+    return replace(
+        evaluations,
+        outputs=evaluations.outputs[..., :1],
+        full=evaluations.full[:, :1],
+        empty=evaluations.empty[:, :1],
+    )
+
+
+@pytest.mark.parametrize("of", ["additive", "constant", "few"])
+def test_what_cannot_teach(games: SimpleNamespace, of: str) -> None:
+    """Additive and constant outputs have no interactions, and three instances are too few."""
+    slopes = np.random.default_rng(0).normal(size=(D, 8))
+    teachers = {
+        "additive": lambda z: (z @ slopes)[:, :, None],
+        "constant": lambda z: np.ones((len(z), 8, 1)),
+        "few": Family(3, 1),
+    }
+    evaluations = games.evaluate(teachers[of], drawn(30))
+    assert LearnedPrior.learn(Answers.of(evaluations), FEW_TREES) is None
+
+
+def test_constant_teachers_change_nothing(games: SimpleNamespace, prior: LearnedPrior) -> None:
+    """An output that does not move teaches nothing, and takes nothing away."""
+    family = Family(12, 1)
+
+    def some(z: np.ndarray) -> np.ndarray:
+        return np.concatenate([family(z), np.full((len(z), 4, 1), 3.0)], axis=1)
+
+    learned = LearnedPrior.learn(Answers.of(games.evaluate(some, drawn(45))), FEW_TREES)
+    assert learned is not None
+    assert learned.n_teachers == prior.n_teachers == 12
+    evaluations = games.evaluate(Family(4, 9), drawn(20))
+    mine, theirs = (GaussianProcess(prior=p).solve(evaluations).values for p in (learned, prior))
+    assert_allclose(mine, theirs, atol=1e-12)
+
+
+def test_a_prior_for_some_of_the_features(games: SimpleNamespace, prior: LearnedPrior) -> None:
+    """With features that change nothing left out, the others score the same."""
+    active = np.ones(D, dtype=bool)
+    active[[2, 8]] = False
+    slopes = np.random.default_rng(1).normal(size=7)
+
+    def game(z: np.ndarray) -> np.ndarray:
+        return np.asarray(z @ slopes + 2 * z[:, [0, 4, 5]].all(axis=1))
+
+    design = OptimalPairs().draw(7, 30, np.random.default_rng(0))
+    found = GaussianProcess(prior=prior.restricted(active)).solve(games.evaluate(game, design))
+    phi = slopes + np.isin(np.arange(7), [0, 4, 5]) * 2 / 3
+    assert errors_of(found.values[:, :, 0], phi[None])[0] < 0.01
+    with pytest.raises(RejectPerturbations, match="learned for 9 features: got 7"):
+        GaussianProcess(prior=prior).solve(games.evaluate(game, design))
+
+
+def test_a_prior_travels(games: SimpleNamespace, prior: LearnedPrior) -> None:
+    """Pickled and back, it gives the same bits."""
+    evaluations = games.evaluate(Family(3, 5), drawn(20))
+    copy = pickle.loads(pickle.dumps(prior))
+    mine, theirs = (GaussianProcess(prior=p).solve(evaluations).values for p in (prior, copy))
+    assert_array_equal(mine, theirs)
+
+
+def test_the_estimator_is_told(games: SimpleNamespace, prior: LearnedPrior) -> None:
+    """That the prior was learned from others, and from how many."""
+    found = GaussianProcess(prior=prior).solve(games.evaluate(Family(1, 5), drawn(20)))
+    assert "prior learned from 12 targets" in found.estimator
+
+
+def test_a_prior_must_be_one() -> None:
+    with pytest.raises(InvalidParameterError, match="prior"):
+        GaussianProcess(prior=True)  # type: ignore[arg-type]
