@@ -1,4 +1,4 @@
-"""Bridges to networks, shap and DataFrames; heavy imports inside the functions."""
+"""Bridges to networks, shap and DataFrames; heavy imports happen inside functions."""
 
 from perturbx.interop._exports import to_frame as to_frame
 from perturbx.interop._exports import to_shap as to_shap

@@ -1,4 +1,4 @@
-"""What networks of every framework share as a predict_fn: batches, and how answers are read."""
+"""The common part of all networks as a predict_fn: batches, checks, and scores."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from perturbx._validation import check_choice, check_integer, invalid
 from perturbx.errors import InvalidInputError, PerturbxError, PredictFnError
 
 Preprocess: TypeAlias = Callable[[Any], Any]
-"""A part of the user's batch to what the network takes, one entry a row."""
+"""From a part of the user's batch to the network's input, one entry per row."""
 
 Output: TypeAlias = Literal["softmax", "sigmoid", "logits"] | None
-"""What is made of a network's answers; None: nothing, and nothing is known of them."""
+"""How a network's answers become scores; with None they are the scores, of any kind."""
 
 OUTPUTS = ("softmax", "sigmoid", "logits")
 
 _CACHE, _ACCELERATOR = 2**20, 2**26
-"""Bytes of rows in one call: on a processor what its cache holds, elsewhere what keeps it busy."""
+"""Bytes of rows per call: what fits into the cache of a CPU, and what keeps a GPU busy."""
 
 _FEWEST_ROWS = 4
-"""Of rows that are larger than that, some are still faster together."""
+"""The fewest rows per call, however large they are."""
 
 _NUMBERS = (numbers.Real, np.bool_)
-"""Types of cells that a network can take; NumPy's own numbers are Real ones."""
+"""Types of cells that a network can take; NumPy's numbers are registered as Real."""
 
 _NO_ACCIDENT = 4
-"""Numbers less rows: fewer logits than that may sum to 1 by chance."""
+"""Fewer logits than that (less one per row) may sum to 1 by chance."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Network(ABC):
-    """A network as a predict_fn: (n,) or (n, k) scores of a batch as the user holds it."""
+    """A network as a predict_fn: (n,) or (n, k) scores of a batch in the user's container."""
 
     maker: ClassVar[str]
-    """The function of `perturbx.interop` that makes it."""
+    """The function of `perturbx.interop` that creates it."""
 
     preprocess: Preprocess | None = None
     output: Output = "softmax"
@@ -50,19 +50,19 @@ class Network(ABC):
     @property
     @abstractmethod
     def resolution(self) -> float:
-        """The rounding of an answer, as a part of its size."""
+        """The relative rounding error of an answer."""
 
     @property
     @abstractmethod
     def on_accelerator(self) -> bool:
-        """True if large batches are worth it."""
+        """True if it runs on a device that needs large batches."""
 
     @abstractmethod
     def forward(self, inputs: Any) -> NDArray[Any]:
-        """What the network itself answers to what `preprocess` made of a part of a batch."""
+        """The network's answer to preprocessed rows."""
 
     def __call__(self, X: Any) -> NDArray[Any]:
-        """Scores of a batch, asked in parts of at most `batch_size` rows."""
+        """Scores of a batch, in parts of at most `batch_size` rows."""
         n, X = _count(X), _sliceable(X)
         step = self.batch_size or self._worth_it(X)
         parts = []
@@ -84,19 +84,18 @@ class Network(ABC):
         if np.ndim(inputs) == 0 or len(inputs) != n:
             was = getattr(inputs, "shape", type(inputs).__name__)
             raise InvalidInputError(
-                f"preprocess must return one entry for each of the {n} rows that it is given; "
-                f"got {was}."
+                f"preprocess must return one entry for each of the {n} rows of its part; got {was}."
             )
         return inputs
 
     def _without_preprocess(self, inputs: Any, error: Exception) -> PredictFnError:
-        """The error for photos that reach the network as they are."""
+        """The error for photos that reach the network without preprocessing."""
         said = str(error).strip().partition("\n")[0].rstrip(".")
         return PredictFnError(
-            f"the network cannot take a batch of shape {tuple(np.shape(inputs))}, which it got as "
-            f"it is, as {self.maker} was given no preprocess ({type(error).__name__}: {said}). For "
-            f"photos pass px.interop.{self.maker}(..., "
-            "preprocess=px.interop.ImagePreprocess(224)), which also puts channels first."
+            f"the network cannot take a batch of shape {tuple(np.shape(inputs))}, which was passed "
+            f"on unchanged, since {self.maker} has no preprocess ({type(error).__name__}: {said}). "
+            f"For photos use px.interop.{self.maker}(..., "
+            "preprocess=px.interop.ImagePreprocess(224)), which also moves channels first."
         )
 
     def _worth_it(self, X: Any) -> int:
@@ -107,11 +106,11 @@ class Network(ABC):
         return max(_FEWEST_ROWS, most // max(int(nbytes), 1))
 
     def _check(self, answer: NDArray[Any], n: int) -> None:
-        """Refuse answers that are no scores, or not what `output` takes them for."""
+        """Refuse answers that are not scores, or that do not match `output`."""
         if answer.ndim not in (1, 2) or len(answer) != n or 0 in answer.shape:
             raise PredictFnError(
                 f"the network must answer with scores of shape (n,) or (n, k); got {answer.shape} "
-                f"for {n} rows. Let its last layer pool or pick what is to be explained."
+                f"for {n} rows. Let its last layer pool or select the values to explain."
             )
         k = 1 if answer.ndim == 1 else answer.shape[1]
         if self.output_names is not None and len(self.output_names) != k:
@@ -122,20 +121,20 @@ class Network(ABC):
         if self.output == "softmax" and k == 1:
             raise PredictFnError(
                 'output="softmax" of a single output is always 1: pass output="sigmoid" for a '
-                "yes-or-no logit, or output=None to explain the answers as they are."
+                "binary logit, or output=None to explain the answers unchanged."
             )
         if self.output is not None and looks_like_probabilities(answer, self.resolution):
             raise PredictFnError(
                 f"the network's answers already are probabilities (in 0..1, and each row sums to "
                 f'1), so output="{self.output}" would be wrong: pass output=None to explain them '
-                "as they are, or a network without its last softmax."
+                "unchanged, or a network without its last softmax."
             )
 
 
 def check_settings(
     preprocess: Any, output: Any, output_names: Any, batch_size: Any
 ) -> tuple[Preprocess | None, Output, tuple[str, ...] | None, int | None]:
-    """The settings that all networks share, or an error that names one."""
+    """The settings that all networks share, or an error that names a wrong one."""
     if preprocess is not None and (isinstance(preprocess, type) or not callable(preprocess)):
         raise invalid(
             "preprocess",
@@ -169,15 +168,15 @@ def plain(X: Any) -> NDArray[Any]:
         array = np.array(array.tolist())  # columns of several types, such as floats and bools
     if array.dtype.kind not in "buif":
         raise InvalidInputError(
-            "the batch is no array of numbers (text, categories, missing values, or images of "
-            "different sizes): pass preprocess=, which turns a batch into the network's input. "
+            "the batch is no array of numbers (it has text, categories, missing values, or images "
+            "of different sizes): pass preprocess=, which turns a batch into the network's input. "
             "For photos: preprocess=px.interop.ImagePreprocess(size=224)."
         )
     return array
 
 
 def looks_like_probabilities(answer: NDArray[Any], resolution: float) -> bool:
-    """True if every row is a distribution, in enough numbers that it is no accident."""
+    """True if every row is a distribution, for enough numbers to rule out chance."""
     if answer.ndim == 1 or len(answer) * (answer.shape[1] - 1) < _NO_ACCIDENT:
         return False
     sums = answer.sum(axis=1, dtype=np.float64)
@@ -191,15 +190,14 @@ def _count(X: Any) -> int:
         n = 0
     if n == 0:
         raise InvalidInputError(
-            f"a network answers to batches, with one row or image for each entry; got "
-            f"{type(X).__name__} of shape {np.shape(X)}. For a single one pass it with a leading "
-            "axis, as in image[None]."
+            f"a network takes batches of rows or images; got {type(X).__name__} of shape "
+            f"{np.shape(X)}. Pass a single one with a leading axis, as in image[None]."
         )
     return int(n)
 
 
 def _sliceable(X: Any) -> Any:
-    """The batch as what slices by position: a frame's index, or a sparse format, may not."""
+    """The batch in a form that can be sliced by position."""
     return (
         X.reset_index(drop=True) if hasattr(X, "iloc") else X.tocsr() if hasattr(X, "tocsr") else X
     )
@@ -223,7 +221,7 @@ def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def _scores(answer: NDArray[Any], output: Output) -> NDArray[Any]:
-    """Answers in their own precision; probabilities in double, or those near 1 would be 1."""
+    """Answers in their own precision; probabilities in double, since those near 1 would round."""
     if output in (None, "logits"):
         return answer.astype(np.float64 if answer.dtype == np.float64 else np.float32)
     logits = answer.astype(np.float64)

