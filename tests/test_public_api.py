@@ -92,7 +92,10 @@ NAMES = {
 PARTS: dict[str, tuple[type, set[str]]] = {
     "perturbx.designs": (Design, {"Evaluations", "Steps"}),
     "perturbx.samplers": (Sampler, set()),
-    "perturbx.solvers": (Solver, {"Answers", "Scores", "Solution", "check_reads", "floor"}),
+    "perturbx.solvers": (
+        Solver,
+        {"Answers", "LearnedPrior", "Scores", "Solution", "check_reads", "floor"},
+    ),
 }
 """The base of the parts of a room, and what else is public there."""
 
