@@ -89,6 +89,7 @@ class OddFit:
     """(c,)."""
     odd: Floats
     """(c, t): g."""
+    strata: Strata
 
     @classmethod
     def of(cls, answers: Answers[Pairs]) -> OddFit:
@@ -113,24 +114,31 @@ class OddFit:
         inverse -= inverse.mean(axis=0)
         values = 2 * inverse.T @ received + gain / d
         values += (gain - values.sum(axis=0)) / d
-        return cls(values, inverse, first, weights, odd)
+        return cls(values, inverse, first, weights, odd, Strata.of(first))
 
     def influence(self, pairs: Ints) -> Floats:
         """(b, d): what g of each of some pairs adds to each score."""
         weighted = self.weights[pairs, None] * _across(self.first[pairs])
         return np.asarray(2 * weighted @ self.inverse)
 
-    @cached_property
+    @property
     def residual(self) -> Floats:
         """(c, t): g - z'b, divided by the root of one minus its leverage."""
-        residual = np.empty_like(self.odd)
+        return self._residual_and_reach[0]
+
+    @cached_property
+    def _residual_and_reach(self) -> tuple[Floats, Floats]:
+        """Residuals, and (d,) the squared influence of all pairs, by the fraction not drawn."""
+        residual, reach = np.empty_like(self.odd), np.zeros(len(self.values))
         for part in blocks(np.arange(len(self.first)), len(self.values)):
-            leverage = np.einsum("ij,ij->i", self.influence(part), _across(self.first[part])) / 2
+            influence = self.influence(part)
+            leverage = np.einsum("ij,ij->i", influence, _across(self.first[part])) / 2
             spare = 1 - np.minimum(leverage, 1.0)
             spare_root = np.sqrt(np.where(spare > 1e-9, spare, np.inf))
             missed = self.odd[part] - _signs(self.first[part]) @ (self.values / 2)
             residual[part] = missed / spare_root[:, None]
-        return residual
+            reach += self.strata.unseen[part] @ influence**2
+        return residual, reach
 
     def variance(self) -> Floats:
         """(d, t): the variance of stratified sampling without replacement.
@@ -138,14 +146,10 @@ class OddFit:
         Half of it uses each pair's own residual, half the mean of all: a few residuals determine
         their own spread poorly, and with hardly more pairs than features intervals would be short.
         """
-        strata = Strata.of(self.first)
-        unseen, d = strata.unseen, len(self.values)
-        own = strata.variance((self.influence, self.residual))
-        squares = np.zeros(d)
-        for part in blocks(np.flatnonzero(unseen > 0), d):
-            squares += unseen[part] @ self.influence(part) ** 2
-        common = (self.residual[unseen > 0] ** 2).sum(axis=0) / max((unseen > 0).sum(), 1)
-        return np.asarray(np.maximum((own + squares[:, None] * common) / 2, 0.0))
+        residual, reach = self._residual_and_reach
+        own, is_open = self.strata.variance((self.influence, residual)), self.strata.unseen > 0
+        common = (residual[is_open] ** 2).sum(axis=0) / max(is_open.sum(), 1)
+        return np.asarray(np.maximum((own + reach[:, None] * common) / 2, 0.0))
 
 
 def _signs(first: Coalitions) -> Floats:
