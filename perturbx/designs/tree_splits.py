@@ -84,7 +84,7 @@ class Steps:
         numbers = np.zeros(len(self), dtype=np.intp)
         for r, tree in enumerate(self.trees):
             own = self.tree == r
-            numbers[own] = tree.split_rows[self.node[own]]
+            numbers[own] = tree.split_coalitions[self.node[own]]
         return numbers
 
     def deltas(self, outputs: Floats, full: Floats, empty: Floats) -> Floats:

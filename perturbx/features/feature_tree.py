@@ -110,12 +110,12 @@ class FeatureTree:
         return sizes
 
     @cached_property
-    def split_rows(self) -> Ints:
+    def split_coalitions(self) -> Ints:
         """(n_nodes,): the coalitions that one split of a node asks for; 0 for a leaf."""
         inner = [2 ** len(node) - 2 for node in self.children]
         return np.array([0] * self.n_leaves + inner, dtype=np.intp)
 
-    def all_rows(self) -> int:
+    def all_coalitions(self) -> int:
         """The coalitions that it takes to split every node in every context."""
         contexts = {self.root: 1}
         total = 0

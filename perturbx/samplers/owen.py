@@ -76,15 +76,15 @@ class OwenSplits(AdaptiveSampler):
             )
 
     def most(self, n_features: int) -> float:
-        return float(min(sum(tree.all_rows() for tree in self._trees(n_features)), 10**300))
+        return float(min(sum(tree.all_coalitions() for tree in self._trees(n_features)), 10**300))
 
     def minimum(self, n_features: int) -> int:
         """One split of each tree."""
-        return int(sum(tree.split_rows[-1] for tree in self._trees(n_features)))
+        return int(sum(tree.split_coalitions[-1] for tree in self._trees(n_features)))
 
     def default(self, n_features: int) -> int:
         """1000, or what it takes to split everything if that is less."""
-        everything = sum(tree.all_rows() for tree in self._trees(n_features))
+        everything = sum(tree.all_coalitions() for tree in self._trees(n_features))
         return max(min(everything, _DEFAULT_COALITIONS), self.minimum(n_features))
 
     def draw(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from perturbx._typing import Ints, Presences
 from perturbx._validation import check_integer, check_number, invalid
 from perturbx.designs import Design, SoftMasks
 from perturbx.samplers._base import Sampler
@@ -83,21 +81,12 @@ class RandomGrids(Sampler):
         z = np.empty((max(n, n_before), n_features))
         if known is not None:
             z[:n_before] = known.presence
-        fresh = z[n_before:].reshape(-1, *shape)
-        for members, presences in self._presences(shape, len(fresh), rng):
-            fresh[members] = presences
-        return SoftMasks(z, self.p)
-
-    def _presences(
-        self, shape: tuple[int, ...], n: int, rng: np.random.Generator
-    ) -> Iterator[tuple[Ints, Presences]]:
-        """The draws of one shift at a time: their numbers, and their presences."""
-        steps = self._steps(shape)
+        fresh, steps = z[n_before:].reshape(-1, *shape), self._steps(shape)
         # Enough points to cover the lattice from any shift on.
         coarse = [(n + step - 2) // step + 2 for n, step in zip(shape, steps, strict=True)]
-        numbers = rng.random((n, len(shape) + int(np.prod(coarse))))
+        numbers = rng.random((len(fresh), len(shape) + int(np.prod(coarse))))
         shifts = (numbers[:, : len(shape)] * steps).astype(np.intp)
-        grids = (numbers[:, len(shape) :] < self.p).astype(np.float64).reshape(n, *coarse)
+        grids = (numbers[:, len(shape) :] < self.p).astype(np.float64).reshape(-1, *coarse)
         for shift in np.unique(shifts, axis=0):
             members = np.flatnonzero((shifts == shift).all(axis=1))
             presences = grids[members]
@@ -105,7 +94,8 @@ class RandomGrids(Sampler):
                 place = (np.arange(length) + shift[axis]) / step
                 hats = np.maximum(0.0, 1 - np.abs(place[:, None] - np.arange(coarse[axis])))
                 presences = np.moveaxis(np.tensordot(presences, hats, (axis + 1, 1)), -1, axis + 1)
-            yield members, presences
+            fresh[members] = presences
+        return SoftMasks(z, self.p)
 
     def _steps(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return self.steps if isinstance(self.steps, tuple) else (self.steps,) * len(shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, combinations
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,34 +143,21 @@ def _draw_size(
     d: int, size: int, k: int, listed: bool, seen: set[bytes], rng: np.random.Generator
 ) -> Coalitions:
     """`k` new coalitions of one size, uniformly; they are added to `seen`."""
-    found = np.zeros((0, d), dtype=bool)
+    found: list[Coalitions] = []
     while len(found) < k:
         if listed:
-            candidates = rng.permutation(_smaller(_all_of_size(d, size)))
+            members = np.array(list(combinations(range(d), size)), dtype=np.intp)
+            every = np.zeros((len(members), d), dtype=bool)
+            np.put_along_axis(every, members, True, axis=1)
+            candidates = rng.permutation(_smaller(every))
         else:
             candidates = np.tile(np.arange(d) < size, (k - len(found), 1))
             candidates = _smaller(rng.permuted(candidates, axis=1))
-        found = np.concatenate([found, candidates[_unseen(candidates, seen, k - len(found))]])
-    return found
-
-
-def _unseen(candidates: Coalitions, seen: set[bytes], at_most: int) -> list[int]:
-    kept: list[int] = []
-    for i, key in enumerate(_keys(candidates)):
-        if len(kept) == at_most:
-            break
-        if key not in seen:
-            seen.add(key)
-            kept.append(i)
-    return kept
-
-
-def _all_of_size(d: int, size: int) -> Coalitions:
-    members = chain.from_iterable(combinations(range(d), size))
-    chosen = np.fromiter(members, dtype=np.intp).reshape(-1, size)
-    z = np.zeros((len(chosen), d), dtype=bool)
-    z[np.arange(len(z))[:, None], chosen] = True
-    return z
+        for candidate, key in zip(candidates, _keys(candidates), strict=True):
+            if key not in seen and len(found) < k:
+                seen.add(key)
+                found.append(candidate)
+    return np.array(found)
 
 
 def _smaller(z: Coalitions) -> Coalitions:

@@ -39,9 +39,9 @@ def test_balanced(d: int) -> None:
 
 def test_what_splitting_everything_costs() -> None:
     """By hand: the root 2; each of its children in two contexts, 6 and 2 coalitions each."""
-    assert NESTED.all_rows() == 2 + 2 * 6 + 2 * 2
-    assert FeatureTree.of_leaves(((0, 1, 2, 3),), 4).all_rows() == 14
-    assert FeatureTree.balanced(1).all_rows() == 0
+    assert NESTED.all_coalitions() == 2 + 2 * 6 + 2 * 2
+    assert FeatureTree.of_leaves(((0, 1, 2, 3),), 4).all_coalitions() == 14
+    assert FeatureTree.balanced(1).all_coalitions() == 0
 
 
 def test_a_part_of_the_features() -> None:
@@ -52,4 +52,4 @@ def test_a_part_of_the_features() -> None:
     assert left.children == ((0, 1), (3, 2))
     assert NESTED.restricted(np.ones(5, dtype=bool)) is NESTED
     alone = NESTED.restricted(np.array([False, False, True, False, False]))
-    assert (alone.root, alone.children, alone.all_rows()) == (0, (), 0)
+    assert (alone.root, alone.children, alone.all_coalitions()) == (0, (), 0)

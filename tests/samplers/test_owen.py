@@ -44,7 +44,7 @@ def test_everything_once(tree: FeatureTree) -> None:
     """All that a tree can ask is asked, no coalition twice, and then nothing more."""
     sampler = OwenSplits((tree,))
     design = _followed(sampler, _curved, tree.n_features, 10**6)
-    assert len(design) == tree.all_rows()
+    assert len(design) == tree.all_coalitions()
     assert len(np.unique(design.z, axis=0)) == len(design)
     assert 0 < design.z.sum(axis=1).min() <= design.z.sum(axis=1).max() < tree.n_features
 
@@ -56,7 +56,7 @@ def test_two_trees_have_rows_of_their_own() -> None:
     assert sampler.draws.per_background_row
     assert sampler.minimum(4) == 4
     design = _followed(sampler, _curved, 4, 100, n_rows=2)
-    assert np.bincount(design.background_row).tolist() == [tree.all_rows() for tree in trees]
+    assert np.bincount(design.background_row).tolist() == [tree.all_coalitions() for tree in trees]
     first = design.z[design.background_row == 1][:2]
     assert first.tolist() == [[True, False, False, True], [False, True, True, False]]
 

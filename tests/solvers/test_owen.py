@@ -187,7 +187,9 @@ def test_errors_cover_what_was_never_split() -> None:
 def test_errors_shrink_and_end() -> None:
     """More splits, smaller errors on the whole; none are left at the end."""
     game, tree = _network(16, 7), FeatureTree.balanced(16)
-    errors = [_solved(game, (tree,), n).standard_errors.mean() for n in (12, 120, tree.all_rows())]
+    errors = [
+        _solved(game, (tree,), n).standard_errors.mean() for n in (12, 120, tree.all_coalitions())
+    ]
     assert errors[0] > 1.5 * errors[1] > 1e6 * errors[2]
 
 
