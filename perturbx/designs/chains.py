@@ -39,7 +39,7 @@ class AntitheticChains(CoalitionDesign):
         return 2 * (self.n_features - 1)
 
     def tile(self, rows: slice) -> Coalitions:
-        number, last = np.arange(len(self))[rows], self.n_features - 1
+        number, last = np.arange(*rows.indices(len(self))), self.n_features - 1
         place = self.place[number // max(self.length, 1)]
         within = number % max(self.length, 1)
         place = np.where((within >= last)[:, None], last - place, place)

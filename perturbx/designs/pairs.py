@@ -49,7 +49,7 @@ class Pairs(CoalitionDesign):
         return 2 * len(self.first)
 
     def tile(self, rows: slice) -> Coalitions:
-        number = np.arange(len(self))[rows]
+        number = np.arange(*rows.indices(len(self)))
         return np.asarray(self.first[number // 2] ^ (number % 2 == 1)[:, None])
 
     @cached_property

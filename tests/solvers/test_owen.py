@@ -96,7 +96,8 @@ def test_exact_once_everything_is_split(name: str) -> None:
     found = _solved(game, (tree,))
     assert_allclose(found.values[0, :, 0], _by_orders(game, tree), atol=1e-12)
     assert (found.standard_errors <= 1e-11).all()
-    assert found.estimator == "Owen values, all of a tree"
+    expected = "exact, one feature" if name == "one" else "Owen values, all of a tree"
+    assert found.estimator == expected
 
 
 def test_a_flat_tree_gives_shapley_values(brute_force: Any) -> None:
