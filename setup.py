@@ -1,4 +1,4 @@
-"""The README as a package index can show it: it has no folder that pictures and links lead to."""
+"""The README without relative pictures and links, which a package index cannot show."""
 
 import re
 from pathlib import Path

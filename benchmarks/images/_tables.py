@@ -242,7 +242,7 @@ def _twin_targets(figures: Figures, methods: Sequence[str]) -> list[Target]:
 
 
 def contact_sheet(views: Sequence[View], methods: Sequence[str], folder: Path) -> None:
-    """Rows of views, columns of methods: red speaks for the class, blue against it."""
+    """Rows of views, columns of methods: red is evidence for the class, blue against it."""
     try:
         import matplotlib
     except ImportError:
