@@ -63,7 +63,7 @@ class Contestant:
 
 
 def serve(build: Callable[[], Contestant]) -> None:
-    """Answer the parent: one line of JSON in, one line out, until it stops asking.
+    """Answer the parent, one line of JSON per turn, until it stops asking.
 
     Memory counts from the moment at which imports and inputs are there.
     """
@@ -199,7 +199,7 @@ def ratio(result: Result, reference: Result) -> Ratio:
 
 
 def table(results: Sequence[Result], reference: Result) -> str:
-    """A Markdown table of results beside their reference."""
+    """A Markdown table of results, next to their reference."""
     lines = []
     for result in results:
         if result.skipped:

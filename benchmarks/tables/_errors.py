@@ -24,7 +24,7 @@ def game_table(runs: Runs, game: str, budgets: Sequence[str]) -> str:
 
 
 def plot(runs: Runs, games: Sequence[str], budgets: Mapping[str, float], path: Path) -> None:
-    """Error against budget, a panel a game; ours in front of the peers."""
+    """Error against budget, one panel per game, with ours in front of the peers."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -73,7 +73,7 @@ def _line(
 
 
 def _styles(names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Ours thick and in strong colors, peers thin; libraries told apart by their color."""
+    """Ours thick and in strong colors, peers thin, with one color per library."""
     strong = iter(("#c1272d", "#1f4e9c", "#e08e0b"))
     shades = {
         "shap": ("#222222",),

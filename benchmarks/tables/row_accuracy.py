@@ -89,8 +89,8 @@ def shap_values(game: Game, predict: Any, budget: int, seed: int) -> Values:
     return np.asarray(explainer.shap_values(x, nsamples=nsamples, l1_reg=False, silent=True))
 
 
-Values_of = Callable[[Game, Any, int, int], Values]
-CONTENDERS: dict[str, Values_of] = {
+ValuesOf = Callable[[Game, Any, int, int], Values]
+CONTENDERS: dict[str, ValuesOf] = {
     AUTO: partial(perturbx_values, "KernelShap", {"estimator": "auto"}),
     ROWS: partial(perturbx_values, "KernelShap", {"estimator": "rows"}),
     CHAINS: partial(perturbx_values, "PermutationShap", {}),
@@ -108,7 +108,7 @@ def rank_correlation(a: Values, b: Values) -> float:
     return float(spearmanr(a, b).statistic)
 
 
-def row_run(values_of: Values_of, game: Game, budget: str, seed: int) -> dict[str, float]:
+def row_run(values_of: ValuesOf, game: Game, budget: str, seed: int) -> dict[str, float]:
     """Error, rank correlation with the truth, rows and seconds; NaN where it cannot run."""
     predict, start = _Counted(game), time.process_time()
     try:
