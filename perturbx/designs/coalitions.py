@@ -23,7 +23,7 @@ class StoredCoalitions(CoalitionDesign):
     present: Coalitions
 
     def __post_init__(self) -> None:
-        check_rows(type(self).__name__, self.present, np.bool_, self.weights, self.cluster)
+        check_rows(type(self).__name__, self.present, np.bool_)
 
     def __len__(self) -> int:
         return len(self.present)
@@ -59,6 +59,9 @@ class CustomCoalitions(StoredCoalitions):
     weights: Floats = field()
     cluster: Ints = field()
     complete: bool = False
+
+    def __post_init__(self) -> None:
+        check_rows("CustomCoalitions", self.present, np.bool_, self.weights, self.cluster)
 
 
 @dataclass(frozen=True, eq=False)

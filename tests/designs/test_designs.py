@@ -1,4 +1,4 @@
-"""What each structure says of itself: z, weights, clusters."""
+"""The facts of each structure: z, weights, clusters."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_pairs_are_complementary() -> None:
 
 @pytest.mark.parametrize("end", [True, False])
 def test_the_pair_of_the_ends_is_refused(end: bool) -> None:
-    """It is known without being asked."""
+    """Its outputs are always known."""
     with pytest.raises(ValueError, match="the pair of the empty and the full coalition"):
         Pairs(np.array([[True, False], [end, end]]), np.ones(2))
 

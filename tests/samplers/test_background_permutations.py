@@ -1,4 +1,4 @@
-"""Designs that name one background row for each perturbation."""
+"""Designs in which each perturbation uses one background row."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from perturbx.samplers import Permutations, ShapleyCoalitions
 from perturbx.samplers.background_permutations import BackgroundPermutations
 
 
-def rows_of_units(design: Design) -> np.ndarray:
-    """The row of each unit, which all of its members share."""
+def rows_of_chains(design: Design) -> np.ndarray:
+    """The row of each chain, which all of its members share."""
     assert design.background_row is not None
     first = np.unique(design.cluster, return_index=True)[1]
     assert_array_equal(design.background_row, design.background_row[first][design.cluster])
@@ -32,26 +32,26 @@ def test_chains_are_those_of_permutations(
     d: int, n_chains: int, extra: int, n_background: int
 ) -> None:
     """Features join one by one; the second half joins them in the reverse order."""
-    unit = 2 * (d - 1)
+    length = 2 * (d - 1)
     design = BackgroundPermutations(n_background).draw(
-        d, n_chains * unit + extra, np.random.default_rng(d)
+        d, n_chains * length + extra, np.random.default_rng(d)
     )
-    assert len(design) == n_chains * unit
+    assert len(design) == n_chains * length
     assert not design.complete
     assert (design.weights == 1).all()
     chains = design.z.reshape(-1, 2, d - 1, d)
     assert_array_equal(chains.sum(axis=-1), np.broadcast_to(np.arange(1, d), chains.shape[:3]))
     assert (chains[:, :, 1:] >= chains[:, :, :-1]).all()
     assert_array_equal(chains[:, 1], ~chains[:, 0, ::-1])
-    assert_array_equal(design.cluster, np.arange(len(design)) // unit)
+    assert_array_equal(design.cluster, np.arange(len(design)) // length)
 
 
 @given(d=st.integers(4, 12), n_background=st.integers(1, 9), steps=st.lists(st.integers(1, 60)))
 @settings(deadline=None, max_examples=40)
-def test_rows_are_dealt_evenly_however_often_a_design_is_continued(
+def test_rows_are_used_evenly_however_often_a_design_is_continued(
     d: int, n_background: int, steps: list[int]
 ) -> None:
-    """After every unit, no row was used twice more than another; what was drawn stays in front."""
+    """After every chain, no row was used twice more than another; earlier chains stay in front."""
     sampler, rng, n = BackgroundPermutations(n_background), np.random.default_rng(d), 2 * (d - 1)
     design = sampler.draw(d, n, rng)
     for step in steps:
@@ -62,15 +62,15 @@ def test_rows_are_dealt_evenly_however_often_a_design_is_continued(
         assert_array_equal(longer.background_row[: len(design)], design.background_row)
         assert len(design) <= len(longer) <= n
         design = longer
-    rows = rows_of_units(design)
+    rows = rows_of_chains(design)
     used = (rows[:, None] == np.arange(n_background)).cumsum(axis=0)
     assert (np.ptp(used, axis=1) <= 1).all()
 
 
 def test_every_row_is_as_likely_in_a_round_that_is_not_finished() -> None:
-    """The first of five rows is each of them equally often over 2000 designs."""
+    """Over 2000 designs, each of five rows comes first equally often."""
     rng = np.random.default_rng(0)
-    first = [rows_of_units(BackgroundPermutations(5).draw(4, 6, rng))[0] for _ in range(2000)]
+    first = [rows_of_chains(BackgroundPermutations(5).draw(4, 6, rng))[0] for _ in range(2000)]
     count = np.bincount(first, minlength=5)
     assert ((count - 400) ** 2 / 400).sum() < 18.5  # chi-square 4, 0.999
 
@@ -79,7 +79,7 @@ def test_two_features_have_one_order_a_row() -> None:
     """A row's only chain is not drawn twice, and one feature needs no chain."""
     rng = np.random.default_rng(0)
     design = BackgroundPermutations(6).draw(2, 1000, rng)
-    assert_array_equal(np.sort(rows_of_units(design)), np.arange(6))
+    assert_array_equal(np.sort(rows_of_chains(design)), np.arange(6))
     assert len(BackgroundPermutations(6).draw(2, 1000, rng, design)) == 12
     alone = BackgroundPermutations(6).draw(1, 1000, rng)
     assert len(alone) == 0
@@ -111,7 +111,7 @@ def test_a_background_without_rows_is_refused() -> None:
         BackgroundPermutations(0)
 
 
-def test_plain_samplers_name_no_rows() -> None:
-    """Only the sampler of this file asks for single rows."""
+def test_other_samplers_average_over_rows() -> None:
+    """Their perturbations are averaged over all background rows."""
     assert not Permutations.draws.per_background_row
     assert not ShapleyCoalitions.draws.per_background_row

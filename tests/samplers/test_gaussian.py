@@ -10,7 +10,7 @@ from perturbx.samplers import GaussianNoise
 
 @pytest.mark.parametrize(("n", "rows"), [(40, 40), (41, 40)])
 def test_mirror_images_lie_next_to_each_other(n: int, rows: int) -> None:
-    """Each pair adds up to zero and shares its unit; odd budgets lose a row."""
+    """Each pair sums to zero and shares its cluster; odd budgets lose a row."""
     design = GaussianNoise().draw(5, n, np.random.default_rng(0))
     assert design.z.dtype == np.float64
     assert design.z.shape == (rows, 5)
@@ -27,7 +27,7 @@ def test_noise_has_unit_covariance() -> None:
 
 
 def test_a_continued_design_keeps_its_beginning() -> None:
-    """n is the new total; units go on counting."""
+    """n is the new total; cluster numbers continue."""
     rng = np.random.default_rng(0)
     first = GaussianNoise().draw(2, 10, rng)
     design = GaussianNoise().draw(2, 17, rng, first)

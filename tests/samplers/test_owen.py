@@ -1,4 +1,4 @@
-"""Splits of trees: what a round asks, in which order, and never twice."""
+"""Splits of trees: the coalitions of each round, their order, and none of them twice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _curved(z: np.ndarray, row: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("tree", [NESTED, FeatureTree.balanced(7), FeatureTree.balanced(2)])
 def test_everything_once(tree: FeatureTree) -> None:
-    """All that a tree can ask is asked, no coalition twice, and then nothing more."""
+    """Every coalition of a tree once, and then nothing more."""
     sampler = OwenSplits((tree,))
     design = _followed(sampler, _curved, tree.n_features, 10**6)
     assert len(design) == tree.all_coalitions()
@@ -50,7 +50,7 @@ def test_everything_once(tree: FeatureTree) -> None:
 
 
 def test_two_trees_have_rows_of_their_own() -> None:
-    """Tree r asks row r; what is asked of one tree is a union of its nodes within contexts."""
+    """Tree r uses row r; its coalitions are unions of its nodes within contexts."""
     trees = (FeatureTree.balanced(4), FeatureTree.of_leaves(((0, 3), (1, 2), (4, 5)), 4))
     sampler = OwenSplits(trees)
     assert sampler.draws.per_background_row
@@ -75,7 +75,7 @@ def test_the_largest_effects_first() -> None:
 
 
 def test_every_output_counts_in_its_own_units() -> None:
-    """A small output that needs another branch is not outshouted by a large one."""
+    """A large output does not outweigh a small one that needs another branch."""
     tree = FeatureTree.balanced(8)
 
     def game(z: np.ndarray, row: np.ndarray) -> np.ndarray:
@@ -117,7 +117,7 @@ def test_following_is_a_function_of_the_answers() -> None:
 
 
 def test_refusals() -> None:
-    """Other designs, and settings that mean nothing."""
+    """Other designs, and invalid settings."""
     foreign = CustomCoalitions(np.ones((2, 3), bool), np.ones(2), np.arange(2))
     with pytest.raises(RejectPerturbations, match=r"OwenSplits.draw"):
         OwenSplits().follow(_answered(foreign, _curved), 9, RNG)

@@ -1,4 +1,4 @@
-"""Random grids: every place alike, each draw with its own shift."""
+"""Random grids: all places have the same distribution, and each draw its own shift."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_rounds_draw_what_one_draw_would() -> None:
 
 
 def test_budgets_go_by_cells() -> None:
-    """Two rows a cell at least, ten by default: of RISE's 7 x 7 cells on 29 x 29 points."""
+    """At least two rows per cell, ten by default: of RISE's 7 x 7 cells on 29 x 29 points."""
     sampler = RandomGrids((29, 29), 4)
     assert sampler.minimum(841) == 2 * 64
     assert sampler.default(841) == 1000

@@ -66,7 +66,7 @@ def test_enumeration_has_the_weights_of_the_shapley_kernel(d: int) -> None:
 
 @pytest.mark.parametrize(("d", "n"), [(7, 40), (10, 100), (11, 600), (40, 500)])
 def test_each_size_carries_its_mass_of_the_kernel(d: int, n: int) -> None:
-    """However many coalitions were drawn of a size, they weigh what the whole size weighs."""
+    """However many coalitions of a size were drawn, their total weight is that of the size."""
     design = draw(d, n)
     size = pair_sizes(design)
     mass = np.bincount(size, design.weights[0::2])[1:]
@@ -105,7 +105,7 @@ def test_coalitions_of_a_size_are_equally_likely() -> None:
 
 @pytest.mark.parametrize(("d", "n"), [(9, 60), (20, 300), (31, 1000), (60, 2168)])
 def test_sizes_share_alike_until_they_are_exhausted(d: int, n: int) -> None:
-    """Sizes have equal shares within one pair; a size smaller than its share is taken whole."""
+    """Sizes get equal numbers within one pair; a size with fewer coalitions is taken whole."""
     size, counts = np.unique(pair_sizes(draw(d, n)), return_counts=True)
     number = np.array([math.comb(d, s) // (2 if 2 * s == d else 1) for s in size])
     share = counts * np.where(2 * size == d, 2, 1)
@@ -147,7 +147,7 @@ def _mass(design: Design) -> np.ndarray:
 
 @pytest.mark.parametrize("d", range(2, 12))
 def test_the_minimum_determines_a_regression(d: int) -> None:
-    """At the minimum, no direction of additive games is invisible, whatever the seed."""
+    """At the minimum, additive games are determined, whatever the seed."""
     for seed in range(30):
         z = draw(d, SAMPLER.minimum(d), seed).z[0::2].astype(float)
         assert np.linalg.matrix_rank(z - z.mean(axis=1, keepdims=True)) == d - 1

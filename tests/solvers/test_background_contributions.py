@@ -1,4 +1,4 @@
-"""Shapley values from chains along single background rows."""
+"""Shapley values from chains that each use one background row."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_scores_add_up_and_scale(d: int, c: int, n_rows: int, scale: float) -> N
 
 @pytest.mark.parametrize("c", [12, 13, 30, 60])
 def test_additive_models_are_exact_once_each_row_has_a_chain(c: int) -> None:
-    """Slopes times x minus the background's mean, and the errors know it."""
+    """Slopes times x minus the background's mean, with errors of zero."""
     d, n_rows = 7, 12
     x, background = setting(d, n_rows)
     slopes = np.arange(d) - 2.0
@@ -142,7 +142,7 @@ def test_estimates_are_unbiased(games: SimpleNamespace, c: int) -> None:
 
 
 def tails(d: int = 5, n_rows: int = 30) -> tuple[Model, np.ndarray, np.ndarray]:
-    """Products of log-normal columns: rows whose totals lie far out pull the slopes."""
+    """Products of log-normal columns: rows with extreme totals pull the slopes."""
     rng = np.random.default_rng(0)
     x, background = np.exp(rng.normal(size=d)), np.exp(rng.normal(size=(n_rows, d)))
     return lambda r: r[:, 0] * r[:, 1] + r[:, 1] * r[:, 2] * r[:, 3], x, background
@@ -194,7 +194,7 @@ def test_intervals_cover_heavy_tails(games: SimpleNamespace, c: int, unbiased: b
 
 @pytest.mark.parametrize("c", [12, 14])
 def test_equal_rows_show_the_noise_of_permutations(games: SimpleNamespace, c: int) -> None:
-    """Votes read the same both ways; rows with one total tell that chains differ all the same."""
+    """The two readings of votes always agree; rows with equal totals show that chains differ."""
     d, n_rows = 5, 12
     x, background = np.ones(d), np.zeros((n_rows, d))
 

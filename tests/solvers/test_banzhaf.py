@@ -41,7 +41,7 @@ def test_brute_force_agrees(games: SimpleNamespace, d: int) -> None:
 
 
 def test_they_are_the_least_squares_fit_to_all_coalitions(games: SimpleNamespace) -> None:
-    """Hammer & Holzman: the slopes of the linear fit with every coalition weighted alike."""
+    """Hammer & Holzman: the slopes of the linear fit with equal weights for all coalitions."""
     d = 7
     game = games.random(d, 5)
     z = np.array(list(product([False, True], repeat=d)))
@@ -70,7 +70,7 @@ def test_dummies_score_zero_to_the_last_bit(games: SimpleNamespace) -> None:
 def test_linear_games_are_exact(
     games: SimpleNamespace, d: int, more: int, seed: int, scale: float
 ) -> None:
-    """The slopes come out, whatever was drawn and however sizes are weighted."""
+    """The slopes are recovered, whatever was drawn and however sizes are weighted."""
     slopes = np.random.default_rng(seed).normal(size=(d, 2))
     design = games.draw(ShapleyCoalitions(), d, 2 * d + more, seed)
     solution = SOLVER.solve(games.evaluate(lambda z: scale * (z @ slopes + 5), design))

@@ -65,14 +65,14 @@ def test_the_axioms_hold(
 def test_dummies_score_zero_to_the_last_bit(
     games: SimpleNamespace, sampler: Sampler, solver: Solver
 ) -> None:
-    """Differences are taken before sums, so nothing is left of a feature that does nothing."""
+    """Differences are taken before sums, so a feature without effect scores exactly 0."""
     inner = games.random(4, seed=0)
     evaluations = games.evaluate(lambda z: 1e6 + inner(z[:, :4]), games.draw(sampler, 6, 64))
     assert_array_equal(solver.solve(evaluations).values[0, 4:, 0], 0.0)
 
 
 def test_a_large_enumeration_is_exact(games: SimpleNamespace) -> None:
-    """Twelve features: sum of products of pairs, of which each member gets a half."""
+    """Twelve features: sum of products of pairs, of which each member gets half."""
     products = np.triu(np.random.default_rng(0).normal(size=(12, 12)), 1)
     design = games.draw(ShapleyCoalitions(), 12, 2**12)
     game = lambda z: np.einsum("mi,ij,mj->m", z.astype(float), products, z)  # noqa: E731

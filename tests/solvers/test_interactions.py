@@ -97,7 +97,7 @@ def test_one_feature_has_only_a_main_effect(games: SimpleNamespace) -> None:
 @given(d=st.integers(3, 7), seed=st.integers(0, 999), complete=st.booleans())
 @settings(deadline=None, max_examples=40)
 def test_axioms(games: SimpleNamespace, d: int, seed: int, complete: bool) -> None:
-    """Symmetry of the arrays, efficiency of Faith-Shap, and the order of features is no matter."""
+    """Symmetry of the arrays, efficiency of Faith-Shap, and invariance to the order of features."""
     n = 2**d if complete else d * (d - 1) + 4
     game = games.random(d, seed)
     found = solve(games, game, d, n, seed)

@@ -27,7 +27,7 @@ SOLVER = KernelShapRegression()
 def test_linear_games_are_exact_at_any_budget(
     games: SimpleNamespace, d: int, more: int, seed: int, scale: float
 ) -> None:
-    """From the minimum on, the slopes come out, whatever was drawn."""
+    """From the minimum on, the slopes are recovered, whatever was drawn."""
     slopes = np.random.default_rng(seed).normal(size=(d, 2))
     n = ShapleyCoalitions().minimum(d) + more
     design = games.draw(ShapleyCoalitions(), d, n, seed)

@@ -1,4 +1,4 @@
-"""Owen values against their definition over orders; what was never split, and its errors."""
+"""Owen values against their definition over orders; nodes that were not split, and their errors."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_what_is_never_split_is_shared_by_size() -> None:
 
 
 def test_what_was_split_elsewhere_is_shared_as_there() -> None:
-    """Features 2 and 3 share 1 : 3 in every context; one split of them is enough to see it."""
+    """Features 2 and 3 share 1 : 3 in every context; and one split of them shows it."""
     tree = FeatureTree.of_leaves(((0, 1), (2, 3), (4, 5)), 4)
 
     def game(z: np.ndarray) -> np.ndarray:
@@ -156,7 +156,7 @@ def test_what_was_split_elsewhere_is_shared_as_there() -> None:
 
 
 def test_examples_bring_nearer() -> None:
-    """With a third of the splits made, networks of 20 features are a tenth nearer with examples."""
+    """With a third of the splits made, errors for networks of 20 features are a tenth smaller."""
     tree, off = FeatureTree.balanced(20), {True: [], False: []}
     for seed in range(200, 212):
         game = _network(20, seed)
@@ -168,7 +168,7 @@ def test_examples_bring_nearer() -> None:
 
 
 def test_errors_cover_what_was_never_split() -> None:
-    """Nominal 95% intervals hold 90% and more of the exact values, at any share of the splits.
+    """Nominal 95% intervals hold 90% and more of the exact values, for any fraction of the splits.
 
     The exact values are those of the same tree, split to the end: networks of 20 features.
     """
@@ -186,7 +186,7 @@ def test_errors_cover_what_was_never_split() -> None:
 
 
 def test_errors_shrink_and_end() -> None:
-    """More splits, smaller errors on the whole; none are left at the end."""
+    """More splits give smaller errors overall, and none once everything is split."""
     game, tree = _network(16, 7), FeatureTree.balanced(16)
     errors = [
         _solved(game, (tree,), n).standard_errors.mean() for n in (12, 120, tree.all_coalitions())
@@ -194,8 +194,8 @@ def test_errors_shrink_and_end() -> None:
     assert errors[0] > 1.5 * errors[1] > 1e6 * errors[2]
 
 
-def test_few_splits_know_nothing() -> None:
-    """Three splits: NaN where something was never split; four: a number."""
+def test_few_splits_give_no_errors() -> None:
+    """Three splits: NaN where a node was not split; four: a number."""
     game, tree = _network(16, 8), FeatureTree.balanced(16)
     assert np.isnan(_solved(game, (tree,), 6).standard_errors).all()
     assert np.isfinite(_solved(game, (tree,), 8).standard_errors).all()

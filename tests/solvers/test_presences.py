@@ -122,7 +122,7 @@ def test_offsets_move_nothing(solver: Solver) -> None:
 
 
 def test_means_hold_a_common_offset() -> None:
-    """What RISE's average does, and why the other two are there."""
+    """RISE's average depends on them, and the other two do not."""
     z = masks(120)
     shifted = PresenceMeans().solve(answers(z, game(z) + 10)).values[0]
     plain = PresenceMeans().solve(answers(z, game(z))).values[0]
@@ -169,7 +169,7 @@ def test_what_is_not_known_is_nan(solver: Solver) -> None:
 
 @pytest.mark.parametrize("solver", SOLVERS, ids=lambda s: type(s).__name__)
 def test_coalitions_are_presences(solver: Solver) -> None:
-    """Bool and 0.0 or 1.0 say the same."""
+    """Bool and 0.0 or 1.0 give the same scores."""
     z = BernoulliMasks().draw(9, 100, np.random.default_rng(0)).z
     one = solver.solve(answers(z, game(z.astype(float))))
     other = solver.solve(answers(z.astype(float), game(z.astype(float))))

@@ -81,7 +81,7 @@ def test_sklearn_finds_the_same_fit(games: SimpleNamespace) -> None:
 
 
 def test_hc2_is_the_textbook_formula() -> None:
-    """For rows on their own: the sandwich with residuals over the root of one minus leverage."""
+    """For single rows: the sandwich with residuals over the root of one minus leverage."""
     rng = np.random.default_rng(0)
     m, d = 60, 3
     design = NoiseDraws(rng.normal(size=(m, d)), rng.uniform(0.5, 2, m), np.arange(m))
@@ -101,11 +101,11 @@ def test_hc2_is_the_textbook_formula() -> None:
 
 
 def test_clustered_errors_are_unbiased_for_even_noise() -> None:
-    """CR2, for units of two and of three rows: residuals through the root of I less their hat."""
+    """CR2, for clusters of two and three rows: residuals through the root of I less their hat."""
     rng = np.random.default_rng(1)
-    unit = np.repeat(np.arange(20), np.where(np.arange(20) % 2, 2, 3))
-    m, d = len(unit), 2
-    design = NoiseDraws(rng.normal(size=(m, d)), np.ones(m), unit)
+    cluster = np.repeat(np.arange(20), np.where(np.arange(20) % 2, 2, 3))
+    m, d = len(cluster), 2
+    design = NoiseDraws(rng.normal(size=(m, d)), np.ones(m), cluster)
     y = wavy(design.z)
     nan = np.full((1, 1), np.nan)
     solver = WeightedRidge(kernel_width=np.inf, alpha=1e-13)
@@ -115,9 +115,9 @@ def test_clustered_errors_are_unbiased_for_even_noise() -> None:
     residual = y - hat @ y
     scores = np.empty((20, d + 1))
     for i in range(20):
-        own = hat[np.ix_(unit == i, unit == i)]
+        own = hat[np.ix_(cluster == i, cluster == i)]
         root = linalg.sqrtm(np.linalg.inv(np.eye(len(own)) - own))
-        scores[i] = x[unit == i].T @ root @ residual[unit == i]
+        scores[i] = x[cluster == i].T @ root @ residual[cluster == i]
     bread = np.linalg.inv(x.T @ x)
     expected = np.sqrt(np.diag(bread @ scores.T @ scores @ bread))[1:]
     assert_allclose(solution.standard_errors[0, :, 0], expected, rtol=1e-7)
@@ -142,7 +142,7 @@ def test_intervals_cover(
     width: float | None,
     bounds: tuple[float, float],
 ) -> None:
-    """Nominal 95% intervals of a curved model hold the slopes that endless sampling would find.
+    """Nominal 95% intervals of a curved model hold the slopes that unlimited sampling would find.
 
     At the smallest budgets one degree of freedom is left, and the intervals are wider than need be.
     """
@@ -166,7 +166,7 @@ def test_intervals_cover(
 def test_the_width_makes_the_wanted_share_effective(
     games: SimpleNamespace, d: int, share: float, m: int, seed: int
 ) -> None:
-    """effective_samples is the share asked for, unless that leaves too few to fit d slopes."""
+    """effective_samples is the fraction asked for, unless that leaves too few to fit d slopes."""
     design = games.draw(GaussianNoise(), d, m, seed)
     solver = WeightedRidge(effective_fraction=share)
     solution = solver.solve(games.evaluate(_sum, design))
@@ -187,7 +187,7 @@ def test_noise_weights_are_the_stated_kernel(games: SimpleNamespace) -> None:
 
 
 def test_coalition_distances_are_as_documented(games: SimpleNamespace) -> None:
-    """Cosine distance to the all-present row at width 0.25 by default, or the share removed."""
+    """Cosine distance to the all-present row at width 0.25 by default, or the fraction removed."""
     design = games.draw(BernoulliMasks(), 9, 50)
     ones = np.ones(9)
     cosine = 1 - design.z @ ones / np.sqrt(design.z.sum(axis=1)) / 3
@@ -248,7 +248,7 @@ def test_a_constant_output_scores_zero(games: SimpleNamespace) -> None:
 
 
 def test_too_few_perturbations_have_no_error(games: SimpleNamespace) -> None:
-    """Below d + 2 effective units errors are NaN; the scores are still finite."""
+    """Below d + 2 effective clusters errors are NaN; the scores are still finite."""
     design = GaussianNoise().draw(6, 14, np.random.default_rng(0))
     solution = WeightedRidge().solve(games.evaluate(wavy, design))
     assert np.isnan(solution.standard_errors).all()
@@ -277,7 +277,7 @@ def test_outputs_solved_together_are_those_solved_singly(games: SimpleNamespace)
 
 @pytest.mark.slow
 def test_a_thousand_features(games: SimpleNamespace) -> None:
-    """Slopes of a linear model on 1200 features, at the default budget's fifth."""
+    """Slopes of a linear model on 1200 features, at a fifth of the default budget."""
     d = 1200
     slopes = np.random.default_rng(0).normal(size=d)
     design = games.draw(GaussianNoise(), d, 4800)
@@ -312,7 +312,7 @@ def test_bad_parameters_are_named(name: str, value: object) -> None:
 
 
 def test_shapley_pairs_can_be_read_too(games: SimpleNamespace) -> None:
-    """Any design will do for a surrogate; a linear game is recovered from Shapley coalitions."""
+    """A surrogate can use any design; a linear game is recovered from Shapley coalitions."""
     slopes = np.arange(6.0)
     design = games.draw(ShapleyCoalitions(), 6, 40)
     solution = WeightedRidge(alpha=1e-12).solve(games.evaluate(lambda z: z @ slopes, design))

@@ -20,7 +20,7 @@ NAMES = ["highest_weights", "forward", "lasso_path"]
 def test_a_sparse_linear_model_is_found(
     games: SimpleNamespace, selection: str, scale: float
 ) -> None:
-    """Two outputs with other features each: theirs are kept, with their slopes; the rest is 0."""
+    """Two outputs of different features: each keeps its own, with their slopes; the rest is 0."""
     slopes = np.zeros((12, 2))
     slopes[[1, 5, 7], 0] = 3, -2, 1
     slopes[[0, 5, 11], 1] = -1, 4, 2
