@@ -1,4 +1,4 @@
-"""The code of README and docs, as a reader meets it: installs what they say, runs their blocks.
+"""Installs what README and docs name, and runs their code blocks, as a reader would.
 
     python tests/documents.py [--constraint FILE] README.md docs/images.md
 
@@ -24,7 +24,7 @@ _INSTALL = "python -m pip install "
 
 
 def steps(document: Path) -> list[tuple[str, str, int]]:
-    """("install", arguments of pip, line) and ("python", code, line), in their order.
+    """("install", arguments of pip, line) and ("python", code, line), in order.
 
     Shell blocks that do anything but install with the reader's own Python are left out.
     """
@@ -41,7 +41,7 @@ def steps(document: Path) -> list[tuple[str, str, int]]:
 
 
 def run(document: Path, steps: list[tuple[str, str, int]], *options: str) -> None:
-    """Each step after the ones before, with the names that those defined; `options` are pip's."""
+    """Run the steps in order, with the names that earlier ones defined; `options` are pip's."""
     names: dict[str, object] = {"__name__": "__main__"}
     for kind, code, line in steps:
         start = time.perf_counter()

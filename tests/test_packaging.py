@@ -1,4 +1,4 @@
-"""What is handed out holds all that it needs."""
+"""The source archive is complete."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_source_archive_holds_what_its_tests_read(archive):
 
 
 def test_the_description_leads_nowhere_that_an_index_lacks(archive):
-    """The text of the README, without pictures and links into a folder that is not there."""
+    """The description is the README without relative pictures and links."""
     description = (archive[0] / "PKG-INFO").read_text(encoding="utf-8").partition("\n\n")[2]
     assert "\n## A table\n" in description
     assert "CONTRIBUTING.md" in description

@@ -1,4 +1,4 @@
-"""README and docs say what works; `.ci/run` runs all of it in a fresh environment as well."""
+"""The code and commands of README and docs work; `.ci/run` runs them in a new environment."""
 
 import re
 import runpy
@@ -33,7 +33,7 @@ def test_every_code_block_runs_after_the_ones_before(document, tmp_path, monkeyp
 
 
 def test_first_block_has_a_good_result(capsys):
-    """The first thing that a stranger sees warns of nothing but the size of the background."""
+    """The first example has no note except about the size of the background."""
     pytest.importorskip("matplotlib").use("Agg")
     _, code, _ = next(s for s in SCRIPT["steps"](ROOT / "README.md") if s[0] == "python")
     names = {}
@@ -46,7 +46,7 @@ def test_first_block_has_a_good_result(capsys):
 
 
 def test_first_command_brings_what_the_first_block_imports():
-    """The first thing to type installs this folder, with pictures and frames."""
+    """The first command installs this folder, with plots and pandas."""
     kind, arguments, _ = SCRIPT["steps"](ROOT / "README.md")[0]
     assert (kind, arguments) == ("install", '".[plots]" pandas')
 
@@ -61,7 +61,7 @@ def test_links_lead_somewhere(document):
 
 
 def test_commands_name_what_exists():
-    """Every `make` target and extra that the README tells a stranger to use is there."""
+    """Every `make` target and extra that the README names exists."""
     targets = re.findall(r"make ([a-z]+)", README)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert {"demo", "test"} <= set(targets)

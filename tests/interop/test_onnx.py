@@ -15,7 +15,7 @@ W = np.random.default_rng(1).normal(size=(4, 3))
 def model_bytes(
     kind="FLOAT", shape=("n", 4), *, ends_with=None, inputs=("x",), extra=(), cast=None
 ):
-    """x @ W, in an ONNX graph of as few nodes as that takes."""
+    """x @ W as a minimal ONNX graph."""
     helper, types = onnx.helper, onnx.TensorProto
     computed = getattr(types, cast or kind)
     dtype = helper.tensor_dtype_to_np_dtype(computed)
@@ -48,7 +48,7 @@ def softmax(t):
 
 
 def batch_sizes(predict, monkeypatch):
-    """The sizes of the batches that a session is given from now on."""
+    """The sizes of the batches that a session gets from now on."""
     sizes = []
     run = type(predict)._run
     spy = lambda self, name, array: sizes.append(len(array)) or run(self, name, array)  # noqa: E731
@@ -58,7 +58,7 @@ def batch_sizes(predict, monkeypatch):
 
 @pytest.mark.parametrize("output", ["softmax", "sigmoid", "logits", None])
 def test_scores_are_those_of_the_formula(output, tmp_path):
-    """From a path, from bytes and from a session: x @ W, and what output makes of it."""
+    """From a path, from bytes and from a session: x @ W, transformed by output."""
     path = tmp_path / "network.onnx"
     path.write_bytes(model_bytes())
     session = onnxruntime.InferenceSession(model_bytes(), providers=["CPUExecutionProvider"])
@@ -72,7 +72,7 @@ def test_scores_are_those_of_the_formula(output, tmp_path):
 
 @pytest.mark.parametrize(("batch_size", "sizes"), [(None, [7]), (3, [3, 3, 1]), (7, [7])])
 def test_batches_are_split_and_joined_in_order(batch_size, sizes, monkeypatch):
-    """At most batch_size rows a call."""
+    """At most batch_size rows per call."""
     predict = px.interop.from_onnx(model_bytes(), output=None, batch_size=batch_size)
     seen = batch_sizes(predict, monkeypatch)
     np.testing.assert_allclose(predict(X), X @ W, rtol=2e-6, atol=1e-6)
@@ -81,7 +81,7 @@ def test_batches_are_split_and_joined_in_order(batch_size, sizes, monkeypatch):
 
 @pytest.mark.parametrize(("fixed", "sizes"), [(1, [1] * 7), (2, [2] * 4), (9, [9])])
 def test_networks_of_one_batch_size_get_that(fixed, sizes, monkeypatch):
-    """Short batches are filled up, and the surplus answers dropped."""
+    """Short batches are filled up, and the extra answers dropped."""
     predict = px.interop.from_onnx(model_bytes(shape=(fixed, 4)), output=None)
     seen = batch_sizes(predict, monkeypatch)
     np.testing.assert_allclose(predict(X), X @ W, rtol=2e-6, atol=1e-6)
@@ -89,7 +89,7 @@ def test_networks_of_one_batch_size_get_that(fixed, sizes, monkeypatch):
 
 
 def test_precision_of_the_network_is_known():
-    """Half, single and double: answered as near, and known to be no more exact."""
+    """Half, single and double precision: answers and their known resolution match the type."""
     exact = connect(lambda x: x[:, 0], X, 7, None).resolution
     single = connect(lambda x: x[:, 0].astype("f4"), X, 7, None).resolution
     for kind, dtype, resolution, rtol in (
@@ -105,7 +105,7 @@ def test_precision_of_the_network_is_known():
 
 
 def test_numbers_take_the_type_of_the_input():
-    """Bytes go into a network of bytes; floats would be cut there, and are refused."""
+    """A network of bytes takes bytes, and refuses floats, which would be cut."""
     predict = px.interop.from_onnx(model_bytes("UINT8", cast="FLOAT"), output=None)
     rows = np.arange(8, dtype=np.uint8).reshape(2, 4)
     np.testing.assert_allclose(predict(rows), rows @ W, rtol=1e-5)
@@ -114,7 +114,7 @@ def test_numbers_take_the_type_of_the_input():
 
 
 def test_it_pickles_unless_it_is_a_session(tmp_path):
-    """Workers open the file, or the bytes, anew; a session cannot travel, and says what can."""
+    """Workers reopen the file or the bytes; for a session the error says what to pass."""
     path = tmp_path / "network.onnx"
     path.write_bytes(model_bytes())
     for source in (path, model_bytes()):
@@ -129,14 +129,14 @@ def test_it_pickles_unless_it_is_a_session(tmp_path):
 
 
 def test_explainers_take_names_from_it():
-    """Names are found, and the scores of a linear network are its own."""
+    """Output names are found, and the Shapley values of a linear network are exact."""
     predict = px.interop.from_onnx(model_bytes(), output="logits", output_names=["a", "b", "c"])
     found = px.KernelShap(predict, outputs="c", random_state=0).fit(X).explain(X[:2])
     np.testing.assert_allclose(found.values, (X[:2] - X.mean(axis=0)) * W[:, 2], atol=1e-5)
 
 
 def test_the_scores_among_several_outputs():
-    """The only floats are taken, as beside a label; of two kinds of scores one must be named."""
+    """The only output of floats is used, also next to a label; of several, one must be named."""
     np.testing.assert_allclose(
         px.interop.from_onnx(model_bytes(extra=["label"]), output=None)(X), X @ W, rtol=1e-5
     )
@@ -149,7 +149,7 @@ def test_the_scores_among_several_outputs():
 
 
 def with_outputs(*kinds):
-    """x @ W as each of some outputs: its label, its floats, or its probabilities in maps."""
+    """x @ W with several kinds of outputs: its label, its floats, or its probabilities in maps."""
     helper, types = onnx.helper, onnx.TensorProto
     ml = "ai.onnx.ml"
     nodes = [helper.make_node("MatMul", ["x", "W"], ["scores"])]
@@ -188,13 +188,13 @@ def with_outputs(*kinds):
     ],
 )
 def test_a_label_is_not_taken_for_scores(kinds, said):
-    """Without one output of floats nothing is guessed, and what to convert or name is said."""
+    """Without exactly one output of floats, the error says what to convert or to name."""
     with pytest.raises(InvalidParameterError, match=said):
         px.interop.from_onnx(with_outputs(*kinds))
 
 
 def test_maps_are_refused_by_name_too():
-    """Whoever names the maps is told how to convert them; whoever names a label gets it."""
+    """Naming the maps raises an error that tells how to convert them; naming a label works."""
     model = with_outputs("label", "maps")
     with pytest.raises(InvalidParameterError, match=r"answer must be.*\"zipmap\": False"):
         px.interop.from_onnx(model, answer="maps1")
@@ -203,7 +203,7 @@ def test_maps_are_refused_by_name_too():
 
 
 def test_a_converted_classifier_is_explained_by_its_probabilities():
-    """As skl2onnx makes it it is refused; as the message says it has scikit-learn's scores."""
+    """The default of skl2onnx is refused; converted as the message says, scores match."""
     skl2onnx = pytest.importorskip("skl2onnx")
     linear_model = pytest.importorskip("sklearn.linear_model")
     rows = X.astype(np.float32)
@@ -218,7 +218,7 @@ def test_a_converted_classifier_is_explained_by_its_probabilities():
 
 
 def test_probabilities_are_not_made_twice():
-    """A network that ends with its softmax is refused, or explained as it is."""
+    """A network that ends with a softmax is refused, except with output=None."""
     with pytest.raises(PredictFnError, match=r"already are probabilities.*output=None"):
         px.interop.from_onnx(model_bytes(ends_with="Softmax"))(X)
     found = px.interop.from_onnx(model_bytes(ends_with="Softmax"), output=None)(X)
@@ -234,13 +234,13 @@ def test_probabilities_are_not_made_twice():
     ],
 )
 def test_shapes_that_do_not_fit(batch, said):
-    """Said with what the network declares."""
+    """The error gives the shape that the network declares."""
     with pytest.raises(InvalidInputError, match=said):
         px.interop.from_onnx(model_bytes())(batch)
 
 
 def test_photos_without_preprocess_are_told_of_it():
-    """Channels last for a network that takes them first: the cure is named."""
+    """Channels last for a network with channels first: the error names the remedy."""
     with pytest.raises(InvalidInputError, match=r"takes \(n, 3, 8, 4\).*ImagePreprocess"):
         px.interop.from_onnx(model_bytes(shape=("n", 3, 8, 4)))(np.zeros((2, 8, 4, 3)))
 
@@ -258,13 +258,13 @@ def test_photos_without_preprocess_are_told_of_it():
     ],
 )
 def test_settings_that_cannot_be(model, settings, said):
-    """Refused when the predict_fn is made, by their name."""
+    """Wrong settings are refused by name when the predict_fn is created."""
     with pytest.raises(InvalidParameterError, match=said):
         px.interop.from_onnx(model, **settings)
 
 
 def test_a_session_has_its_own_settings():
-    """threads and providers are refused beside it; alone it is no predict_fn, and says so."""
+    """threads and providers are refused with a session; a bare session is not a predict_fn."""
     session = onnxruntime.InferenceSession(model_bytes(), providers=["CPUExecutionProvider"])
     with pytest.raises(InvalidParameterError, match="threads must be None where a session"):
         px.interop.from_onnx(session, threads=2)
@@ -275,7 +275,7 @@ def test_a_session_has_its_own_settings():
 
 
 def test_its_name_says_what_it_is(tmp_path):
-    """For whoever prints it."""
+    """Its repr names the file and the output."""
     path = tmp_path / "network.onnx"
     path.write_bytes(model_bytes())
     shown = repr(px.interop.from_onnx(path, output=None))
@@ -283,7 +283,7 @@ def test_its_name_says_what_it_is(tmp_path):
 
 
 def test_without_onnxruntime_the_extra_is_named(monkeypatch):
-    """An ImportError in one line, before anything else is looked at."""
+    """An ImportError in one line, before anything else is checked."""
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(ImportError, match=r'pip install "perturbx\[onnx\]"'):
         px.interop.from_onnx("no/such.onnx")

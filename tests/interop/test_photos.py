@@ -27,7 +27,7 @@ def photo(shape=(30, 45, 3), seed=0):
     ],
 )
 def test_resizing_is_pillows(how, size, box):
-    """Smaller, larger, and of a box between pixels: as Pillow resizes floats, to rounding."""
+    """Shrinking, enlarging and boxes between pixels match Pillow's resizing of floats."""
     image = pytest.importorskip("PIL.Image")
     cat = data.chelsea()
     (top, left, height, width), (tall, wide) = box, size
@@ -66,7 +66,7 @@ def test_a_size_that_fits_changes_no_pixel():
 
 
 def test_crop_takes_the_middle():
-    """The largest central box of the shape of size, or a part of it, at its own resolution."""
+    """The largest central box with the shape of size, or a fraction of it, not resized first."""
     image = photo((8, 14, 3))
     whole = Photos(8, crop=1.0, **PLAIN)(image[None])
     np.testing.assert_allclose(whole[0] * 255, np.moveaxis(image[:, 3:11], -1, 0), atol=1e-3)
@@ -77,7 +77,7 @@ def test_crop_takes_the_middle():
 
 
 def test_what_is_cropped_away_cannot_matter():
-    """Another frame around the same middle is the same input, but for the filter's reach."""
+    """Pixels outside the box, plus the reach of the filter, do not change the input."""
     image, other = photo((64, 96, 3)), photo((64, 96, 3), seed=1)
     other[:, 14:82] = image[:, 14:82]
     preprocess = Photos(32, crop=1.0)
@@ -97,7 +97,7 @@ def test_brightness_follows_the_type():
 
 
 def test_white_says_what_full_brightness_is():
-    """12 bits in 16, whole numbers of 64 bits, and floats up to 255."""
+    """`white` sets the range: 12 bits in 16, integers of 64 bits, and floats up to 255."""
     image = photo()
     expected = Photos(16)(image[None])
     for white, same in (
@@ -125,7 +125,7 @@ def test_white_says_what_full_brightness_is():
     ],
 )
 def test_photos_that_would_be_black_are_warned_of(dtype, high, white):
-    """Few bits in a wide type: brightness is divided by the white that the warning names."""
+    """With few bits in a wide type, a warning names the white that gives the right brightness."""
     image = np.linspace(0, high, 192).reshape(1, 8, 8, 3).astype(dtype)
     with pytest.warns(PerturbxWarning, match=rf"look black.*ImagePreprocess\(white={white}\)"):
         Photos(8)(image)
@@ -146,13 +146,13 @@ def test_photos_that_would_be_black_are_warned_of(dtype, high, white):
     ids=["dim", "dim bytes", "dim floats", "black", "beside a bright one", "bits"],
 )
 def test_dark_photos_and_black_fills_are_no_reason_to_warn(image):
-    """Warnings are errors here, so that none was raised."""
+    """Dim photos, black fills and mixed batches raise no warning (warnings are errors here)."""
     assert np.isfinite(Photos(8)(image)).all()
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "LA", "RGBA", "CMYK", "YCbCr"])
 def test_pillow_images_that_hold_no_brightness(mode):
-    """Indices and ink are not read as shades; what converts them gives the picture's colors."""
+    """Palette indices and ink are refused, and the suggested conversion gives the right colors."""
     image = pytest.importorskip("PIL.Image")
     red = image.new("RGB", (8, 8), (255, 0, 0))
     with pytest.raises(InvalidInputError, match=r'np\.asarray\(image\.convert\("RGB"\)\)'):
@@ -163,7 +163,7 @@ def test_pillow_images_that_hold_no_brightness(mode):
 
 
 def test_tensors_of_any_kind_are_photos():
-    """With a gradient, in half precision, alone or in a list: as their numbers in an array."""
+    """Tensors with a gradient, in half precision, alone or in a list count as arrays."""
     torch = pytest.importorskip("torch")
     image = np.random.default_rng(0).random((2, 8, 8, 3)).astype(np.float32)
     expected = Photos(8)(image)
@@ -174,14 +174,14 @@ def test_tensors_of_any_kind_are_photos():
 
 
 def test_a_given_white_is_not_doubted():
-    """White says that it is so, however dark the photo is."""
+    """With `white` set, a dark photo raises no warning."""
     image = np.full((1, 8, 8, 3), 200, np.uint16)
     found = Photos(8, white=65535, **PLAIN)(image)
     np.testing.assert_allclose(found, 200 / 65535, rtol=1e-5)
 
 
 def test_cubics_stay_within_black_and_white():
-    """Their overshoot at an edge is cut, as every program that writes pixels cuts it."""
+    """The overshoot of bicubic filters at an edge is cut off."""
     edge = np.zeros((1, 9, 9, 3), dtype=np.uint8)
     edge[:, :, 4:] = 255
     found = Photos(64, filter="bicubic", **PLAIN)(edge)
@@ -199,7 +199,7 @@ def test_gray_photos_are_repeated():
 
 
 def test_photos_of_different_sizes_share_a_batch():
-    """Each is as it would be alone; gray ones among colors too."""
+    """Each image of a list is as it would be alone, also gray ones among colored ones."""
     images = [photo((30, 45, 3)), photo((64, 20, 3)), photo((16, 16))]
     found = Photos(16)(images)
     with pytest.raises(InvalidInputError, match=r"images of different sizes.*pass a size"):
@@ -210,7 +210,7 @@ def test_photos_of_different_sizes_share_a_batch():
 
 
 def test_it_pickles_and_compares():
-    """Settings are all there is to it."""
+    """Settings survive pickling and define equality."""
     preprocess = Photos(96, crop=0.875)
     assert pickle.loads(pickle.dumps(preprocess)) == preprocess
 
@@ -234,13 +234,13 @@ def test_it_pickles_and_compares():
     ],
 )
 def test_photos_that_cannot_be_read(images, said):
-    """Said with what to pass instead."""
+    """The error says what to pass instead."""
     with pytest.raises(InvalidInputError, match=said):
         Photos(16)(images)
 
 
 def test_colors_for_a_network_of_grays():
-    """Are refused with the way to make them gray."""
+    """They are refused with the way to make them gray."""
     with pytest.raises(InvalidInputError, match=r"takes 1 channels.*image.mean\(axis=-1\)"):
         Photos(16, channels=1, mean=0.5, std=0.5)(photo()[None])
 
@@ -263,6 +263,6 @@ def test_colors_for_a_network_of_grays():
     ],
 )
 def test_settings_that_cannot_be(settings, said):
-    """Refused at once, by their name."""
+    """Wrong settings are refused by name at once."""
     with pytest.raises(InvalidParameterError, match=said):
         Photos(**settings)

@@ -26,7 +26,7 @@ def linear(k=3, d=4, dtype=torch.float32):
 
 
 class Watching(nn.Module):
-    """Remembers the batches that it is asked about; answers with two sums."""
+    """Remembers the batches that it gets; returns two sums."""
 
     def __init__(self):
         super().__init__()
@@ -72,7 +72,7 @@ def test_scores_are_those_of_torch_itself(output, expected):
 
 
 def test_no_probability_is_rounded_to_one():
-    """Of logits 20 apart in single precision, all probabilities have a logit."""
+    """Probabilities of logits 20 apart in single precision still have a finite logit."""
     module = Answering(lambda x: torch.tensor([[0.0, 20.0]] * len(x)))
     found = px.interop.from_torch(module)(X)
     np.testing.assert_allclose(np.log(found[:, 1] / found[:, 0]), 20, rtol=1e-6)
@@ -83,7 +83,7 @@ def test_no_probability_is_rounded_to_one():
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 100, None])
 def test_batches_are_split_and_joined_in_order(batch_size):
-    """At most batch_size rows a call, and the same answers as all at once."""
+    """At most batch_size rows per call, and the same answers as all at once."""
     module = Watching()
     found = px.interop.from_torch(module, output=None, batch_size=batch_size)(X)
     sizes = [seen[0] for seen in module.seen]
@@ -93,7 +93,7 @@ def test_batches_are_split_and_joined_in_order(batch_size):
 
 
 def test_a_call_holds_what_a_cache_does_by_default():
-    """Many small rows or few large ones: about a megabyte, and never fewer than four rows."""
+    """About a megabyte of rows per call, and never fewer than four rows."""
     module = Watching()
     predict = px.interop.from_torch(module, output=None)
     predict(np.zeros((3000, 128)))
@@ -115,7 +115,7 @@ def test_no_gradient_is_recorded():
 
 
 def test_evaluation_is_switched_on_and_every_part_put_back():
-    """Dropout is off within a call; what was in training is again, and what was not is not."""
+    """Dropout is off within a call; afterwards each part is in its previous mode."""
     module = nn.Sequential(linear(), nn.Dropout(0.5), nn.BatchNorm1d(3))
     module.train()
     module[2].eval()
@@ -128,7 +128,7 @@ def test_evaluation_is_switched_on_and_every_part_put_back():
 
 
 def test_training_comes_back_after_an_error():
-    """A module that raises is left as it was."""
+    """A module that raises is restored."""
     module = nn.Sequential(Answering(lambda x: x[:, 99:] @ None))
     with pytest.raises(TypeError):
         px.interop.from_torch(module)(X)
@@ -137,7 +137,7 @@ def test_training_comes_back_after_an_error():
 
 
 def test_threads_in_one_module_wait_for_the_last_to_leave():
-    """While one call is still in a module, another that ends does not switch training on."""
+    """A call that ends does not switch training on while another call is in progress."""
     inside, leave = threading.Event(), threading.Event()
 
     def answer(x):
@@ -162,7 +162,7 @@ def test_threads_in_one_module_wait_for_the_last_to_leave():
 
 
 def test_inputs_go_where_the_module_is():
-    """device moves the module; without it the module stays, and is never moved by a call."""
+    """device moves the module; without it, and during calls, the module is never moved."""
     module = linear()
     px.interop.from_torch(module, device="cpu")(X)
     assert module.weight.device.type == "cpu"
@@ -176,7 +176,7 @@ def test_inputs_go_where_the_module_is():
 
 
 def test_a_device_that_is_not_there_is_refused():
-    """By its name and torch's reason; so are weights that are nowhere."""
+    """A wrong device is refused with torch's reason; so are modules without weights."""
     for device in ("cuda:99", "no such"):
         with pytest.raises(InvalidParameterError, match=f"device must be .*{device}"):
             px.interop.from_torch(linear(), device=device)
@@ -186,7 +186,7 @@ def test_a_device_that_is_not_there_is_refused():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision(dtype):
-    """Asked in its own type, and known to be no more exact than it is."""
+    """A module gets inputs in its own type, whose resolution is known."""
     module = linear().to(dtype)
     predict = px.interop.from_torch(module)
     found, exact = predict(X), px.interop.from_torch(linear())(X)
@@ -199,7 +199,7 @@ def test_half_precision(dtype):
 
 
 def test_rounding_of_half_precision_is_no_indecision():
-    """A row that rounds otherwise in another batch is no other answer; a real one still warns."""
+    """Rounding that depends on the batch does not warn; real differences do."""
     rounded = Answering(lambda x: x * (1 + 1e-3 * (len(x) == 1))).bfloat16()
     rounded.register_buffer("zero", torch.zeros(1, dtype=torch.bfloat16))
     predict = px.interop.from_torch(rounded, output="logits")
@@ -210,7 +210,7 @@ def test_rounding_of_half_precision_is_no_indecision():
 
 
 def test_single_precision_is_known():
-    """Floors of errors follow the precision of the module, not that of the array."""
+    """The assumed rounding follows the precision of the module, not that of the array."""
     resolutions = [
         connect(px.interop.from_torch(linear(dtype=dtype)), X, 7, None).resolution
         for dtype in (torch.float32, torch.float64)
@@ -220,7 +220,7 @@ def test_single_precision_is_known():
 
 
 def test_layers_that_work_in_place_leave_the_batch_alone():
-    """The explainer's buffer is not the module's to write into."""
+    """A module that works in place does not change the explainer's buffer."""
     kept = X.copy()
     module = nn.Sequential(nn.ReLU(inplace=True), linear())
     px.interop.from_torch(module)(X)
@@ -230,7 +230,7 @@ def test_layers_that_work_in_place_leave_the_batch_alone():
 
 
 def test_types_of_inputs():
-    """Numbers become floats of the module; integers that preprocess makes stay integers."""
+    """Numbers are cast to the module's floats; integers from preprocess stay integers."""
     module = Watching().double()
     px.interop.from_torch(module, output=None)(np.ones((2, 3), dtype=np.uint8))
     px.interop.from_torch(module, output=None, preprocess=lambda x: x.astype("f4"))(X)
@@ -242,7 +242,7 @@ def test_types_of_inputs():
 
 
 def test_containers():
-    """Frames, tensors, sparse matrices, lists and arrays that run backwards are one batch."""
+    """Frames, tensors, sparse matrices, lists and reversed arrays give the same scores."""
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     sparse = pytest.importorskip("scipy.sparse")
     predict = px.interop.from_torch(linear(), batch_size=3)
@@ -263,7 +263,7 @@ def test_containers():
 
 
 def test_answers_in_an_object():
-    """Logits are found where a module answers with an object or dict of several things."""
+    """Logits are found in an object or a dict."""
 
     class Answer:
         def __init__(self, logits):
@@ -291,7 +291,7 @@ def test_explainers_take_names_and_settings_from_it():
 
 
 def test_it_pickles():
-    """Workers get the module; what it answers is the same."""
+    """Workers get the module, and scores are the same."""
     predict = px.interop.from_torch(linear(), output_names=["a", "b", "c"])
     again = pickle.loads(pickle.dumps(predict))
     np.testing.assert_array_equal(again(X), predict(X))
@@ -299,7 +299,7 @@ def test_it_pickles():
 
 
 def test_its_name_says_what_it_is():
-    """For whoever prints it."""
+    """Its repr names the module, the device and the output."""
     assert repr(px.interop.from_torch(linear())) == "<predict_fn: Linear (torch, cpu), softmax>"
 
 
@@ -318,7 +318,7 @@ def test_its_name_says_what_it_is():
     ],
 )
 def test_settings_that_cannot_be(settings, said):
-    """Refused when the predict_fn is made, by their name."""
+    """Wrong settings are refused by name when the predict_fn is created."""
     with pytest.raises(InvalidParameterError, match=said):
         px.interop.from_torch(**{"module": linear(), **settings})
 
@@ -339,20 +339,20 @@ def test_settings_that_cannot_be(settings, said):
     ],
 )
 def test_answers_that_are_no_scores(module, settings, said):
-    """Refused with what was got and what to pass."""
+    """The error shows what was returned and what to pass."""
     with pytest.raises(PredictFnError, match=said):
         px.interop.from_torch(module, **settings)(X)
 
 
 def test_explainers_pass_on_what_a_network_refuses():
-    """The words arrive, with the place."""
+    """The error of a network reaches the user of an explainer."""
     predict = px.interop.from_torch(nn.Sequential(linear(d=4, k=5), nn.Softmax(dim=1)))
     with pytest.raises(PredictFnError, match=r"for the first rows.*already are probabilities"):
         px.KernelShap(predict).fit(X)
 
 
 def test_probabilities_are_explained_as_they_are():
-    """output=None asks nothing of the answers; a few logits may sum to 1 by chance."""
+    """output=None does not check answers; a few logits may sum to 1 by chance."""
     module = nn.Sequential(linear(), nn.Softmax(dim=1))
     found = px.interop.from_torch(module, output=None)(X)
     np.testing.assert_allclose(found, px.interop.from_torch(linear())(X), atol=1e-6)
@@ -372,7 +372,7 @@ def test_probabilities_are_explained_as_they_are():
     ],
 )
 def test_batches_that_cannot_be_asked(batch, settings, said):
-    """Refused before the module is asked."""
+    """They are refused before the module is called."""
     module = Watching()
     with pytest.raises(InvalidInputError, match=said):
         px.interop.from_torch(module, **settings)(batch)
@@ -380,7 +380,7 @@ def test_batches_that_cannot_be_asked(batch, settings, said):
 
 
 def test_a_module_in_place_of_a_predict_fn_is_told_its_bridge():
-    """When arrays reach a bare module, the error names from_torch; tensors may still be passed."""
+    """For arrays the error names from_torch; tensors still work."""
     with pytest.raises(PredictFnError, match=r"raised TypeError.*px.interop.from_torch\(module\)"):
         px.KernelShap(linear()).fit(X)
     tensors = torch.from_numpy(X).float()
@@ -389,7 +389,7 @@ def test_a_module_in_place_of_a_predict_fn_is_told_its_bridge():
 
 
 def test_without_torch_the_extra_is_named(monkeypatch):
-    """An ImportError in one line, before anything else is looked at."""
+    """An ImportError in one line, before anything else is checked."""
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     with pytest.raises(ImportError, match=r'pip install "perturbx\[vision\]"'):
         px.interop.from_torch(None)
@@ -403,7 +403,7 @@ def convolution():
 
 @pytest.mark.parametrize("kind", ["module", "its forward", "a function around it"])
 def test_a_raw_module_is_told_how_it_becomes_a_predict_fn(kind):
-    """The error names from_torch, for photos also preprocess, and no signatures of torch."""
+    """The error names from_torch, for photos also preprocess, without torch's signatures."""
     network, photo = convolution(), np.zeros((16, 16, 3), dtype=np.uint8)
     predict_fn = {
         "module": network,
@@ -423,7 +423,7 @@ def test_a_raw_module_is_told_how_it_becomes_a_predict_fn(kind):
 
 
 def test_photos_without_a_preprocess_are_told_of_it():
-    """Channels come last in photos and first in networks: the error names both and the cure."""
+    """Photos with channels last in a network with channels first: the error names the remedy."""
     photo = np.zeros((16, 16, 3), dtype=np.uint8)
     with pytest.raises(px.errors.PredictFnError) as caught:
         px.Occlusion(px.interop.from_torch(convolution())).explain(photo)
@@ -436,7 +436,7 @@ def test_photos_without_a_preprocess_are_told_of_it():
 
 @pytest.mark.parametrize("kind", ["mixed", "nullable", "pyarrow", "objects", "polars"])
 def test_numbers_of_several_types_are_numbers(kind):
-    """Columns of floats, integers and bools reach the network as the numbers that they are."""
+    """Columns of floats, integers and bools reach the network as numbers."""
     columns = {"a": [0.5, -1.0, 2.0], "b": [1, 2, 3], "c": [True, False, True]}
     rows = np.array(list(columns.values()), dtype=float).T
     if kind == "objects":

@@ -15,7 +15,7 @@ def network():
 
 
 def test_names_of_the_classes():
-    """A thousand, no two alike, in the order of ILSVRC 2012."""
+    """A thousand distinct names, in the order of ILSVRC 2012."""
     names = px.interop.imagenet_classes()
     assert len(set(names)) == 1000
     some = {0: "tench", 134: "crane (bird)", 517: "crane (machine)", 638: "maillot (tights)"}
@@ -32,7 +32,7 @@ def test_names_of_the_classes():
     ],
 )
 def test_known_photos(photo, crop, name, expected, network):
-    """What other preprocessing code (Pillow's cubic filter) makes this network say, within 0.01."""
+    """The same probabilities as with other preprocessing (Pillow's cubic filter), within 0.01."""
     if crop is not None:
         network = px.interop.efficientnet_lite0(crop=crop)
     scores = network(getattr(data, photo)()[None])[0]
@@ -42,7 +42,7 @@ def test_known_photos(photo, crop, name, expected, network):
 
 
 def test_photos_of_different_sizes_in_one_list(network):
-    """As one by one, whatever they share a batch with."""
+    """Photos of different sizes in one batch give the same answers as one by one."""
     photos = [data.chelsea(), data.coffee(), data.chelsea()[:, :200]]
     together = network(photos)
     alone = np.concatenate([network(photo[None]) for photo in photos])
@@ -50,7 +50,7 @@ def test_photos_of_different_sizes_in_one_list(network):
 
 
 def test_a_batch_of_photos_is_explained_by_name(network):
-    """Two photos of different sizes, half by half: both halves of a cat speak for it."""
+    """Two photos of different sizes, half by half: both halves of a cat have positive scores."""
     cat = data.chelsea()
     halves = np.zeros(cat.shape[:2], dtype=int)
     halves[:, 225:] = 1
@@ -68,7 +68,7 @@ def test_a_batch_of_photos_is_explained_by_name(network):
 
 
 def test_logits_are_those_of_the_probabilities(network):
-    """output="logits" is what the softmax was taken of."""
+    """output="logits" returns the logits behind the softmax."""
     logits = px.interop.efficientnet_lite0(output="logits")(data.chelsea()[None])
     shares = np.exp(logits - logits.max())
     np.testing.assert_allclose(shares / shares.sum(), network(data.chelsea()[None]), atol=1e-6)

@@ -1,4 +1,4 @@
-"""Explanations to draw, and the promise that drawing leaves nothing behind."""
+"""Explanations to draw, and a check that tests leave no figure open."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def make():
 
 @pytest.fixture
 def photo(make):
-    """A picture of 4 regions (2 x 3 pixels each), with k outputs."""
+    """An image of 4 regions (2 x 3 pixels each), with k outputs."""
     segments = np.kron([[0, 1], [2, 3]], np.ones((2, 3), dtype=int))
 
     def build(k: int = 0, image=None, regions=None) -> Explanation:
@@ -78,7 +78,7 @@ def photo(make):
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What `curves` asks of a result."""
+    """The attributes of a result that `curves` reads."""
 
     metric: str
     better: str

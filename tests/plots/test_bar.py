@@ -27,7 +27,7 @@ def drawn(ax):
 
 
 def test_one_instance(make):
-    """Bars are the scores, largest first; whiskers the 95% intervals; names belong to them."""
+    """Bars are the scores, largest first, with their names; whiskers are the 95% intervals."""
     one = make()[0]
     names, widths, ends = drawn(plots.bar(one, show=False))
     order = np.argsort(-np.abs(one.values))
@@ -37,7 +37,7 @@ def test_one_instance(make):
 
 
 def test_signs_have_colors(make):
-    """Red raises the output, blue lowers it."""
+    """Positive scores are red, negative ones blue."""
     one = make()[0]
     ax = plots.bar(one, show=False)
     for patch in ax.patches:
@@ -57,7 +57,7 @@ def test_several_instances(make):
 
 
 def test_the_rest_is_summed(make):
-    """Nine rows and the sum of the others: signed for one instance, of sizes for several."""
+    """Nine rows and the sum of the others: signed for one instance, of |score| for several."""
     explanation = make(n=5, d=30)
     for part, scores in (
         (explanation[0], explanation.values[0]),
@@ -73,7 +73,7 @@ def test_the_rest_is_summed(make):
 
 @pytest.mark.parametrize(("shown", "rows"), [(6, 6), (7, 6), (5, 5), (1, 1)])
 def test_max_display_is_the_most_rows(make, shown, rows):
-    """All features where they fit; never more rows than asked for."""
+    """All features are drawn if they fit, and never more than max_display rows."""
     names, widths, _ = drawn(plots.bar(make(d=6)[0], max_display=shown, show=False))
     assert len(names) == len(widths) == rows
     np.testing.assert_allclose(widths.sum(), make(d=6)[0].values.sum())
@@ -113,7 +113,7 @@ def test_everything_fits_at_every_scale(make, scale, d):
 
 
 def test_unknown_errors_have_no_whisker(make):
-    """NaN is not drawn as 0."""
+    """An unknown standard error gives no whisker, not one of length 0."""
     one = make(standard_errors=np.full((8, 6), np.nan))[0]
     _, widths, ends = drawn(plots.bar(one, show=False))
     assert len(widths) == 6
@@ -121,14 +121,14 @@ def test_unknown_errors_have_no_whisker(make):
 
 
 def test_constant_scores(make):
-    """All scores 0: bars of no length, and no error."""
+    """If all scores are 0, bars have no length and nothing fails."""
     one = make(values=np.zeros((8, 6)), standard_errors=np.zeros((8, 6)))[0]
     _, widths, _ = drawn(plots.bar(one, show=False))
     np.testing.assert_array_equal(widths, 0)
 
 
 def test_names_are_no_formulas(make):
-    """Dollars and long names are shown as they are, long ones on two lines."""
+    """Dollar signs are shown literally, and long names on two lines."""
     names = ("$a$ and $b_1$", "x" * 30, "a long name that goes on and on, to number 17")
     one = make(d=3, feature_names=names)[0]
     ax = plots.bar(one, show=False)
@@ -140,7 +140,7 @@ def test_names_are_no_formulas(make):
 
 
 def test_data_stand_beside_the_names(make):
-    """Each row shows the value of its own feature; none, missing."""
+    """Each row shows the value of its own feature; None is shown as missing."""
     data = np.array([[1.5, None, "red"]], dtype=object)
     one = make(n=1, d=3, values=np.array([[3.0, 2.0, 1.0]]), data=data)[0]
     texts = [text.get_text() for text in plots.bar(one, show=False).texts]
@@ -148,14 +148,14 @@ def test_data_stand_beside_the_names(make):
 
 
 def pieces(ax):
-    """The small pictures beside the names, from the top."""
+    """The small images next to the names, from the top."""
     boxes = [child for child in ax.get_children() if isinstance(child, AnnotationBbox)]
     return [box.offsetbox.get_data() for box in boxes]
 
 
 @pytest.mark.parametrize("draw", [plots.bar, plots.waterfall])
 def test_regions_of_an_image_are_shown(photo, draw):
-    """Each row has its own region as it is, in the middle of what surrounds it, which is faded."""
+    """Each row shows its own region unchanged, in the middle of its faded surroundings."""
     image = np.zeros((8, 12), dtype=np.uint8)
     segments = np.kron([[0, 1], [2, 3]], np.ones((4, 6), dtype=int))
     image[:] = 40 * segments
@@ -170,7 +170,7 @@ def test_regions_of_an_image_are_shown(photo, draw):
 
 
 def test_parts_of_a_series_are_named_by_their_steps(photo):
-    """The first and the last step stand beside the name."""
+    """The first and the last position are shown next to the name."""
     regions = LabelMap(np.repeat(np.arange(4), 5))
     one = replace(photo(image=np.zeros(20), regions=regions), values=np.array([4.0, 3, 2, 1]))
     texts = [text.get_text() for text in plots.bar(one, show=False).texts]
@@ -178,7 +178,7 @@ def test_parts_of_a_series_are_named_by_their_steps(photo):
 
 
 def test_windows_of_an_image_have_no_sum(photo):
-    """Scores that do not add up are not added: the largest are drawn, and the axis says so."""
+    """Scores that do not add up are not summed: the largest are drawn, and the axis says so."""
     starts = np.stack(np.meshgrid(range(4), range(4)), axis=-1).reshape(-1, 2)
     one = photo(image=np.zeros((6, 6)), regions=WindowGrid(starts, (3, 3), (6, 6)))
     ax = plots.bar(replace(one, residual=None), max_display=5, show=False)
@@ -199,7 +199,7 @@ def test_show_and_axes(make, shows):
 
 
 def test_what_cannot_be_drawn_is_refused(make, photo):
-    """The error says what to do, and no figure is left open."""
+    """The error names the remedy, and no figure is left open."""
     with pytest.raises(InvalidParameterError, match="no single feature was picked"):
         plots.bar(make()[:, "feature 1"], show=False)
     with pytest.raises(InvalidParameterError, match="7 outputs were explained"):

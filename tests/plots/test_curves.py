@@ -1,4 +1,4 @@
-"""Curves are those of the results, and their numbers stand beside their names."""
+"""Curves are those of the results, with their numbers next to their names."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from scipy import stats
 
 
 def names(ax):
-    """Without their numbers."""
+    """The labels of the legend, without their numbers."""
     return [line.get_label().rpartition("  ")[0] for line in ax.lines]
 
 
 def test_lines_are_the_curves(found):
-    """One instance: its curve over the shares, the area beneath it shaded, references in gray."""
+    """One instance: its curve over the shares, a shaded area below it, references in gray."""
     one = found()
     ax = plots.curves(one, show=False)
     own, random = ax.lines
@@ -35,7 +35,7 @@ def test_lines_are_the_curves(found):
 
 
 def test_the_mean_over_instances(found):
-    """Several: their mean, its 95% interval shaded, and means of the numbers; NaN is left out."""
+    """Several instances: mean curves with a shaded 95% interval, without those that are NaN."""
     several = found(n=5)
     several.curves[3], several.values[3] = np.nan, np.nan
     ax = plots.curves(several, show=False)
@@ -49,7 +49,7 @@ def test_the_mean_over_instances(found):
 
 
 def test_methods_share_a_picture(found):
-    """A line for each in a color of its own, the references of the first, and no shading."""
+    """Each method gets a line in its own color; references are those of the first; no shading."""
     results = {"Lime": found(seed=1), "Occlusion": found(seed=2)}
     ax = plots.curves(results, show=False)
     assert names(ax) == ["Lime", "Occlusion", "random"]
@@ -60,7 +60,7 @@ def test_methods_share_a_picture(found):
 
 
 def test_metrics_have_panels_of_their_own(found):
-    """Deletion and insertion of a method, or of several; each says where the better lies."""
+    """Each metric has a panel that says which direction is better."""
     pair = [found("deletion"), found("insertion")]
     for results in (pair, {"Lime": pair}, {"Lime": pair, "Occlusion": pair}):
         axes = plots.curves(results, show=False)
@@ -72,7 +72,7 @@ def test_metrics_have_panels_of_their_own(found):
 
 
 def test_one_of_several_outputs(found):
-    """By name or by position; without either the error lists them."""
+    """An output is chosen by name or position; without either the error lists them."""
     several = found(n=3, k=2)
     for output in ("class 1", 1, -1):
         ax = plots.curves(several, output=output, show=False)
@@ -84,13 +84,13 @@ def test_one_of_several_outputs(found):
 
 
 def test_an_output_of_each_instance(found):
-    """Where each instance has its own class no name is claimed."""
+    """If each instance has its own class, no name is shown."""
     several = found(n=2, k=1, output_names=np.array([["cat"], ["dog"]], dtype=object))
     assert plots.curves(several, show=False).get_ylabel() == "model output"
 
 
 def test_removal_is_named(found):
-    """The numbers mean nothing without; methods that were judged with other fills say so."""
+    """The panel names the fill, or every fill if methods differ."""
     ax = plots.curves(found(), show=False)
     assert [text.get_text() for text in ax.texts] == [found().value_function]
     mixed = {"a": found(), "b": found(value_function="absent positions in gray")}
@@ -99,7 +99,7 @@ def test_removal_is_named(found):
 
 
 def test_areas_are_read_from_zero(found):
-    """Zero is in the picture, and so is every curve, below zero too."""
+    """The limits contain zero and every curve, also below zero."""
     for shift in (0.0, 5.0, -7.0):
         curves = found().curves + shift
         low, high = plots.curves(found(curves=curves), show=False).get_ylim()
@@ -108,7 +108,7 @@ def test_areas_are_read_from_zero(found):
 
 @pytest.mark.parametrize("curve", ["falling", "rising"])
 def test_names_keep_clear_of_the_lines(found, curve):
-    """Where there is room, no line runs through the names."""
+    """If there is room, no line crosses the legend."""
     shares = np.linspace(0, 1, 6)
     one = found(shares=shares, curves=(1 - shares if curve == "falling" else shares) ** 2)
     other = one.curves**0.5
@@ -123,7 +123,7 @@ def test_names_keep_clear_of_the_lines(found, curve):
 
 
 def test_results_without_references(found):
-    """Just the line."""
+    """Without references only the line is drawn."""
     ax = plots.curves(found(references={}, reference_curves={}), show=False)
     assert names(ax) == ["explanation"]
 
@@ -141,7 +141,7 @@ def test_show_and_axes(found, shows):
 
 
 def test_what_cannot_be_drawn_is_refused(found, make):
-    """The error says what to do, and no figure is left open."""
+    """The error names the remedy, and no figure is left open."""
     with pytest.raises(InvalidParameterError, match=r"that have curves.*got one of 'infid"):
         plots.curves(found("infidelity", curves=None), show=False)
     with pytest.raises(InvalidParameterError, match=r"that have curves.*got Explanation"):

@@ -1,4 +1,4 @@
-"""An overlay shows the heat map, where it lies, on a scale that is fair to both signs."""
+"""An overlay shows the heat map in its place, on a symmetric scale."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_colors_say_the_sign_and_fade_at_zero(photo):
 
 
 def test_outputs_stand_side_by_side(photo):
-    """One panel for each output, one scale for all, one color bar; each says its prediction."""
+    """One panel per output with its prediction, one scale and one color bar for all."""
     one = photo(k=3)
     axes = plots.overlay(one, show=False)
     assert len(axes) == 3
@@ -50,7 +50,7 @@ def test_outputs_stand_side_by_side(photo):
 
 
 def test_titles_of_long_names(photo):
-    """A name that is too long for a panel loses its middle, and its dollars are no formula."""
+    """The middle of a long name is cut, and dollar signs are shown literally."""
     name = "$1 a very long name of a class, the breed that was first bred to guard sheep"
     title = plots.overlay(replace(photo(), output_names=(name,)), show=False).get_title()
     assert title.startswith("\\$1 a very long")
@@ -82,7 +82,7 @@ def test_every_kind_of_image_has_its_gray(photo, image):
 
 
 def test_images_of_any_range_are_stretched(photo):
-    """Digits of 0 to 16, 16 bits and standardized pixels use all grays; NaN does no harm."""
+    """Digits of 0 to 16, 16 bits and standardized pixels use all grays; NaN does not matter."""
     image = np.linspace(-2, 2, 24).reshape(4, 6)
     for stretched in (image, 4 * (image + 2), (image * 1e4 + 2e4).astype(np.uint16)):
         below = plots.overlay(photo(image=stretched), show=False).images[0].get_array()
@@ -92,7 +92,7 @@ def test_images_of_any_range_are_stretched(photo):
 
 
 def test_borders_run_where_labels_change(photo):
-    """Two regions side by side share the edge between their pixels, and nothing else."""
+    """Between two neighboring regions, exactly the edges between their pixels are drawn."""
     image, regions = np.zeros((2, 2)), LabelMap(np.array([[0, 1], [0, 1]]))
     (line,) = plots.overlay(photo(image=image, regions=regions), show=False).lines
     x, y = line.get_data()
@@ -103,7 +103,7 @@ def test_borders_run_where_labels_change(photo):
 
 
 def test_borders_can_be_left_out(photo):
-    """On request, and where superpixels are so many that little but edges would be seen."""
+    """No borders on request, or with so many superpixels that edges would hide the map."""
     assert not plots.overlay(photo(), borders=False, show=False).lines
     many = photo(image=np.zeros((15, 15)), regions=LabelMap(np.arange(225).reshape(15, 15)))
     assert not plots.overlay(many, show=False).lines
@@ -118,7 +118,7 @@ class Spread(LabelMap):
 
 
 def test_the_color_bar_says_what_a_color_is(photo):
-    """The score of a region, or where a map spreads it over its pixels, that of 1% of the image."""
+    """The unit is the score of a region, or per 1% of the image for spread scores."""
     segments = photo().regions.segments
     spread = "score\nper 1% of the image"
     for regions, label, pixels in (
@@ -132,7 +132,7 @@ def test_the_color_bar_says_what_a_color_is(photo):
 
 
 def test_each_output_can_have_a_scale_of_its_own(photo):
-    """Then full color is each output's own largest score, and each panel has its color bar."""
+    """With scale="own", each panel has its own color bar, up to its largest score."""
     one = photo(k=2)
     one = replace(one, values=one.values * [1.0, 1e-3])
     largest = np.abs(one.values).max(axis=0)
@@ -146,7 +146,7 @@ def test_each_output_can_have_a_scale_of_its_own(photo):
 
 @pytest.mark.parametrize("shape", [(4, 6), (4, 6, 3), (9,)], ids=str)
 def test_a_map_of_scores_from_elsewhere_is_drawn_over_its_picture(shape):
-    """With the image it belongs to; the color bar says score, and no title is made up."""
+    """A map is drawn over its image, labeled as a score, without a title."""
     rng = np.random.default_rng(0)
     image, scores = rng.random(shape), rng.normal(size=shape[:2])
     ax = plots.overlay(scores, image=image, borders=False, show=False)
@@ -168,14 +168,14 @@ def test_a_map_of_scores_from_elsewhere_is_drawn_over_its_picture(shape):
     ],
 )
 def test_what_is_no_map_is_refused(given, image, says):
-    """The error says what overlay takes, and leaves no figure."""
+    """The error says what overlay accepts, and no figure is left open."""
     with pytest.raises(InvalidParameterError, match=says):
         plots.overlay(given, image=image, show=False)
     assert not plt.get_fignums()
 
 
 def test_an_explanation_has_its_own_image(photo):
-    """Another one is refused."""
+    """A second image for an explanation is refused."""
     with pytest.raises(InvalidParameterError, match="left out"):
         plots.overlay(photo(), image=np.ones((4, 6)), show=False)
 
@@ -191,7 +191,7 @@ def test_color_is_left_to_the_photo_on_request(photo):
 
 
 def test_a_speck_does_not_wash_out_the_map(photo):
-    """A score that is far larger, on 0.5% of the positions, is let off the scale, with an arrow."""
+    """A far larger score on 0.5% of the positions exceeds the scale, which an arrow shows."""
     segments = np.kron(np.arange(4).reshape(2, 2), np.ones((20, 20), dtype=int))
     segments[0, 0] = 4
     for speck, end, arrow in ((50.0, 6.0, "max"), (-50.0, 6.0, "min"), (5.0, 5.0, "neither")):
@@ -203,7 +203,7 @@ def test_a_speck_does_not_wash_out_the_map(photo):
 
 
 def test_a_large_photo_is_thinned_in_place(photo):
-    """No more pixels than a screen shows, at the coordinates of the whole photo."""
+    """A large photo is drawn with fewer pixels, at the coordinates of the whole photo."""
     segments = np.kron([[0, 1], [2, 3]], np.ones((600, 1250), dtype=int))
     one = photo(image=np.zeros((1200, 2500, 3), dtype=np.uint8), regions=LabelMap(segments))
     ax = plots.overlay(one, show=False)
@@ -221,7 +221,7 @@ def test_a_large_photo_is_thinned_in_place(photo):
 
 
 def test_a_small_map_keeps_every_score_on_its_scale(photo):
-    """One of 64 pixels is no speck."""
+    """One of 64 pixels is too much to exceed the scale."""
     regions = LabelMap(np.arange(64).reshape(8, 8))
     one = photo(image=np.zeros((8, 8)), regions=regions)
     one = replace(one, values=np.where(np.arange(64) == 9, 100.0, 1.0))
@@ -229,12 +229,12 @@ def test_a_small_map_keeps_every_score_on_its_scale(photo):
 
 
 def kept_positions(ax):
-    """Where a black photo is shown as it is: what is faded is light."""
+    """The positions that are kept, if the photo is black: faded ones are light."""
     return (ax.images[0].get_array() == 0).all(axis=-1)
 
 
 def test_the_highest_regions_are_cut_out(photo):
-    """An int keeps so many regions of the highest scores, and only of those above 0."""
+    """An int keeps that many regions with the highest scores, and only scores above 0."""
     one = replace(photo(), values=np.array([0.1, -9.0, 0.3, 0.2]))
     for top, regions in ((1, [2]), (2, [2, 3]), (3, [0, 2, 3]), (4, [0, 2, 3])):
         ax = plots.overlay(one, top=top, show=False)
@@ -248,7 +248,7 @@ def test_the_highest_regions_are_cut_out(photo):
 
 
 def test_the_highest_share_of_the_area_is_cut_out(photo):
-    """A float keeps whole regions, the highest, until they reach that share."""
+    """A float keeps whole regions with the highest scores until they reach that share."""
     one = replace(photo(), values=np.array([0.1, -9.0, 0.3, 0.2]))
     for top, regions in ((0.01, [2]), (0.25, [2]), (0.3, [2, 3]), (0.5, [2, 3]), (0.99, [0, 2, 3])):
         ax = plots.overlay(one, top=top, show=False)
@@ -259,7 +259,7 @@ def test_the_highest_share_of_the_area_is_cut_out(photo):
 
 
 def test_windows_are_cut_out_whole(photo):
-    """Of overlapping windows the union."""
+    """The union of overlapping windows is kept."""
     grid = WindowGrid(np.array([[0, 0], [0, 1], [1, 3]]), (3, 3), (4, 6))
     one = replace(photo(regions=grid), values=np.array([2.0, 1.0, 0.5]))
     ax = plots.overlay(one, top=2, show=False)
@@ -267,14 +267,14 @@ def test_windows_are_cut_out_whole(photo):
 
 
 def test_nothing_speaks_for_the_output(photo):
-    """Nothing is cut out, and the caption says so."""
+    """Without scores above 0 nothing is cut out, and the caption says so."""
     ax = plots.overlay(replace(photo(), values=np.full(4, -1.0)), top=2, show=False)
     assert not kept_positions(ax).any()
     assert ax.texts[0].get_text() == "no region above 0"
 
 
 def test_doubtful_scores_have_no_color(photo):
-    """With a level, scores whose interval holds 0 count as 0, and the color bar says so."""
+    """With a level, scores whose interval contains 0 count as 0, and the color bar says so."""
     one = replace(
         photo(),
         values=np.array([1.0, -1.0, 1.0, -1.0]),
@@ -290,7 +290,7 @@ def test_doubtful_scores_have_no_color(photo):
 
 
 def test_a_volume_shows_the_slice_that_counts_most(photo):
-    """The slice along the first axis with the largest score, the same for all, by its number."""
+    """The slice with the largest score along the first axis is drawn for all outputs."""
     volume = np.random.default_rng(0).uniform(size=(3, 4, 6))
     segments = np.repeat(np.arange(3), 24).reshape(3, 4, 6)
     one = photo(2, image=volume, regions=LabelMap(segments))
@@ -317,7 +317,7 @@ def test_a_series_is_drawn_before_its_heat(photo):
 
 
 def test_of_a_series_the_highest_part_is_dark(photo):
-    """The whole line is pale, and dark again where its regions are kept."""
+    """The line is pale, and dark where its regions are kept."""
     regions = LabelMap(np.repeat(np.arange(4), 5))
     one = photo(image=np.arange(20.0), regions=regions)
     one = replace(one, values=np.array([0.0, 1.0, 3.0, -1.0]))
@@ -346,7 +346,7 @@ def test_show_and_axes(photo, shows):
 
 
 def test_what_cannot_be_drawn_is_refused(photo, make):
-    """The error says what to do, and no figure is left open."""
+    """The error names the remedy, and no figure is left open."""
     with pytest.raises(InvalidParameterError, match="features are columns"):
         plots.overlay(make()[0], show=False)
     with pytest.raises(InvalidParameterError, match=r"overlay\(explanation\[i\]\)"):
@@ -376,7 +376,7 @@ def test_what_cannot_be_drawn_is_refused(photo, make):
 
 
 def test_channels_of_other_units_are_seen():
-    """A channel whose range is a small part of the others' fills the height as they do."""
+    """A channel with a far smaller range than the others fills the height, too."""
     rng = np.random.default_rng(0)
     series = rng.normal(size=(40, 2)) * [1.0, 1000.0] + [0.0, 5000.0]
     masker = px.Windows(shape=(8,), channel_axis=-1)

@@ -1,4 +1,4 @@
-"""What holds for all pictures together."""
+"""Tests of all plots together."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_importing_is_light():
 
 @pytest.mark.parametrize("name", plots.__all__)
 def test_without_matplotlib_the_error_says_how_to_get_it(name, make, photo, found, monkeypatch):
-    """An ImportError with the command."""
+    """Without matplotlib, an ImportError names the command to install it."""
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     one = {"overlay": photo, "curves": found}.get(name, lambda: make()[0])()
     with pytest.raises(ImportError, match=r'pip install "perturbx\[plots\]"'):
@@ -51,14 +51,14 @@ def test_settings_of_the_user_are_left_alone(make, photo, found):
 @pytest.mark.parametrize("given", [1, "text", None, [[1.0]], {"a": 1}], ids=repr)
 @pytest.mark.parametrize("name", plots.__all__)
 def test_what_is_no_result_is_refused(name, given):
-    """By an error of ours that names what the plot takes."""
+    """Other objects raise an error that says what the plot accepts."""
     takes = "curves" if name == "curves" else "explanation must be an Explanation"
     with pytest.raises(InvalidParameterError, match=takes):
         getattr(plots, name)(given, show=False)
 
 
 def test_names_with_dollars_are_drawn_as_they_are(make, photo, found):
-    """Names of features, outputs and methods, text in the data: to the last letter, no formula."""
+    """Names and text in the data are drawn literally, never as formulas."""
     import matplotlib.pyplot as plt
 
     awkward = {"output_names": ("$a$ $",), "method": "$$: x", "value_function": "$\\frac$ and $"}
@@ -86,7 +86,7 @@ def test_names_with_dollars_are_drawn_as_they_are(make, photo, found):
 
 
 def test_pictures_say_how_they_are_read(make):
-    """Which error whiskers mean, and in which direction a waterfall goes."""
+    """Plots say which error the whiskers show, and how to read a waterfall."""
     of_mean = "whiskers: 95% interval of the mean over instances"
     of_each = "whiskers: 95% interval of each score, from sampling perturbations"
     assert of_mean in texts(plots.bar(make(), show=False))

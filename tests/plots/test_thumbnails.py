@@ -24,7 +24,7 @@ def pictures(explanation):
 
 @pytest.fixture(autouse=True)
 def without_matplotlib(monkeypatch):
-    """The view of a result costs no import of a plotting library."""
+    """The view of a result imports no plotting library."""
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.setitem(sys.modules, name, None)
 
@@ -57,7 +57,7 @@ def test_outputs_and_images_side_by_side(photo, make):
 
 
 def test_large_images_are_small_in_the_view(photo):
-    """At most 256 pixels a side, so that a notebook stays small."""
+    """At most 256 pixels per side, so that a notebook stays small."""
     segments = np.kron([[0, 1], [2, 3]], np.ones((300, 450), dtype=int))
     one = photo(image=np.zeros((600, 900)), regions=LabelMap(segments))
     (picture,), _ = pictures(one)
@@ -65,7 +65,7 @@ def test_large_images_are_small_in_the_view(photo):
 
 
 def test_a_volume_shows_a_slice_and_a_series_nothing(photo):
-    """The slice that counts most, by its number; a line is no picture."""
+    """A volume shows its most important slice; a series has no picture."""
     volume = LabelMap(np.repeat(np.arange(3), 24).reshape(3, 4, 6))
     one = photo(image=np.zeros((3, 4, 6)), regions=volume)
     one = replace(one, values=np.array([0.1, 5.0, -1.0]))
@@ -75,7 +75,7 @@ def test_a_volume_shows_a_slice_and_a_series_nothing(photo):
 
 
 def test_names_are_no_markup(photo):
-    """A name of an output stays text, in the caption and in what is read aloud."""
+    """The name of an output stays text, in the caption and in the alternative text."""
     html = replace(photo(), output_names=('<b>"owl"',))._repr_html_()
     assert "<b>&quot;owl&quot;" not in html
     assert '<b>"owl"' not in html
@@ -83,5 +83,5 @@ def test_names_are_no_markup(photo):
 
 
 def test_tables_have_no_picture(make):
-    """Columns are shown as a table, as ever."""
+    """Explanations of tables are shown as tables."""
     assert pictures(make()) == ([], [])

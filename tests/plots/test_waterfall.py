@@ -11,7 +11,7 @@ from perturbx.errors import InvalidParameterError
 
 @pytest.mark.parametrize("d", [1, 5, 10, 11, 50])
 def test_bars_lead_from_base_to_prediction(make, d):
-    """From the bottom up each bar starts where the last one ended."""
+    """From the bottom up, each bar starts where the previous one ended."""
     one = make(d=d)[0]
     bars = plots.waterfall(one, show=False).patches[::-1]
     starts = np.array([bar.get_x() for bar in bars])
@@ -23,7 +23,7 @@ def test_bars_lead_from_base_to_prediction(make, d):
 
 
 def test_rows_and_intervals(make):
-    """Rows go from the largest score at the top; whiskers are the scores' intervals, moved."""
+    """The largest score is at the top; whiskers are the shifted intervals of the scores."""
     one = make(d=12)[0]
     ax = plots.waterfall(one, level=0.68, show=False)
     order = np.argsort(-np.abs(one.values))[:9]
@@ -36,7 +36,7 @@ def test_rows_and_intervals(make):
 
 
 def test_numbers_are_written(make):
-    """Base value, prediction and each score stand in the picture."""
+    """Base value, prediction and each score are written in the plot."""
     values = np.array([[0.5, -0.125]])
     base, prediction = np.array([0.25]), np.array([0.625])
     one = make(1, 2, values=values, base_values=base, predictions=prediction)[0]
@@ -45,7 +45,7 @@ def test_numbers_are_written(make):
 
 
 def test_one_of_several_outputs(make):
-    """By output=, or by a slice before."""
+    """An output is chosen by output=, or by slicing before."""
     explanation = make(k=3)
     by_name = plots.waterfall(explanation[0], output="class 2", show=False)
     by_slice = plots.waterfall(explanation[0, :, 2], show=False)
@@ -66,7 +66,7 @@ def test_show_and_axes(make, shows):
 
 
 def test_scores_that_do_not_add_up_are_refused(make):
-    """A method that promises no sum, some of the features, several instances: each with advice."""
+    """Methods without a sum, selected features and several instances raise errors with advice."""
     with pytest.raises(InvalidParameterError, match=r"add up .* Use plots\.bar"):
         plots.waterfall(make(residual=None)[0], show=False)
     with pytest.raises(InvalidParameterError, match="some of the features were picked"):
