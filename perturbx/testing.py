@@ -176,16 +176,16 @@ def check_masker(masker: Masker, X: Any) -> None:
     _check_part(masker)
     before = copy.deepcopy(X)
     fitted = masker.fit(X, Features(), np.random.default_rng(0))
-    checked, is_single = fitted.check(X)
-    n = fitted.count(checked)
-    _require(not is_single and n >= 2, "check_masker is given several instances")
+    instances = fitted.check(X)
+    n = len(instances)
+    _require(not instances.single and n >= 2, "check_masker is given several instances")
     _require(bool(fitted.value_function), "value_function says how features are removed")
-    removals = fitted.bind(checked, 0, n)
-    _require(len(removals) == n, "bind gives one removal for each instance")
-    for i, removal in enumerate(removals):
-        _require(removal.accepts is fitted.accepts, "a removal accepts what its masker accepts")
-        _check_removal(pickle.loads(pickle.dumps(removal)), fitted.take(checked, i, i + 1))
-    _scribble(fitted.take(checked, 0, 2))
+    each = instances.bind(0, n)
+    _require(len(each) == n, "bind gives one bound masker for each instance")
+    for i, bound in enumerate(each):
+        _require(bound.accepts is fitted.accepts, "a bound masker accepts what its masker accepts")
+        _check_bound(pickle.loads(pickle.dumps(bound)), instances.take(i, i + 1))
+    _scribble(instances.take(0, 2))
     _require(_equal(X, before), "the user's data stays as it is")
 
 
@@ -384,28 +384,28 @@ def _examples(d: int) -> list[Design]:
     return [custom, tree, *(sampler.draw(d, m, rng) for sampler in samplers)]
 
 
-def _check_removal(removal: BoundMasker, instance: Any) -> None:
-    d, per = removal.n_features, removal.rows_per_perturbation
-    _require(len(removal.feature_names) == d, "one name for each feature")
-    _require(removal.active.shape == (d,), "active says yes or no to each feature")
-    _require(removal.row_bytes > 0, "row_bytes are known")
+def _check_bound(bound: BoundMasker, instance: Any) -> None:
+    d, per = bound.n_features, bound.rows_per_perturbation
+    _require(len(bound.feature_names) == d, "one name for each feature")
+    _require(bound.active.shape == (d,), "active says yes or no to each feature")
+    _require(bound.row_bytes > 0, "row_bytes are known")
     rng = np.random.default_rng(0)
-    if removal.accepts is CoalitionDesign:
+    if bound.accepts is CoalitionDesign:
         z: Any = np.vstack([np.ones((1, d), dtype=bool), rng.random((3, d)) < 0.5])
-    elif removal.accepts is SoftMasks:
+    elif bound.accepts is SoftMasks:
         z = np.vstack([np.ones((1, d)), rng.random((3, d))])
     else:
         z = np.vstack([np.zeros((1, d)), rng.normal(size=(3, d))])
-    scratch = removal.scratch(4 * per)
-    batch = removal.batch(z, slice(0, per), scratch)
+    scratch = bound.scratch(4 * per)
+    batch = bound.batch(z, slice(0, per), scratch)
     _require(batch.shape[0] == 4 * per, "a batch has a row for each perturbation and its rows")
     for row in range(per):
         _require(_equal(batch[row : row + 1], instance), "all present is the instance itself")
     known = copy.deepcopy(batch)
     _scribble(batch)
-    again = removal.batch(z, slice(0, per), scratch)
+    again = bound.batch(z, slice(0, per), scratch)
     _require(_equal(again, known), "a model that writes into its batch changes no later one")
-    _require(removal.interpretable(z).shape == z.shape, "interpretable keeps the shape of z")
+    _require(bound.interpretable(z).shape == z.shape, "interpretable keeps the shape of z")
 
 
 def _check_estimator(explainer: BaseExplainer) -> None:
@@ -436,7 +436,8 @@ def _seen(subject: JudgedExplanation | JudgedExplainer) -> list[Any]:
     scores = subject.scores
     cells = list(np.ndindex(*subject.shape))
     read = [[of(i, j) for i, j in cells] for of in (scores.heat, scores.mass)]
-    known = [subject.X, subject.full, subject.empty, subject.columns, subject.seeds.entropy]
+    instances = [subject.instances.take(i, i + 1) for i in range(len(subject.instances))]
+    known = [instances, subject.full, subject.empty, subject.columns, subject.seeds.entropy]
     return [*known, read, subject.masker]
 
 

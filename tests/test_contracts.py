@@ -301,15 +301,15 @@ class Careless(metrics.Metric[metrics.JudgedExplanation]):
     def measure(self, subject: metrics.JudgedExplanation) -> metrics.Measure:
         changed = {
             "full": subject.full,
-            "X": subject.X,
+            "X": subject.instances.X,
             "scores": subject.scores.heat(0, 0),
             "background": subject.masker.rows,
         }
         if self.part in changed:
             changed[self.part][...] += 1.0
         if self.part == "cost":
-            for i, removal in subject.removals():
-                subject.ask(removal, np.eye(removal.n_features, dtype=bool), i)
+            for i, bound in subject.bound():
+                subject.ask(bound, np.eye(bound.n_features, dtype=bool), i)
         noise = np.random.default_rng().random() if self.part == "draws" else 0.0
         return subject.result(self, subject.full + noise)
 

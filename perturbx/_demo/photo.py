@@ -114,10 +114,9 @@ def explain_photo(network: Any, photo: Photo, seed: int) -> tuple[Explanation, F
     """
     explainer = OwenShap(network, outputs="top2", budget=_BUDGET, random_state=seed).fit(photo)
     explanation = explainer.explain(photo)
-    images, _ = explainer.masker_.check(photo)
-    (removal,) = explainer.masker_.bind(images, 0, 1)
-    nothing = np.zeros((1, removal.n_features), dtype=bool)
-    emptied = network(removal.batch(nothing, slice(0, 2), removal.scratch(2)))
+    (bound,) = explainer.masker_.check(photo).bind(0, 1)
+    nothing = np.zeros((1, bound.n_features), dtype=bool)
+    emptied = network(bound.batch(nothing, slice(0, 2), bound.scratch(2)))
     return explanation, np.asarray(emptied)
 
 

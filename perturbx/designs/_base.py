@@ -35,6 +35,9 @@ class Design(ABC):
     complete: bool = False
     """True if `z` holds every coalition except the empty and the full one, once each."""
 
+    compact: ClassVar[bool] = False
+    """True if it is much smaller than its `z`, which then is built in tiles."""
+
     @abstractmethod
     def __len__(self) -> int:
         """The number m of perturbations."""

@@ -24,6 +24,8 @@ class AntitheticChains(CoalitionDesign):
         When each feature joins: 0 for the first one of the order, d - 1 for the last one.
     """
 
+    compact = True
+
     place: Orders
 
     def __len__(self) -> int:

@@ -54,11 +54,14 @@ class CustomCoalitions(StoredCoalitions):
     weights : (m,) array
     cluster : (m,) int array
     complete : bool
+    background_row : (m,) int array, optional
+        The background row of each perturbation; by default all rows are averaged.
     """
 
     weights: Floats = field()
     cluster: Ints = field()
     complete: bool = False
+    background_row: Ints | None = None
 
     def __post_init__(self) -> None:
         check_rows("CustomCoalitions", self.present, np.bool_, self.weights, self.cluster)

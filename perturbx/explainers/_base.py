@@ -6,7 +6,7 @@ import copy
 import numbers
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,12 +26,12 @@ from perturbx._validation import (
 from perturbx._workers import check_workers
 from perturbx.containers import layout_of, looks_like_images, training_rows
 from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
-from perturbx.explainers._loop import explain
+from perturbx.explainers._explain import explain
 from perturbx.explainers._plan import Plan, Problem, RecipeContext, check_outputs, check_plan
 from perturbx.explainers._provenance import provenance
 from perturbx.explainers._threads import threads_kept
 from perturbx.game import Cost, probe, probe_cost
-from perturbx.maskers import Background, Features, FittedMasker, Masker, Superpixels
+from perturbx.maskers import Background, Features, FittedMasker, Instances, Masker, Superpixels
 from perturbx.predictor import Predictor, resolve
 from perturbx.result import Explanation
 from perturbx.samplers import Sampler
@@ -151,7 +151,7 @@ class BaseExplainer(BaseEstimator):
             masker = self._learn(X, X)
             if X is not None:
                 check_workers(self.predict_fn, self.n_jobs)
-                predictor = self._probe(masker, masker.check(X)[0])
+                predictor = self._probe(masker.check(X))
         self.masker_, self.predictor_ = masker, predictor
         self.fitted_with_ = self._settings_of_fit()
         return self
@@ -179,10 +179,7 @@ class BaseExplainer(BaseEstimator):
             If the model fails, or answers with something that cannot be explained.
         """
         with threads_kept():
-            problem, plan = self._prepared(X)
-            model, seed = problem.predictor.name, _integer(plan.seeds)
-            told = provenance(self, model, seed, self.fit_random_state_)
-            return replace(explain(problem, plan), provenance=told)
+            return explain(*self._prepared(X))
 
     def fit_explain(self, X: Any) -> Explanation:
         """``fit(X).explain(X)``."""
@@ -192,17 +189,17 @@ class BaseExplainer(BaseEstimator):
         """Everything of `explain` that can fail before the budget is spent."""
         self._check_parameters()
         masker, predictor = self._fitted(X)
-        X, is_single = masker.check(X)
-        plan = self._plan()
-        bound = check_plan(masker, X, plan)
+        instances, plan = masker.check(X), self._plan()
+        bound = check_plan(instances, plan)
         check_workers(self.predict_fn, self.n_jobs)
         asked = Cost()
         if predictor is None:
-            predictor = self._probe(masker, X)
+            predictor = self._probe(instances)
             asked = probe_cost(predictor)
         check_outputs(predictor, self.outputs, self.link)
-        outputs, link = self.outputs, self.link
-        return Problem(masker, predictor, X, is_single, outputs, link, bound, asked), plan
+        seed = _integer(plan.seeds)
+        told = provenance(self, predictor.name, seed, self.fit_random_state_)
+        return Problem(masker, predictor, instances, self.outputs, bound, asked, told), plan
 
     def _masker_for(self, X: Any) -> Masker:
         if self.masker is not None:
@@ -232,9 +229,9 @@ class BaseExplainer(BaseEstimator):
             "groups": _by_value(self.groups),
         }
 
-    def _probe(self, masker: FittedMasker, checked: Any) -> Predictor:
-        """The model, once it has answered the first rows of a checked X."""
-        return probe(self.predict_fn, masker, checked, self.output_names, self.batch_size)
+    def _probe(self, instances: Instances) -> Predictor:
+        """The model, once it has answered the first rows."""
+        return probe(self.predict_fn, instances, self.output_names, self.batch_size)
 
     def _learn(self, X: Any, like: Any) -> FittedMasker:
         """The masker from training data, or from none if it needs none."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perturbx._rounding import above_rounding
 from perturbx._typing import Floats, Ints
 from perturbx.designs import CoalitionDesign, NoiseDraws
-from perturbx.explainers._plan import Plan, context_of
+from perturbx.explainers._plan import Plan, Task
 from perturbx.maskers import BoundMasker
-from perturbx.result.per_instance import Remark
 from perturbx.solvers import Solution
+
+KINDS = ("nothing to remove", "low fidelity", "heavy tails", "unknown errors", "large errors")
+"""The kinds of remarks, in the order of `remarks`."""
+
+Said: TypeAlias = tuple[Sequence[str], Floats]
+"""A text for each of n instances, "" where there is nothing to say, and how grave it is."""
 
 _LOW_FIDELITY = 0.5
 
@@ -25,87 +30,110 @@ _MOST_ADVISED = 1e11
 """Nobody can pay for more model rows than this."""
 
 
-def fit_remarks(fidelity: Floats | None) -> tuple[Remark, ...]:
-    """Where a local fit does not describe the model."""
-    if fidelity is None:
-        return ()
-    worst = np.nan_to_num(fidelity, nan=1.0).min(axis=1)
-    said = "low fidelity: R2 is only {:.2f}, so a linear model describes the neighborhood poorly"
-    texts = tuple(said.format(r2) if r2 < _LOW_FIDELITY else "" for r2 in worst.tolist())
-    return (Remark(texts, -worst),)
+def remarks(
+    values: Floats,
+    errors: Floats,
+    solution: Solution,
+    least: Floats,
+    spent: Ints,
+    bound: BoundMasker,
+    task: Task,
+    plan: Plan,
+) -> list[Said]:
+    """What is said of n instances with the same active features, for each of `KINDS`.
+
+    Parameters
+    ----------
+    values, errors : (n, d, k) array
+    solution : Solution
+    least : (n, 1, k) array
+        The rounding of an output: what is as exact as that is no reason to ask more.
+    spent : (n,) int array
+        The model rows of each instance.
+    bound : BoundMasker
+        One of the instances.
+    task : Task
+    plan : Plan
+    """
+    nothing = "" if bound.active.any() else _nothing(bound)
+    none = np.zeros(len(values))
+    unknown = np.asarray((np.isnan(errors) & ~np.isnan(values)).any(axis=(1, 2)))
+    said = "too few perturbations to estimate some standard errors"
+    return [
+        ([nothing] * len(values), none),
+        _of_fit(solution.fidelity, none),
+        _of_tails(solution, none),
+        ([said if u else "" for u in unknown], unknown.astype(np.float64)),
+        _of_errors(values, errors, least, spent, bound, task, plan),
+    ]
 
 
-def nothing_remarks(removals: Sequence[BoundMasker]) -> Remark:
+def _nothing(bound: BoundMasker) -> str:
     """Where no feature can be removed, as from a blank image, or one that equals its fill."""
-    texts = ["" if removal.active.any() else _nothing(removal) for removal in removals]
-    return Remark(tuple(texts), np.zeros(len(texts)))
-
-
-def _nothing(removal: BoundMasker) -> str:
-    if removal.accepts is NoiseDraws:
+    if bound.accepts is NoiseDraws:
         return "nothing to move: no column varies in the training rows, so all scores are 0"
-    what = "background" if removal.regions is None else "fill"
+    what = "background" if bound.regions is None else "fill"
     return f"nothing to remove: the instance equals its {what}, so all scores are 0"
 
 
-def tail_remarks(solutions: Sequence[Solution]) -> Remark:
+def _of_fit(fidelity: Floats | None, none: Floats) -> Said:
+    """Where a local fit does not describe the model."""
+    if fidelity is None:
+        return [""] * len(none), none
+    worst = np.nan_to_num(fidelity, nan=1.0).min(axis=1)
+    said = "low fidelity: R2 is only {:.2f}, so a linear model describes the neighborhood poorly"
+    return [said.format(r2) if r2 < _LOW_FIDELITY else "" for r2 in worst.tolist()], -worst
+
+
+def _of_tails(solution: Solution, none: Floats) -> Said:
     """Where a few perturbations hold most of the variation of an output.
 
     An output that hardly moves beside the others, such as a class that is out of the question,
     is passed over.
     """
+    if solution.heavy_tails is None:
+        return [""] * len(none), none
     said = (
         "heavy tails: a few perturbations account for most of the variation of the output, so "
         "errors can exceed the standard errors, although these were enlarged. Explain the "
         'logarithm of the output (link="logit" for probabilities), or raise the budget'
     )
-    heavy = [s.heavy_tails is not None and bool(s.heavy_tails[_moves(s)].any()) for s in solutions]
-    return Remark(tuple(said if h else "" for h in heavy), np.array(heavy, dtype=np.float64))
-
-
-def _moves(solution: Solution) -> NDArray[np.bool_]:
-    """(1, k): whose scores reach a fraction of those of the output that moves most."""
     reach = np.ptp(solution.values, axis=1)
-    return np.asarray(reach > _GOOD * reach.max(initial=0.0))
+    moves = reach > _GOOD * reach.max(axis=1, initial=0.0)[:, None]
+    heavy = (solution.heavy_tails & moves).any(axis=1)
+    return [said if h else "" for h in heavy], heavy.astype(np.float64)
 
 
-def error_remarks(
+def _of_errors(
     values: Floats,
     errors: Floats,
-    rounding: Floats,
+    least: Floats,
+    spent: Ints,
+    bound: BoundMasker,
+    task: Task,
     plan: Plan,
-    removals: Sequence[BoundMasker],
-    spent: Ints | None,
-) -> tuple[Remark, ...]:
-    """Where standard errors are large or unknown, and the budget that would make them small.
-
-    What is as exact as arithmetic, `rounding` (n, k), is no reason to ask more. `spent` are the
-    model rows of each instance, None where errors do not shrink with their root.
-    """
-    unknown = np.asarray((np.isnan(errors) & ~np.isnan(values)).any(axis=(1, 2)))
-    said = "too few perturbations to estimate some standard errors"
-    too_few = tuple(said if u else "" for u in unknown)
-    scores = above_rounding(values, rounding[:, None])
+) -> Said:
+    """Where standard errors are large, and the budget that would make them small."""
+    scores = above_rounding(values, least)
     reach = np.nanmax(scores, axis=1) - np.nanmin(scores, axis=1)
-    largest = np.nanmax(above_rounding(np.nan_to_num(errors), rounding[:, None]), axis=1)
+    largest = np.nanmax(above_rounding(np.nan_to_num(errors), least), axis=1)
     share = np.divide(largest, reach, out=np.zeros_like(reach), where=reach > 0).max(axis=1)
     tol = _GOOD if plan.tol is None else plan.tol
-    wide = [""] * len(share)
+    texts = [""] * len(share)
     for i in np.flatnonzero(share > tol).tolist():
-        wide[i] = f"standard errors reach {_percent(share[i])} of the score range "
-        wide[i] += f"(target {_percent(tol)})"
-        if spent is not None:
-            wide[i] += _advice(plan, removals[i], spent[i] * (share[i] / tol) ** 2)
-    return Remark(too_few, unknown.astype(np.float64)), Remark(tuple(wide), share)
+        texts[i] = f"standard errors reach {_percent(share[i])} of the score range "
+        texts[i] += f"(target {_percent(tol)})"
+        if task.solver.samples:
+            texts[i] += _advice(plan, task, bound, spent[i] * (share[i] / tol) ** 2)
+    return texts, share
 
 
-def _advice(plan: Plan, removal: BoundMasker, rows: float) -> str:
+def _advice(plan: Plan, task: Task, bound: BoundMasker, rows: float) -> str:
     """A budget of about so many rows, or what it takes to try every coalition if that is less."""
     rows = _rounded_up(min(rows, 2 * _MOST_ADVISED))
-    d = int(removal.active.sum())
-    everything = 1 + removal.rows_per_perturbation * (2.0 ** min(d, 60) - 1)
-    if removal.accepts is CoalitionDesign and rows > everything:
-        sampler, _ = plan.recipe(context_of(replace(plan, budget=int(everything)), removal, d))
+    everything = 1 + task.context.n_background * (2.0 ** min(task.n_features, 60) - 1)
+    if bound.accepts is CoalitionDesign and rows > everything:
+        sampler, _ = plan.recipe(replace(task.context, budget=int(everything)))
         rows = rows if sampler.draws.per_background_row else everything
     return f": budget={int(rows):_} would be enough" if rows <= _MOST_ADVISED else ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -13,10 +13,10 @@ from perturbx.designs import CoalitionDesign, Design, NoiseDraws
 from perturbx.errors import BudgetError, InvalidParameterError
 from perturbx.features import FeatureTree, Lattice
 from perturbx.game import Cost, check_link
-from perturbx.maskers import BoundMasker, FittedMasker
+from perturbx.maskers import BoundMasker, FittedMasker, Instances
 from perturbx.predictor import Predictor
 from perturbx.samplers import Sampler
-from perturbx.solvers import BackgroundContributions, Solver, WithInteractions, check_reads
+from perturbx.solvers import Solver, check_reads
 
 _MOST_BOUND = 2**26
 """Instances that are bound to be checked are kept for later as far as their rows take no more
@@ -33,12 +33,11 @@ class Problem:
 
     masker: FittedMasker
     predictor: Predictor
-    X: Any
-    is_single: bool
+    instances: Instances
     outputs: OutputSelection
-    link: LinkName
-    bound: Sequence[BoundMasker]
-    asked: Cost = field(default_factory=Cost)
+    bound: list[BoundMasker]
+    asked: Cost
+    provenance: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,31 @@ class RecipeContext:
 
 
 Recipe: TypeAlias = Callable[[RecipeContext], tuple[Sampler, Solver]]
-"""Picks the sampler and the solver that estimate the right thing in a setting."""
+"""Picks the sampler and the solver that estimate the right thing in a context."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is done for the instances of a group: the parts, and how many perturbations are tried.
+
+    `rows_each` are the model rows behind each perturbation.
+    """
+
+    context: RecipeContext
+    sampler: Sampler
+    solver: Solver
+    n_perturbations: int
+    rows_each: int
+
+    @property
+    def n_features(self) -> int:
+        """The features that can change a model row."""
+        return self.context.n_features
+
+    @property
+    def n_rows(self) -> int:
+        """Model rows of all perturbations."""
+        return self.n_perturbations * self.rows_each
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,10 +140,78 @@ class Plan:
     n_jobs: int | None
     verbose: int
     seeds: np.random.SeedSequence
+    tasks: dict[Any, Task] = field(default_factory=dict)
+
+    def rng(self, key: int) -> np.random.Generator:
+        """A generator of its own for each key."""
+        return np.random.default_rng(np.random.SeedSequence(self.seeds.entropy, spawn_key=(key,)))
+
+    def task(self, bound: BoundMasker) -> Task:
+        """What is done for an instance; the recipe is asked once for all that are alike.
+
+        Raises
+        ------
+        InvalidParameterError, RejectPerturbations
+            If the parts of the recipe do not fit each other or the masker.
+        BudgetError
+            If the budget is too small.
+        """
+        n_features = int(bound.active.sum())
+        key = n_features, bound.trees, bound.regions
+        if key not in self.tasks:
+            if bound.regions is not None or bound.trees:
+                self.tasks.clear()  # each image has regions of its own
+            self.tasks[key] = self._task(bound, n_features)
+        return self.tasks[key]
+
+    def least_rows(self, bound: BoundMasker, n_features: int) -> int:
+        """The smallest budget for so many features."""
+        context = self._context(bound, n_features)
+        sampler, _ = self.recipe(context)
+        rows_each = 1 if sampler.draws.per_background_row else context.n_background
+        return _minimum(sampler, n_features) * rows_each + context.n_fixed
+
+    def _task(self, bound: BoundMasker, n_features: int) -> Task:
+        context = self._context(bound, n_features)
+        sampler, solver = self.recipe(context)
+        _check_parts(sampler, solver, context)
+        rows_each = 1 if sampler.draws.per_background_row else context.n_background
+        minimum = _minimum(sampler, n_features)
+        default = max(minimum, sampler.default(n_features)) * rows_each
+        affordable = context.affordable(rows_each, default)
+        if affordable >= minimum:
+            return Task(context, sampler, solver, int(affordable), rows_each)
+        n_empty = context.n_fixed - 1
+        also = " + 1 for the instance" + f" + {n_empty} for the empty state" * bool(n_empty)
+        fewer = " or remove with fewer background rows"
+        cure = fewer if context.n_background > 1 and not context.is_image else ""
+        raise BudgetError(
+            f"budget={self.budget} is too small: {self.method} needs at least "
+            f"{minimum * rows_each + context.n_fixed} model rows for {n_features} features "
+            f"({minimum} perturbations of {rows_each} rows{also}). Raise budget{cure}."
+        )
+
+    def _context(self, bound: BoundMasker, n_features: int) -> RecipeContext:
+        trees, active = bound.trees, bound.active
+        if trees and trees[0].n_features > n_features > 0:
+            trees = tuple(tree.restricted(active) for tree in trees)
+        return RecipeContext(
+            bound.accepts,
+            n_features,
+            bound.rows_per_perturbation,
+            self.budget,
+            self.link,
+            is_image=bound.regions is not None,
+            trees=trees,
+            lattice=bound.regions if isinstance(bound.regions, Lattice) else None,
+        )
 
 
-def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> list[BoundMasker]:
+def check_plan(instances: Instances, plan: Plan) -> list[BoundMasker]:
     """Whatever can be known to fail before the model is asked.
+
+    Instances differ in how many features can change, and so in what they need. They are all
+    looked at only where the budget would not pay for twice as many features as the first one has.
 
     Returns
     -------
@@ -136,53 +227,21 @@ def check_plan(masker: FittedMasker, X: Any, plan: Plan) -> list[BoundMasker]:
     RejectPerturbations
         If the solver does not read what the sampler draws.
     """
-    first = masker.bind(X, 0, 1)[0]
-    setting = context_of(plan, first, int(first.active.sum()))
-    sampler, solver = plan.recipe(setting)
-    _check_parts(sampler, solver, setting)
-    if isinstance(solver, WithInteractions):
-        _check_alike(masker, X)
-    return _check_budget(masker, X, plan, first)
-
-
-def _check_parts(sampler: Sampler, solver: Solver, setting: RecipeContext) -> None:
-    """Refuse parts of which one draws what another does not take."""
-    name, draws = type(sampler).__name__, sampler.draws
-    if not issubclass(draws, setting.accepts):
-        raise InvalidParameterError(
-            f"{name} draws {draws.__name__}, but the masker accepts {setting.accepts.__name__}: "
-            "pair GaussianNoise with the sampler GaussianNoise, SmoothGrid with RandomGrids, and "
-            "any other masker with a sampler of coalitions."
-        )
-    check_reads(draws, solver.reads, type(solver).__name__, name)
-    if (
-        isinstance(solver, BackgroundContributions)
-        and not setting.knows_rows
-        and setting.n_features > 1
-    ):
-        raise InvalidParameterError(
-            "BackgroundContributions needs the output of each background row, and there is one row "
-            "alone, or a link of their average: use px.Background with several rows and "
-            'link="identity", or the parts Permutations() and MarginalContributions().'
-        )
-    if setting.n_features:
-        sampler.check(setting.n_features, setting.n_background)
-
-
-def _check_alike(masker: FittedMasker, X: Any) -> None:
-    """Refuse instances of different numbers of features, whose pairs have no common shape."""
-    n, step = masker.count(X), masker.chunk
-    found = [
-        removal.n_features
-        for start in range(0, n, step)
-        for removal in masker.bind(X, start, min(start + step, n))
-    ]
-    if len(set(found)) > 1:
-        raise InvalidParameterError(
-            f"interactions=True needs as many regions in every image, and they have {found[:5]} "
-            '(the first ones): pass masker=px.Superpixels(method="grid"), segments= of your own, '
-            "or explain the images one by one."
-        )
+    (first,) = bound = instances.bind(0, 1)
+    task = plan.task(first)
+    if task.solver.scores_pairs:
+        _check_alike(instances)
+    if len(instances) == 1 or plan.budget is None:
+        return bound
+    if plan.budget >= plan.least_rows(first, 2 * first.n_features):
+        return bound
+    n_kept = _MOST_BOUND // max(first.row_bytes, 1)
+    for part in instances.chunks():
+        for other in instances.bind(max(part.start, 1), part.stop):
+            plan.task(other)
+            if len(bound) < n_kept:
+                bound.append(other)
+    return bound
 
 
 def check_outputs(predictor: Predictor, outputs: OutputSelection, link: LinkName) -> None:
@@ -200,96 +259,41 @@ def check_outputs(predictor: Predictor, outputs: OutputSelection, link: LinkName
     check_link(np.take_along_axis(first, columns, axis=1), link)
 
 
-def _check_budget(
-    masker: FittedMasker, X: Any, plan: Plan, first: BoundMasker
-) -> list[BoundMasker]:
-    """Instances differ in how many features can change, and so in what they need.
-
-    They are all looked at only where the budget would not pay for twice as many features as the
-    first one has.
-    """
-    most, bound = 2 * first.n_features, [first]
-    task(plan, first)
-    if plan.budget is None or plan.budget >= _least_rows(plan, first, most):
-        return bound
-    n, step = masker.count(X), masker.chunk
-    n_kept = _MOST_BOUND // max(first.row_bytes, 1)
-    for start in range(1, n, step):
-        for removal in masker.bind(X, start, min(start + step, n)):
-            task(plan, removal)
-            if len(bound) < n_kept:
-                bound.append(removal)
-    return bound
+def _check_parts(sampler: Sampler, solver: Solver, context: RecipeContext) -> None:
+    """Refuse parts of which one draws what another does not take."""
+    name, draws = type(sampler).__name__, sampler.draws
+    if not issubclass(draws, context.accepts):
+        raise InvalidParameterError(
+            f"{name} draws {draws.__name__}, but the masker accepts {context.accepts.__name__}: "
+            "pair GaussianNoise with the sampler GaussianNoise, SmoothGrid with RandomGrids, and "
+            "any other masker with a sampler of coalitions."
+        )
+    check_reads(draws, solver.reads, type(solver).__name__, name)
+    if solver.needs_background_rows and not context.knows_rows and context.n_features > 1:
+        raise InvalidParameterError(
+            f"{type(solver).__name__} needs the output of each background row, and there is one "
+            "row alone, or a link of their average: use px.Background with several rows and "
+            'link="identity", or the parts Permutations() and MarginalContributions().'
+        )
+    if context.n_features:
+        sampler.check(context.n_features, context.n_background)
 
 
-@dataclass(frozen=True, eq=False)
-class Task:
-    """What is done for one instance: the parts, and how many perturbations are tried."""
-
-    sampler: Sampler
-    solver: Solver
-    n_features: int
-    n_perturbations: int
-    rows_each: int
-
-    @property
-    def n_rows(self) -> int:
-        """Model rows of all perturbations."""
-        return self.n_perturbations * self.rows_each
-
-
-def context_of(plan: Plan, removal: BoundMasker, n_features: int) -> RecipeContext:
-    """What the recipe of a plan may look at for an instance with so many features to remove."""
-    is_image, n_rows = removal.regions is not None, removal.rows_per_perturbation
-    trees = removal.trees
-    if trees and trees[0].n_features > n_features > 0:
-        active = removal.active
-        trees = tuple(tree.restricted(active) for tree in trees)
-    return RecipeContext(
-        removal.accepts,
-        n_features,
-        n_rows,
-        plan.budget,
-        plan.link,
-        is_image=is_image,
-        trees=trees,
-        lattice=removal.regions if isinstance(removal.regions, Lattice) else None,
-    )
-
-
-def _least_rows(plan: Plan, removal: BoundMasker, n_features: int) -> int:
-    """The smallest budget for so many features."""
-    setting = context_of(plan, removal, n_features)
-    sampler, _ = plan.recipe(setting)
-    rows_each = 1 if sampler.draws.per_background_row else setting.n_background
-    return _minimum(sampler, n_features) * rows_each + setting.n_fixed
+def _check_alike(instances: Instances) -> None:
+    """Refuse instances of different numbers of features, whose pairs have no common shape."""
+    found = [
+        bound.n_features
+        for part in instances.chunks()
+        for bound in instances.bind(part.start, part.stop)
+    ]
+    if len(set(found)) > 1:
+        raise InvalidParameterError(
+            f"interactions=True needs as many regions in every image, and they have {found[:5]} "
+            '(the first ones): pass masker=px.Superpixels(method="grid"), segments= of your own, '
+            "or explain the images one by one."
+        )
 
 
 def _minimum(sampler: Sampler, n_features: int) -> int:
     """The fewest perturbations; none where no feature can change."""
     return sampler.minimum(n_features) if n_features else 0
-
-
-def task(plan: Plan, removal: BoundMasker) -> Task:
-    """The parts that the recipe picks for an instance, and what the budget pays for."""
-    d = int(removal.active.sum())
-    setting = context_of(plan, removal, d)
-    sampler, solver = plan.recipe(setting)
-    rows_each = 1 if sampler.draws.per_background_row else setting.n_background
-    minimum = _minimum(sampler, d)
-    n_least = _least_rows(plan, removal, d)
-    affordable = setting.affordable(rows_each, max(minimum, sampler.default(d)) * rows_each)
-    if affordable < minimum:
-        n_empty = setting.n_fixed - 1
-        also = " + 1 for the instance" + f" + {n_empty} for the empty state" * bool(n_empty)
-        cure = (
-            " or remove with fewer background rows"
-            if setting.n_background > 1 and not setting.is_image
-            else ""
-        )
-        raise BudgetError(
-            f"budget={plan.budget} is too small: {plan.method} needs at least {n_least} model rows "
-            f"for {d} features ({minimum} perturbations of {rows_each} rows{also}). "
-            f"Raise budget{cure}."
-        )
-    return Task(sampler, solver, d, int(affordable), rows_each)

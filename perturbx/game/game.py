@@ -1,7 +1,7 @@
-"""Predictor, masker and link as one game: perturbations to outputs, in bounded memory.
+"""Predictor, masker and link as one game: a design to outputs, in bounded memory.
 
 Model rows are built in tiles of at most `batch_size` rows, in one buffer that is used again and
-again; what a worker receives is z and bound maskers, what it returns is outputs.
+again; what a worker receives is a design and bound maskers, what it returns is outputs.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._rounding import SINGLE, Rounding
-from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise, Outputs
+from perturbx._rounding import Rounding
+from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise
 from perturbx._workers import in_workers, n_workers
-from perturbx.designs import NoiseDraws
-from perturbx.errors import PredictFnError
-from perturbx.maskers import BoundMasker, FittedMasker
+from perturbx.designs import CustomCoalitions, Design, NoiseDraws
+from perturbx.game.links import check_link, link, link_parts
+from perturbx.game.parts import Parts, averages
+from perturbx.maskers import BoundMasker, Instances
 from perturbx.predictor import Predictor
 
 _TILE_BYTES = 2**22
@@ -30,10 +31,8 @@ _ANSWERS = 2**16
 """Answers that are averaged in one go."""
 _MANY_ROWS = 2**15
 _TASKS_PER_JOB = 4
-
-
-def _nothing(n_rows: int) -> None:
-    """No progress is shown."""
+_AT_ONCE = 2**23
+"""Entries of `z` that are built at once; more are built tile by tile, from a compact design."""
 
 
 @dataclass(frozen=True)
@@ -53,65 +52,43 @@ class Cost:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
-    """Background rows dealt to parts of about the same size.
-
-    How far the scores of the parts differ tells how far those of all rows would move with
-    another sample. Rows are dealt at random, since they may lie in an order that means something.
+class Block:
+    """What travels to a worker: some perturbations of a design, and some instances.
 
     Parameters
     ----------
-    order : (n_rows,) int array
-        The rows of the first part, then those of the second, and so on.
-    starts : (n_parts,) int array
-        Where each part begins in `order`.
-    shares : (n_parts,) array
-        How much of the average over all rows each part is, adding up to 1.
+    tried : slice
+        The perturbations that are asked.
+    source : Design or (m, d) array
+        Where their rows of `z` come from: the rows, or the design where it is much smaller.
+    background_row : (m,) int array or None
+        The one background row behind each of them.
+    instances : sequence of (BoundMasker, (k,) int array, int)
+        What each perturbation is applied to, the outputs that are asked of it, and its place in
+        the user's X.
+    parts : Parts or None
+    active : (n_features,) bool array or None
+        The features that the design is of, where it is not of all.
     """
 
-    order: Ints
-    starts: Ints
-    shares: Floats
-
-    @classmethod
-    def dealt(
-        cls, n_rows: int, n_parts: int, rng: np.random.Generator, weights: Floats | None = None
-    ) -> Parts:
-        """`n_rows` rows in `n_parts` parts, whose sizes differ by one at most."""
-        starts = np.linspace(0, n_rows, n_parts + 1).astype(int)[:-1]
-        order = rng.permutation(n_rows)
-        if weights is None:
-            return cls(order, starts, np.diff(starts, append=n_rows) / n_rows)
-        return cls(order, starts, np.add.reduceat(weights[order], starts))
-
-    def error(self, values: Floats) -> Floats:
-        """The standard error of an average over all rows, from (..., n_parts) values of parts.
-
-        That of a ratio estimate (Cochran, Sampling Techniques, 1977, section 6.4); of parts of one
-        size, their standard deviation over the root of their number.
-        """
-        n = len(self)
-        about = values - (values @ self.shares)[..., None]
-        return np.asarray(np.sqrt(about**2 @ self.shares**2 * (n / (n - 1))))
+    tried: slice
+    source: Design | Coalitions | Noise
+    background_row: Ints | None
+    instances: Sequence[tuple[BoundMasker, Ints, int]]
+    parts: Parts | None
+    active: NDArray[np.bool_] | None
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return int(self.tried.stop - self.tried.start)
 
-
-@dataclass(frozen=True, eq=False)
-class Ask:
-    """What travels to a worker: perturbations once, and the instances to which they apply."""
-
-    z: Coalitions | Noise
-    instances: Sequence[tuple[BoundMasker, Ints, int]]
-    background_row: Ints | None = None
-    parts: Parts | None = None
-    active: NDArray[np.bool_] | None = None
-
-    @property
-    def n_averages(self) -> int:
-        """How many averages are asked of each output: over all background rows, and of parts."""
-        return 1 + (0 if self.parts is None else len(self.parts))
+    def tile(self, rows: slice) -> Coalitions | Noise:
+        """Some of the block's perturbations, of all features; those that are not active stay."""
+        if isinstance(self.source, Design):
+            first = self.tried.start
+            z = self.source.tile(slice(first + rows.start, first + rows.stop))
+        else:
+            z = self.source[rows]
+        return of_all_features(z, self.active)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +104,7 @@ class Game:
         The most rows in one call; None for as many as fit into the processor's cache.
     n_jobs : int or None
         As in joblib; None leaves it to ``joblib.parallel_config``.
-    progress : callable
+    progress : callable or None
         Told how many model rows have been answered.
     """
 
@@ -135,90 +112,96 @@ class Game:
     link: LinkName = "identity"
     batch_size: int | None = None
     n_jobs: int | None = None
-    progress: Callable[[int], Any] = _nothing
+    progress: Callable[[int], Any] | None = None
 
-    def predictions(self, masker: FittedMasker, X: Any) -> tuple[Floats, Cost]:
+    def predictions(self, instances: Instances) -> tuple[Floats, Cost]:
         """All outputs of the model for the instances themselves, (n, n_outputs), not linked."""
-        n, answers, cost = masker.count(X), [], Cost()
-        step = min(self.batch_size or masker.chunk, masker.chunk)
-        for start in range(0, n, step):
-            stop = min(start + step, n)
-            place = f"instances {start} to {stop - 1}"
-            answers.append(self.predictor(masker.take(X, start, stop), stop - start, None, place))
-            cost += Cost(stop - start, 1)
-        self.progress(n)
-        return np.concatenate(answers), cost
+        answers = []
+        for part in instances.chunks(min(self.batch_size or instances.chunk, instances.chunk)):
+            batch, n_rows = instances.take(part.start, part.stop), part.stop - part.start
+            place = f"instances {part.start} to {part.stop - 1}"
+            answers.append(self.predictor(batch, n_rows, None, place))
+        if self.progress:
+            self.progress(len(instances))
+        return np.concatenate(answers), Cost(len(instances), len(answers))
 
     def empty(
-        self, removals: Sequence[BoundMasker], columns: Ints, first: int, parts: Parts | None = None
+        self,
+        bound: Sequence[BoundMasker],
+        columns: Ints,
+        first: int,
+        parts: Parts | None = None,
+        each_row: bool = False,
     ) -> tuple[Floats, Cost]:
-        """(n, k * (1 + n_parts)): the outputs with every feature absent; NaN if never so."""
-        if removals[0].accepts is NoiseDraws:
-            return np.full(columns.shape, np.nan), Cost()
-        shared = removals[0].shares_empty and (columns == columns[:1]).all()
-        asked = removals[:1] if shared else removals
-        nothing = np.zeros((1, removals[0].n_features), dtype=bool)
-        outputs, cost = self.evaluate(
-            asked, columns[: len(asked)], nothing, first + np.arange(len(asked)), parts=parts
-        )
-        return np.broadcast_to(outputs[0], (len(columns), outputs.shape[2])).copy(), cost
+        """(1 + n_parts, n, k): the outputs with every feature absent; NaN if never so.
 
-    def empty_rows(
-        self, removals: Sequence[BoundMasker], columns: Ints, first: int
-    ) -> tuple[Outputs, Cost]:
-        """(B, n, k): the outputs of each background row itself."""
-        rows = np.arange(removals[0].rows_per_perturbation)
-        shared = removals[0].shares_empty and (columns == columns[:1]).all()
-        asked = removals[:1] if shared else removals
-        nothing = np.zeros((len(rows), removals[0].n_features), dtype=bool)
+        With `each_row` (B, n, k): the outputs of each background row itself.
+        """
+        if bound[0].accepts is NoiseDraws:
+            return np.full((1, *columns.shape), np.nan), Cost()
+        rows = np.arange(bound[0].rows_per_perturbation) if each_row else None
+        m = 1 if rows is None else len(rows)
+        nothing = np.zeros((m, bound[0].n_features), dtype=bool)
+        design = CustomCoalitions(nothing, np.ones(m), np.arange(m), background_row=rows)
+        shared = bound[0].shares_empty and (columns == columns[:1]).all()
+        asked = bound[:1] if shared else bound
         places = first + np.arange(len(asked))
-        outputs, cost = self.evaluate(asked, columns[: len(asked)], nothing, places, rows)
-        return np.broadcast_to(outputs, (len(rows), *columns.shape)).copy(), cost
+        outputs, cost = self.evaluate(asked, columns[: len(asked)], design, places, parts=parts)
+        found = outputs[0] if each_row else outputs[:, 0]
+        return np.broadcast_to(found, (len(found), *columns.shape)).copy(), cost
 
     def evaluate(
         self,
-        removals: Sequence[BoundMasker],
+        bound: Sequence[BoundMasker],
         columns: Ints,
-        z: Coalitions | Noise,
+        design: Design,
         places: Ints,
-        background_row: Ints | None = None,
+        known: int = 0,
         parts: Parts | None = None,
         active: NDArray[np.bool_] | None = None,
-    ) -> tuple[Outputs, Cost]:
-        """Outputs (m, n, k) of m perturbations of n instances, and what they cost.
+    ) -> tuple[Floats, Cost]:
+        """Outputs (1 + n_parts, m, n, k) of the m new perturbations of a design, and their cost.
+
+        The averages over all background rows come first, then those over each part of them. A
+        design that names a background row for each perturbation averages nothing.
 
         Parameters
         ----------
-        removals : sequence of n BoundMasker
+        bound : sequence of n BoundMasker
         columns : (n, k) int array
             The model outputs that are asked of each instance.
-        z : (m, d) array
+        design : Design
         places : (n,) int array
             The instances' positions in the user's X, for messages.
-        background_row : (m,) int array, optional
-            The one background row behind each perturbation; by default all, averaged.
+        known : int
+            How many perturbations of the design have been answered.
         parts : Parts, optional
-            With parts, the outputs are (m, n, k * (1 + n_parts)): behind the averages of all
-            background rows follow those of each part, for each output in turn.
         active : (n_features,) bool array, optional
-            The d features that `z` is of, where it is not of all.
+            The features that the design is of, where it is not of all.
         """
-        blocks = list(self._blocks(len(removals), len(z)))
-        asks = [
-            Ask(
-                z[part],
-                [(removals[i], columns[i], int(places[i])) for i in block],
-                None if background_row is None else background_row[part],
+        n, m = len(bound), len(design) - known
+        named = design.background_row
+        parts = parts if named is None else None
+        rectangles, sources = list(self._blocks(n, m)), {}
+        for _, some in rectangles:
+            tried = slice(known + some.start, known + some.stop)
+            large = (some.stop - some.start) * design.n_features > _AT_ONCE
+            if some.start not in sources:
+                rows = design if design.compact and large else design.tile(tried)
+                sources[some.start] = tried, rows, None if named is None else named[tried]
+        blocks = [
+            Block(
+                *sources[some.start],
+                [(bound[i], columns[i], int(places[i])) for i in those],
                 parts,
                 active,
             )
-            for block, part in blocks
+            for those, some in rectangles
         ]
-        n_averages = asks[0].n_averages
-        outputs = np.empty((len(z), len(removals), columns.shape[1] * n_averages))
-        cost = Cost()
-        for (block, part), (answers, asked) in zip(blocks, self._answers(asks), strict=True):
-            outputs[part, block] = answers
+        n_averages = 1 + (0 if parts is None else len(parts))
+        outputs, cost = np.empty((n_averages, m, n, columns.shape[1])), Cost()
+        for (those, some), (answers, asked) in zip(rectangles, self._answers(blocks), strict=True):
+            outputs[:, some, those] = answers
             cost += asked
         return outputs, cost
 
@@ -237,48 +220,24 @@ class Game:
 
     def _blocks(self, n: int, m: int) -> Iterator[tuple[list[int], slice]]:
         """Pieces of the (instances, perturbations) rectangle, a few for each job."""
-        n_tasks = n_workers(self.n_jobs) * _TASKS_PER_JOB if n_workers(self.n_jobs) > 1 else n
-        for block in np.array_split(np.arange(n), min(n, n_tasks)):
-            n_parts = max(1, min(m, -(-n_tasks // n))) if n_workers(self.n_jobs) > 1 else 1
-            ends = np.linspace(0, m, n_parts + 1).astype(int)
+        jobs = n_workers(self.n_jobs)
+        n_tasks = jobs * _TASKS_PER_JOB if jobs > 1 else n
+        n_parts = max(1, min(m, -(-n_tasks // n))) if jobs > 1 else 1
+        ends = np.linspace(0, m, n_parts + 1).astype(int).tolist()
+        for those in np.array_split(np.arange(n), min(n, n_tasks)):
             for start, stop in pairwise(ends):
-                yield block.tolist(), slice(int(start), int(stop))
+                yield those.tolist(), slice(start, stop)
 
-    def _answers(self, asks: list[Ask]) -> Iterator[tuple[Outputs, Cost]]:
+    def _answers(self, blocks: list[Block]) -> Iterator[tuple[Floats, Cost]]:
+        asking = self.predictor, self.link, self.batch_size
         if n_workers(self.n_jobs) == 1:
-            for ask in asks:
-                yield _answer(self.predictor, self.link, self.batch_size, self.progress, ask)
+            yield from (_answer(*asking, self.progress, block) for block in blocks)
             return
-        tasks = ((self.predictor, self.link, self.batch_size, None, ask) for ask in asks)
+        tasks = ((*asking, None, block) for block in blocks)
         for outputs, cost in in_workers(_answer, tasks, self.n_jobs):
-            self.progress(cost.n_rows)
+            if self.progress:
+                self.progress(cost.n_rows)
             yield outputs, cost
-
-
-def link(values: Floats, name: LinkName, whose: str = "some rows") -> Floats:
-    """The link function of averaged outputs, and an error that says whose it does not suit."""
-    check_link(values, name)
-    if name == "identity":
-        return values
-    if ((values <= 0) | (values >= 1)).any():
-        raise PredictFnError(
-            'link="logit" needs outputs strictly between 0 and 1, as the logit of 0 or 1 is '
-            f"infinite: an output of {whose} is exactly {0 if (values <= 0).any() else 1}. Let "
-            "predict_fn clip its answers, as in predict_fn=lambda X: "
-            'np.clip(model.predict_proba(X), 1e-6, 1 - 1e-6), or use link="identity".'
-        )
-    return np.asarray(np.log(values) - np.log1p(-values))
-
-
-def check_link(values: Floats, name: LinkName) -> None:
-    """Refuse outputs that the link is not made for, whatever they are averaged with."""
-    if name == "logit" and not ((values >= -SINGLE) & (values <= 1 + SINGLE)).all():
-        raise PredictFnError(
-            'link="logit" needs outputs strictly between 0 and 1: got values from '
-            f'{values.min():.6g} to {values.max():.6g}. Of logits: use link="identity", which '
-            "explains them as they are, or let predict_fn return probabilities, as "
-            'px.interop.from_torch(module, output="softmax") does.'
-        )
 
 
 def _answer(
@@ -286,54 +245,55 @@ def _answer(
     link_name: LinkName,
     batch_size: int | None,
     progress: Callable[[int], Any] | None,
-    ask: Ask,
-) -> tuple[Outputs, Cost]:
-    """One block: outputs (m, instances of the block, k)."""
+    block: Block,
+) -> tuple[Floats, Cost]:
+    """One block: outputs (1 + n_parts, m, instances of the block, k)."""
     answers, cost = [], Cost()
-    tell = progress or _nothing
-    for removal, columns, instance in ask.instances:
+    for bound, columns, place in block.instances:
         averaged, asked = _averages(
-            predictor, link_name, batch_size, tell, removal, columns, ask, instance
+            predictor, link_name, batch_size, progress, bound, columns, block, place
         )
-        answers.append(_linked_parts(averaged, link_name, f"a perturbation of instance {instance}"))
+        answers.append(link_parts(averaged, link_name, f"a perturbation of instance {place}"))
         cost += asked
-    return np.stack(answers, axis=1), cost
+    return np.stack(answers, axis=2), cost
 
 
 def _averages(
     predictor: Predictor,
     link_name: LinkName,
     batch_size: int | None,
-    progress: Callable[[int], Any],
-    removal: BoundMasker,
+    progress: Callable[[int], Any] | None,
+    bound: BoundMasker,
     columns: Ints,
-    ask: Ask,
+    block: Block,
     instance: int,
 ) -> tuple[Floats, Cost]:
-    """(m, k, n_averages): the outputs of one instance, averaged over all model rows and parts."""
-    m, k = len(ask.z), len(columns)
-    per = removal.rows_per_perturbation if ask.background_row is None else 1
-    most = batch_size or _rows_in_a_call(removal)
+    """(1 + n_parts, m, k): the outputs of one instance, averaged over all model rows and parts."""
+    m, k, named = len(block), len(columns), block.background_row
+    per = bound.rows_per_perturbation if named is None else 1
+    weights = bound.weights if named is None else None
+    most = batch_size or _rows_in_a_call(bound)
     step = max(1, most // per)
-    scratch = removal.scratch(min(step, m) * min(most, per))
-    averaged, n_calls = np.empty((m, k, ask.n_averages)), 0
+    scratch = bound.scratch(min(step, m) * min(most, per))
+    n_averages = 1 + (0 if block.parts is None else len(block.parts))
+    averaged, n_calls = np.empty((n_averages, m, k)), 0
     together = step * max(1, _ANSWERS // (step * per * k))
     for first in range(0, m, together):
         n = min(together, m - first)
         answers = np.empty((n * per, k))
         for tried, rows in _tiles(n, per, most):
-            block = slice(first + tried.start, first + tried.stop)
-            named = rows if ask.background_row is None else ask.background_row[block]
-            place = f"perturbations {block.start} to {block.stop - 1} of instance {instance}"
-            batch = removal.batch(of_all_features(ask.z[block], ask.active), named, scratch)
-            start = tried.start * per + rows.start
-            stop = (tried.stop - 1) * per + rows.stop
+            here = slice(first + tried.start, first + tried.stop)
+            batch = bound.batch(block.tile(here), rows if named is None else named[here], scratch)
+            start, stop = tried.start * per + rows.start, (tried.stop - 1) * per + rows.stop
+            low = block.tried.start
+            place = f"perturbations {low + here.start} to {low + here.stop - 1}"
+            place += f" of instance {instance}"
             answers[start:stop] = predictor(batch, stop - start, columns, place)
             check_link(answers[start:stop], link_name)  # an average may hide what is outside
             n_calls += 1
-            progress(stop - start)
-        weights = removal.weights if ask.background_row is None else None
-        averaged[first : first + n] = _average(answers, per, ask.parts, weights)
+            if progress:
+                progress(stop - start)
+        averaged[:, first : first + n] = averages(answers, per, block.parts, weights)
     return averaged, Cost(m * per, n_calls)
 
 
@@ -355,55 +315,8 @@ def _tiles(n: int, per: int, most: int) -> Iterator[tuple[slice, slice]]:
             yield slice(start, min(start + step, n)), slice(low, min(low + part, per))
 
 
-def _rows_in_a_call(removal: BoundMasker) -> int:
+def _rows_in_a_call(bound: BoundMasker) -> int:
     """Small rows fill the cache; of large ones, such as images, a few make a call worth it."""
-    enough = _MANY_ROWS if removal.calls_are_costly else _FEW_ROWS
-    worth_it = min(enough, _LARGE_TILE_BYTES // removal.row_bytes)
-    return max(1, worth_it, min(_MOST_ROWS, _TILE_BYTES // removal.row_bytes))
-
-
-def averages(answers: Floats, parts: Parts | None, weights: Floats | None) -> Floats:
-    """(B, k) answers to background rows: averages of all and of parts, (k * (1 + n_parts),)."""
-    averaged = _average(answers, len(answers), parts, weights)
-    return np.asarray(_linked_parts(averaged, "identity")[0])
-
-
-def _average(answers: Floats, per: int, parts: Parts | None, weights: Floats | None) -> Floats:
-    """Means over the `per` rows behind each perturbation: (c * per, k) to (c, k, 1 + n_parts).
-
-    The mean of all rows comes first. Sums run along contiguous memory, so their rounding does
-    not depend on c. They are sums of differences to the first answer: the mean of equal answers
-    is that answer to the last bit, so a feature that never changes the output differs by
-    exactly 0.
-    """
-    if per == 1:
-        return answers[:, :, None]
-    rows = answers.reshape(-1, per, answers.shape[1])
-    by_row = np.ascontiguousarray(rows.transpose(0, 2, 1))
-    first = by_row[:, :, :1]
-    by_row = by_row - first
-    if weights is not None:
-        by_row *= weights * per
-    whole = first + np.add.reduce(by_row, axis=2, keepdims=True) / per
-    if parts is None:
-        return np.asarray(whole)
-    # apart from the whole, whose rounding is not to depend on how rows were dealt
-    sums = np.add.reduceat(np.take(by_row, parts.order, axis=2), parts.starts, axis=2)
-    sizes = np.diff(parts.starts, append=per) if weights is None else parts.shares * per
-    means = first + sums / sizes
-    return np.concatenate([whole, means], axis=2)
-
-
-def _linked_parts(averaged: Floats, name: LinkName, whose: str = "") -> Floats:
-    """(m, k, 1 + n_parts) to (m, k * (1 + n_parts)): all on the link's scale.
-
-    Parts follow the link's tangent at the average of all rows, as their own averages may lie
-    where it is not defined.
-    """
-    whole = link(averaged[:, :, :1], name, whose)
-    parts = averaged[:, :, 1:] - averaged[:, :, :1]
-    if name == "logit" and parts.shape[2]:
-        parts = parts / (averaged[:, :, :1] * (1 - averaged[:, :, :1]))
-    flat = (whole + parts).reshape(len(parts), parts.shape[1] * parts.shape[2])
-    together = np.concatenate([whole[:, :, 0], flat], axis=1)
-    return np.asarray(together)
+    enough = _MANY_ROWS if bound.calls_are_costly else _FEW_ROWS
+    worth_it = min(enough, _LARGE_TILE_BYTES // bound.row_bytes)
+    return max(1, worth_it, min(_MOST_ROWS, _TILE_BYTES // bound.row_bytes))

@@ -12,7 +12,7 @@ import numpy as np
 from perturbx._typing import Floats, PredictFn
 from perturbx.errors import PredictFnError, UnstableModelWarning
 from perturbx.game.game import Cost
-from perturbx.maskers import FittedMasker
+from perturbx.maskers import Instances
 from perturbx.predictor import Predictor, connect
 
 _SAME = 1e-4
@@ -21,8 +21,7 @@ _SAME = 1e-4
 
 def probe(
     predict_fn: PredictFn | Any,
-    masker: FittedMasker,
-    X: Any,
+    instances: Instances,
     output_names: Sequence[str] | None,
     batch_size: int | None,
 ) -> Predictor:
@@ -38,8 +37,8 @@ def probe(
     UnstableModelWarning
         If the same row gets two answers.
     """
-    n = min(2, masker.count(X), batch_size or 2, masker.chunk)
-    batch = masker.take(X, 0, n)
+    n = min(2, len(instances), batch_size or 2, instances.chunk)
+    batch = instances.take(0, n)
     before = copy.deepcopy(batch)
     predictor = connect(predict_fn, batch, n, output_names)
     if not _equal(before, batch):
@@ -47,7 +46,7 @@ def probe(
             "predict_fn changed the batch that it was given: let it work on a copy, as in "
             "predict_fn=lambda X: model(X.copy())."
         )
-    again = predictor(masker.take(X, 0, 1), 1, None, "the first row, asked twice")
+    again = predictor(instances.take(0, 1), 1, None, "the first row, asked twice")
     _warn_if_unstable(predictor.first_answers[0], again[0], max(_SAME, predictor.resolution))
     return predictor
 

@@ -3,6 +3,7 @@
 from perturbx.maskers._base import BoundMasker as BoundMasker
 from perturbx.maskers._base import Features as Features
 from perturbx.maskers._base import FittedMasker as FittedMasker
+from perturbx.maskers._base import Instances as Instances
 from perturbx.maskers._base import Masker as Masker
 from perturbx.maskers._region_trees import RegionTree as RegionTree
 from perturbx.maskers.background import Background as Background

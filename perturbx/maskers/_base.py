@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -90,6 +90,34 @@ class BoundMasker(ABC):
         return z
 
 
+class Instances(ABC):
+    """What a fitted masker has checked: one or more instances, in the user's container."""
+
+    single: bool
+    """True if the user passed one row or image, without an axis of instances."""
+
+    chunk: int = 256
+    """How many instances are worked on at once, for their shared design."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many instances there are."""
+
+    @abstractmethod
+    def take(self, start: int, stop: int) -> Any:
+        """A copy of some instances, as a batch for ``predict_fn``."""
+
+    @abstractmethod
+    def bind(self, start: int, stop: int) -> list[BoundMasker]:
+        """The masker bound to each of some instances."""
+
+    def chunks(self, size: int | None = None) -> Iterator[slice]:
+        """Consecutive parts of at most `size` instances, by default of `chunk`."""
+        n, step = len(self), size or self.chunk
+        for start in range(0, n, step):
+            yield slice(start, min(start + step, n))
+
+
 class FittedMasker(ABC):
     """A masker that has learned what it needs, ready for instances."""
 
@@ -103,25 +131,8 @@ class FittedMasker(ABC):
     """What a reader should know, such as a background that was cut to a sample."""
 
     @abstractmethod
-    def check(self, X: Any) -> tuple[Any, bool]:
-        """X as several instances, and whether the user passed a single one; or an error."""
-
-    @abstractmethod
-    def count(self, X: Any) -> int:
-        """How many instances a checked X holds."""
-
-    @abstractmethod
-    def take(self, X: Any, start: int, stop: int) -> Any:
-        """A copy of some instances of a checked X, as a batch for ``predict_fn``."""
-
-    @abstractmethod
-    def bind(self, X: Any, start: int, stop: int) -> list[BoundMasker]:
-        """The removals of some instances of a checked X."""
-
-    @property
-    def chunk(self) -> int:
-        """How many instances are worked on at once, for their shared design."""
-        return 256
+    def check(self, X: Any) -> Instances:
+        """X as instances that this masker can be bound to, or an error."""
 
 
 @dataclass(frozen=True)

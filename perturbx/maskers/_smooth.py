@@ -115,9 +115,9 @@ def _steps(points: NDArray[Any]) -> NDArray[Any]:
     return steps
 
 
-def bench(removal: BoundSmoothGrid, n_rows: int) -> Bench:
-    """What the rows of a removal are made with, in the smallest float that rounds them well."""
-    image, fill, lattice = removal.image, removal.fill, removal.regions
+def bench(bound: BoundSmoothGrid, n_rows: int) -> Bench:
+    """What rows are made with, in the smallest float that rounds them well."""
+    image, fill, lattice = bound.image, bound.fill, bound.regions
     small = image.dtype in (np.bool_, np.uint8, np.int8, np.float16, np.float32)
     kind = np.dtype(np.float32 if small else np.float64)
     change = (image.astype(kind) - fill.astype(kind)).reshape(len(image), -1)

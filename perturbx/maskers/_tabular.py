@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from perturbx._typing import Floats, Ints
 from perturbx._validation import distinct_names, shown
 from perturbx.containers import ArrayLayout, Labels, Layout, rows_of, training_rows
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.maskers._base import Features, FittedMasker
+from perturbx.maskers._base import BoundMasker, Features, FittedMasker, Instances
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,20 +112,36 @@ class FittedTable(FittedMasker):
     layout: Layout
     columns: Columns
 
-    def check(self, X: Any) -> tuple[Any, bool]:
+    @abstractmethod
+    def bound(self, rows: Any) -> list[BoundMasker]:
+        """The masker bound to each of some checked rows."""
+
+    def check(self, X: Any) -> Rows:
         is_list = isinstance(X, (list, tuple))
         X, single = rows_of(X, objects=self.layout.holds_objects)
         if is_list and type(self.layout) is ArrayLayout:  # a list has no type of its own
             like = np.empty(0, self.layout.dtype)
             X = at_type_of(like, X, "Rows of X", of="the X of fit")
         self.layout.check(X)
-        return X, single
+        return Rows(self, X, single)
 
-    def count(self, X: Any) -> int:
-        return self.layout.count(X)
 
-    def take(self, X: Any, start: int, stop: int) -> Any:
-        return self.layout.take(X, np.arange(start, stop))
+@dataclass(frozen=True, eq=False)
+class Rows(Instances):
+    """Rows of a table, in the container that the masker has learned from."""
+
+    masker: FittedTable
+    X: Any
+    single: bool
+
+    def __len__(self) -> int:
+        return self.masker.layout.count(self.X)
+
+    def take(self, start: int, stop: int) -> Any:
+        return self.masker.layout.take(self.X, np.arange(start, stop))
+
+    def bind(self, start: int, stop: int) -> list[BoundMasker]:
+        return self.masker.bound(self.take(start, stop))
 
 
 def sample_rows(

@@ -214,10 +214,9 @@ class FittedBackground(FittedTable):
     trees: tuple[FeatureTree, ...] = ()
     weights: Floats | None = None
 
-    def bind(self, X: Any, start: int, stop: int) -> list[BoundMasker]:
-        chunk = self.layout.take(X, np.arange(start, stop))
-        background, instances = self.layout.encode(self.rows, chunk)
-        shown = self.columns.shown(self.layout.values(chunk))
+    def bound(self, rows: Any) -> list[BoundMasker]:
+        background, instances = self.layout.encode(self.rows, rows)
+        shown = self.columns.shown(self.layout.values(rows))
         return [
             BoundBackground(
                 self.layout,

@@ -204,11 +204,10 @@ class FittedNoise(FittedTable):
     value_function: str = "Gaussian noise around the instance"
     notes: tuple[str, ...] = ()
 
-    def bind(self, X: Any, start: int, stop: int) -> list[BoundMasker]:
-        chunk = self.layout.take(X, np.arange(start, stop))
-        training, instances = self.layout.encode(self.rows, chunk)
+    def bound(self, rows: Any) -> list[BoundMasker]:
+        training, instances = self.layout.encode(self.rows, rows)
         _check_numbers(self.layout, training.tables, self.scale > 0)
-        values = self.layout.values(chunk)
+        values = self.layout.values(rows)
         others = [
             np.unique(training.bits[:, j], return_counts=True) if c else None
             for j, c in enumerate(self.categorical)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from perturbx.containers.foreign import array_of, flat_cells, is_pillow, is_torch, shape_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.maskers._base import BoundMasker, Features, FittedMasker
+from perturbx.maskers._base import BoundMasker, Features, FittedMasker, Instances
 from perturbx.maskers.axes import Axes, ChannelAxis, spatial_axes
 
 Image: TypeAlias = NDArray[Any]
@@ -45,30 +45,39 @@ class FittedImages(FittedMasker):
         """X as checked images, or an error."""
 
     @abstractmethod
-    def remove(self, X: ImageBatch, index: int) -> BoundMasker:
-        """The removal of one image."""
+    def bound(self, X: ImageBatch, index: int) -> BoundMasker:
+        """The masker bound to one image."""
 
-    def check(self, X: Any) -> tuple[ImageBatch, bool]:
-        batch = self.read(X)
-        return batch, batch.single
+    def check(self, X: Any) -> Images:
+        return Images(self, self.read(X))
 
-    def count(self, X: ImageBatch) -> int:
-        return len(X)
 
-    def take(self, X: ImageBatch, start: int, stop: int) -> Image:
-        shapes = sorted({image.shape for image in X.arrays[start:stop]})
+@dataclass(frozen=True, eq=False)
+class Images(Instances):
+    """Checked images; each is worked on by itself, as they may differ in size."""
+
+    masker: FittedImages
+    read: ImageBatch
+    chunk = 1
+
+    @property
+    def single(self) -> bool:  # type: ignore[override]
+        return self.read.single
+
+    def __len__(self) -> int:
+        return len(self.read)
+
+    def take(self, start: int, stop: int) -> Image:
+        arrays = self.read.arrays[start:stop]
+        shapes = sorted({image.shape for image in arrays})
         if len(shapes) > 1:
             raise InvalidInputError(
                 f"images of different shapes cannot share a batch: got {shapes[0]} and {shapes[1]}."
             )
-        return np.array(X.arrays[start:stop], dtype=X.arrays[start].dtype)
+        return np.array(arrays, dtype=arrays[0].dtype)
 
-    def bind(self, X: ImageBatch, start: int, stop: int) -> list[BoundMasker]:
-        return [self.remove(X, index) for index in range(start, stop)]
-
-    @property
-    def chunk(self) -> int:
-        return 1
+    def bind(self, start: int, stop: int) -> list[BoundMasker]:
+        return [self.masker.bound(self.read, index) for index in range(start, stop)]
 
 
 def read_images(X: Any, channel_axis: ChannelAxis, n_axes: int | None, masker: str) -> ImageBatch:

@@ -64,9 +64,9 @@ class SmoothGrid(Masker):
     >>> import numpy as np
     >>> from perturbx.maskers import Features, SmoothGrid
     >>> masker = SmoothGrid(cells=2, steps=1).fit(None, Features(), np.random.default_rng(0))
-    >>> X, _ = masker.check(np.full(5, 8.0))
-    >>> (removal,) = masker.bind(X, 0, 1)
-    >>> removal.batch(np.array([[1.0, 0.5, 0.0]]), slice(0, 1), removal.scratch(1))
+    >>> instances = masker.check(np.full(5, 8.0))
+    >>> (bound,) = instances.bind(0, 1)
+    >>> bound.batch(np.array([[1.0, 0.5, 0.0]]), slice(0, 1), bound.scratch(1))
     array([[8., 6., 4., 2., 0.]])
     """
 
@@ -121,7 +121,7 @@ class FittedSmoothGrid(FittedImages):
                 given_fill(self.masker.fill, image, batch.channels)
         return batch
 
-    def remove(self, X: ImageBatch, index: int) -> BoundMasker:
+    def bound(self, X: ImageBatch, index: int) -> BoundMasker:
         image = X.arrays[index]
         points = lattice(X.spatial(index), self.masker.cells, self.masker.steps)
         fill = render_fill(self.masker.fill, image, X.channels, None, self.seed)

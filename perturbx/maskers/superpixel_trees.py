@@ -117,7 +117,7 @@ class FittedTrees(FittedImages):
                     check_labels(_map_of(spec.segments, batch, index), batch.spatial(index))
         return batch
 
-    def remove(self, X: ImageBatch, index: int) -> BoundTrees:
+    def bound(self, X: ImageBatch, index: int) -> BoundTrees:
         image = X.arrays[index]
         given = [None if s.segments is None else _map_of(s.segments, X, index) for s in self.specs]
         forest = grow(image, X.channels, self.specs, given)
@@ -164,7 +164,7 @@ class BoundTrees(BoundMasker):
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        return np.asarray(np.any([removal.active for removal in self.filled], axis=0))
+        return np.asarray(np.any([one.active for one in self.filled], axis=0))
 
     @property
     def row_bytes(self) -> int:
@@ -179,9 +179,9 @@ class BoundTrees(BoundMasker):
             of_one = np.arange(len(self.filled))[rows]
             each, rows = np.repeat(z, len(of_one), axis=0), np.tile(of_one, len(z))
         out = scratch[: len(each)]
-        for number, removal in enumerate(self.filled):
+        for number, one in enumerate(self.filled):
             places = np.flatnonzero(rows == number)
-            removal.write(each[places], [out[place] for place in places])
+            one.write(each[places], [out[place] for place in places])
         return self.filled[0].pixels(out)
 
 

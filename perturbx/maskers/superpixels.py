@@ -85,10 +85,10 @@ class Superpixels(Masker):
     >>> image = np.zeros((4, 6), dtype=np.uint8)
     >>> image[:, 3:] = 9
     >>> masker = Superpixels(segments=image, fill=5).fit(None, Features(), np.random.default_rng(0))
-    >>> X, _ = masker.check(image)
-    >>> (removal,) = masker.bind(X, 0, 1)
+    >>> instances = masker.check(image)
+    >>> (bound,) = instances.bind(0, 1)
     >>> z = np.array([[True, False], [False, True]])
-    >>> removal.batch(z, slice(0, 1), removal.scratch(2))[:, 0]
+    >>> bound.batch(z, slice(0, 1), bound.scratch(2))[:, 0]
     array([[0, 0, 0, 5, 5, 5],
            [5, 5, 5, 9, 9, 9]], dtype=uint8)
     """
@@ -144,7 +144,7 @@ class FittedSuperpixels(FittedImages):
                 check_labels(_map_of(self.masker.segments, batch, index), batch.spatial(index))
         return batch
 
-    def remove(self, X: ImageBatch, index: int) -> BoundLabels:
+    def bound(self, X: ImageBatch, index: int) -> BoundLabels:
         image, segments = X.arrays[index], self._segments(X, index)
         fill = render_fill(self.masker.fill, image, X.channels, segments, self.seed)
         return bound_labels(image, fill, LabelMap(segments), segments, "region")

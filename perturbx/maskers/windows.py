@@ -70,10 +70,10 @@ class Windows(Masker):
     >>> from perturbx.maskers.windows import Windows
     >>> from perturbx.maskers._base import Features
     >>> masker = Windows(shape=3, stride=2, fill=0).fit(None, Features(), np.random.default_rng(0))
-    >>> X, _ = masker.check(np.arange(1, 7))
-    >>> (removal,) = masker.bind(X, 0, 1)
-    >>> z = ~np.eye(removal.n_features, dtype=bool)
-    >>> removal.batch(z, slice(0, 1), removal.scratch(3))
+    >>> instances = masker.check(np.arange(1, 7))
+    >>> (bound,) = instances.bind(0, 1)
+    >>> z = ~np.eye(bound.n_features, dtype=bool)
+    >>> bound.batch(z, slice(0, 1), bound.scratch(3))
     array([[0, 0, 0, 4, 5, 6],
            [1, 2, 0, 0, 0, 6],
            [1, 2, 3, 0, 0, 0]])
@@ -131,7 +131,7 @@ class FittedWindows(FittedImages):
                 given_fill(self.masker.fill, image, batch.channels)
         return batch
 
-    def remove(self, X: ImageBatch, index: int) -> BoundMasker:
+    def bound(self, X: ImageBatch, index: int) -> BoundMasker:
         image = X.arrays[index]
         grid = window_grid(X.spatial(index), self.masker.shape, self.masker.stride)
         segments = disjoint_labels(grid)

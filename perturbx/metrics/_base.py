@@ -109,8 +109,8 @@ class Metric(ABC, Generic[Subject]):
         """The name of the class in lower case, with underscores."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
 
-    def check(self, removals: Sequence[BoundMasker]) -> None:
-        """Refuse settings that do not suit these removals, before the model is asked."""
+    def check(self, bound_maskers: Sequence[BoundMasker]) -> None:
+        """Refuse settings that do not suit these bound_maskers, before the model is asked."""
 
     @abstractmethod
     def measure(self, subject: Subject) -> Measure:

@@ -65,7 +65,7 @@ def judge(
     """The explanation, checked, with f(x) and f(empty).
 
     A metric adds the last three: whether it reads the order of scores alone, its name if it
-    needs features that are removed, and what refuses settings that do not suit the removals.
+    needs features that are removed, and what refuses settings that do not suit the bound_maskers.
 
     Raises
     ------
@@ -82,22 +82,19 @@ def judge(
     scores = read_scores(explanation, X, masker, fill, outputs)
     rng = np.random.default_rng(seeds.spawn(1)[0])
     fitted = _fitted(masker, fill, X, scores, rng, not by_order)
-    checked, _ = fitted.check(X)
-    check_counts(scores, fitted.count(checked))
-    _check_features(scores, fitted.bind(checked, 0, 1)[0])
-    chunks = [
-        (start, min(start + fitted.chunk, scores.n)) for start in range(0, scores.n, fitted.chunk)
-    ]
-    for start, stop in chunks:
-        check(fitted.bind(checked, start, stop))
+    instances = fitted.check(X)
+    check_counts(scores, len(instances))
+    _check_features(scores, instances.bind(0, 1)[0])
+    for part in instances.chunks():
+        check(instances.bind(part.start, part.stop))
     if refuses_noise and fitted.accepts is NoiseDraws:
         raise InvalidParameterError(
             f"masker must remove features: {refuses_noise} knows no state without them under "
             f"{fitted.value_function}. Pass masker=px.Background(X_train)."
         )
-    predictor = probe(predict_fn, fitted, checked, None, batch_size)
+    predictor = probe(predict_fn, instances, None, batch_size)
     game = Game(predictor, link, batch_size, 1)
-    raw, cost = game.predictions(fitted, checked)
+    raw, cost = game.predictions(instances)
     cost += probe_cost(predictor)
     columns = _columns(scores, explanation, outputs, predictor, raw, link, not by_order)
     names = scores.names
@@ -105,14 +102,14 @@ def judge(
         each = np.asarray(predictor.output_names, dtype=object)[columns]
         names = each[0] if (columns == columns[:1]).all() else each
     empty = np.empty(columns.shape)
-    for start, stop in chunks:
-        bound = fitted.bind(checked, start, stop)
-        empty[start:stop], asked = game.empty(bound, columns[start:stop], start)
+    for part in instances.chunks():
+        bound = instances.bind(part.start, part.stop)
+        (empty[part],), asked = game.empty(bound, columns[part], part.start)
         cost += asked
     return JudgedExplanation(
         game=game,
         masker=fitted,
-        X=checked,
+        instances=instances,
         scores=scores,
         columns=columns,
         names=tuple(names) if np.ndim(names) == 1 else names,

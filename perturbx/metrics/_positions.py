@@ -1,4 +1,4 @@
-"""BoundMasker of an image's pixels (a series' steps, a volume's voxels) for a metric."""
+"""Removal of an image's pixels (a series' steps, a volume's voxels) for a metric."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FittedPositions(FittedImages):
     fill : Fill
         What an absent position shows; "mean" is the mean color of the whole image.
     in_boxes : bool
-        Whether `remove` parts the image into boxes; else everything is one feature.
+        Whether `bound` parts the image into boxes; else everything is one feature.
     """
 
     n_axes: int
@@ -44,7 +44,7 @@ class FittedPositions(FittedImages):
     def read(self, X: object) -> ImageBatch:
         return read_images(X, self.channel_axis, self.n_axes, "")
 
-    def remove(self, X: ImageBatch, index: int) -> BoundMasker:
+    def bound(self, X: ImageBatch, index: int) -> BoundMasker:
         spatial = X.spatial(index)
         whole = np.zeros(spatial, dtype=np.intp)
         labels = boxes(spatial) if self.in_boxes else whole
@@ -52,12 +52,12 @@ class FittedPositions(FittedImages):
         return bound_labels(X.arrays[index], fill, LabelMap(labels), labels, "group")
 
 
-def regrouped(removal: BoundMasker, groups: Segments) -> BoundMasker:
+def regrouped(bound: BoundMasker, groups: Segments) -> BoundMasker:
     """The same image and fill, its positions in the groups 0..K-1."""
-    if not isinstance(removal, BoundImage):
+    if not isinstance(bound, BoundImage):
         raise TypeError("Only the positions of an image are grouped.")
-    labels = groups.reshape(removal.regions.shape)
-    return bound_labels(removal.image, removal.fill, LabelMap(labels), labels, "group")
+    labels = groups.reshape(bound.regions.shape)
+    return bound_labels(bound.image, bound.fill, LabelMap(labels), labels, "group")
 
 
 def positions(

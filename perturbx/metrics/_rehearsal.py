@@ -61,10 +61,10 @@ def rehearse(
         tried.random_state = 0  # nothing is drawn from the user's generator
         problem, _ = tried._prepared(X)
         known[id(explainer.predict_fn)] = problem.predictor
-        removal = problem.masker.bind(problem.X, 0, 1)[0]
-        part = X if problem.is_single else few.part
-        n = None if problem.is_single else _count(part)
-        trials.setdefault(tuple(removal.feature_names), (part, _of_nothing(removal, n)))
+        bound, is_single = problem.bound[0], problem.instances.single
+        part = X if is_single else few.part
+        n = None if is_single else _count(part)
+        trials.setdefault(tuple(bound.feature_names), (part, _of_nothing(bound, n)))
         first = problem.predictor.first_answers
         columns, keeps = problem.predictor.select(tried.outputs, first)
         if keeps:
@@ -134,7 +134,7 @@ def _is_one_image(X: Any, masker: Removing) -> bool:
     if isinstance(masker, Masker):
         masker = masker.fit(None, Features(), np.random.default_rng(0))
     if masker is not None:
-        return masker.check(X)[1]
+        return masker.check(X).single
     with suppress(InvalidInputError):
         return read_images(X, "auto", None, "").single
     return False

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from perturbx._typing import Floats, Ints
-from perturbx.designs import NoiseDraws
+from perturbx._typing import Coalitions, Floats, Ints, Noise
+from perturbx.designs import CustomCoalitions, NoiseDraws
 from perturbx.game import Cost, Game
-from perturbx.maskers import BoundMasker, FittedMasker
+from perturbx.maskers import BoundMasker, FittedMasker, Instances
 from perturbx.metrics._measure import Measure, Named
 from perturbx.metrics._positions import boxes, center_blob
 from perturbx.metrics._scores import Lookup, ReadScores
@@ -28,7 +28,7 @@ class JudgedExplanation:
     ----------
     game : Game
     masker : FittedMasker
-    X : checked X
+    instances : Instances
     scores : ReadScores
     columns : (n, k) int array
         The model output behind each instance and output.
@@ -46,7 +46,7 @@ class JudgedExplanation:
 
     game: Game
     masker: FittedMasker
-    X: Any
+    instances: Instances
     scores: ReadScores
     columns: Ints
     names: Any
@@ -69,24 +69,25 @@ class JudgedExplanation:
         size = np.abs(self.full - self.empty)
         return np.asarray(np.where(size > 4 * rounding, size, 0.0))
 
-    def removals(self) -> Iterator[tuple[int, BoundMasker]]:
-        """The removal of each instance in turn."""
-        for start in range(0, self.scores.n, self.masker.chunk):
-            stop = min(start + self.masker.chunk, self.scores.n)
-            yield from enumerate(self.masker.bind(self.X, start, stop), start)
+    def bound(self) -> Iterator[tuple[int, BoundMasker]]:
+        """The position of each instance, and the masker bound to it."""
+        for part in self.instances.chunks():
+            yield from enumerate(self.instances.bind(part.start, part.stop), part.start)
 
     def rng(self, *key: int) -> np.random.Generator:
         """A generator of its own for each key."""
         return np.random.default_rng(np.random.SeedSequence(self.seeds.entropy, spawn_key=key))
 
     def ask(
-        self, removal: BoundMasker, z: Any, i: int, j: int | None = None
+        self, bound: BoundMasker, z: Coalitions | Noise, i: int, j: int | None = None
     ) -> tuple[Floats, Cost]:
         """(m, k) outputs of perturbations of one instance, or (m, 1) of its output j."""
         columns = self.columns[i : i + 1]
         columns = columns if j is None else columns[:, j : j + 1]
-        outputs, cost = self.game.evaluate([removal], columns, z, np.array([i]))
-        return outputs[:, 0], cost
+        kind: Any = CustomCoalitions if z.dtype == np.bool_ else NoiseDraws
+        design = kind(z, np.ones(len(z)), np.arange(len(z)))
+        outputs, cost = self.game.evaluate([bound], columns, design, np.array([i]))
+        return outputs[0, :, 0], cost
 
     def each(self, number: Callable[[int, int], float]) -> Floats:
         """(n, k): a number of each instance i and output j."""

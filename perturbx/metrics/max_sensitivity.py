@@ -159,18 +159,16 @@ def _moving_rows(explainer: Explains, X: Any, background: Any, radius: float) ->
             "max_sensitivity needs a column of numbers: pass others as background=, or take "
             "stability."
         )
-    checked, _ = masker.check(X)
-    removals = [
-        r for r in masker.bind(checked, 0, masker.count(checked)) if isinstance(r, BoundNoise)
-    ]
-    least = np.stack([removal.least_moves() for removal in removals])
+    instances = masker.check(X)
+    bound = [b for b in instances.bind(0, len(instances)) if isinstance(b, BoundNoise)]
+    least = np.stack([one.least_moves() for one in bound])
     coarse = [masker.columns.names[j] for j in np.flatnonzero((radius * scale < least).any(axis=0))]
 
     def move(rng: np.random.Generator) -> Any:
         bits = [
-            _moved(r, radius * scale, steps, rng) for r, steps in zip(removals, least, strict=True)
+            _moved(b, radius * scale, steps, rng) for b, steps in zip(bound, least, strict=True)
         ]
-        moved = masker.layout.decode(np.concatenate(bits), removals[0].tables)
+        moved = masker.layout.decode(np.concatenate(bits), bound[0].tables)
         return moved[0] if is_single else moved
 
     shown = ", ".join(map(repr, coarse[:5])) + ", ..." * (len(coarse) > 5)
@@ -180,18 +178,18 @@ def _moving_rows(explainer: Explains, X: Any, background: Any, radius: float) ->
     )
 
 
-def _moved(removal: BoundNoise, reach: Floats, least: Floats, rng: np.random.Generator) -> Any:
+def _moved(bound: BoundNoise, reach: Floats, least: Floats, rng: np.random.Generator) -> Any:
     """The bits of one row, moved."""
-    by = _distances(rng.uniform(-1, 1, (1, removal.n_features)), reach, least)
-    z = np.divide(by, removal.scale, out=np.full(by.shape, -1.0), where=removal.scale > 0)
-    stuck = (removal.interpretable(z) == 0) & ~removal.categorical  # at an end of its range
-    return removal.bits(np.where(stuck, -z, z), removal.scratch(1))
+    by = _distances(rng.uniform(-1, 1, (1, bound.n_features)), reach, least)
+    z = np.divide(by, bound.scale, out=np.full(by.shape, -1.0), where=bound.scale > 0)
+    stuck = (bound.interpretable(z) == 0) & ~bound.categorical  # at an end of its range
+    return bound.bits(np.where(stuck, -z, z), bound.scratch(1))
 
 
 def _rows_behind(explainer: Explains, X: Any) -> Any:
     """The rows that the explainer was fitted on, where it keeps several."""
     masker = vars(explainer).get("masker_") if isinstance(explainer, BaseExplainer) else None
     known = isinstance(masker, (FittedBackground, FittedNoise))
-    if known and masker is not None and masker.count(masker.rows) > 1:
+    if known and masker is not None and masker.layout.count(masker.rows) > 1:
         return masker.rows
     return X

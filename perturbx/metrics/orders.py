@@ -365,13 +365,13 @@ def _walks(
     heats = [heat for several in orders.values() for heat in several]
     outputs = np.empty((len(heats), *subject.shape, len(shares)))
     areas, costs = np.empty(outputs.shape[:3]), [Cost()] * len(heats)
-    for i, removal in subject.removals():
+    for i, bound in subject.bound():
         for (t, heat), j in product(enumerate(heats), range(subject.scores.k)):
-            rank = _rank(subject, removal, heat(i, j))
+            rank = _rank(subject, bound, heat(i, j))
             exact = np.round(shares * rank.size, 9)
             counts = (np.ceil(exact) if rounds_up else np.rint(exact)).astype(np.intp)
             stops, back = np.unique(counts, return_inverse=True)
-            found, cost = _outputs(subject, removal, rank, stops, way, (i, j))
+            found, cost = _outputs(subject, bound, rank, stops, way, (i, j))
             points = stops / rank.size
             areas[t, i, j] = (np.diff(points) * (found[1:] + found[:-1]) / 2).sum()
             straight = np.interp(shares, points, found)
@@ -382,10 +382,10 @@ def _walks(
     return {name: [next(walked) for _ in several] for name, several in orders.items()}
 
 
-def _rank(subject: JudgedExplanation, removal: BoundMasker, heat: Floats) -> Ints:
+def _rank(subject: JudgedExplanation, bound: BoundMasker, heat: Floats) -> Ints:
     """The rank of each feature, or of each pixel; 0 goes first."""
     pixels = isinstance(subject.masker, FittedPositions)
-    flat = np.ravel(heat) if pixels else in_regions(removal.regions, heat, mean=True)
+    flat = np.ravel(heat) if pixels else in_regions(bound.regions, heat, mean=True)
     rank = np.empty(flat.size, dtype=np.intp)
     rank[np.argsort(-flat, kind="stable")] = np.arange(flat.size)
     return rank
@@ -393,7 +393,7 @@ def _rank(subject: JudgedExplanation, removal: BoundMasker, heat: Floats) -> Int
 
 def _outputs(
     subject: JudgedExplanation,
-    removal: BoundMasker,
+    bound: BoundMasker,
     rank: Ints,
     stops: Ints,
     way: Way,
@@ -407,11 +407,11 @@ def _outputs(
         if isinstance(subject.masker, FittedPositions):
             # one group of pixels per step: small masks, however large the image
             groups = np.searchsorted(inner, rank, side="right")
-            removal = regrouped(removal, groups)
+            bound = regrouped(bound, groups)
             first = np.arange(len(inner) + 1) <= np.arange(len(inner))[:, None]
         else:
             first = rank < inner[:, None]
-        answers, cost = subject.ask(removal, ~first if way == "deletion" else first, i, j)
+        answers, cost = subject.ask(bound, ~first if way == "deletion" else first, i, j)
         asked = answers[:, 0]
     ends = subject.full[i, j], subject.empty[i, j]
     start, stop = ends if way == "deletion" else ends[::-1]

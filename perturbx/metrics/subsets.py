@@ -57,35 +57,35 @@ class _BySubsets(Metric[JudgedExplanation]):
         """Shares of the features that the groups stand for, where there is a curve over them."""
         return None
 
-    def check(self, removals: Sequence[BoundMasker]) -> None:
+    def check(self, bound_maskers: Sequence[BoundMasker]) -> None:
         if self.budget is None:
             return
         check_integer("budget", self.budget, minimum=1)
-        for removal in removals:
-            self._most(removal, removals[0].n_features)
+        for bound in bound_maskers:
+            self._most(bound, bound_maskers[0].n_features)
 
     def measure(self, subject: JudgedExplanation) -> Measure:
         n, k = subject.shape
-        first = next(subject.removals())[1].n_features
+        first = next(subject.bound())[1].n_features
         names = ["", "random", *(["center blob"] if subject.scores.spatial else [])]
         names = names if subject.references else names[:1]
         grids = {name: np.full((n, k, self.n_groups(first)), np.nan) for name in names}
         cost = Cost()
-        for i, removal in subject.removals():
-            most = self._most(removal, first)
-            z, group = self.design(subject, first, removal.n_features, most)
-            outputs, asked = subject.ask(removal, z, i)
+        for i, bound in subject.bound():
+            most = self._most(bound, first)
+            z, group = self.design(subject, first, bound.n_features, most)
+            outputs, asked = subject.ask(bound, z, i)
             cost += asked
-            present = np.asarray(removal.interpretable(z), dtype=np.float64)
+            present = np.asarray(bound.interpretable(z), dtype=np.float64)
             removed = 1.0 - present if z.dtype == bool else -present
             falls = subject.full[i] - outputs
             groups = [np.flatnonzero(group == g) for g in range(int(group.max()) + 1)]
             for j in range(k):
-                scores = in_regions(removal.regions, subject.scores.mass(i, j), mean=False)
+                scores = in_regions(bound.regions, subject.scores.mass(i, j), mean=False)
                 for name in names:
                     found = [
                         [self.number(removed[g] @ phi, falls[g, j]) for g in groups]
-                        for phi in _sources(subject, removal, scores, name, i, j)
+                        for phi in _sources(subject, bound, scores, name, i, j)
                     ]
                     grids[name][i, j] = np.mean(found, axis=0)
         shares, own = self.shares(first), grids.pop("")
@@ -99,12 +99,12 @@ class _BySubsets(Metric[JudgedExplanation]):
             reference_curves={} if shares is None else grids,
         )
 
-    def _most(self, removal: BoundMasker, first: int) -> int:
+    def _most(self, bound: BoundMasker, first: int) -> int:
         """How many perturbations the budget pays for, beside f(x) and f(empty)."""
         groups = self.n_groups(first)
         if self.budget is None:
             return self.sets * groups
-        each = removal.rows_per_perturbation
+        each = bound.rows_per_perturbation
         affordable, least = (self.budget - 1 - each) // each, 2 * groups
         if affordable < least:
             raise BudgetError(
@@ -119,7 +119,7 @@ class _BySubsets(Metric[JudgedExplanation]):
 class Infidelity(_BySubsets):
     """Mean squared error between the predicted and the actual change when features are removed.
 
-    Yeh et al. (NeurIPS 2019, definition 2.1): the mean over random removals S of
+    Yeh et al. (NeurIPS 2019, definition 2.1): the mean over random bound_maskers S of
     (sum of the scores in S - (f(x) - f(x without S)))^2, each feature absent with probability
     1/2. Where the masker is ``px.GaussianNoise()`` the input moves instead, and scores are read
     as slopes per standard deviation: the local form of the definition. Lower is better; 0 for
@@ -129,7 +129,7 @@ class Infidelity(_BySubsets):
     Parameters
     ----------
     budget : int, optional
-        The most model rows that one instance may cost; by default enough for 200 removals.
+        The most model rows that one instance may cost; by default enough for 200 bound_maskers.
     normalize : bool
         Scale the scores by the one factor that suits them best, as for scores that only claim to
         be right in proportion.
@@ -186,11 +186,11 @@ class _Correlation(_BySubsets):
     def n_groups(self, first: int) -> int:
         return len(self.counts(first, first))
 
-    def check(self, removals: Sequence[BoundMasker]) -> None:
-        fewest = min(removal.n_features for removal in removals)
+    def check(self, bound_maskers: Sequence[BoundMasker]) -> None:
+        fewest = min(bound.n_features for bound in bound_maskers)
         if fewest < 2:
             raise invalid("X", "of at least 2 features, so that sets differ", fewest)
-        super().check(removals)
+        super().check(bound_maskers)
 
     def design(
         self, subject: JudgedExplanation, first: int, d: int, most: int
@@ -254,9 +254,9 @@ class FaithfulnessCorrelation(_Correlation):
     def counts(self, first: int, d: int) -> Ints:
         return np.array([self.subset_size or max(1, round(0.2 * d))])
 
-    def check(self, removals: Sequence[BoundMasker]) -> None:
-        super().check(removals)
-        fewest = min(removal.n_features for removal in removals)
+    def check(self, bound_maskers: Sequence[BoundMasker]) -> None:
+        super().check(bound_maskers)
+        fewest = min(bound.n_features for bound in bound_maskers)
         if self.subset_size is not None and self.subset_size >= fewest:
             most = f"at most {fewest - 1}, one less than features"
             raise invalid("subset_size", most, self.subset_size)
@@ -321,9 +321,9 @@ class SensitivityN(_Correlation):
         counts = np.rint(self.shares(first) * d).astype(int)
         return np.asarray(np.clip(counts, 1, max(1, d - 1)))
 
-    def check(self, removals: Sequence[BoundMasker]) -> None:
-        super().check(removals)
-        self.shares(removals[0].n_features)
+    def check(self, bound_maskers: Sequence[BoundMasker]) -> None:
+        super().check(bound_maskers)
+        self.shares(bound_maskers[0].n_features)
 
 
 infidelity = function_of(Infidelity, "infidelity")
@@ -348,14 +348,14 @@ def _subsets(d: int, size: int, most: int, rng: np.random.Generator) -> Coalitio
 
 
 def _sources(
-    subject: JudgedExplanation, removal: BoundMasker, scores: Floats, name: str, i: int, j: int
+    subject: JudgedExplanation, bound: BoundMasker, scores: Floats, name: str, i: int, j: int
 ) -> list[Floats]:
     """The (d,) scores that are judged, or some that never saw the model."""
     if not name:
         return [scores]
     if name == "random":
         return [subject.rng(1, i, draw).permutation(scores) for draw in range(RANDOM_ORDERS)]
-    blob = in_regions(removal.regions, center_blob(subject.scores.spatial[i]), mean=False)
+    blob = in_regions(bound.regions, center_blob(subject.scores.spatial[i]), mean=False)
     return [blob * (subject.full[i, j] - subject.empty[i, j]) / blob.sum()]
 
 

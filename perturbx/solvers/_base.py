@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -43,8 +43,6 @@ class Solution:
         single rows.
     interactions : Interactions or None
         Scores of pairs of features, where they were asked for.
-    rounding : (n, k) array or None
-        The rounding of an output, which the explainer adds: a score no larger than that is 0.
     heavy_tails : (n, k) bool array or None
         Where a few outputs hold most of the variation, so that errors were enlarged.
     score_kind : "shares" or "slopes"
@@ -61,8 +59,24 @@ class Solution:
     background_errors: Floats | None = None
     interactions: Interactions | None = None
     heavy_tails: NDArray[np.bool_] | None = None
-    rounding: Floats | None = None
     score_kind: ScoreKind = "shares"
+
+    def of(self, chosen: NDArray[np.bool_]) -> Solution:
+        """The solution of some of the instances."""
+
+        def cut(array: Any) -> Any:
+            return None if array is None else array[chosen]
+
+        return replace(
+            self,
+            values=self.values[chosen],
+            standard_errors=self.standard_errors[chosen],
+            base=self.base[chosen],
+            fidelity=cut(self.fidelity),
+            background_errors=cut(self.background_errors),
+            interactions=None if self.interactions is None else self.interactions.map(cut),
+            heavy_tails=cut(self.heavy_tails),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +169,12 @@ class Solver(ABC):
 
     samples: bool = True
     """True if its errors are sampling errors, and shrink with the root of the perturbations."""
+
+    needs_background_rows: ClassVar[bool] = False
+    """True if it needs the output of each background row, and not of their average alone."""
+
+    scores_pairs: ClassVar[bool] = False
+    """True if it scores pairs of features too."""
 
     def working(self, n_features: int) -> float:
         """About how many float64 numbers `solve` holds at once for each perturbation."""

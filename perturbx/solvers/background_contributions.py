@@ -78,6 +78,7 @@ class BackgroundContributions(Solver):
     """
 
     reads = (BackgroundChains,)
+    needs_background_rows = True
     additive = True
 
     unbiased: bool = False

@@ -66,6 +66,7 @@ class WithInteractions(Solver):
     """
 
     reads = (Pairs,)
+    scores_pairs = True
 
     solver: Solver
 

@@ -17,8 +17,8 @@ FOR_ANY_AXES = [px.Windows, px.SmoothGrid]
 def read(masker: Any, X: Any) -> tuple[int, tuple[int, ...], bool]:
     """How many instances a masker finds in X, their spatial shape, and whether it is a single."""
     fitted = masker.fit(None, Features(), np.random.default_rng(0))
-    checked, single = fitted.check(X)
-    return fitted.count(checked), checked.spatial(0), single
+    checked = fitted.check(X)
+    return len(checked), checked.read.spatial(0), checked.single
 
 
 def over(kind: type, n_axes: int, **settings: Any) -> Any:

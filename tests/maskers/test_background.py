@@ -20,8 +20,8 @@ NO_FEATURES = Features()
 
 def _removals(masker: Any, X: Any, fit_on: Any = None, features: Features = NO_FEATURES) -> Any:
     fitted = masker.fit(fit_on, features, np.random.default_rng(0))
-    checked, _ = fitted.check(X)
-    return fitted.bind(checked, 0, fitted.count(checked))
+    checked = fitted.check(X)
+    return checked.bind(0, len(checked))
 
 
 def _rows(removal: Any, z: np.ndarray) -> Any:

@@ -13,8 +13,8 @@ from perturbx.maskers import Background, ColumnTree, Features
 
 def _tree(masker: ColumnTree, X: Any, names: Any = None, groups: Any = None) -> FeatureTree:
     fitted = masker.fit(X, Features(names, groups), np.random.default_rng(0))
-    checked, _ = fitted.check(X[:1] if isinstance(X, np.ndarray) else X.iloc[:1])
-    (removal,) = fitted.bind(checked, 0, 1)
+    checked = fitted.check(X[:1] if isinstance(X, np.ndarray) else X.iloc[:1])
+    (removal,) = checked.bind(0, 1)
     (tree,) = removal.trees
     return tree
 
@@ -49,7 +49,7 @@ def test_the_removal_is_that_of_the_background(paired: np.ndarray) -> None:
     batches = []
     for masker in (ColumnTree(max_rows=9), Background(max_rows=9)):
         fitted = masker.fit(paired, Features(list("abcde")), np.random.default_rng(3))
-        (removal,) = fitted.bind(fitted.check(paired[:1])[0], 0, 1)
+        (removal,) = fitted.check(paired[:1]).bind(0, 1)
         batches.append(removal.batch(z, slice(0, 9), removal.scratch(54)).copy())
         assert removal.feature_names == tuple("abcde")
     assert np.array_equal(*batches, equal_nan=True)

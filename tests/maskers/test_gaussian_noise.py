@@ -20,8 +20,8 @@ def _fit(masker: Any, X: Any) -> Any:
 
 def _moved(masker: Any, X: Any, x: Any, z: np.ndarray) -> tuple[Any, Any]:
     fitted = _fit(masker, X)
-    checked, _ = fitted.check(x)
-    (removal,) = fitted.bind(checked, 0, 1)
+    checked = fitted.check(x)
+    (removal,) = checked.bind(0, 1)
     return removal.batch(z, slice(0, 1), removal.scratch(len(z))), removal
 
 

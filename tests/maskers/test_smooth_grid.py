@@ -15,8 +15,8 @@ from scipy.interpolate import RegularGridInterpolator
 
 def bound(masker: px.SmoothGrid, X: Any) -> list[Any]:
     fitted = masker.fit(None, Features(), np.random.default_rng(0))
-    images, _ = fitted.check(X)
-    return fitted.bind(images, 0, fitted.count(images))
+    images = fitted.check(X)
+    return images.bind(0, len(images))
 
 
 def rows_of(removal: Any, z: np.ndarray) -> np.ndarray:

@@ -17,8 +17,8 @@ BOTH = slice(0, 2)
 
 def _removals(X: Any, masker: SuperpixelTrees) -> list[Any]:
     fitted = masker.fit(None, Features(), np.random.default_rng(0))
-    checked, _ = fitted.check(X)
-    return fitted.bind(checked, 0, fitted.count(checked))
+    checked = fitted.check(X)
+    return checked.bind(0, len(checked))
 
 
 def _picture(shape: tuple[int, ...] = (40, 50, 3), dtype: str = "uint8") -> np.ndarray:
@@ -59,7 +59,7 @@ def test_pieces_are_the_common_refinement() -> None:
     for spec, tree in zip(specs, removal.trees, strict=True):
         alone = Superpixels(n_segments=spec.n_segments, compactness=spec.compactness, fill=0)
         fitted = alone.fit(None, Features(), np.random.default_rng(0))
-        (other,) = fitted.bind(fitted.check(image)[0], 0, 1)
+        (other,) = fitted.check(image).bind(0, 1)
         assert np.array_equal(tree.leaf_of[pieces], other.regions.segments)
         assert np.array_equal(tree.size, np.bincount(pieces.ravel()))
         assert tree.members[tree.root].all()

@@ -25,8 +25,8 @@ def fitted(seed=0, **settings):
 
 def removals(X, seed=0, **settings):
     masker = fitted(seed, **settings)
-    checked, _ = masker.check(X)
-    return masker.bind(checked, 0, masker.count(checked))
+    checked = masker.check(X)
+    return checked.bind(0, len(checked))
 
 
 def rows(removal, z):
@@ -220,15 +220,15 @@ def test_the_scratch_buffer_is_reused_and_never_the_users():
     image = photo()
     kept = image.copy()
     masker = fitted()
-    checked, _ = masker.check(image)
-    (removal,) = masker.bind(checked, 0, 1)
+    checked = masker.check(image)
+    (removal,) = checked.bind(0, 1)
     scratch = removal.scratch(4)
     for n in (4, 1):
         batch = removal.batch(np.ones((n, removal.n_features), bool), ONCE, scratch)
         assert np.shares_memory(batch, scratch)
         assert batch.flags.c_contiguous
         batch[...] = 0
-    taken = masker.take(checked, 0, 1)
+    taken = checked.take(0, 1)
     taken[...] = 0
     assert not any(np.shares_memory(image, a) for a in (batch, taken, removal.data))
     np.testing.assert_array_equal(image, kept)
@@ -260,23 +260,23 @@ def test_a_removal_pickles():
 def test_what_is_one_image_and_what_a_batch(X, channel_axis, n, shape):
     """By the shape, or as channel_axis says; a batch for the model has a leading axis."""
     masker = fitted(channel_axis=channel_axis)
-    checked, single = masker.check(X)
-    assert (masker.count(checked), single) == (n or 1, n is None)
-    assert masker.take(checked, 0, 1).shape == (1, *shape)
-    assert masker.take(checked, 0, 1).dtype == np.float64
+    checked = masker.check(X)
+    assert (len(checked), checked.single) == (n or 1, n is None)
+    assert checked.take(0, 1).shape == (1, *shape)
+    assert checked.take(0, 1).dtype == np.float64
 
 
 def test_a_batch_of_images_of_different_sizes():
     """Each image has regions of its own; they are worked on one by one."""
     images = [photo((48, 64, 3)), photo((30, 50, 3))]
     masker = fitted(n_segments=10)
-    checked, single = masker.check(images)
-    assert (single, masker.chunk) == (False, 1)
+    checked = masker.check(images)
+    assert (checked.single, checked.chunk) == (False, 1)
     for index, (image, removal) in enumerate(zip(images, removals(images), strict=True)):
         assert removal.regions.shape == image.shape[:2]
-        np.testing.assert_array_equal(masker.take(checked, index, index + 1)[0], image)
+        np.testing.assert_array_equal(checked.take(index, index + 1)[0], image)
     with pytest.raises(InvalidInputError, match="different shapes cannot share a batch"):
-        masker.take(checked, 0, 2)
+        checked.take(0, 2)
 
 
 def test_label_maps_for_each_image_or_one_for_all():

@@ -22,9 +22,9 @@ def fitted(seed=0, **settings):
 
 def removal_of(x, seed=0, **settings):
     masker = fitted(seed, **settings)
-    checked, single = masker.check(x)
-    assert single
-    return masker.bind(checked, 0, 1)[0]
+    checked = masker.check(x)
+    assert checked.single
+    return checked.bind(0, 1)[0]
 
 
 def rows(removal, z):
@@ -127,9 +127,9 @@ def test_the_last_window_ends_at_the_end():
 def test_series_images_and_volumes(X, settings, n, extent):
     """How many spatial axes there are follows from the settings, or else from the instance."""
     masker = fitted(**settings)
-    checked, single = masker.check(X)
-    assert (masker.count(checked), single) == (n or 1, n is None)
-    (removal,) = masker.bind(checked, 0, 1)
+    checked = masker.check(X)
+    assert (len(checked), checked.single) == (n or 1, n is None)
+    (removal,) = checked.bind(0, 1)
     assert removal.regions.shape == extent
     first = X[0] if n else X
     assert rows(removal, np.ones((2, removal.n_features), bool)).shape == (2, *first.shape)
@@ -159,8 +159,8 @@ def test_the_buffer_is_reused_and_never_the_users():
     """What the model does to a batch reaches neither the user's data nor the next batch."""
     x = np.arange(30.0)
     kept, masker = x.copy(), fitted(shape=6)
-    checked, _ = masker.check(x)
-    (removal,) = masker.bind(checked, 0, 1)
+    checked = masker.check(x)
+    (removal,) = checked.bind(0, 1)
     assert isinstance(removal, BoundWindows)
     scratch = removal.scratch(3)
     for n in (3, 1):
@@ -168,7 +168,7 @@ def test_the_buffer_is_reused_and_never_the_users():
         assert np.shares_memory(batch, scratch)
         np.testing.assert_array_equal(batch, np.tile(kept, (n, 1)))
         batch[...] = -1
-    taken = masker.take(checked, 0, 1)
+    taken = checked.take(0, 1)
     taken[...] = -1
     np.testing.assert_array_equal(x, kept)
     np.testing.assert_array_equal(removal.data, kept)
@@ -184,7 +184,7 @@ def test_what_a_removal_tells():
         fitted(fill="blur").value_function
         == "absent windows filled with a blurred copy of the image"
     )
-    assert fitted().chunk == 1
+    assert fitted(shape=5).check(np.zeros(10)).chunk == 1
 
 
 def test_noise_is_the_same_for_the_same_seed():

@@ -49,10 +49,10 @@ class LargestFirst(metrics.Metric[metrics.JudgedExplanation]):
 
     def measure(self, subject: metrics.JudgedExplanation) -> metrics.Measure:
         falls, cost = np.zeros(subject.shape), None
-        for i, removal in subject.removals():
+        for i, bound in subject.bound():
             for j in range(subject.shape[1]):
-                z = np.arange(removal.n_features)[None] != np.argmax(subject.scores.heat(i, j))
-                outputs, asked = subject.ask(removal, z, i, j)
+                z = np.arange(bound.n_features)[None] != np.argmax(subject.scores.heat(i, j))
+                outputs, asked = subject.ask(bound, z, i, j)
                 falls[i, j] = self.scale * (subject.full[i, j] - outputs[0, 0])
                 cost = asked if cost is None else cost + asked
         return subject.result(self, falls, cost)

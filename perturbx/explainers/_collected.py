@@ -1,0 +1,236 @@
+"""Solutions, written into the arrays of one `Explanation` as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints
+from perturbx.explainers._notes import KINDS, remarks
+from perturbx.explainers._plan import Plan, Problem, Task
+from perturbx.maskers import BoundMasker
+from perturbx.result import Explanation, Interactions, PerInstance, Remark
+from perturbx.solvers import Solution
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """The solutions of some instances of a group.
+
+    Parameters
+    ----------
+    places : (n,) int array
+        The instances' positions in the user's X.
+    bound : BoundMasker
+        One of them.
+    active : (n_features,) bool array
+        The features that `solution` is of; the others change nothing.
+    solution : Solution
+    least : (n, 1, k) array
+        The rounding of an output, which is the error of what changes nothing.
+    costs : (n, 2) int array
+        Rows and calls of each instance.
+    converged : bool
+    task : Task
+    """
+
+    places: Ints
+    bound: BoundMasker
+    active: NDArray[np.bool_]
+    solution: Solution
+    least: Floats
+    costs: Ints
+    converged: bool
+    task: Task
+
+
+class Collected:
+    """The arrays of n instances and k outputs, filled as instances are done.
+
+    Parameters
+    ----------
+    problem : Problem
+    plan : Plan
+    columns : (n, k) int array
+        The model outputs that are explained.
+    full : (n, k) array
+        The outputs of the instances themselves.
+    costs : (n, 2) int array
+        Rows and calls of each instance before the first round; those of its rounds are added.
+    """
+
+    def __init__(
+        self, problem: Problem, plan: Plan, columns: Ints, full: Floats, costs: Ints
+    ) -> None:
+        n, k = columns.shape
+        d = problem.bound[0].n_features
+        self._problem, self._plan = problem, plan
+        self._columns, self._full, self._costs = columns, full, costs
+        self._values, self._errors = np.full((2, n, d, k), np.nan)
+        self._background: Floats | None = None
+        self._base, self._rounding = np.empty((2, n, k))
+        self._fidelity: Floats | None = None
+        self._pairs: Interactions | None = None
+        self._converged = np.ones(n, dtype=bool)
+        self._estimators = [""] * n
+        self._texts = [[""] * n for _ in KINDS]
+        self._severity = np.zeros((len(KINDS), n))
+        self._degrees, self._samples, self._kind = np.inf, np.inf, "shares"
+        self._names: tuple[str, ...] = ()
+        self._data: list[Any] = []
+        self._regions: list[Any] = []
+
+    def see(self, bound: Sequence[BoundMasker]) -> None:
+        """The next instances, as an explanation shows them."""
+        self._names = max(self._names, *(one.feature_names for one in bound), key=len)
+        regions = [one.regions for one in bound if one.regions is not None]
+        self._regions += regions
+        data = [one.data for one in bound]
+        self._data += data if regions else [np.stack(data)]
+        self._grow(max(one.n_features for one in bound))
+
+    def put(self, done: Finished) -> None:
+        """Write some instances' solutions; the features that change nothing score 0."""
+        places, solution, d = done.places, done.solution, len(done.active)
+        at = np.ix_(places, np.flatnonzero(done.active))
+        self._values[places, :d] = 0.0
+        self._values[at] = solution.values
+        self._errors[places, :d] = done.least
+        self._errors[at] = solution.standard_errors
+        self._base[places], self._rounding[places] = solution.base, done.least[:, 0]
+        if solution.background_errors is not None and self._background is None:
+            self._background = np.where(np.isnan(self._values), np.nan, 0.0)
+        if self._background is not None:
+            self._background[places, :d] = 0.0
+        if self._background is not None and solution.background_errors is not None:
+            self._background[at] = solution.background_errors
+        if solution.fidelity is not None:
+            if self._fidelity is None:
+                self._fidelity = np.full_like(self._base, np.nan)
+            self._fidelity[places] = solution.fidelity
+        if solution.interactions is not None:
+            self._put_pairs(done, solution.interactions)
+        self._degrees = min(self._degrees, solution.degrees_of_freedom)
+        if solution.effective_samples is not None:
+            self._samples = min(self._samples, solution.effective_samples)
+        if solution.score_kind == "slopes":
+            self._kind = "slopes"
+        self._converged[places] = done.converged
+        self._costs[places] += done.costs
+        for i in places:
+            self._estimators[i] = solution.estimator
+        self._remark(done)
+
+    def explanation(self, keeps_outputs: bool) -> Explanation:
+        """One explanation of all instances; a single one loses its axis, and so does one output."""
+        problem, plan = self._problem, self._plan
+        one = 0 if problem.instances.single else slice(None)
+        output = slice(None) if keeps_outputs else 0
+        kept = np.array([not problem.instances.single, True, keeps_outputs])
+        converged = None if plan.tol is None else self._converged
+        n_rows, n_calls = self._costs.T
+        written = zip(self._texts, self._severity, strict=True)
+        said = tuple(Remark(tuple(texts), severity) for texts, severity in written)
+        each = PerInstance(tuple(self._estimators), n_rows, n_calls, converged, said)
+        residual = None
+        if plan.task(problem.bound[0]).solver.additive:
+            residual = self._full - self._base - np.nansum(self._values, axis=1)
+
+        def scores(array: Floats | None) -> Floats | None:
+            return None if array is None else array[one, :, output]
+
+        def totals(array: Floats | None) -> Floats | None:
+            return None if array is None else array[one, output]
+
+        pairs = self._pairs
+        return Explanation(
+            values=self._values[one, :, output],
+            standard_errors=self._errors[one, :, output],
+            base_values=self._base[one, output],
+            predictions=self._full[one, output],
+            data=self._shown()[one],
+            feature_names=self._names,
+            output_names=self._output_names(),
+            axes=tuple(np.array(["instance", "feature", "output"])[kept].tolist()),
+            value_function=self._value_function(),
+            degrees_of_freedom=self._degrees,
+            residual=totals(residual),
+            fidelity=totals(self._fidelity),
+            effective_samples=None if np.isinf(self._samples) else self._samples,
+            background_errors=scores(self._background),
+            interactions=None if pairs is None else pairs.map(lambda a: a[one, :, :, output]),
+            rounding=totals(self._rounding),
+            regions=tuple(self._regions)[one] if self._regions else None,
+            score_kind="slopes" if self._kind == "slopes" else "shares",
+            notes=(*problem.masker.notes, *each.notes),
+            provenance=problem.provenance,
+            per_instance=None if problem.instances.single else each,
+            **each.together(plan.method),
+        )
+
+    def _grow(self, d: int) -> None:
+        """Make room for instances of more features; NaN beyond an instance's own."""
+        more = d - self._values.shape[1]
+        if more > 0:
+            wider = (0, 0), (0, more), (0, 0)
+            self._values = np.pad(self._values, wider, constant_values=np.nan)
+            self._errors = np.pad(self._errors, wider, constant_values=np.nan)
+            if self._background is not None:
+                self._background = np.pad(self._background, wider, constant_values=np.nan)
+
+    def _put_pairs(self, done: Finished, found: Interactions) -> None:
+        n, d, k = self._values.shape
+        if self._pairs is None:
+            shapley, faith_shap, *errors = (np.zeros((n, d, d, k)) for _ in range(4))
+            self._pairs = Interactions(shapley, faith_shap, errors[0], errors[1])
+        ours, active = self._pairs, np.flatnonzero(done.active)
+        at = np.ix_(done.places, active, active)
+        ours.shapley[at], ours.faith_shap[at] = found.shapley, found.faith_shap
+        ours.shapley_errors[at] = found.shapley_errors
+        ours.faith_shap_errors[at] = found.faith_shap_errors
+        degrees = min(ours.degrees_of_freedom, found.degrees_of_freedom)
+        self._pairs = Interactions(
+            ours.shapley,
+            ours.faith_shap,
+            ours.shapley_errors,
+            ours.faith_shap_errors,
+            degrees,
+        )
+
+    def _remark(self, done: Finished) -> None:
+        """What a reader should know of these instances."""
+        places, d = done.places, len(done.active)
+        said = remarks(
+            self._values[places, :d],
+            self._errors[places, :d],
+            done.solution,
+            done.least,
+            self._costs[places, 0],
+            done.bound,
+            done.task,
+            self._plan,
+        )
+        for kind, (texts, severity) in enumerate(said):
+            self._severity[kind, places] = severity
+            for i, text in zip(places, texts, strict=True):
+                self._texts[kind][i] = text
+
+    def _shown(self) -> Any:
+        """Rows as (n, d); images as one array if they are of one size, else as a tuple."""
+        if not self._regions:
+            return np.concatenate(self._data)
+        if len({np.shape(image) for image in self._data}) == 1:
+            return np.stack(self._data)
+        return tuple(self._data)
+
+    def _output_names(self) -> Any:
+        names = np.asarray(self._problem.predictor.output_names, dtype=object)[self._columns]
+        return tuple(names[0]) if (self._columns == self._columns[:1]).all() else names
+
+    def _value_function(self) -> str:
+        through = "" if self._plan.link == "identity" else f"{self._plan.link} of "
+        return f"{through}{self._problem.predictor.name}, {self._problem.masker.value_function}"

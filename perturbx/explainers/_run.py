@@ -1,0 +1,286 @@
+"""The rounds of instances that share a design: drawn, asked and solved until they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints, Noise
+from perturbx.designs import Design, Evaluations, NoiseDraws
+from perturbx.errors import RejectPerturbations
+from perturbx.explainers._collected import Collected, Finished
+from perturbx.explainers._heavy_tails import widened
+from perturbx.explainers._plan import Plan, Task
+from perturbx.explainers._threads import one_thread
+from perturbx.game import Game, Parts, of_all_features
+from perturbx.maskers import BoundMasker
+from perturbx.samplers import AdaptiveSampler
+from perturbx.solvers import Solution, floor
+
+_FIRST_ROUND = 16
+"""With `tol`, the first round takes this part of the budget; each later one doubles the sum."""
+
+_FEWEST_DEGREES = 16
+"""With fewer degrees of freedom than this, a small error does not end the search."""
+
+_WIDENING = 3.0
+"""By how many standard errors the range of several equal scores is too wide."""
+
+_MOST_NUMBERS = 2**18
+"""Designs are read in blocks of so many numbers."""
+
+
+class Draws:
+    """The designs of one sampler, each the continuation of the one before, drawn once each."""
+
+    def __init__(self, task: Task, rng: np.random.Generator) -> None:
+        self._task, self._rng = task, rng
+        self._found: dict[int, Design] = {}
+
+    def upto(self, total: int) -> Design:
+        """The design of at most `total` perturbations; totals are asked for in one order."""
+        if total not in self._found:
+            before = self._found[max(self._found)] if self._found else None
+            sampler, d = self._task.sampler, self._task.n_features
+            design = sampler.draw(d, total, self._rng, before)
+            if not (isinstance(design, sampler.draws) or design.complete):
+                name, drawn = type(sampler).__name__, type(design).__name__
+                raise RejectPerturbations(
+                    f"{name} declares that it draws {sampler.draws.__name__}: got {drawn}. "
+                    f"Set draws = {drawn} in the sampler's class."
+                )
+            self._found[total] = design
+        return self._found[total]
+
+    def following(self, evaluations: Evaluations, total: int) -> Design:
+        """The design of an adaptive sampler, continued by what was answered."""
+        assert isinstance(self._task.sampler, AdaptiveSampler)
+        return self._task.sampler.follow(evaluations, total, self._rng)
+
+
+@dataclass(eq=False)
+class Run:
+    """n instances whose active features are the same, from the first round to the last.
+
+    What was answered stays in `outputs` and is never asked again. An instance that is done
+    leaves, and its solution goes to the result at once.
+
+    Parameters
+    ----------
+    game : Game
+    plan : Plan
+    task : Task
+    draws : Draws
+        Shared by all instances with these active features.
+    bound : list of n BoundMasker
+    places : (n,) int array
+        The instances' positions in the user's X.
+    columns : (n, k) int array
+        The model outputs that are explained.
+    full : (n, k) array
+        The outputs of the instances themselves.
+    empty : (1 + n_parts, n, k) array
+        The outputs with nothing present, over the background and over each part of it.
+    rows : (B, n, k) array or None
+        The outputs of each background row, where they are told apart.
+    parts : Parts or None
+        The parts of the background that are kept apart.
+    costs : (n, 2) int array
+        Rows and calls of each instance so far.
+    """
+
+    game: Game
+    plan: Plan
+    task: Task
+    draws: Draws
+    bound: list[BoundMasker]
+    places: Ints
+    columns: Ints
+    full: Floats
+    empty: Floats
+    rows: Floats | None
+    parts: Parts | None
+    costs: Ints
+    active: NDArray[np.bool_] = field(init=False)
+    undone: Ints = field(init=False)
+    design: Design | None = field(init=False, default=None)
+    outputs: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.active = self.bound[0].active
+        self.undone = np.arange(len(self.bound))
+
+    def finish(self, collected: Collected) -> None:
+        """All rounds, until the budget is spent or every instance is precise enough."""
+        if not self.active.any():
+            self._hand_in(collected, self._unmoved(), self.game.rounding.of(self.full)[:, None])
+            return
+        for total in self._totals():
+            if not self._ask(total):
+                continue
+            evaluations = self._evaluations()
+            solution, least = self._solved(evaluations), floor(evaluations)
+            done = self._precise(solution, evaluations, least)
+            if done.any():
+                self._hand_in(collected, solution.of(done), least[done], self.undone[done])
+            self.undone, self.outputs = self.undone[~done], self.outputs[:, :, ~done]
+            if not len(self.undone):
+                return
+        self._hand_in(collected, solution.of(~done), least[~done], self.undone, converged=False)
+
+    def _totals(self) -> Iterator[int]:
+        """How many perturbations there are after each round."""
+        m, sampler = self.task.n_perturbations, self.task.sampler
+        everything = m >= sampler.most(self.task.n_features)
+        total = m
+        if self.plan.tol is not None and (isinstance(sampler, AdaptiveSampler) or not everything):
+            total = max(sampler.minimum(self.task.n_features), m // _FIRST_ROUND)
+        while total < m:
+            yield total
+            total *= 2
+        yield m
+
+    def _ask(self, total: int) -> bool:
+        """Whether there were perturbations to ask; an adaptive sampler goes on by the answers."""
+        adapts, before = isinstance(self.task.sampler, AdaptiveSampler), self.design
+        while True:
+            known = 0 if self.design is None else len(self.design)
+            if adapts and self.design is not None:
+                design = self.draws.following(self._evaluations(), total)
+            else:
+                design = self.draws.upto(total)
+            if self.design is not None and len(design) == known:
+                return self.design is not before
+            self._answer(design, known)
+            if not adapts:
+                return True
+
+    def _answer(self, design: Design, known: int) -> None:
+        """Ask what is new in a design."""
+        asked, cost = self.game.evaluate(
+            [self.bound[i] for i in self.undone],
+            self.columns[self.undone],
+            design,
+            self.places[self.undone],
+            known,
+            self.parts,
+            self.active,
+        )
+        self.outputs = np.concatenate([self.outputs, asked], axis=1) if known else asked
+        self.design = design
+        self.costs[self.undone] += cost.divided(len(self.undone))
+
+    def _evaluations(self) -> Evaluations:
+        """What a solver reads of the instances that are not done."""
+        design = self.design
+        assert design is not None
+        if isinstance(design, NoiseDraws):
+            design = replace(design, noise=self._interpretable(design.noise))
+        return Evaluations(
+            design,
+            self.outputs[0],
+            self.full[self.undone],
+            self.empty[0, self.undone],
+            None if self.rows is None else self.rows[:, self.undone],
+            self.game.rounding,
+            None if self.rows is None else self.bound[0].weights,
+        )
+
+    def _interpretable(self, z: Noise) -> Noise:
+        """What a solver reads in place of the active features' noise, which may be very large."""
+        interpretable = self.bound[0].interpretable
+        if self.active.all():
+            return np.asarray(interpretable(z), dtype=np.float64)
+        read, step = np.empty_like(z), max(1, _MOST_NUMBERS // len(self.active))
+        for start in range(0, len(z), step):
+            part = slice(start, start + step)
+            read[part] = interpretable(of_all_features(z[part], self.active))[:, self.active]
+        return read
+
+    def _solved(self, evaluations: Evaluations) -> Solution:
+        """The solver's answer, with the part of the error that comes from the background."""
+        solver, parts = self.task.solver, self.parts
+        with one_thread():
+            solution = solver.solve(evaluations)
+            if solver.samples:
+                solution = widened(solution, evaluations)
+            if parts is None or len(self.outputs) == 1:
+                return solution
+            values = solver.linear().solve(self._of_parts(evaluations)).values
+        values = values.reshape(*solution.values.shape[:2], len(parts), -1)
+        return replace(solution, background_errors=parts.error(np.swapaxes(values, 2, 3)))
+
+    def _of_parts(self, whole: Evaluations) -> Evaluations:
+        """The same for each part of the background, as so many more outputs."""
+
+        def outputs_of(array: Floats) -> Floats:
+            """(n_parts, ..., k) to (..., n_parts * k)."""
+            return np.moveaxis(array, 0, -2).reshape(
+                *array.shape[1:-1], len(array) * array.shape[-1]
+            )
+
+        return replace(
+            whole,
+            outputs=outputs_of(self.outputs[1:]),
+            full=np.tile(whole.full, len(self.outputs) - 1),
+            empty=outputs_of(self.empty[1:, self.undone]),
+            empty_rows=None,
+            row_weights=None,
+        )
+
+    def _precise(
+        self, solution: Solution, evaluations: Evaluations, least: Floats
+    ) -> NDArray[np.bool_]:
+        """Which instances have every standard error below tol times the range of their scores.
+
+        All of them, where every perturbation was tried. The features that change nothing score 0.
+        Errors widen the range, so it is taken as it would be without them. What is as exact as
+        arithmetic, `least`, is precise, also where all scores are 0. An error that few
+        perturbations tell may be small by chance: it ends nothing. Nor do errors of 0 where no
+        perturbation changed the output, though all of them together do.
+        """
+        n, tol = len(self.undone), self.plan.tol
+        if evaluations.design.complete:
+            return np.ones(n, dtype=bool)
+        if tol is None or solution.degrees_of_freedom < _FEWEST_DEGREES:
+            return np.zeros(n, dtype=bool)
+        highest, lowest = solution.values.max(axis=1), solution.values.min(axis=1)
+        if not self.active.all():
+            highest, lowest = np.maximum(highest, 0.0), np.minimum(lowest, 0.0)
+        unmoved = np.ptp(evaluations.outputs, axis=0)[:, None] <= least
+        gain = np.abs(evaluations.full - evaluations.empty)[:, None]
+        errors = np.where(unmoved & (gain > 4 * least), np.inf, solution.standard_errors)
+        reach = (highest - lowest - _WIDENING * errors.max(axis=1))[:, None]
+        return np.asarray((errors <= np.maximum(tol * reach, least)).all(axis=(1, 2)))
+
+    def _unmoved(self) -> Solution:
+        """The solution of instances that equal their background in every feature."""
+        zeros = np.zeros((len(self.bound), 0, self.full.shape[1]))
+        base = np.where(np.isnan(self.empty[0]).any(axis=1)[:, None], self.full, self.empty[0])
+        return Solution(zeros, zeros, base)
+
+    def _hand_in(
+        self,
+        collected: Collected,
+        solution: Solution,
+        least: Floats,
+        members: Ints | None = None,
+        converged: bool = True,
+    ) -> None:
+        """Write the solutions of some instances, by default all, into the result."""
+        members = self.undone if members is None else members
+        collected.put(
+            Finished(
+                self.places[members],
+                self.bound[members[0]],
+                self.active,
+                solution,
+                least,
+                self.costs[members],
+                converged,
+                self.task,
+            )
+        )

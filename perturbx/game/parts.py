@@ -1,0 +1,81 @@
+"""Averages over the rows behind a perturbation: over all of them, and over parts of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perturbx._typing import Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Background rows dealt to parts of about the same size.
+
+    How far the scores of the parts differ tells how far those of all rows would move with
+    another sample. Rows are dealt at random, since they may lie in an order that means something.
+
+    Parameters
+    ----------
+    order : (n_background,) int array
+        The rows of the first part, then those of the second, and so on.
+    starts : (n_parts,) int array
+        Where each part begins in `order`.
+    shares : (n_parts,) array
+        How much of the average over all rows each part is, adding up to 1.
+    """
+
+    order: Ints
+    starts: Ints
+    shares: Floats
+
+    @classmethod
+    def dealt(
+        cls, n_background: int, n_parts: int, rng: np.random.Generator, weights: Floats | None
+    ) -> Parts:
+        """The rows in `n_parts` parts, whose sizes differ by one at most."""
+        starts = np.linspace(0, n_background, n_parts + 1).astype(int)[:-1]
+        order = rng.permutation(n_background)
+        if weights is None:
+            return cls(order, starts, np.diff(starts, append=n_background) / n_background)
+        return cls(order, starts, np.add.reduceat(weights[order], starts))
+
+    def error(self, values: Floats) -> Floats:
+        """The standard error of an average over all rows, from (..., n_parts) values of parts.
+
+        That of a ratio estimate (Cochran, Sampling Techniques, 1977, section 6.4); of parts of one
+        size, their standard deviation over the root of their number.
+        """
+        n = len(self)
+        about = values - (values @ self.shares)[..., None]
+        return np.asarray(np.sqrt(about**2 @ self.shares**2 * (n / (n - 1))))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def averages(answers: Floats, per: int, parts: Parts | None, weights: Floats | None) -> Floats:
+    """Means over the `per` rows behind each perturbation: (c * per, k) to (1 + n_parts, c, k).
+
+    The mean of all rows comes first. Sums run along contiguous memory, so their rounding does
+    not depend on c. They are sums of differences to the first answer: the mean of equal answers
+    is that answer to the last bit, so a feature that never changes the output differs by
+    exactly 0.
+    """
+    if per == 1:
+        return answers[None]
+    rows = answers.reshape(-1, per, answers.shape[1])
+    by_row = np.ascontiguousarray(rows.transpose(0, 2, 1))
+    first = by_row[:, :, :1]
+    by_row = by_row - first
+    if weights is not None:
+        by_row *= weights * per
+    whole = first[:, :, 0] + np.add.reduce(by_row, axis=2) / per
+    if parts is None:
+        return np.asarray(whole[None])
+    # apart from the whole, whose rounding is not to depend on how rows were dealt
+    sums = np.add.reduceat(np.take(by_row, parts.order, axis=2), parts.starts, axis=2)
+    sizes = np.diff(parts.starts, append=per) if weights is None else parts.shares * per
+    of_parts = first + sums / sizes
+    return np.concatenate([whole[None], np.moveaxis(of_parts, 2, 0)])
