@@ -189,7 +189,18 @@ class BaseExplainer(BaseEstimator):
         """Everything of `explain` that can fail before the budget is spent."""
         self._check_parameters()
         masker, predictor = self._fitted(X)
-        instances, plan = masker.check(X), self._plan()
+        instances = masker.check(X)
+        plan = Plan(
+            method=type(self).__name__,
+            recipe=self.recipe,
+            link=self.link,
+            budget=self.budget,
+            tol=self.tol or None,
+            batch_size=self.batch_size,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+            seeds=check_random_state(self.random_state),
+        )
         bound = check_plan(instances, plan)
         check_workers(self.predict_fn, self.n_jobs)
         asked = Cost()
@@ -205,19 +216,6 @@ class BaseExplainer(BaseEstimator):
         if self.masker is not None:
             return self.masker
         return self.image_masker() if looks_like_images(X) else self.table_masker()
-
-    def _plan(self) -> Plan:
-        return Plan(
-            method=type(self).__name__,
-            recipe=self.recipe,
-            link=self.link,
-            budget=self.budget,
-            tol=self.tol or None,
-            batch_size=self.batch_size,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            seeds=check_random_state(self.random_state),
-        )
 
     def _settings_of_fit(self) -> dict[str, Any]:
         """What `fit` learns from besides X, as it is now."""
@@ -243,7 +241,13 @@ class BaseExplainer(BaseEstimator):
 
     def _fitted(self, X: Any) -> tuple[FittedMasker, Predictor | None]:
         if "masker_" in vars(self):
-            self._check_unchanged()
+            now = self._settings_of_fit()
+            for name, then in self.fitted_with_.items():
+                if now[name] is not then and now[name] != then:
+                    raise InvalidParameterError(
+                        f"{name} was set after fit, which has used it: call fit again, so that it "
+                        "takes effect."
+                    )
             return self.masker_, self.predictor_
         masker = self._masker_for(X)
         if masker.needs_fit:
@@ -257,16 +261,6 @@ class BaseExplainer(BaseEstimator):
                 f"{type(masker).__name__} learns from data: call fit(X_train) before explain.{cure}"
             )
         return self._learn(X, X), None
-
-    def _check_unchanged(self) -> None:
-        """Refuse settings that `fit` has used and that were set anew since."""
-        now = self._settings_of_fit()
-        for name, then in self.fitted_with_.items():
-            if now[name] is not then and now[name] != then:
-                raise InvalidParameterError(
-                    f"{name} was set after fit, which has used it: call fit again, so that it "
-                    "takes effect."
-                )
 
     def _check_parameters(self) -> None:
         resolve(self.predict_fn)

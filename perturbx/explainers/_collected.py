@@ -91,7 +91,9 @@ class Collected:
         self._regions += regions
         data = [one.data for one in bound]
         self._data += data if regions else [np.stack(data)]
-        self._grow(max(one.n_features for one in bound))
+        more = max(one.n_features for one in bound) - self._values.shape[1]
+        if more > 0:
+            self._widen(more)
 
     def put(self, done: Finished) -> None:
         """Write some instances' solutions; the features that change nothing score 0."""
@@ -123,7 +125,20 @@ class Collected:
         self._costs[places] += done.costs
         for i in places:
             self._estimators[i] = solution.estimator
-        self._remark(done)
+        said = remarks(
+            self._values[places, :d],
+            self._errors[places, :d],
+            solution,
+            done.least,
+            self._costs[places, 0],
+            done.bound,
+            done.task,
+            self._plan,
+        )
+        for kind, (texts, severity) in enumerate(said):
+            self._severity[kind, places] = severity
+            for i, text in zip(places, texts, strict=True):
+                self._texts[kind][i] = text
 
     def explanation(self, keeps_outputs: bool) -> Explanation:
         """One explanation of all instances; a single one loses its axis, and so does one output."""
@@ -136,51 +151,43 @@ class Collected:
         written = zip(self._texts, self._severity, strict=True)
         said = tuple(Remark(tuple(texts), severity) for texts, severity in written)
         each = PerInstance(tuple(self._estimators), n_rows, n_calls, converged, said)
-        residual = None
+        totals = {"base_values": self._base, "predictions": self._full, "rounding": self._rounding}
+        if self._fidelity is not None:
+            totals["fidelity"] = self._fidelity
         if plan.task(problem.bound[0]).solver.additive:
-            residual = self._full - self._base - np.nansum(self._values, axis=1)
-
-        def scores(array: Floats | None) -> Floats | None:
-            return None if array is None else array[one, :, output]
-
-        def totals(array: Floats | None) -> Floats | None:
-            return None if array is None else array[one, output]
-
-        pairs = self._pairs
+            totals["residual"] = self._full - self._base - np.nansum(self._values, axis=1)
+        names = np.asarray(problem.predictor.output_names, dtype=object)[self._columns]
+        through = "" if plan.link == "identity" else f"{plan.link} of "
+        background, pairs = self._background, self._pairs
+        settled: Any = {name: array[one, output] for name, array in totals.items()}
         return Explanation(
             values=self._values[one, :, output],
             standard_errors=self._errors[one, :, output],
-            base_values=self._base[one, output],
-            predictions=self._full[one, output],
             data=self._shown()[one],
             feature_names=self._names,
-            output_names=self._output_names(),
+            output_names=tuple(names[0]) if (self._columns == self._columns[0]).all() else names,
             axes=tuple(np.array(["instance", "feature", "output"])[kept].tolist()),
-            value_function=self._value_function(),
+            value_function=f"{through}{problem.predictor.name}, {problem.masker.value_function}",
             degrees_of_freedom=self._degrees,
-            residual=totals(residual),
-            fidelity=totals(self._fidelity),
             effective_samples=None if np.isinf(self._samples) else self._samples,
-            background_errors=scores(self._background),
+            background_errors=None if background is None else background[one, :, output],
             interactions=None if pairs is None else pairs.map(lambda a: a[one, :, :, output]),
-            rounding=totals(self._rounding),
             regions=tuple(self._regions)[one] if self._regions else None,
             score_kind="slopes" if self._kind == "slopes" else "shares",
             notes=(*problem.masker.notes, *each.notes),
             provenance=problem.provenance,
             per_instance=None if problem.instances.single else each,
+            **settled,
             **each.together(plan.method),
         )
 
-    def _grow(self, d: int) -> None:
+    def _widen(self, more: int) -> None:
         """Make room for instances of more features; NaN beyond an instance's own."""
-        more = d - self._values.shape[1]
-        if more > 0:
-            wider = (0, 0), (0, more), (0, 0)
-            self._values = np.pad(self._values, wider, constant_values=np.nan)
-            self._errors = np.pad(self._errors, wider, constant_values=np.nan)
-            if self._background is not None:
-                self._background = np.pad(self._background, wider, constant_values=np.nan)
+        wider = (0, 0), (0, more), (0, 0)
+        self._values = np.pad(self._values, wider, constant_values=np.nan)
+        self._errors = np.pad(self._errors, wider, constant_values=np.nan)
+        if self._background is not None:
+            self._background = np.pad(self._background, wider, constant_values=np.nan)
 
     def _put_pairs(self, done: Finished, found: Interactions) -> None:
         n, d, k = self._values.shape
@@ -201,24 +208,6 @@ class Collected:
             degrees,
         )
 
-    def _remark(self, done: Finished) -> None:
-        """What a reader should know of these instances."""
-        places, d = done.places, len(done.active)
-        said = remarks(
-            self._values[places, :d],
-            self._errors[places, :d],
-            done.solution,
-            done.least,
-            self._costs[places, 0],
-            done.bound,
-            done.task,
-            self._plan,
-        )
-        for kind, (texts, severity) in enumerate(said):
-            self._severity[kind, places] = severity
-            for i, text in zip(places, texts, strict=True):
-                self._texts[kind][i] = text
-
     def _shown(self) -> Any:
         """Rows as (n, d); images as one array if they are of one size, else as a tuple."""
         if not self._regions:
@@ -226,11 +215,3 @@ class Collected:
         if len({np.shape(image) for image in self._data}) == 1:
             return np.stack(self._data)
         return tuple(self._data)
-
-    def _output_names(self) -> Any:
-        names = np.asarray(self._problem.predictor.output_names, dtype=object)[self._columns]
-        return tuple(names[0]) if (self._columns == self._columns[:1]).all() else names
-
-    def _value_function(self) -> str:
-        through = "" if self._plan.link == "identity" else f"{self._plan.link} of "
-        return f"{through}{self._problem.predictor.name}, {self._problem.masker.value_function}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -47,14 +47,18 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     known, _ = problem.predictor.select(problem.outputs, problem.predictor.first_answers)
     check_memory(task, plan, known.shape[1] * kept)
     draws: dict[bytes, Draws] = {}
-    with _progress_bar(plan.verbose, n * (task.n_rows + 1) + task.context.n_background) as progress:
+    to_come = n * (task.n_perturbations * task.rows_each + 1) + task.context.n_background
+    with _progress_bar(to_come) if plan.verbose else nullcontext() as bar:
+        progress = None if bar is None else bar.update
         game = Game(problem.predictor, plan.link, plan.batch_size, plan.n_jobs, progress)
         raw, cost = game.predictions(instances)
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
         costs = (cost + problem.asked).divided(n)
         collected = Collected(problem, plan, columns, full, costs)
-        for part in instances.chunks(_chunk(instances.chunk, task.n_perturbations, columns, kept)):
+        answers = 8 * max(task.n_perturbations, 1) * columns.shape[1] * kept
+        at_once = int(np.clip(_OUTPUT_BYTES // answers, 1, instances.chunk))
+        for part in instances.chunks(at_once):
             ready = part.stop <= len(problem.bound)
             bound = problem.bound[part] if ready else instances.bind(part.start, part.stop)
             collected.see(bound)
@@ -126,18 +130,8 @@ def _empty(
     return rows, means.reshape(-1, n, k), cost
 
 
-def _chunk(most: int, m: int, columns: Ints, kept: int) -> int:
-    """How many instances are worked on at once, so that their answers fit into little memory."""
-    return int(np.clip(_OUTPUT_BYTES // (8 * max(m, 1) * columns.shape[1] * kept), 1, most))
-
-
-@contextmanager
-def _progress_bar(verbose: int, n_rows: int) -> Iterator[Callable[[int], Any] | None]:
-    """What is told how many rows were answered, of `n_rows` to come; None if nobody watches."""
-    if not verbose:
-        yield None
-        return
+def _progress_bar(n_rows: int) -> Any:
+    """A bar that is told how many rows were answered, of `n_rows` to come."""
     from tqdm.auto import tqdm
 
-    with tqdm(unit=" rows", unit_scale=True, desc="model", total=n_rows) as bar:
-        yield bar.update
+    return tqdm(unit=" rows", unit_scale=True, desc="model", total=n_rows)

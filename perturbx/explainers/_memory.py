@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -49,33 +50,22 @@ def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
 
 
 def _available() -> float:
-    """The most bytes that this process may use."""
-    return min(_physical(), _of_container(), _of_process())
-
-
-def _physical() -> float:
+    """The most bytes that the machine, its container and the limit of this process leave it."""
+    limits = []
     try:
-        return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
+        limits.append(float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, OSError, ValueError):
-        return _USUAL
-
-
-def _of_container() -> float:
+        limits.append(_USUAL)
     for path in _LIMITS:
-        try:
-            return float(Path(path).read_text(encoding="ascii").replace("max", "inf"))
-        except (OSError, ValueError):
-            continue
-    return np.inf
-
-
-def _of_process() -> float:
-    try:
+        with suppress(OSError, ValueError):
+            said = Path(path).read_text(encoding="ascii")
+            limits.append(float(said.replace("max", "inf")))
+    with suppress(ImportError):
         import resource
-    except ImportError:
-        return np.inf
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return np.inf if limit == resource.RLIM_INFINITY else float(limit)
+
+        own = resource.getrlimit(resource.RLIMIT_AS)[0]
+        limits.append(np.inf if own == resource.RLIM_INFINITY else float(own))
+    return min(limits)
 
 
 def _size(n_bytes: float) -> str:

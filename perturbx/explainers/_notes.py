@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._rounding import above_rounding
 from perturbx._typing import Floats, Ints
@@ -56,13 +57,13 @@ def remarks(
     plan : Plan
     """
     nothing = "" if bound.active.any() else _nothing(bound)
-    none = np.zeros(len(values))
+    silent = [""] * len(values), np.zeros(len(values))
     unknown = np.asarray((np.isnan(errors) & ~np.isnan(values)).any(axis=(1, 2)))
     said = "too few perturbations to estimate some standard errors"
     return [
-        ([nothing] * len(values), none),
-        _of_fit(solution.fidelity, none),
-        _of_tails(solution, none),
+        ([nothing] * len(values), silent[1]),
+        silent if solution.fidelity is None else _of_fit(solution.fidelity),
+        silent if solution.heavy_tails is None else _of_tails(solution, solution.heavy_tails),
         ([said if u else "" for u in unknown], unknown.astype(np.float64)),
         _of_errors(values, errors, least, spent, bound, task, plan),
     ]
@@ -76,23 +77,19 @@ def _nothing(bound: BoundMasker) -> str:
     return f"nothing to remove: the instance equals its {what}, so all scores are 0"
 
 
-def _of_fit(fidelity: Floats | None, none: Floats) -> Said:
+def _of_fit(fidelity: Floats) -> Said:
     """Where a local fit does not describe the model."""
-    if fidelity is None:
-        return [""] * len(none), none
     worst = np.nan_to_num(fidelity, nan=1.0).min(axis=1)
     said = "low fidelity: R2 is only {:.2f}, so a linear model describes the neighborhood poorly"
     return [said.format(r2) if r2 < _LOW_FIDELITY else "" for r2 in worst.tolist()], -worst
 
 
-def _of_tails(solution: Solution, none: Floats) -> Said:
+def _of_tails(solution: Solution, heavy_tails: NDArray[np.bool_]) -> Said:
     """Where a few perturbations hold most of the variation of an output.
 
     An output that hardly moves beside the others, such as a class that is out of the question,
     is passed over.
     """
-    if solution.heavy_tails is None:
-        return [""] * len(none), none
     said = (
         "heavy tails: a few perturbations account for most of the variation of the output, so "
         "errors can exceed the standard errors, although these were enlarged. Explain the "
@@ -100,7 +97,7 @@ def _of_tails(solution: Solution, none: Floats) -> Said:
     )
     reach = np.ptp(solution.values, axis=1)
     moves = reach > _GOOD * reach.max(axis=1, initial=0.0)[:, None]
-    heavy = (solution.heavy_tails & moves).any(axis=1)
+    heavy = (heavy_tails & moves).any(axis=1)
     return [said if h else "" for h in heavy], heavy.astype(np.float64)
 
 

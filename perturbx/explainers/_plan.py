@@ -113,18 +113,9 @@ class Task:
     context: RecipeContext
     sampler: Sampler
     solver: Solver
+    n_features: int
     n_perturbations: int
     rows_each: int
-
-    @property
-    def n_features(self) -> int:
-        """The features that can change a model row."""
-        return self.context.n_features
-
-    @property
-    def n_rows(self) -> int:
-        """Model rows of all perturbations."""
-        return self.n_perturbations * self.rows_each
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +171,7 @@ class Plan:
         default = max(minimum, sampler.default(n_features)) * rows_each
         affordable = context.affordable(rows_each, default)
         if affordable >= minimum:
-            return Task(context, sampler, solver, int(affordable), rows_each)
+            return Task(context, sampler, solver, n_features, int(affordable), rows_each)
         n_empty = context.n_fixed - 1
         also = " + 1 for the instance" + f" + {n_empty} for the empty state" * bool(n_empty)
         fewer = " or remove with fewer background rows"

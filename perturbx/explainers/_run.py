@@ -118,12 +118,15 @@ class Run:
         if not self.active.any():
             self._hand_in(collected, self._unmoved(), self.game.rounding.of(self.full)[:, None])
             return
-        for total in self._totals():
+        tol, m = self.plan.tol, self.task.n_perturbations
+        for total in [m] if tol is None else self._totals(m):
             if not self._ask(total):
                 continue
             evaluations = self._evaluations()
             solution, least = self._solved(evaluations), floor(evaluations)
-            done = self._precise(solution, evaluations, least)
+            done = np.full(len(self.undone), evaluations.design.complete)
+            if tol is not None and not done.all():
+                done = self._precise(solution, evaluations, least, tol)
             if done.any():
                 self._hand_in(collected, solution.of(done), least[done], self.undone[done])
             self.undone, self.outputs = self.undone[~done], self.outputs[:, :, ~done]
@@ -131,12 +134,10 @@ class Run:
                 return
         self._hand_in(collected, solution.of(~done), least[~done], self.undone, converged=False)
 
-    def _totals(self) -> Iterator[int]:
-        """How many perturbations there are after each round."""
-        m, sampler = self.task.n_perturbations, self.task.sampler
-        everything = m >= sampler.most(self.task.n_features)
-        total = m
-        if self.plan.tol is not None and (isinstance(sampler, AdaptiveSampler) or not everything):
+    def _totals(self, m: int) -> Iterator[int]:
+        """How many perturbations, `m` at last, there are after each round."""
+        sampler, total = self.task.sampler, m
+        if isinstance(sampler, AdaptiveSampler) or m < sampler.most(self.task.n_features):
             total = max(sampler.minimum(self.task.n_features), m // _FIRST_ROUND)
         while total < m:
             yield total
@@ -232,21 +233,18 @@ class Run:
         )
 
     def _precise(
-        self, solution: Solution, evaluations: Evaluations, least: Floats
+        self, solution: Solution, evaluations: Evaluations, least: Floats, tol: float
     ) -> NDArray[np.bool_]:
         """Which instances have every standard error below tol times the range of their scores.
 
-        All of them, where every perturbation was tried. The features that change nothing score 0.
-        Errors widen the range, so it is taken as it would be without them. What is as exact as
-        arithmetic, `least`, is precise, also where all scores are 0. An error that few
-        perturbations tell may be small by chance: it ends nothing. Nor do errors of 0 where no
-        perturbation changed the output, though all of them together do.
+        The features that change nothing score 0. Errors widen the range, so it is taken as it
+        would be without them. What is as exact as arithmetic, `least`, is precise, also where all
+        scores are 0. An error that few perturbations tell may be small by chance: it ends
+        nothing. Nor do errors of 0 where no perturbation changed the output, though all of them
+        together do.
         """
-        n, tol = len(self.undone), self.plan.tol
-        if evaluations.design.complete:
-            return np.ones(n, dtype=bool)
-        if tol is None or solution.degrees_of_freedom < _FEWEST_DEGREES:
-            return np.zeros(n, dtype=bool)
+        if solution.degrees_of_freedom < _FEWEST_DEGREES:
+            return np.zeros(len(self.undone), dtype=bool)
         highest, lowest = solution.values.max(axis=1), solution.values.min(axis=1)
         if not self.active.all():
             highest, lowest = np.maximum(highest, 0.0), np.minimum(lowest, 0.0)

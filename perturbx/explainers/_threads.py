@@ -34,11 +34,8 @@ class _Library:
         # Newer versions of threadpoolctl let no other thread set it until this one lets go.
         getattr(self._controller, "clear_controlling_thread", lambda: None)()
 
-    def look(self) -> None:
-        self.found = max(self.found, self.read())
-
     def restore(self) -> None:
-        self.look()
+        self.found = max(self.found, self.read())
         self.set(self.found)
 
     def limit(self) -> int:
@@ -87,7 +84,7 @@ class _Setting:
         with self._lock:
             if not self._solving:
                 for library in self._libraries:
-                    library.look()
+                    library.found = max(library.found, library.read())
             self._solving.append(threading.get_ident())
             mine = [library.limit() for library in self._libraries]
         try:

@@ -78,9 +78,6 @@ class Block:
     parts: Parts | None
     active: NDArray[np.bool_] | None
 
-    def __len__(self) -> int:
-        return int(self.tried.stop - self.tried.start)
-
     def tile(self, rows: slice) -> Coalitions | Noise:
         """Some of the block's perturbations, of all features; those that are not active stay."""
         if isinstance(self.source, Design):
@@ -212,11 +209,11 @@ class Game:
 
     def linked(self, values: Floats) -> Floats:
         """(n, k) outputs of the instances themselves, on the scale on which scores add up."""
-        if self.link == "logit":
-            at_the_end = np.flatnonzero(((values <= 0) | (values >= 1)).any(axis=1))
-            several = f" and of {len(at_the_end) - 1} more" * (len(at_the_end) > 1)
-            return link(values, self.link, f"instance {at_the_end[:1].sum()}{several}")
-        return link(values, self.link)
+        if self.link == "identity":
+            return values
+        at_the_end = np.flatnonzero(((values <= 0) | (values >= 1)).any(axis=1))
+        several = f" and of {len(at_the_end) - 1} more" * (len(at_the_end) > 1)
+        return link(values, self.link, f"instance {at_the_end[:1].sum()}{several}")
 
     def _blocks(self, n: int, m: int) -> Iterator[tuple[list[int], slice]]:
         """Pieces of the (instances, perturbations) rectangle, a few for each job."""
@@ -253,7 +250,9 @@ def _answer(
         averaged, asked = _averages(
             predictor, link_name, batch_size, progress, bound, columns, block, place
         )
-        answers.append(link_parts(averaged, link_name, f"a perturbation of instance {place}"))
+        if link_name != "identity":
+            averaged = link_parts(averaged, link_name, f"a perturbation of instance {place}")
+        answers.append(averaged)
         cost += asked
     return np.stack(answers, axis=2), cost
 
@@ -269,7 +268,7 @@ def _averages(
     instance: int,
 ) -> tuple[Floats, Cost]:
     """(1 + n_parts, m, k): the outputs of one instance, averaged over all model rows and parts."""
-    m, k, named = len(block), len(columns), block.background_row
+    m, k, named = block.tried.stop - block.tried.start, len(columns), block.background_row
     per = bound.rows_per_perturbation if named is None else 1
     weights = bound.weights if named is None else None
     most = batch_size or _rows_in_a_call(bound)
@@ -289,7 +288,8 @@ def _averages(
             place = f"perturbations {low + here.start} to {low + here.stop - 1}"
             place += f" of instance {instance}"
             answers[start:stop] = predictor(batch, stop - start, columns, place)
-            check_link(answers[start:stop], link_name)  # an average may hide what is outside
+            if link_name != "identity":  # an average may hide what is outside
+                check_link(answers[start:stop], link_name)
             n_calls += 1
             if progress:
                 progress(stop - start)

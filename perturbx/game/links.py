@@ -30,8 +30,6 @@ def link_parts(averaged: Floats, name: LinkName, whose: str = "") -> Floats:
     Parts follow the link's tangent at the average of all rows, as their own averages may lie
     where it is not defined.
     """
-    if name == "identity":
-        return averaged
     whole = link(averaged[:1], name, whose)
     slope = averaged[:1] * (1 - averaged[:1])
     return np.concatenate([whole, whole + (averaged[1:] - averaged[:1]) / slope])
