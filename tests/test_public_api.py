@@ -23,7 +23,7 @@ NAMES = {
     | MASKERS
     | {"Explanation", "RegionTree", "interop", "load", "metrics", "plots"},
     "perturbx.maskers": MASKERS
-    | {"Features", "FittedMasker", "Masker", "RegionTree", "BoundMasker"},
+    | {"Features", "FittedMasker", "Instances", "Masker", "RegionTree", "BoundMasker"},
     "perturbx.explainers": METHODS | {"BaseExplainer"},
     "perturbx.metrics": {
         "Comparison",

@@ -128,13 +128,13 @@ def test_each_photo_is_segmented_once(n: int, budget: int | None) -> None:
     class Counting(px.Superpixels):
         def fit(self, X: Any, features: Any, rng: Any) -> Any:
             fitted = super().fit(X, features, rng)
-            own = fitted.bind
+            own = fitted.bound
 
-            def bind(X: Any, start: int, stop: int) -> Any:
-                bound.extend(range(start, stop))
-                return own(X, start, stop)
+            def counted(X: Any, index: int) -> Any:
+                bound.append(index)
+                return own(X, index)
 
-            object.__setattr__(fitted, "bind", bind)
+            object.__setattr__(fitted, "bound", counted)
             return fitted
 
     photos = np.random.default_rng(0).random((n, 32, 32, 3))
