@@ -13,17 +13,13 @@ from perturbx._typing import Floats
 from perturbx._validation import is_masked
 from perturbx.errors import PredictFnError
 
-_LARGEST = 1e150
-"""Standard errors need squares, and those of larger numbers overflow float64."""
-
 _SHORT = 2**16
 """Numbers with so many binary digits, such as shares of 64 trees, are the same in any type."""
 
 
 def numbers_of(answer: Any, n_rows: int, place: str) -> NDArray[Any]:
     """The answer as an array of numbers of shape (n_rows,) or (n_rows, k)."""
-    is_plain = type(answer) is np.ndarray and answer.dtype != object
-    array = answer if is_plain else _as_array(answer, n_rows, place)
+    array = _as_array(answer, n_rows, place)
     if array.dtype.kind not in "biuf":
         kind = "strings" if array.dtype.kind in "OUS" else f"dtype {array.dtype}"
         raise PredictFnError(
@@ -38,20 +34,16 @@ def numbers_of(answer: Any, n_rows: int, place: str) -> NDArray[Any]:
     return array
 
 
-def finite(answer: NDArray[Any], place: str) -> Floats:
-    """A float64 copy of an answer, without NaN, infinity, and numbers too large to square."""
-    with np.errstate(over="ignore"):  # beyond float64: becomes infinite and is refused
-        answers = answer.astype(np.float64)
+def not_finite(answers: Floats, place: str) -> PredictFnError:
+    """The error for answers that hold NaN, infinity, or numbers too large to square."""
     largest = np.abs(answers).max()
-    if largest <= _LARGEST:
-        return answers
     if np.isfinite(largest):
-        raise PredictFnError(
+        return PredictFnError(
             f"predict_fn returned numbers of up to {largest:.3g} for {place}, whose squares "
             "are beyond float64: return them divided by a constant, or their logarithms."
         )
     bad = ~np.isfinite(answers)
-    raise PredictFnError(
+    return PredictFnError(
         f"predict_fn returned {int(bad.sum())} NaN or infinite values for {place}, first in row "
         f"{int(np.flatnonzero(bad.any(axis=1))[0])} of that batch: return a finite score for "
         "every row."

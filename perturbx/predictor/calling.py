@@ -45,18 +45,17 @@ def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:
     raise invalid("predict_fn", expected, predict_fn, _BRIDGES.get(_framework(predict_fn), ""))
 
 
-def call(function: Callable[[Any], Any], batch: Any, place: str) -> Any:
-    """The raw answer; an error of the model is raised again with `place` and a cure."""
-    try:
-        return function(batch)
-    except Exception as error:
-        said, cure = str(error).strip(), _bridge(function, batch, error)
-        if cure:  # torch lists every signature that it knows
-            said = f"{said.splitlines()[0].rstrip('.:')}." if said else ""
-        raise PredictFnError(
-            f"predict_fn raised {type(error).__name__} for {place} (a {type(batch).__name__} of "
-            f"shape {np.shape(batch)}): {said}{cure or _advice_on_images(batch, error)}"
-        ) from error
+def failure(
+    function: Callable[[Any], Any], batch: Any, place: str, error: Exception
+) -> PredictFnError:
+    """The error for a model that raised: where it did, what it said, and a cure."""
+    said, cure = str(error).strip(), _bridge(function, batch, error)
+    if cure:  # torch lists every signature that it knows
+        said = f"{said.splitlines()[0].rstrip('.:')}." if said else ""
+    return PredictFnError(
+        f"predict_fn raised {type(error).__name__} for {place} (a {type(batch).__name__} of shape "
+        f"{np.shape(batch)}): {said}{cure or _advice_on_images(batch, error)}"
+    )
 
 
 def _framework(predict_fn: Any) -> str:

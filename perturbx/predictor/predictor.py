@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._rounding import DOUBLE
 from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
 from perturbx._validation import check_selection, did_you_mean, distinct_names, invalid, top_of
 from perturbx._validation import shown as shown_value
 from perturbx.errors import InvalidParameterError, PredictFnError
-from perturbx.predictor.answers import finite, numbers_of, resolution_of
-from perturbx.predictor.calling import call, resolve
+from perturbx.predictor.answers import not_finite, numbers_of, resolution_of
+from perturbx.predictor.calling import failure, resolve
 
 _PROBE = "the first rows"
+
+_LARGEST = 1e150
+"""Standard errors need squares, and those of larger numbers overflow float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +61,7 @@ class Predictor:
 
     def __call__(self, batch: Any, n_rows: int, columns: Ints | None, place: str) -> Floats:
         """Answers to a batch of `n_rows` rows, (n_rows, k): some columns, or all for None."""
-        answer = numbers_of(call(self.predict_fn, batch, place), n_rows, place)
+        _, answer = _ask(self.predict_fn, batch, n_rows, place)
         if answer.shape[1:] != (() if self.is_vector else (self.n_outputs,)):
             was = "(n,)" if self.is_vector else f"(n, {self.n_outputs})"
             raise PredictFnError(
@@ -68,7 +72,7 @@ class Predictor:
             answer = answer[:, None]
         elif columns is not None:
             answer = answer[:, columns]
-        return finite(answer, place)
+        return _finite(answer, place)
 
     def select(self, outputs: OutputSelection, answers: Floats) -> tuple[Ints, bool]:
         """Which columns are explained for each instance, and whether an output axis stays.
@@ -125,13 +129,35 @@ def connect(
 ) -> Predictor:
     """Call the model once, to learn the shape of its answers."""
     function, name = resolve(predict_fn)
-    raw = call(function, batch, _PROBE)
-    answer = numbers_of(raw, n_rows, _PROBE)
+    raw, answer = _ask(function, batch, n_rows, _PROBE)
     n_outputs = 1 if answer.ndim == 1 else answer.shape[1]
     output_names = _output_names(function, raw, n_outputs, names)
-    first = finite(answer.reshape(n_rows, n_outputs), _PROBE)
+    first = _finite(answer.reshape(n_rows, n_outputs), _PROBE)
     resolution = resolution_of(function, raw, answer)
     return Predictor(function, name, n_outputs, answer.ndim == 1, output_names, first, resolution)
+
+
+def _ask(
+    function: Callable[[Any], Any], batch: Any, n_rows: int, place: str
+) -> tuple[Any, NDArray[Any]]:
+    """The raw answer, and its numbers in an array of shape (n_rows,) or (n_rows, k)."""
+    try:
+        raw = function(batch)
+    except Exception as error:
+        raise failure(function, batch, place, error) from error
+    is_plain = type(raw) is np.ndarray and raw.dtype.kind in "biuf" and raw.ndim in (1, 2)
+    if is_plain and len(raw) == n_rows and raw.size:
+        return raw, raw
+    return raw, numbers_of(raw, n_rows, place)
+
+
+def _finite(answer: NDArray[Any], place: str) -> Floats:
+    """A float64 copy of an answer, without NaN, infinity, and numbers too large to square."""
+    with np.errstate(over="ignore"):  # beyond float64: becomes infinite and is refused
+        answers = answer.astype(np.float64)
+    if not np.abs(answers).max() <= _LARGEST:  # also true of NaN
+        raise not_finite(answers, place)
+    return answers
 
 
 def _output_names(
