@@ -1,4 +1,4 @@
-"""What is rounding: how far an output may be off by it, and which scores are no more than that."""
+"""Rounding errors of outputs, and scores that are no larger than that."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import numpy as np
 from perturbx._typing import Floats, LinkName
 
 DOUBLE, SINGLE = 1e-12, 5e-7
-"""Errors below these parts of the outputs are arithmetic: of float64, of float32 answers."""
+"""Relative errors of outputs from arithmetic alone: with float64 and with float32 answers."""
 
 _ITSELF = 1e-14 / DOUBLE, 0.25
-"""The rounding of an answer before anything is computed from it, as a part of that: of float64,
-of float32 and less."""
+"""The rounding of an answer before anything is computed from it, as a fraction of those: for
+float64, and for float32 and less."""
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """How far an output may be off by rounding alone.
+    """The error of an output from rounding alone.
 
     Parameters
     ----------
     resolution : float
-        The rounding of an answer and of what is computed from it, as a part of its size.
+        The relative rounding error of an answer and of results computed from it.
     link : "identity" or "logit"
-        The scale of the outputs. The rounding of an answer p goes through the slope of the logit,
-        1 / (p * (1 - p)), and so grows without bound towards 1.
+        The scale of the outputs. The rounding of an answer p is multiplied by the slope of the
+        logit, 1 / (p * (1 - p)), which grows without bound towards 1.
     of_one : bool
-        True if an answer may be 1 minus another, so that one near 0 is as coarse as one near 1.
+        True if an answer may be 1 minus another: then answers near 0 round like those near 1.
     """
 
     resolution: float = DOUBLE
@@ -48,5 +48,5 @@ class Rounding:
 
 
 def above_rounding(values: Floats, rounding: Floats) -> Floats:
-    """The values, and 0 for those that `rounding` explains; what is NaN stays so."""
+    """The values, and 0 for those no larger than `rounding`; NaN stays NaN."""
     return np.where(np.abs(values) <= rounding, 0.0, values)

@@ -1,4 +1,4 @@
-"""Arrays and callables with a name and a sentence each.
+"""Names for arrays and callables, each with its meaning.
 
 m perturbations, n instances, d features, k outputs.
 """
@@ -21,13 +21,13 @@ Noise: TypeAlias = NDArray[np.float64]
 """(m, d) float: row j shifts each feature, in units of that feature's scale."""
 
 Presences: TypeAlias = NDArray[np.float64]
-"""(m, d) float: row j says how much of each feature is present, from 0 to 1."""
+"""(m, d) float: row j gives the presence of each feature, from 0 to 1."""
 
 Outputs: TypeAlias = NDArray[np.float64]
-"""(m, n, k): what the model answered to each perturbation of each instance."""
+"""(m, n, k): the model's answer to each perturbation of each instance."""
 
 Floats: TypeAlias = NDArray[np.float64]
-"""Any float64 array; the name of the variable says what it holds."""
+"""Any float64 array; see the name of the variable."""
 
 Ints: TypeAlias = NDArray[np.intp]
 """Any array of indices or counts."""
@@ -36,13 +36,13 @@ Orders: TypeAlias = NDArray[np.integer[Any]]
 """(c, d): when each feature joins in each of c orders, as small integers."""
 
 Segments: TypeAlias = NDArray[np.intp]
-"""An array of labels 0..K-1 over the positions of one instance: which region each belongs to."""
+"""Labels 0..K-1 over the positions of one instance: the region of each."""
 
 RandomState: TypeAlias = int | np.random.Generator | np.random.RandomState | None
-"""What a user may pass as `random_state`; inside, only `rng: np.random.Generator`."""
+"""The public `random_state`; inside there is only `rng: np.random.Generator`."""
 
 ScoreKind: TypeAlias = Literal["shares", "slopes"]
-"""What a score is: a part of the output or of its change, or a slope per unit of noise."""
+"""The kind of a score: a share of the output or of its change, or a slope per unit of noise."""
 
 LinkName: TypeAlias = Literal["identity", "logit"]
 """Applied to the averaged output before solving."""

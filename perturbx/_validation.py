@@ -1,4 +1,4 @@
-"""Input checks with one wording: the name, what was expected, what was got, the cure."""
+"""Input checks with one wording: the name, the expected and the given value, the cure."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ _OTHER_WORDS = {
     "show_progress": "verbose",
     "progress_bar": "verbose",
 }
-"""What a user of shap, lime or captum would type, and what it is called here."""
+"""Parameters of shap, lime and captum, and their names here."""
 
 
 def invalid(name: str, expected: str, got: Any, cure: str = "") -> InvalidParameterError:
-    """The one wording for a parameter that cannot have its value."""
+    """The error for a parameter that cannot have its value."""
     said = f"{name} must be {expected}; got {shown(got)}.{' ' * bool(cure)}{cure}"
     return InvalidParameterError(said)
 
@@ -73,18 +73,18 @@ def needed(module: str, by: str, install: str) -> Any:
 
 
 def is_masked(values: Any) -> bool:
-    """Whether an array, or one in a list, holds numbers under a mask, which must not be read."""
+    """Whether an array, or one in a list, has masked numbers, which must not be read."""
     parts = values if isinstance(values, (list, tuple)) else [values]
     return any(isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part) for part in parts)
 
 
 def real_numbers(values: Any) -> Floats:
-    """An array of float64 that holds all of the values.
+    """The values as float64.
 
     Raises
     ------
     TypeError, ValueError, OverflowError
-        If they are no numbers, or have a mask or imaginary parts, which would be lost.
+        If they are not numbers, or have a mask or imaginary parts, which would be lost.
     """
     array = np.asarray(values)
     if is_masked(values) or array.dtype.kind not in "biufO":
@@ -93,7 +93,7 @@ def real_numbers(values: Any) -> Floats:
 
 
 LARGEST = 2**63 - 1
-"""The largest integer that an array holds: no count is larger."""
+"""The largest integer that an array can hold."""
 
 
 def check_integer(name: str, value: Any, *, minimum: int | None = None) -> int:
@@ -122,7 +122,7 @@ def check_number(name: str, value: Any, *, above: float = -np.inf, below: float 
 
 
 def check_flag(name: str, value: Any) -> bool:
-    """True or False, and nothing that would merely count as one of them."""
+    """True or False; nothing else that Python takes for one of them."""
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise invalid(name, "True or False", value)
@@ -137,7 +137,7 @@ def check_kind(
 
 
 def check_list(name: str, value: Any, of_what: str) -> list[Any]:
-    """Several things in an order: a list, a tuple, a flat array or an index, and not empty."""
+    """A sequence that is not empty: a list, a tuple, a flat array or an index."""
     in_order = isinstance(value, Iterable) and not isinstance(
         value, (str, bytes, Mapping, Set, Iterator)
     )
@@ -148,7 +148,7 @@ def check_list(name: str, value: Any, of_what: str) -> list[Any]:
 
 
 def check_names(name: str, value: Any) -> list[Any]:
-    """Names in an order: texts, or the numbers that are labels of columns and classes."""
+    """A sequence of names: strings, or numbers that label columns or classes."""
     names = check_list(name, value, "names")
     labels = all(isinstance(label, (str, numbers.Real, np.bool_)) for label in names)
     if not labels or any(label != label for label in names):
@@ -157,7 +157,7 @@ def check_names(name: str, value: Any) -> list[Any]:
 
 
 def check_selection(outputs: Any) -> None:
-    """Refuse what cannot say which outputs are meant, whatever outputs there are."""
+    """Refuse a choice of outputs that no model could have."""
     if outputs is None or _is_key(outputs):
         return
     is_flat = isinstance(outputs, (list, tuple)) or len(getattr(outputs, "shape", ())) == 1
@@ -171,7 +171,7 @@ def check_selection(outputs: Any) -> None:
 
 
 def top_of(outputs: Any) -> int | None:
-    """The number in "top3"; None where the outputs are not chosen in this way."""
+    """The number in "top3"; None if the outputs are not chosen in this way."""
     is_top = isinstance(outputs, str) and outputs.startswith("top") and outputs[3:].isdecimal()
     return int(outputs[3:]) if is_top else None
 
@@ -181,7 +181,7 @@ def _is_key(output: Any) -> bool:
 
 
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
-    """One of a few words."""
+    """One of a few strings."""
     known = list(choices)
     if isinstance(value, str) and value in known:
         return value
@@ -189,7 +189,7 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
 
 
 def check_keywords(kind: type, keywords: Mapping[str, Any]) -> None:
-    """Refuse unknown keywords, with our word for another library's."""
+    """Refuse unknown keywords, and translate those of other libraries."""
     known = [name for name in inspect.signature(kind).parameters if name != "self"]
     for name in keywords:
         if name in known:
@@ -209,21 +209,21 @@ def distinct_names(
     error: type[PerturbxError] = InvalidParameterError,
     cure: str = "rename one of them",
 ) -> tuple[str, ...]:
-    """Labels as text; an error if two of them print alike."""
+    """Labels as strings; an error if two of them print alike."""
     names: dict[str, Any] = {}
     for label in labels:
         name = str(label)
         if name in names:
             raise error(
-                f"{what}: {names[name]!r} and {label!r} print alike, so that scores of one could "
-                f"be taken for the other's: {cure}."
+                f"{what}: {names[name]!r} and {label!r} print alike, so their scores could be "
+                f"confused: {cure}."
             )
         names[name] = label
     return tuple(names)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """What follows a name that is not there: the known ones that are alike, or hold it."""
+    """A suggestion for an unknown name: known names that are similar or contain it."""
     plain = {_plain(other): other for other in reversed(list(known))}
     words = f" {_plain(name)} "
     found = [other for other in reversed(plain) if words in f" {other} "]
@@ -233,14 +233,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name without what is easily mistyped."""
+    """A name without differences in case, blanks, hyphens and underscores."""
     return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
 
 
 def check_random_state(random_state: RandomState) -> np.random.SeedSequence:
-    """The root of every draw; a generator gives a fresh one at each call."""
+    """The seed sequence of all draws; a generator gives a new one at each call."""
     if random_state is None:
-        return np.random.SeedSequence(secrets.randbits(63))  # small enough to be passed again
+        return np.random.SeedSequence(
+            secrets.randbits(63)
+        )  # small enough to be reported and passed again
     if isinstance(random_state, np.random.Generator):
         return np.random.SeedSequence(int(random_state.integers(2**63)))
     if isinstance(random_state, np.random.RandomState):

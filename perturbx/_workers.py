@@ -1,4 +1,4 @@
-"""Tasks in the workers of joblib, and what to do where they cannot run there."""
+"""Tasks in the workers of joblib, and errors for tasks that cannot run there."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _CURE = 'use n_jobs=1, or threads, as in joblib.parallel_config("threading")'
 
 
 def n_workers(n_jobs: int | None) -> int:
-    """How many workers joblib would use."""
+    """The number of workers that joblib would use."""
     from joblib import effective_n_jobs
 
     return int(effective_n_jobs(n_jobs))
 
 
 def check_workers(predict_fn: Any, n_jobs: int | None) -> None:
-    """Refuse what can be known to fail in worker processes, before the model is asked.
+    """Refuse a model that would fail in worker processes, before it is called.
 
     Raises
     ------
     InvalidParameterError
-        If `predict_fn` cannot be sent to them, or if the process was forked from one that had
-        workers, which do not answer to this one.
+        If `predict_fn` cannot be sent to them, or if this process was forked from one with
+        workers, which do not respond to it.
     """
     from joblib.externals.loky.backend import reduction
     from joblib.parallel import BACKENDS, get_active_backend
@@ -37,10 +37,10 @@ def check_workers(predict_fn: Any, n_jobs: int | None) -> None:
         return
     if isinstance(backend, BACKENDS["loky"]) and _has_a_parents_workers():
         raise InvalidParameterError(
-            f"n_jobs={n_jobs} cannot work here: this process was forked from one that had worker "
-            f"processes, which do not answer to it. Start it with the method 'spawn', or {_CURE}."
+            f"n_jobs={n_jobs} cannot work here: this process was forked from one with worker "
+            f"processes, which do not respond to it. Start it with the method 'spawn', or {_CURE}."
         )
-    # multiprocessing pickles functions by name, all others do so by value where they must.
+    # multiprocessing pickles functions by name, all other backends by value if necessary.
     by_name = isinstance(backend, BACKENDS["multiprocessing"])
     try:
         (pickle.dump if by_name else reduction.dump)(predict_fn, _Nowhere())
@@ -51,7 +51,7 @@ def check_workers(predict_fn: Any, n_jobs: int | None) -> None:
 def in_workers(
     function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], n_jobs: int | None
 ) -> Iterator[Any]:
-    """What the function returns for the arguments of each task, in their order.
+    """The results of the function for the arguments of each task, in their order.
 
     Raises
     ------
@@ -70,15 +70,16 @@ def in_workers(
         if not _says_that_a_worker_died(error):
             raise
         raise PredictFnError(
-            "A worker process died, or could not read what it was sent: predict_fn ended it, ran "
-            "out of memory, crashed in native code, or imports what the worker does not find. To "
-            f"see which, use n_jobs=1; for less memory, fewer workers or a smaller batch_size; or "
-            f"{_CURE.partition(', or ')[2]}. ({type(error).__name__}: {error})"
+            "A worker process died, or could not read its task: predict_fn ended it, ran out of "
+            "memory, crashed in native code, or imports a module that the worker does not find. To "
+            "see the cause, use n_jobs=1; to save memory, use fewer workers or a smaller "
+            'batch_size, or threads, as in joblib.parallel_config("threading"). '
+            f"({type(error).__name__}: {error})"
         ) from error
 
 
 class _Nowhere:
-    """A file that keeps nothing."""
+    """A file that discards everything."""
 
     def write(self, content: Any) -> int:
         return len(content)
@@ -86,20 +87,20 @@ class _Nowhere:
 
 def _cannot_be_sent(error: Exception) -> InvalidParameterError:
     return InvalidParameterError(
-        "predict_fn must be something that can be sent to worker processes (pickled) where n_jobs "
-        f"is not 1: {type(error).__name__}: {error}. Create locks, sessions and open files inside "
+        "predict_fn must be something that can be sent to worker processes (pickled) if n_jobs is "
+        f"not 1: {type(error).__name__}: {error}. Create locks, sessions and open files inside "
         f"predict_fn, or {_CURE}."
     )
 
 
 def _says_that_a_worker_died(error: Exception) -> bool:
-    """Of joblib's own processes, or of a dask cluster."""
+    """True for workers of joblib and of a dask cluster."""
     is_of_dask = type(error).__module__.partition(".")[0] == "distributed"
     return isinstance(error, BrokenProcessPool) or is_of_dask
 
 
 def _has_a_parents_workers() -> bool:
-    """Whether joblib holds a pool whose threads were lost in a fork: it would wait for ever."""
+    """Whether joblib holds a pool whose threads were lost in a fork: it would wait forever."""
     module = sys.modules.get("joblib.externals.loky.reusable_executor")
     pool = getattr(module, "_executor", None)
     thread = getattr(pool, "_executor_manager_thread", None)

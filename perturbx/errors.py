@@ -8,8 +8,8 @@
     ├── UnknownParameterError (TypeError)      a keyword that is not ours, often a peer's
     ├── SelectionError (IndexError, KeyError, TypeError)  explanation[...] picks what is not there
     ├── InvalidInputError (ValueError)         X, background or image is not what was expected
-    ├── NotFittedError (ValueError)            explain before fit, where fit learns something
-    ├── PredictFnError (RuntimeError)          predict_fn failed, or its answer means nothing
+    ├── NotFittedError (ValueError)            explain before a fit that the method needs
+    ├── PredictFnError (RuntimeError)          predict_fn failed, or returned no usable scores
     └── RejectPerturbations (TypeError)        a solver was given perturbations that it cannot read
 
     PerturbxWarning (UserWarning)
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 
 class PerturbxError(Exception):
-    """Whatever perturbx raises on purpose."""
+    """The base of all exceptions that perturbx raises on purpose."""
 
 
 class InvalidParameterError(PerturbxError, ValueError):
@@ -28,7 +28,7 @@ class InvalidParameterError(PerturbxError, ValueError):
 
 
 class BudgetError(InvalidParameterError):
-    """The budget is below what the method needs for this instance."""
+    """The budget is too small for this instance."""
 
 
 class UnknownParameterError(PerturbxError, TypeError):
@@ -50,7 +50,7 @@ class NotFittedError(PerturbxError, ValueError):
 
 
 class PredictFnError(PerturbxError, RuntimeError):
-    """``predict_fn`` raised, or answered with something that cannot be explained."""
+    """``predict_fn`` raised, or returned something that cannot be explained."""
 
 
 class RejectPerturbations(PerturbxError, TypeError):  # noqa: N818 - a refusal, not a fault
@@ -58,8 +58,8 @@ class RejectPerturbations(PerturbxError, TypeError):  # noqa: N818 - a refusal, 
 
 
 class PerturbxWarning(UserWarning):
-    """Whatever perturbx warns of on purpose."""
+    """The base of all warnings of perturbx."""
 
 
 class UnstableModelWarning(PerturbxWarning):
-    """The model gave two answers to one row; standard errors do not include that noise."""
+    """The model gave two answers for one row; standard errors do not include that noise."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
-    """Scores of features, with their errors, their cost and what they mean.
+    """Scores of features, with their errors, cost and meaning.
 
     Indexing slices everything at once, by position or by name: ``explanation[0]``,
     ``explanation[:, "age"]``, ``explanation[..., "malignant"]``. Each axis also takes a slice,
@@ -37,17 +37,17 @@ class Explanation:
     Parameters
     ----------
     values : (n, d) or (n, d, k) array
-        The scores of d features in n instances, for k outputs. An axis that was picked out with
-        an integer or a name is gone; a single instance has (d,) or (d, k). Where instances have
-        different numbers of features (images), the rest of a row is NaN.
+        The scores of d features in n instances, for k outputs. An integer or a name as index
+        removes its axis: a single instance has (d,) or (d, k). If instances have different
+        numbers of features (images), the rest of a row is NaN.
     standard_errors : array like values
-        The error of sampling perturbations; NaN where too few were drawn to know it.
+        The error of sampling perturbations; NaN where too few were drawn to estimate it.
     base_values : (n,) or (n, k) array
-        What the scores are added to: the output without any feature, or a local fit's intercept.
+        The output without any feature, or the intercept of a local fit.
     predictions : (n,) or (n, k) array
         The (linked) output of the model for the instances themselves.
     data : (n, d) array, or the images
-        What was explained.
+        The explained instances.
     feature_names : tuple of str
         Names along the feature axis.
     output_names : tuple of str, or (n, k) array of str
@@ -55,44 +55,44 @@ class Explanation:
     axes : tuple of str
         Which of "instance", "feature" and "output" the axes of `values` are.
     method, value_function : str
-        How the scores were found and what they are shares of, in words.
+        How the scores were computed, and the output that they explain, in words.
     n_rows, n_calls : int
-        Model rows and calls that these instances cost. What several instances share, such as the
-        background rows themselves, is divided among them: the costs of ``explanation[0]``,
-        ``explanation[1]``, ... add up to that of the whole. All features and outputs come from
-        the same rows, so picking some of them leaves the cost as it is.
+        Model rows and calls that these instances cost. Rows that several instances share, such
+        as the background rows themselves, are divided among them: the costs of
+        ``explanation[0]``, ``explanation[1]``, ... add up to that of the whole. All features and
+        outputs come from the same rows, so picking some of them does not change the cost.
     degrees_of_freedom : float
-        Of the t distribution that `interval` uses.
+        Those of the t distribution in `interval`.
     converged : bool or None
-        Whether `tol` was reached; None if no `tol` was asked for.
+        Whether `tol` was reached; None if no `tol` was given.
     residual : array like base_values, or None
-        predictions - base_values - sum of values, where the method promises 0; None also where
-        some of the features were picked, whose scores add up to nothing.
+        predictions - base_values - sum of values, for methods that guarantee 0; None once some
+        of the features are picked.
     fidelity : array like base_values, or None
-        Weighted R2 of the local fit, where there is one.
+        Weighted R2 of the local fit, if there is one.
     effective_samples : float or None
-        How many equally weighted samples the local fit's weighted ones are worth.
+        The effective sample size of the local fit's weighted samples.
     background_errors : array like values, or None
-        The error of the background being a sample of rows: how far the scores would move with
+        The error from using a sample of rows as background: how far the scores would move with
         another sample. It is not part of `standard_errors`.
     interactions : Interactions or None
-        Scores of pairs of features, where they were asked for; None once features are picked.
+        Scores of pairs of features, if requested; None once features are picked.
     rounding : array like base_values, or None
-        The rounding error of the outputs. Tables, plots and metrics take a score no larger than
-        that for 0. None: what is usual for float64.
+        The rounding error of the outputs. Tables, plots and metrics treat scores up to this size
+        as 0. None stands for that of float64.
     regions : tuple of Regions, Regions or None
         Where each feature lies in the image, series or volume.
     score_kind : "shares" or "slopes"
-        Whether a score is a part of the output or its change, or the slope of a local fit per
-        standard deviation of the feature. Metrics that add scores up need shares.
+        Whether a score is a share of the output or of its change, or the slope of a local fit
+        per standard deviation of the feature. Metrics that add scores up need shares.
     notes : tuple of str
-        What a reader should know before trusting the scores; a slice has those of its instances.
+        Warnings to read before trusting the scores; a slice has those of its instances.
     provenance : mapping
-        What it takes to repeat the numbers: random states, budget and all other parameters, the
-        versions of Python, perturbx and the libraries it computes with, and the date (UTC).
+        Everything needed to repeat the numbers: random states, budget and all other parameters,
+        the versions of Python, perturbx and the libraries it computes with, and the date (UTC).
     per_instance : PerInstance or None
-        Cost, convergence and notes of each instance, from which those of a slice are taken. None
-        for a single instance; a batch without it hands its totals on to its slices.
+        Cost, convergence and notes of each instance, for slices. None for a single instance;
+        slices of a batch without it keep the totals of the batch.
 
     Examples
     --------
@@ -175,11 +175,11 @@ class Explanation:
         return replace(self, **picked(self, key))
 
     def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
-        """Lower and upper ends, each like `values`, that hold the exact scores with `level`.
+        """Confidence intervals: lower and upper ends, each of the shape of `values`.
 
         They cover the error of having tried only some perturbations (t distribution with
         `degrees_of_freedom`), not that of the background being a sample. NaN where the standard
-        error is not known.
+        error is unknown.
         """
         from scipy.special import ndtri, stdtrit
 
@@ -196,18 +196,18 @@ class Explanation:
         Parameters
         ----------
         output : int, str or None
-            Which output, by name or position, where several were explained.
+            The name or position of the output, if several were explained.
 
         Returns
         -------
         array of the image's height and width (the series' length, the volume's three sides)
-            Positions under several windows have their mean, those under none NaN.
+            The mean where windows overlap, NaN where there is none.
 
         Raises
         ------
         InvalidParameterError
-            If there are several instances (``explanation[i].heatmap()`` is the map of one), if
-            the features are columns, or if `output` names none, or not which of several.
+            If there are several instances (use ``explanation[i].heatmap()``), if the features
+            are columns, or if `output` does not select one output.
         """
         if "instance" in self.axes and len(self) == 1:
             return self[0].heatmap(output)
@@ -236,16 +236,16 @@ class Explanation:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to `path`, which ends in .npz or .json; `perturbx.load` reads it back.
 
-        Cells of mixed data come back as what they were: text, numbers of Python and NumPy, bools,
-        dates, times, decimals, bytes, missing markers, and those of pandas. A file that is there
-        stays as it was until all of the new one is on the disk.
+        Cells of mixed data keep their types: text, numbers of Python and NumPy, bools, dates,
+        times, decimals, bytes, missing markers, and those of pandas. An existing file is replaced
+        only when all of the new one is on the disk.
 
         Raises
         ------
         InvalidParameterError
-            If a cell is something else, which would not come back; nothing is written then.
+            If a cell has another type, which could not be read back; nothing is written.
         OSError
-            If the file cannot be written; the one that was there is as it was then.
+            If the file cannot be written; an existing one is left unchanged.
         """
         storage.write(path, {f.name: getattr(self, f.name) for f in fields(self)})
 
@@ -257,7 +257,7 @@ class Explanation:
 
 
 def load(path: str | os.PathLike[str]) -> Explanation:
-    """Read an explanation that `Explanation.save` wrote; no code in the file is ever run."""
+    """Read an explanation that `Explanation.save` wrote; code in the file is never run."""
     saved = storage.read(path)
     try:
         explanation = Explanation(**saved)

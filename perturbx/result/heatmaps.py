@@ -1,4 +1,4 @@
-"""What lies over a photo: the colors of scores, their scale, the edges of regions."""
+"""Heat maps over a photo: colors of scores, their scale, and edges of regions."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ if TYPE_CHECKING:
 
 _WEAK = {-1: (58, 142, 224), 1: (240, 82, 63)}
 _STRONG = {-1: (15, 79, 168), 1: (184, 18, 43)}
-"""Blue and red, darker where scores are larger: told apart with every kind of color vision."""
+"""Blue and red, darker for larger scores: distinct with every kind of color vision."""
 
 _STEPS = 257
 _BULK = 0.995
-"""The share of positions from which the color scale is read."""
+"""The fraction of positions that set the color scale."""
 
 _BEYOND = 2.0
-"""A score may be this many times the largest of the bulk before it is let off the scale."""
+"""Scores above this many times the largest of the bulk go off the scale."""
 
 
 def colors(alpha: float) -> Floats:
-    """(257, 4) RGBA from blue over nothing to red; `alpha` is the opacity at both ends."""
+    """(257, 4) RGBA from blue through transparent to red; `alpha` is the opacity at both ends."""
     t = np.linspace(-1, 1, _STEPS)[:, None]
     weak, strong = (np.where(t < 0, c[-1], c[1]) / 255 for c in (_WEAK, _STRONG))
     return np.hstack([weak + (strong - weak) * np.abs(t), alpha * np.abs(t)])
 
 
 def scale(heats: Sequence[Floats]) -> float:
-    """The score of full color, one for all maps; few far larger scores do not set it.
+    """The score of full color for all maps: the largest, but not set by a few outliers.
 
-    It is the largest score, unless that is more than twice what all but 0.5% of the positions
-    stay below: then it is twice that.
+    It is at most twice the 99.5% quantile over positions.
     """
     sizes = [np.abs(heat[np.isfinite(heat) & (heat != 0)]) for heat in heats]
     if not any(size.size for size in sizes):
@@ -49,21 +48,21 @@ def scale(heats: Sequence[Floats]) -> float:
 
 
 def known_signs(one: Explanation, level: float) -> Floats:
-    """The scores, and 0 for those whose interval at that level holds 0."""
+    """The scores, and 0 for those whose interval at that level contains 0."""
     if np.isnan(one.standard_errors).all():
         raise InvalidParameterError(
-            "level needs standard errors, and those of this explanation are not known (too few "
-            "perturbations were drawn): raise budget=, or draw without level."
+            "level needs standard errors, and those of this explanation are unknown because too "
+            "few perturbations were drawn: raise budget=, or draw without level."
         )
     lower, upper = one.interval(level)
     return np.where((lower > 0) | (upper < 0), one.values, 0.0)
 
 
 def unit(one: Explanation) -> tuple[float, str]:
-    """By what a map is multiplied to be read, and what a value then is.
+    """The factor that makes a map readable, and the unit of its values then.
 
-    Where a region's score is spread over its positions, a single position has next to nothing of
-    it: a hundredth of the picture is what an eye can compare.
+    Where a region's score is spread over its positions, a single position has almost nothing of
+    it, so values are given per hundredth of the picture.
     """
     regions = one.regions
     if not isinstance(regions, Regions):
@@ -76,7 +75,7 @@ def unit(one: Explanation) -> tuple[float, str]:
 
 
 def check_top(top: int | float | None) -> None:
-    """A number of regions or a share of the area."""
+    """Refuse anything but a number of regions or a share of the area."""
     if top is None:
         return
     integral = isinstance(top, (int, np.integer)) and not isinstance(top, bool)
@@ -87,11 +86,11 @@ def check_top(top: int | float | None) -> None:
 
 
 def highest(regions: Regions, scores: Floats, heat: Floats, top: int | float) -> Any:
-    """The positions of the `top` highest scores, of those above 0.
+    """The positions of the `top` highest scores above 0, as a bool array.
 
-    An int counts regions, as a bool array like `regions`. A float is a share of the positions of
-    the heat map, as a bool array like that: the highest ones, and those that equal the last of
-    them, so that no region is cut.
+    An int counts regions; the array has the shape of `regions`. A float is a share of the
+    positions of the heat map, and the array has its shape; ties with the lowest of them are
+    included, so that no region is cut.
     """
     if isinstance(top, (int, np.integer)):
         order = np.argsort(-np.nan_to_num(scores), kind="stable")[:top]
@@ -106,9 +105,9 @@ def highest(regions: Regions, scores: Floats, heat: Floats, top: int | float) ->
 
 
 def borders(labels: NDArray[np.generic], step: int = 1) -> tuple[Floats, Floats]:
-    """A line along the edges of pixels where labels change, with NaN between its pieces.
+    """The x and y of a line along pixel edges where labels change, with NaN between its pieces.
 
-    Each label stands for `step` pixels to the right and below.
+    Each label covers `step` pixels to the right and down.
     """
     rows, columns = np.nonzero(labels[:, 1:] != labels[:, :-1])
     upright = np.stack([columns + 0.5, rows - 0.5, columns + 0.5, rows + 0.5], axis=1)

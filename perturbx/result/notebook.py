@@ -1,4 +1,4 @@
-"""The notebook view of an explanation: the table of `summary`, with bars, and its pictures."""
+"""The notebook view of an explanation: the table of `summary` with bars, and heat maps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NUMBER = "font-variant-numeric:tabular-nums;"
 
 
 def notebook(explanation: Explanation) -> str:
-    """A small HTML table that needs no script and no style sheet; every name is escaped."""
+    """A small HTML table without scripts and style sheets; every name is escaped."""
     table, (first, *lines) = tabulate(explanation), head(explanation)
     titles = [table.kind, *([table.heading] if table.data else [])]
     for name in table.columns:
@@ -40,7 +40,7 @@ def notebook(explanation: Explanation) -> str:
 
 
 def _pictures(explanation: Explanation) -> str:
-    """Heat maps over their images, side by side; nothing where there is no image."""
+    """Heat maps over their images, side by side; empty without images."""
     if explanation.regions is None or "feature" not in explanation.axes:
         return ""
     from perturbx.result.thumbnails import thumbnails
@@ -65,7 +65,7 @@ def _row(table: Table, i: int) -> str:
 
 
 def _bar(table: Table, i: int, j: int) -> str:
-    """A bar of 60 pixels to each side of zero, or to the right where no score is negative."""
+    """A bar of up to 60 pixels to each side of zero, or to the right if no score is negative."""
     known = table.scores[np.isfinite(table.scores)]
     largest, signed = float(np.abs(known).max(initial=0.0)), bool((known < 0).any())
     score = float(np.clip(np.nan_to_num(table.scores[i, j]), -largest, largest))

@@ -1,4 +1,4 @@
-"""What lies under a heat map: any image as RGB, lightened so that colors are seen on it."""
+"""The image under a heat map: RGB, lightened so that colors are visible on it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ RGB: TypeAlias = NDArray[np.uint8]
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _LIFT, _FADE = 0.5, 0.78
-"""How far from black to white the darkest pixel is moved: under color, and out of sight."""
+"""How far the darkest pixel moves from black to white: under color, and where faded out."""
 
 
 def step_of(shape: tuple[int, ...], side: int = 1200) -> int:
-    """Every which pixel is drawn, so that no side has more than so many: no screen shows more."""
+    """The step between pixels that are drawn, so that no side has more than `side` of them."""
     return -(-max(shape[-2:]) // side) if len(shape) > 1 else 1
 
 
 def photo(image: Any, shape: tuple[int, ...], step: int = 1) -> Floats:
     """(H, W, 3) between 0 and 1, whatever the image's channels, type and range.
 
-    Bytes keep their scale, and floats that lie between 0 and 1 theirs; anything else is stretched
-    from its lowest to its highest value. A fourth channel is left out; two, or more than four, are
-    averaged. Every `step`-th pixel is read.
+    Bytes and floats between 0 and 1 keep their scale; anything else is stretched from its lowest
+    to its highest value. A fourth channel is dropped; two, or more than four, are averaged. Every
+    `step`-th pixel is read.
     """
     image = np.asarray(image)
     low, high = _range(image)
@@ -41,12 +41,12 @@ def photo(image: Any, shape: tuple[int, ...], step: int = 1) -> Floats:
 
 
 def under_color(pixels: Floats, saturation: float) -> RGB:
-    """The photo as color is laid on it: on black none would be seen."""
+    """The photo under a colored layer, lightened because color is invisible on black."""
     return _lightened(pixels, saturation, _LIFT)
 
 
 def cut_out(pixels: Floats, kept: NDArray[np.bool_], fade: float = _FADE) -> RGB:
-    """The photo as it is where it is kept, and hardly there elsewhere."""
+    """The photo, unchanged where it is kept and faded elsewhere."""
     return np.where(kept[..., None], _lightened(pixels, 1.0, 0.0), _lightened(pixels, 0.0, fade))
 
 
@@ -57,7 +57,7 @@ def _lightened(pixels: Floats, saturation: float, lift: float) -> RGB:
 
 
 def _range(image: NDArray[Any]) -> tuple[float, float]:
-    """What is black and what is white."""
+    """The values of black and white."""
     if image.dtype == np.uint8:
         return 0.0, 255.0
     known = image[np.isfinite(image)] if image.dtype.kind == "f" else image

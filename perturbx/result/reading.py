@@ -1,4 +1,4 @@
-"""What is read of an explanation: one of its outputs, and scores without their rounding."""
+"""One output of an explanation, and scores without rounding errors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def without_rounding(explanation: Explanation) -> Explanation:
-    """The explanation as it is shown: with 0 for each score that rounding explains."""
+    """The explanation as it is shown: 0 for each score that is only rounding."""
     return replace(explanation, values=values_without_rounding(explanation))
 
 
 def values_without_rounding(explanation: Explanation) -> Floats:
-    """The scores, with 0 for each that rounding explains."""
+    """The scores, with 0 for each that is only rounding."""
     rounding = explanation.rounding
     if rounding is None:
         rounding = DOUBLE * np.fmax(
@@ -34,7 +34,7 @@ def values_without_rounding(explanation: Explanation) -> Floats:
 
 
 def one_output(explanation: Explanation, output: int | str | None) -> Explanation:
-    """The explanation of one output: the one that is asked for, or the only one."""
+    """The explanation of one output: the requested one, or the only one."""
     has_axis = "output" in explanation.axes
     k = explanation.shape[-1] if has_axis else 1
     names = explanation.output_names
@@ -53,7 +53,7 @@ def one_output(explanation: Explanation, output: int | str | None) -> Explanatio
 
 
 def _no_output(output: Any, k: int, names: tuple[Any, ...]) -> InvalidParameterError:
-    """That an output must be named, or that there is none like it."""
+    """The error for an output that is missing, or that does not exist."""
     known = ", ".join(map(repr, names[:20])) + ", …" * (len(names) > 20)
     choice = f"one of {known}" if known else "a position" if k == 1 else f"0 to {k - 1}"
     if output is None:
@@ -61,7 +61,7 @@ def _no_output(output: Any, k: int, names: tuple[Any, ...]) -> InvalidParameterE
             f"{k:,} outputs were explained: say which with output=, {choice}."
         )
     are_several = isinstance(output, (list, tuple, np.ndarray))
-    several = "For several, draw or read one after the other. " * are_several
+    several = "For several outputs, use one at a time. " * are_several
     return InvalidParameterError(
         f"output must be one that was explained, by name or position, {choice}: "
         f"got {shown(output)}. {several}".rstrip()

@@ -1,4 +1,4 @@
-"""An explanation as shap's."""
+"""An explanation as a `shap.Explanation`."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _images(explanation: Explanation) -> tuple[Floats, Any]:
 def _image(one: Explanation) -> tuple[Floats, Any]:
     regions, image = one.regions, np.asarray(one.data)
     if not isinstance(regions, Regions):
-        raise InvalidInputError("An image needs its regions: these were lost.")
+        raise InvalidInputError("An image needs its regions, which this explanation has lost.")
     if image.ndim == len(regions.shape):
         image = image[..., None]
     channels = image.shape[-1]

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def shorten(text: str, width: int) -> str:
-    """At most `width` characters; what is left out is in the middle, where names differ least."""
+    """At most `width` characters, cut in the middle, where names differ least."""
     text = " ".join(text.split())
     if len(text) <= width:
         return text
@@ -18,24 +18,24 @@ def shorten(text: str, width: int) -> str:
 
 
 def safe(text: str) -> str:
-    """Text as matplotlib draws it unchanged: a name with two dollars is no formula."""
+    """Text that matplotlib draws unchanged: two dollar signs would make it a formula."""
     return text.replace("$", r"\$")
 
 
 def show(value: Any) -> str:
-    """One cell of the data, short enough to stand beside a name."""
+    """One cell of the data, short enough to fit next to a name."""
     if isinstance(value, (float, np.floating)):
         return "missing" if np.isnan(value) else f"{value:.4g}"
     return "missing" if value is None else shorten(str(value), 20)
 
 
 def output_label(name: str) -> str:
-    """The name of an output; a bare number says what it is."""
+    """The name of an output, with "output" before a bare number."""
     return f"output {name}" if name.isdigit() else name
 
 
 def numbers(values: Iterable[float], signed: bool = True) -> list[str]:
-    """Three digits for the largest, and as many decimals for the others."""
+    """Three digits for the largest number, and as many decimals for the others."""
     known = np.asarray(list(values), dtype=float)
     largest = float(np.abs(known[np.isfinite(known)]).max(initial=0.0))
     sign = "+" if signed else ""

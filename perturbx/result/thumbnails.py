@@ -22,19 +22,19 @@ _SIDE, _MOST = 256, 4
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A heat map over its image as PNG, at most 256 pixels a side, and what it is."""
+    """A heat map over its image as PNG, at most 256 pixels per side, with title and caption."""
 
     title: str
     caption: str
     png: bytes
     coarse: bool
-    """Whether its pixels are few, and are to be seen as such."""
+    """True if it has few pixels, which should be shown with sharp edges."""
 
 
 def thumbnails(explanation: Explanation) -> list[Thumbnail]:
-    """Up to four: outputs of one image on one scale, or images each on its own.
+    """Up to four: outputs of one image on one scale, or images each on its own scale.
 
-    Nothing of a series, which is no picture.
+    None for series.
     """
     if "instance" in explanation.axes:
         first = 0 if "output" in explanation.axes else None
@@ -72,7 +72,7 @@ def _blended(view: View, alpha: float = 0.85) -> RGB:
 
 
 def _png(pixels: RGB) -> bytes:
-    """The bytes of a PNG file (ISO/IEC 15948): each row unfiltered, all rows deflated."""
+    """The bytes of a PNG file (ISO/IEC 15948), with unfiltered rows."""
     height, width, _ = pixels.shape
     rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""What an overlay shows of an explanation: a panel for each output."""
+"""The panels of an overlay: a heat map of each output."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _TITLE = 28
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One panel: what it shows of one output, in two dimensions, or in one for a series.
+    """One panel: the heat map of one output, in two dimensions, or in one for a series.
 
-    Of a large image every `step`-th row and column, but for `image`, which is whole. `end` is the
-    score of full color, and `beyond` the ends of the scale that scores go beyond.
+    Of a large image, arrays hold every `step`-th row and column, except `image`, which is whole.
+    `end` is the score of full color, and `beyond` names the ends of the scale that are exceeded.
     """
 
     title: str
@@ -63,7 +63,7 @@ def views(
     side: int = 1200,
     own_scales: bool = False,
 ) -> list[View]:
-    """What each panel shows, all on one scale or each on its own."""
+    """The panels, all on one scale or each on its own."""
     factor, _ = heatmaps.unit(shown[0])
     shown = [without_rounding(one) for one in shown]
     regions: Any = shown[0].regions
@@ -105,7 +105,7 @@ def views(
 
 
 def _title(one: Explanation, prediction: str) -> str:
-    """The output and what the model says of it; nothing of scores from elsewhere."""
+    """The output and its prediction; empty for scores from elsewhere."""
     if not one.method:
         return ""
     named = len(one.output_names) == 1
@@ -114,14 +114,14 @@ def _title(one: Explanation, prediction: str) -> str:
 
 
 def _beyond(heats: list[Floats], largest: float) -> str:
-    """The ends of the scale that some score goes beyond, in matplotlib's words."""
+    """The ends of the scale that some scores exceed, in matplotlib's words."""
     low = any(np.nanmin(heat, initial=0.0) < -largest for heat in heats)
     high = any(np.nanmax(heat, initial=0.0) > largest for heat in heats)
     return "both" if low and high else "min" if low else "max" if high else "neither"
 
 
 def _slice(heats: list[Floats], positive: bool) -> tuple[Any, list[str]]:
-    """The slice of a volume with the largest score; everything of anything flatter."""
+    """The slice of a volume with the largest score; the whole of anything flatter."""
     if heats[0].ndim < 3:
         return ..., []
     sizes = np.max([heat if positive else np.abs(heat) for heat in np.nan_to_num(heats)], axis=0)
