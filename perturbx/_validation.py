@@ -6,7 +6,7 @@ import difflib
 import inspect
 import numbers
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from importlib import import_module
 from typing import Any
 
@@ -15,38 +15,26 @@ import numpy as np
 from perturbx._typing import Floats, RandomState
 from perturbx.errors import InvalidParameterError, PerturbxError, UnknownParameterError
 
-_OTHER_WORDS = {
-    "nsamples": "budget",
-    "num_samples": "budget",
-    "n_samples": "budget",
-    "max_evals": "budget",
-    "npermutations": "budget",
-    "perturbations_per_eval": "batch_size",
-    "model": "predict_fn",
-    "f": "predict_fn",
-    "classifier_fn": "predict_fn",
-    "forward_func": "predict_fn",
-    "seed": "random_state",
-    "rng": "random_state",
-    "data": "fit(X)",
-    "background_data": "masker=Background(X)",
-    "baselines": "masker=Baseline(...)",
-    "hide_color": "masker=Superpixels(fill=...)",
-    "segmentation_fn": "masker=Superpixels(segments=...)",
-    "sliding_window_shapes": "masker=Windows(shape=...)",
-    "strides": "masker=Windows(stride=...)",
-    "channel_axis": "masker=Superpixels(channel_axis=...)",
-    "labels": "outputs",
-    "top_labels": 'outputs="top3"',
-    "ranked_outputs": 'outputs="top3"',
-    "target": "outputs",
-    "class_names": "output_names",
-    "l1_reg": "nothing: no feature is dropped",
-    "silent": "verbose",
-    "show_progress": "verbose",
-    "progress_bar": "verbose",
+_THEIR_WORDS = {
+    "budget": "nsamples num_samples n_samples max_evals npermutations",
+    "batch_size": "perturbations_per_eval",
+    "predict_fn": "model f classifier_fn forward_func",
+    "random_state": "seed rng",
+    "fit(X)": "data",
+    "masker=Background(X)": "background_data",
+    "masker=Baseline(...)": "baselines",
+    "masker=Superpixels(fill=...)": "hide_color",
+    "masker=Superpixels(segments=...)": "segmentation_fn",
+    "masker=Windows(shape=...)": "sliding_window_shapes",
+    "masker=Windows(stride=...)": "strides",
+    "masker=Superpixels(channel_axis=...)": "channel_axis",
+    "outputs": "labels target",
+    'outputs="top3"': "top_labels ranked_outputs",
+    "output_names": "class_names",
+    "nothing: no feature is dropped": "l1_reg",
+    "verbose": "silent show_progress progress_bar",
 }
-"""Parameters of shap, lime and captum, and their names here."""
+"""For each parameter, its names in shap, lime and captum."""
 
 
 def invalid(name: str, expected: str, got: Any, cure: str = "") -> InvalidParameterError:
@@ -194,7 +182,7 @@ def check_keywords(kind: type, keywords: Mapping[str, Any]) -> None:
     for name in keywords:
         if name in known:
             continue
-        ours = _OTHER_WORDS.get(name)
+        ours = next((ours for ours, theirs in _THEIR_WORDS.items() if name in theirs.split()), "")
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"{name} → {ours}" if ours else f"did you mean {close[0]}?" if close else ""
         raise UnknownParameterError(
@@ -220,6 +208,25 @@ def distinct_names(
             )
         names[name] = label
     return tuple(names)
+
+
+def position_of(
+    key: Any, names: Sequence[Any], size: int, what: str, error: type[PerturbxError]
+) -> int:
+    """The position, 0 to size - 1, of a name, or of an integer that may count from the end."""
+    if not isinstance(key, str):
+        if not -size <= key < size:
+            there = f"are {size}, 0 to {size - 1}" if size > 1 else f"is {size}"
+            raise error(f"No {what} {shown(key)}: there {there}.")
+        return int(key) % size
+    if key in names:
+        return list(names).index(key)
+    meant = did_you_mean(key, map(str, names))
+    known = ", ".join(map(repr, names[:20])) or "no names"
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    raise error(
+        f"No {what} is named {key!r}{meant}{' There' if meant else ': there'} are {known}{more}."
+    )
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -441,8 +441,8 @@ def test_a_model_that_cannot_make_up_its_mind(table: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("outputs", "said"),
     [
-        (2, r"no output 2: the model has 2, 0 to 1"),
-        (-3, "no output -3"),
+        (2, "No output 2: there are 2, 0 to 1"),
+        (-3, "No output -3"),
         ("malignant", "No output is named 'malignant': there are 'output 0', 'output 1'"),
         ("topx", "No output is named 'topx'"),
         ("output1", "No output is named 'output1': did you mean 'output 1' or 'output 0'? There"),

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from perturbx._rounding import DOUBLE
 from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
-from perturbx._validation import check_selection, did_you_mean, distinct_names, invalid, top_of
-from perturbx._validation import shown as shown_value
+from perturbx._validation import check_selection, distinct_names, invalid, position_of, top_of
 from perturbx.errors import InvalidParameterError, PredictFnError
 from perturbx.predictor.answers import not_finite, numbers_of, resolution_of
 from perturbx.predictor.calling import failure, resolve
@@ -98,30 +97,15 @@ class Predictor:
             return np.argsort(-answers, axis=1, kind="stable")[:, :top], True
         if outputs is None:
             return np.tile(np.arange(self.n_outputs), (n, 1)), not self.is_vector
-        if isinstance(outputs, (str, int, np.integer)):
-            return np.full((n, 1), self._column(outputs)), False
-        columns = [self._column(output) for output in outputs]
+        is_one = isinstance(outputs, (str, int, np.integer))
+        keys: Any = [outputs] if is_one else outputs
+        columns = [
+            position_of(key, self.output_names, self.n_outputs, "output", InvalidParameterError)
+            for key in keys
+        ]
         if len(set(columns)) < len(columns):
             raise invalid("outputs", "distinct outputs", outputs)
-        return np.tile(columns, (n, 1)), True
-
-    def _column(self, output: Any) -> int:
-        if isinstance(output, str):
-            if output in self.output_names:
-                return self.output_names.index(output)
-            meant = did_you_mean(output, self.output_names)
-            shown = ", ".join(map(repr, self.output_names[:20]))
-            more = f" and {self.n_outputs - 20} more" if self.n_outputs > 20 else ""
-            there = " There are" if meant else ": there are"
-            raise InvalidParameterError(
-                f"No output is named {output!r}{meant}{there} {shown}{more}."
-            )
-        if not -self.n_outputs <= output < self.n_outputs:
-            raise InvalidParameterError(
-                f"There is no output {shown_value(output)}: the model has {self.n_outputs}, "
-                f"0 to {self.n_outputs - 1}."
-            )
-        return int(output) % self.n_outputs
+        return np.tile(columns, (n, 1)), not is_one
 
 
 def connect(

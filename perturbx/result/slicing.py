@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from perturbx._validation import did_you_mean, shown
+from perturbx._validation import position_of, shown
 from perturbx.errors import SelectionError
 from perturbx.features import Regions
 
@@ -143,24 +143,12 @@ def _positions(key: Any, names: Any, axis: str, size: int) -> Pick:
 
 def _position(key: Any, names: Any, axis: str, size: int) -> int:
     """The position of one name or number."""
-    if isinstance(key, str):
-        if np.ndim(names) == 2:
-            raise SelectionError(
-                f"Each instance has {axis}s of its own: pick an instance before {key!r}."
-            )
-        names = list(names)
-        if key not in names:
-            known = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
-            meant = did_you_mean(key, map(str, names))
-            there = " There are" if meant else "; there are"
-            raise SelectionError(f"No {axis} is named {key!r}{meant}{there} {known or 'no names'}.")
-        return int(names.index(key))
-    if not isinstance(key, (int, np.integer)) or isinstance(key, bool):
+    if isinstance(key, str) and np.ndim(names) == 2:
+        raise SelectionError(
+            f"Each instance has {axis}s of its own: pick an instance before {key!r}."
+        )
+    if not isinstance(key, (str, int, np.integer)) or isinstance(key, bool):
         raise SelectionError(
             f"Pick {axis}s with an int, a slice, a name, or a list of either: got {shown(key)}."
         )
-    if not -size <= key < size:
-        raise SelectionError(
-            f"No {axis} {shown(key)}: there {'is' if size == 1 else 'are'} {size}."
-        )
-    return int(key)
+    return position_of(key, names, size, axis, SelectionError)

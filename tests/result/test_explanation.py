@@ -133,7 +133,7 @@ def test_outputs_of_each_instance_keep_their_names():
 @pytest.mark.parametrize(
     ("key", "error", "says"),
     [
-        ((slice(None), "z"), KeyError, "No feature is named 'z'; there are 'a', 'b'"),
+        ((slice(None), "z"), KeyError, "No feature is named 'z': there are 'a', 'b'"),
         ((slice(None), "A "), KeyError, r"No feature is named 'A ': did you mean 'a'\? There are"),
         (4, IndexError, "No instance 4: there are 4"),
         ((..., ...), IndexError, "one '...'"),
