@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from perturbx._typing import Coalitions, Floats, Ints
+from perturbx._typing import Coalitions, Floats
 from perturbx._validation import check_kind, invalid
 from perturbx.designs import Design, Pairs
 from perturbx.result import Interactions
@@ -97,13 +96,18 @@ class WithInteractions(Solver):
         return replace(self.solver.scores(answers), interactions=_interactions(answers, found))
 
     def estimate(self, answers: Answers[Pairs]) -> Scores:
-        first = answers.design.first
-        n_pairs, d = first.shape
-        degrees, t = n_pairs - d * (d - 1) // 2, len(answers.full)
-        found = [np.zeros((2, n, t)) for n in (d * (d - 1) // 2, d * (d - 1) // 2, d)]
-        for targets, parts in _estimates(answers):
-            for whole, part in zip(found, parts, strict=True):
-                whole[..., targets] = part
+        pairs, full, empty = answers.design, answers.full, answers.empty
+        terms, odd = _PairTerms.of(pairs.first), OddFit.of(answers)
+        even = pairs.even(answers.outputs) - (full + empty) / 2
+        n_terms, d = terms.members.shape
+        found = [np.empty((2, n, len(full))) for n in (n_terms, n_terms, d)]
+        for fit in fits(terms.products, pairs.pair_weights, even):
+            shapley, faith = fit.estimate(terms.shapley), fit.estimate(terms.faith)
+            mains = odd.values[:, fit.targets] - terms.members.T @ faith / 2
+            values, spread = (shapley, faith, mains), terms.variances(fit, odd)
+            for part, of_values, of_spread in zip(found, values, spread, strict=True):
+                part[:, :, fit.targets] = of_values, of_spread
+        degrees = len(pairs.first) - n_terms
         if degrees < 3:
             for part in found:
                 part[1] = np.nan
@@ -125,22 +129,6 @@ def _interactions(
     squares[1] = np.maximum(np.sqrt(np.maximum(squares[1], 0)), answers.floor)
     shapley, faith, of_shapley, of_faith = np.moveaxis(squares.reshape(4, d, d, n, k), 3, 1)
     return Interactions(shapley, faith, of_shapley, of_faith, degrees)
-
-
-def _estimates(answers: Answers[Pairs]) -> Iterator[tuple[Ints, tuple[Floats, Floats, Floats]]]:
-    """Numbers of targets, and their Shapley interactions, Faith-Shap's pairs and main effects.
-
-    Each of the three is (2, pairs or d, t): estimates, then variances.
-    """
-    design = _PairTerms.of(answers.design.first)
-    odd, full, empty = OddFit.of(answers), answers.full, answers.empty
-    even = answers.design.even(answers.outputs) - (full + empty) / 2
-    for fit in fits(design.products, answers.design.pair_weights, even):
-        shapley, faith = fit.estimate(design.shapley), fit.estimate(design.faith)
-        mains = odd.values[:, fit.targets] - design.members.T @ faith / 2
-        spread = design.variances(fit, odd)
-        both = np.stack([shapley, spread[0]]), np.stack([faith, spread[1]])
-        yield fit.targets, (*both, np.stack([mains, spread[2]]))
 
 
 @dataclass(frozen=True, eq=False)
