@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from perturbx._typing import Floats, Ints
+from perturbx.solvers._svd import thin_svd
 
 STRENGTHS = np.concatenate([[0.0], 10.0 ** np.arange(-6.0, 2.0, 0.75)])
 """Ridge penalties in units of the mean eigenvalue; the first is least squares."""
@@ -79,57 +80,23 @@ def fits(rows: Floats, weights: Floats, y: Floats) -> Iterator[Fit]:
     Technometrics 16, 1974). `rows` (c, p), `weights` (c,), `y` (c, t).
     """
     root = np.sqrt(weights / weights.mean())[:, None]
-    spectrum = _Spectrum.of(root * rows)
-    turned = spectrum.vectors.T @ (root * y)
-    shrunk, spare = spectrum.shrinkage()
+    (c, p), (left, squares, right) = rows.shape, thin_svd(root * rows, 1e-11)
+    determined, back = len(squares) == p < c, right * np.sqrt(squares)
+    inverses = 1 / (squares + STRENGTHS[:, None] * squares.mean())
+    spare = np.maximum(1 - left**2 @ (squares * inverses).T, 0.0)
+    turned = left.T @ (root * y)
     judged = spare[:, 0] > _PINNED
     if 2 * judged.sum() < len(judged):
         judged[:] = True
-    squares = np.full((len(STRENGTHS), y.shape[1]), np.inf)
-    for i in range(0 if spectrum.determined else 1, len(STRENGTHS)):
-        residual = (root * y - spectrum.vectors @ (shrunk[:, i, None] * turned))[judged]
-        squares[i] = ((residual / np.maximum(spare[judged, i, None], 1e-12)) ** 2).sum(axis=0)
-    chosen = squares.argmin(axis=0)
+    missed = np.full((len(STRENGTHS), y.shape[1]), np.inf)
+    for i in range(0 if determined else 1, len(STRENGTHS)):
+        residual = (root * y - left @ ((squares * inverses[i])[:, None] * turned))[judged]
+        missed[i] = ((residual / np.maximum(spare[judged, i, None], 1e-12)) ** 2).sum(axis=0)
+    chosen = missed.argmin(axis=0)
     for i in np.unique(chosen):
         targets = np.flatnonzero(chosen == i)
-        inverse = spectrum.inverse(STRENGTHS[i])
-        b = spectrum.back @ (inverse[:, None] * turned[:, targets])
+        b = back @ (inverses[i][:, None] * turned[:, targets])
         residual = y[:, targets] - rows @ b
         free = np.where(spare[:, i, None] > _PINNED, spare[:, i, None], np.inf)
-        factors = (root * spectrum.vectors * inverse, spectrum.back.T)
-        yield Fit(targets, b, residual, residual / free, factors, spectrum.determined)
-
-
-@dataclass(frozen=True, eq=False)
-class _Spectrum:
-    """Singular values, squared, of a matrix A (c, p), from its smaller Gram matrix."""
-
-    values: Floats
-    """(r,)."""
-    vectors: Floats
-    """(c, r): on the side of the rows."""
-    back: Floats
-    """(p, r): A' vectors."""
-    determined: bool
-    """True if r = p < c: least squares has a unique solution, and a residual."""
-
-    @classmethod
-    def of(cls, matrix: Floats) -> _Spectrum:
-        c, p = matrix.shape
-        if c > p:
-            values, basis = np.linalg.eigh(matrix.T @ matrix)
-            kept = values > 1e-11 * values[-1]
-            values, basis = values[kept], basis[:, kept]
-            root = np.sqrt(values)
-            return cls(values, matrix @ (basis / root), basis * root, bool(kept.all()))
-        values, vectors = np.linalg.eigh(matrix @ matrix.T)
-        kept = values > 1e-11 * values[-1]
-        return cls(values[kept], vectors[:, kept], matrix.T @ vectors[:, kept], False)
-
-    def inverse(self, strength: float) -> Floats:
-        return np.asarray(1 / (self.values + strength * self.values.mean()))
-
-    def shrinkage(self) -> tuple[Floats, Floats]:
-        """For each strength: (r, g) shrinkage factors, (c, g) one minus the leverage of rows."""
-        shrunk = np.stack([self.values * self.inverse(s) for s in STRENGTHS], axis=1)
-        return shrunk, np.maximum(1 - self.vectors**2 @ shrunk, 0.0)
+        factors = (root * left * inverses[i], back.T)
+        yield Fit(targets, b, residual, residual / free, factors, determined)

@@ -12,13 +12,14 @@ from perturbx._typing import Floats, Ints
 from perturbx._validation import check_number
 from perturbx.designs import CoalitionDesign, Design, SoftMasks
 from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._svd import thin_svd
 from perturbx.solvers.presences import centered
 
 STRENGTHS = tuple(10.0 ** np.arange(-3, 2.01, 0.5))
 """Penalties that are tried, as fractions of the mean squared length of a perturbation."""
 
 _SMALLEST = 1e-7
-"""Directions in which perturbations vary less than this fraction of the most are left out."""
+"""Directions whose variance is below this fraction of the largest are left out."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +114,7 @@ class _Fit:
 
     @classmethod
     def of(cls, z: Floats, targets: Floats) -> _Fit:
-        """The singular vectors, from the eigenvectors of the smaller Gram matrix."""
-        z = centered(z)
-        tall = len(z) >= z.shape[1]
-        squares, known = np.linalg.eigh(z.T @ z if tall else z @ z.T)
-        kept = squares > _SMALLEST * max(float(squares[-1]), 1e-300)
-        squares, known = squares[kept], known[:, kept]
-        other = (z @ known if tall else z.T @ known) / np.sqrt(squares)
-        left, right = (other, known) if tall else (known, other)
+        left, squares, right = thin_svd(centered(z), _SMALLEST)
         return cls(left, squares, right, targets, left.T @ targets)
 
     def unexplained(self, strength: float) -> tuple[Floats, Floats]:
