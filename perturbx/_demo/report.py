@@ -59,25 +59,33 @@ def digit_report(digit: Digit) -> str:
     )
 
 
-def _shap_sentence(one: Explanation) -> str:
+def _largest(one: Explanation) -> tuple[str, str, str]:
+    """The feature with the largest score, the score, and its error in percentage points."""
     top = int(np.argmax(np.abs(one.values)))
-    score, error = one.values[top], one.standard_errors[top]
+    return (
+        one.feature_names[top],
+        points(one.values[top]),
+        f"{100 * one.standard_errors[top]:.1f}",
+    )
+
+
+def _shap_sentence(one: Explanation) -> str:
+    name, score, error = _largest(one)
     return (
         f"compared with the average over the background rows ({_percent(one.base_values)} "
-        f'malignant), "{one.feature_names[top]}" moves this patient by {points(score)} percentage '
-        "points. All scores add up to the prediction. The ± is the standard error from trying "
-        f"only some of the 2^30 combinations, here {100 * error:.1f} points."
+        f'malignant), "{name}" moves this patient by {score} percentage points. All scores add up '
+        "to the prediction. The ± is the standard error from trying only some of the 2^30 "
+        f"combinations, here {error} points."
     )
 
 
 def _lime_sentence(one: Explanation) -> str:
-    top = int(np.argmax(np.abs(one.values)))
-    score, error = one.values[top], one.standard_errors[top]
+    name, score, error = _largest(one)
     return (
-        f'if "{one.feature_names[top]}" were one standard deviation higher, the prediction would '
-        f"change by about {points(score)} ± {100 * error:.1f} points, according to a linear model "
-        f"that explains {_percent(one.fidelity)} of the variance near this patient. This question "
-        "differs from the first, and so does its answer."
+        f'if "{name}" were one standard deviation higher, the prediction would change by about '
+        f"{score} ± {error} points, according to a linear model that explains "
+        f"{_percent(one.fidelity)} of the variance near this patient. This question differs from "
+        "the first, and so does its answer."
     )
 
 

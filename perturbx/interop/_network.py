@@ -63,7 +63,11 @@ class Network(ABC):
 
     def __call__(self, X: Any) -> NDArray[Any]:
         """Scores of a batch, in parts of at most `batch_size` rows."""
-        n, X = _count(X), _sliceable(X)
+        n = _count(X)
+        if hasattr(X, "iloc"):  # a frame's index may not start at 0
+            X = X.reset_index(drop=True)
+        elif hasattr(X, "tocsr"):  # other sparse formats cannot be sliced
+            X = X.tocsr()
         step = self.batch_size or self._worth_it(X)
         parts = []
         for start in range(0, n, step):
@@ -194,13 +198,6 @@ def _count(X: Any) -> int:
             f"{np.shape(X)}. Pass a single one with a leading axis, as in image[None]."
         )
     return int(n)
-
-
-def _sliceable(X: Any) -> Any:
-    """The batch in a form that can be sliced by position."""
-    return (
-        X.reset_index(drop=True) if hasattr(X, "iloc") else X.tocsr() if hasattr(X, "tocsr") else X
-    )
 
 
 def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -102,7 +102,9 @@ class ImagePreprocess:
         warn_if_dark(batch, whites)
         out: NDArray[np.float32] | None = None
         for index, (image, white) in enumerate(zip(batch, whites, strict=True)):
-            pixels = self._brightness(image, white)
+            pixels = self._resized(image) / np.float32(self.white if white is None else white)
+            if white is not None:
+                pixels = np.clip(pixels, 0, 1)  # bicubic filters overshoot at edges
             if out is None:
                 out = np.empty((len(batch), *pixels.shape), dtype=np.float32)
             elif pixels.shape[1:] != out.shape[2:]:
@@ -118,14 +120,8 @@ class ImagePreprocess:
         out /= std
         return out
 
-    def _brightness(self, image: NDArray[Any], white: float | None) -> Any:
-        """(C, h, w) float32, at the network's size, in 0..1; `white` is that of the dtype."""
-        if white is None:
-            return self._resized(image) / np.float32(self.white)
-        return np.clip(self._resized(image) / np.float32(white), 0, 1)  # cubics overshoot at edges
-
     def _resized(self, image: NDArray[Any]) -> Any:
-        """(C, h, w) float32, in the image's range of brightness."""
+        """(C, h, w) float32 at the network's size, in the image's range of brightness."""
         height, width, _ = image.shape
         if self.size is None:
             return np.asarray(image, dtype=np.float32).transpose(2, 0, 1)
