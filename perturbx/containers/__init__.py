@@ -4,6 +4,7 @@ from perturbx.containers._base import Cells as Cells
 from perturbx.containers._base import Labels as Labels
 from perturbx.containers._base import Layout as Layout
 from perturbx.containers.arrays import ArrayLayout as ArrayLayout
+from perturbx.containers.blend import blend as blend
 from perturbx.containers.cells import is_missing as is_missing
 from perturbx.containers.foreign import looks_like_images as looks_like_images
 from perturbx.containers.foreign import rows_and_weights as rows_and_weights

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx._validation import LARGEST, check_choice, check_integer, invalid, real_numbers
-from perturbx.containers import Layout, layout_of, rows_and_weights, rows_of, training_rows
+from perturbx.containers import Layout, blend, layout_of, rows_and_weights, rows_of, training_rows
 from perturbx.errors import InvalidInputError
 from perturbx.features import FeatureTree
 from perturbx.maskers._base import BoundMasker, Features, FittedMasker, Masker
@@ -232,12 +232,15 @@ class FittedBackground(FittedTable):
         ]
 
 
+Scratch: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+"""Buffers for masks and for model rows, and how each background row differs from the instance."""
+
+
 @dataclass(frozen=True, eq=False)
 class BoundBackground(BoundMasker):
     """One row and the background, as bits.
 
-    A masked row is ``(present & (x ^ b)) ^ b``: exactly x where present and b where absent, to
-    the last bit, for every type; ``b + z * (x - b)`` would not give x back.
+    A masked row is exactly x where present and b where absent, to the last bit, for every type.
     """
 
     layout: Layout
@@ -279,41 +282,48 @@ class BoundBackground(BoundMasker):
     def calls_are_costly(self) -> bool:  # type: ignore[override]
         return self.layout.column_major
 
-    def scratch(self, n_rows: int) -> NDArray[Any]:
-        return np.empty(n_rows * len(self.instance), dtype=self.instance.dtype)
+    def scratch(self, n_rows: int) -> Scratch:
+        size = n_rows * len(self.instance)
+        masks, rows = np.empty((2, size), dtype=self.instance.dtype)
+        return masks, rows, self.background ^ self.instance
 
-    def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: NDArray[Any]) -> Any:
-        background = self.background[rows]
-        background = background[None] if isinstance(rows, slice) else background[:, None]
+    def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: Scratch) -> Any:
+        masks, buffer, differences = scratch
+        c, d = len(z), len(self.instance)
+        absent = masks[: c * d].reshape(c, d)
+        np.subtract(self.columns.of(z), 1, out=absent, dtype=absent.dtype, casting="unsafe")
         if self.layout.column_major:
-            return self._frame(self.columns.of(z), background, scratch)
-        present = self.columns.of(z).astype(scratch.dtype)
-        difference = background ^ self.instance
-        c, (groups, b, d) = len(z), background.shape
+            apart = differences[rows]
+            apart = apart[None] if isinstance(rows, slice) else apart[:, None]
+            return self._frame(absent, apart, buffer)
+        if not isinstance(rows, slice):
+            tile = buffer[: c * d].reshape(c, d)
+            np.take(differences, rows, axis=0, out=tile, mode="clip")
+            blend(absent, tile, self.instance, tile)
+            return self.layout.decode(tile, self.tables)
+        difference = differences[rows]
+        b = len(difference)
         times = _rows_at_once(b, d)
-        wide = np.empty((c, times, d), dtype=scratch.dtype)
-        np.negative(present[:, None, :], out=wide)  # 1 becomes all ones
-        tile = scratch[: c * b * d].reshape(c, b // times, times * d)
-        shape = (groups, b // times, times * d)
-        np.bitwise_and(wide.reshape(c, 1, times * d), difference.reshape(shape), out=tile)
-        np.bitwise_xor(tile, background.reshape(shape), out=tile)
-        return self.layout.decode(tile.reshape(c * b, d), self.tables)
+        wide = np.empty((c, times, d), dtype=buffer.dtype)
+        wide[...] = absent[:, None]
+        out = buffer[: c * b * d].reshape(c, b // times, times * d)
+        difference, instance = difference.reshape(-1, times * d), np.tile(self.instance, times)
+        blend(wide.reshape(c, 1, times * d), difference, instance, out)
+        return self.layout.decode(out.reshape(c * b, d), self.tables)
 
-    def _frame(self, z: NDArray[Any], background: NDArray[Any], scratch: NDArray[Any]) -> Any:
-        """The batch column by column, each in its own width and its own place in scratch."""
-        c, (groups, b, d) = len(z), background.shape
-        present = np.negative(z.T[:, :, None].astype(scratch.dtype))  # 1 becomes all ones
-        absent = np.ascontiguousarray(background.reshape(groups * b, d).T).reshape(d, groups, b)
-        differs = absent ^ self.instance[:, None, None]
-        places = scratch[: d * c * b].reshape(d, c * b)
+    def _frame(self, absent: NDArray[Any], apart: NDArray[Any], buffer: NDArray[Any]) -> Any:
+        """The batch column by column, each in its own width and its own place in the buffer."""
+        c, (groups, b, d) = len(absent), apart.shape
+        chosen = np.ascontiguousarray(absent.T).reshape(d, c, 1)
+        difference = np.ascontiguousarray(apart.reshape(groups * b, d).T).reshape(d, groups, b)
+        places = buffer[: d * c * b].reshape(d, c * b)
         widths = [self.layout.width(j, self.tables) for j in range(d)]
         columns = [place.view(width)[: c * b] for place, width in zip(places, widths, strict=True)]
+        parts = chosen, difference, self.instance
         for j, (column, width) in enumerate(zip(columns, widths, strict=True)):
-            keep, flip, base = (a[j].astype(width, copy=False) for a in (present, differs, absent))
-            tile = column.reshape(c, b)
-            np.bitwise_and(keep, flip, out=tile)
-            np.bitwise_xor(tile, base, out=tile)
-        if all(width == scratch.dtype for width in widths):
+            one, other, base = (part[j].astype(width, copy=False) for part in parts)
+            blend(one, other, base, column.reshape(c, b))
+        if all(width == buffer.dtype for width in widths):
             return self.layout.decode(places.T, self.tables)
         return self.layout.decode_columns(columns, self.tables)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Ints, Noise, Segments
+from perturbx.containers import blend
 from perturbx.features import Regions, WindowGrid
 from perturbx.maskers._base import BoundMasker
 from perturbx.maskers.images import Image
@@ -50,8 +51,7 @@ class BoundImage(BoundMasker):
 class BoundLabels(BoundImage):
     """Regions that do not overlap: one gather, one AND and one XOR for each row, bit by bit.
 
-    ``(present & (image ^ fill)) ^ fill`` is the image to the last bit where `present` is all
-    ones, and the fill where it is zero, whatever the dtype. It is computed in words of up to
+    It is computed in words of up to
     eight bytes, most of which lie in one region. A word that does not is one of few kinds, so a
     row gathers in two steps: the bits of each kind of word (`kinds`), then of each word (`words`).
 
@@ -92,14 +92,13 @@ class BoundLabels(BoundImage):
         element = np.dtype(f"u{self.image.itemsize}")
         ones, none = element.type(np.iinfo(element).max), element.type(0)
         image, fill = (a.reshape(-1).view(self._word_type) for a in (self.image, self.fill))
-        toggle = image ^ fill
+        difference = image ^ fill
         for row, coalition in zip(out, z, strict=True):
             bits = np.where(coalition, ones, none)
             present = bits[self.kinds].view(self._word_type)[:, 0]
             # "clip" lets take write straight into the row; "raise" would go through a copy
             np.take(present, self.words, out=row, mode="clip")
-            np.bitwise_and(row, toggle, out=row)
-            np.bitwise_xor(row, fill, out=row)
+            blend(row, difference, fill, row)
 
     @property
     def _word_type(self) -> np.dtype[Any]:
