@@ -94,7 +94,7 @@ PARTS: dict[str, tuple[type, set[str]]] = {
     "perturbx.samplers": (Sampler, set()),
     "perturbx.solvers": (
         Solver,
-        {"Answers", "LearnedPrior", "Scores", "Solution", "check_reads", "floor"},
+        {"Answers", "LearnedPrior", "Scores", "Solution", "check_reads"},
     ),
 }
 """The base of the parts of a room, and what else is public there."""

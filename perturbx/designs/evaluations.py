@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,16 @@ class Evaluations:
     empty_rows: Floats | None = None
     rounding: Rounding = field(default_factory=Rounding)
     row_weights: Floats | None = None
+
+    @cached_property
+    def floor(self) -> Floats:
+        """(n, 1, k): the standard error of exact arithmetic, the largest rounding of an output."""
+        rounding = self.rounding.of
+        largest = np.maximum(rounding(self.full), np.nan_to_num(rounding(self.empty)))
+        if len(self.outputs):
+            for ends in (self.outputs.max(axis=0), self.outputs.min(axis=0)):
+                largest = np.maximum(largest, rounding(ends))
+        return np.asarray(largest[:, None, :])
 
     @classmethod
     def of_game(cls, design: Design, game: Callable[[Any], Any]) -> Evaluations:

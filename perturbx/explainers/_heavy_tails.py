@@ -9,7 +9,7 @@ from scipy.stats import t
 
 from perturbx._typing import Floats, Outputs
 from perturbx.designs import Evaluations, NoiseDraws
-from perturbx.solvers import Solution, floor
+from perturbx.solvers import Solution
 
 _FEWEST_OUTPUTS = 16
 """Fewer outputs do not show their tails."""
@@ -32,7 +32,7 @@ def widened(solution: Solution, evaluations: Evaluations) -> Solution:
     few = np.sqrt(len(evaluations.outputs))
     if isinstance(evaluations.design, NoiseDraws):
         few = min(few, _FEW_NOISY)
-    is_sampled = (solution.standard_errors > floor(evaluations)).any(axis=1)
+    is_sampled = (solution.standard_errors > evaluations.floor).any(axis=1)
     heavy = is_sampled & (effective < few)
     degrees = np.minimum(np.maximum(effective - 1, 2.0), solution.degrees_of_freedom)
     factor = t.ppf(0.975, degrees) / t.ppf(0.975, solution.degrees_of_freedom)

@@ -18,7 +18,7 @@ from perturbx.explainers._threads import one_thread
 from perturbx.game import Game, Parts, of_all_features
 from perturbx.maskers import BoundMasker
 from perturbx.samplers import AdaptiveSampler
-from perturbx.solvers import Solution, floor
+from perturbx.solvers import Solution
 
 _FIRST_ROUND = 16
 """With `tol`, the first round takes this part of the budget; each later one doubles the sum."""
@@ -123,7 +123,7 @@ class Run:
             if not self._ask(total):
                 continue
             evaluations = self._evaluations()
-            solution, least = self._solved(evaluations), floor(evaluations)
+            solution, least = self._solved(evaluations), evaluations.floor
             done = np.full(len(self.undone), evaluations.design.complete)
             if tol is not None and not done.all():
                 done = self._precise(solution, evaluations, least, tol)

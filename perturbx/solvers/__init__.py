@@ -5,7 +5,6 @@ from perturbx.solvers._base import Scores as Scores
 from perturbx.solvers._base import Solution as Solution
 from perturbx.solvers._base import Solver as Solver
 from perturbx.solvers._base import check_reads as check_reads
-from perturbx.solvers._base import floor as floor
 from perturbx.solvers.background_contributions import (
     BackgroundContributions as BackgroundContributions,
 )

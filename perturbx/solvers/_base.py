@@ -27,7 +27,7 @@ class Solution:
         The scores.
     standard_errors : (n, d, k) array
         The error from having tried only some perturbations: NaN where it cannot be estimated,
-        `floor` where all of them were tried.
+        `Evaluations.floor` where all of them were tried.
     base : (n, k) array
         What the scores are added to: the empty output, or the intercept of a local fit.
     degrees_of_freedom : float
@@ -63,19 +63,13 @@ class Solution:
 
     def of(self, chosen: NDArray[np.bool_]) -> Solution:
         """The solution of some of the instances."""
-
-        def cut(array: Any) -> Any:
-            return None if array is None else array[chosen]
-
+        names = ("values", "standard_errors", "base", "fidelity", "background_errors")
+        arrays = {name: getattr(self, name) for name in (*names, "heavy_tails")}
+        pairs = self.interactions
         return replace(
             self,
-            values=self.values[chosen],
-            standard_errors=self.standard_errors[chosen],
-            base=self.base[chosen],
-            fidelity=cut(self.fidelity),
-            background_errors=cut(self.background_errors),
-            interactions=None if self.interactions is None else self.interactions.map(cut),
-            heavy_tails=cut(self.heavy_tails),
+            interactions=None if pairs is None else pairs.map(lambda array: array[chosen]),
+            **{name: array[chosen] for name, array in arrays.items() if array is not None},
         )
 
 
@@ -117,7 +111,7 @@ class Answers(Generic[D_co]):
             evaluations.outputs.reshape(len(evaluations.outputs), n * k),
             evaluations.full.ravel(),
             evaluations.empty.ravel(),
-            floor(evaluations).ravel(),
+            evaluations.floor.ravel(),
             (n, k),
             None if rows is None else rows.reshape(len(rows), n * k),
             evaluations.row_weights,
@@ -276,15 +270,3 @@ def check_reads(
     source = f" from the sampler {sampler}" if sampler else ""
     cure = f" Use the sampler {samplers}." if samplers else ""
     raise RejectPerturbations(f"{solver} reads {names}: got {design.__name__}{source}.{cure}")
-
-
-def floor(evaluations: Evaluations) -> Floats:
-    """(n, 1, k): the standard error of exact arithmetic, the largest rounding of an output."""
-    rounding = evaluations.rounding
-    largest = np.maximum(
-        rounding.of(evaluations.full), np.nan_to_num(rounding.of(evaluations.empty))
-    )
-    if len(evaluations.outputs):
-        for ends in (evaluations.outputs.max(axis=0), evaluations.outputs.min(axis=0)):
-            largest = np.maximum(largest, rounding.of(ends))
-    return np.asarray(largest[:, None, :])
