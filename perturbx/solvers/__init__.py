@@ -1,8 +1,8 @@
 """The model's outputs turned into scores, with standard errors."""
 
-from perturbx.solvers._base import Answers as Answers
-from perturbx.solvers._base import Scores as Scores
-from perturbx.solvers._base import Solution as Solution
+from perturbx.solvers._answers import Answers as Answers
+from perturbx.solvers._answers import Scores as Scores
+from perturbx.solvers._answers import Solution as Solution
 from perturbx.solvers._base import Solver as Solver
 from perturbx.solvers._base import check_reads as check_reads
 from perturbx.solvers.background_contributions import (

@@ -13,7 +13,7 @@ from scipy.special import binom
 
 from perturbx._typing import Floats
 from perturbx.designs import Design
-from perturbx.solvers._base import Answers, Scores
+from perturbx.solvers._answers import Answers, Scores
 
 
 def exact_shapley(answers: Answers[Design]) -> Scores:

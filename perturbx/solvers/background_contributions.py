@@ -9,7 +9,8 @@ import numpy as np
 from perturbx._typing import Floats, Ints, Outputs
 from perturbx.designs import BackgroundChains, Design
 from perturbx.errors import RejectPerturbations
-from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._base import Solver
 from perturbx.solvers._control_variate import Prediction, predict_all_rows, shares_of
 from perturbx.solvers._moderation import PRIOR_DEGREES, RATIO, moderated
 

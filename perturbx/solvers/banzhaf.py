@@ -9,7 +9,8 @@ from scipy.special import gammaln
 
 from perturbx._typing import Floats
 from perturbx.designs import Design, Pairs
-from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._base import Solver
 from perturbx.solvers._difference_estimator import Total, fits
 from perturbx.solvers._exact import exact_banzhaf
 from perturbx.solvers._strata import Strata

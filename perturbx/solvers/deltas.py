@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perturbx.designs import LeaveOneOut
-from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._base import Solver
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from perturbx._typing import Coalitions, Floats
 from perturbx._validation import check_kind, invalid
 from perturbx.designs import Design, Pairs
 from perturbx.result import Interactions
-from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._base import Solver
 from perturbx.solvers._difference_estimator import Fit, Total, fits
 from perturbx.solvers._exact import exact_interactions, exact_shapley
 from perturbx.solvers._strata import Strata

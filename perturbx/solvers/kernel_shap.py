@@ -10,7 +10,8 @@ import numpy as np
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_flag
 from perturbx.designs import Design, Pairs
-from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._base import Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._strata import Strata, blocks
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx.designs import Chains, Design
-from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._base import Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._moderation import moderated
 

@@ -11,7 +11,8 @@ from perturbx._validation import check_flag
 from perturbx.designs import Steps, TreeSplits
 from perturbx.errors import RejectPerturbations
 from perturbx.features import FeatureTree
-from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._base import Solver
 from perturbx.solvers._owen_splits import Splits, deviations, learned_fractions
 
 

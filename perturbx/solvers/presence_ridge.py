@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_number
 from perturbx.designs import CoalitionDesign, Design, SoftMasks
-from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._base import Solver
 from perturbx.solvers._svd import thin_svd
 from perturbx.solvers.presences import centered
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from perturbx._typing import Floats
 from perturbx.designs import CoalitionDesign, Design, Independent, SoftMasks
-from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._base import Solver
 
 _MOST_NUMBERS = 2**18
 """Columns are processed in blocks of so many numbers."""

@@ -12,7 +12,8 @@ from perturbx._typing import Floats
 from perturbx._validation import check_choice, check_integer, check_number, invalid
 from perturbx.designs import CoalitionDesign, Design, NoiseDraws
 from perturbx.errors import InvalidParameterError
-from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._base import Solver
 from perturbx.solvers._local_fit import local_fit
 from perturbx.solvers._selection import SELECTIONS, SelectionName
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
 from perturbx.designs import Pairs
-from perturbx.solvers._base import Answers
+from perturbx.solvers._answers import Answers
 from perturbx.solvers.process.interaction_rates import MOST_FEATURES, learn_rates
 from perturbx.solvers.process.leave_one_out import SIGNALS, Decomposition
 from perturbx.solvers.process.mask_trees import Boosting, boost

@@ -8,7 +8,7 @@ import numpy as np
 
 from perturbx._typing import Floats, Ints
 from perturbx.designs import Pairs
-from perturbx.solvers._base import Answers, Scores
+from perturbx.solvers._answers import Answers, Scores
 
 
 @dataclass(frozen=True, eq=False)

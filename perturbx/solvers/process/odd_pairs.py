@@ -8,7 +8,7 @@ import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs import Pairs
-from perturbx.solvers._base import Answers
+from perturbx.solvers._answers import Answers
 
 
 @dataclass(frozen=True, eq=False)

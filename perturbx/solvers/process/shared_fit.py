@@ -9,7 +9,7 @@ import numpy as np
 from perturbx._typing import Floats
 from perturbx.designs import Pairs
 from perturbx.errors import RejectPerturbations
-from perturbx.solvers._base import Answers, Scores
+from perturbx.solvers._answers import Answers, Scores
 from perturbx.solvers.kernel_shap import KernelShapRegression
 from perturbx.solvers.process.adapted_fit import AdaptedFit
 from perturbx.solvers.process.gaussian_process import Fit

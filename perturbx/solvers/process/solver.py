@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_integer, check_kind
 from perturbx.designs import Design, Pairs
-from perturbx.solvers._base import Answers, Scores, Solver
+from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._base import Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers.kernel_shap import KernelShapRegression
 from perturbx.solvers.process.gaussian_process import Posterior, posterior
