@@ -102,10 +102,6 @@ class Layout(ABC):
             row[0, column] = number
         return row
 
-    def count(self, X: Any) -> int:
-        """How many rows X has."""
-        return int(X.shape[0])
-
     def _check_like(self, X: Any, name: str, kind: Any, expected: str) -> None:
         """Refuse another container, or another number of columns."""
         if not isinstance(X, kind):

@@ -196,7 +196,7 @@ def _frame_layout(kind: type[FrameLayout], X: Any, names: Sequence[str] | None) 
         )
     layout = kind.of(X, printed)
     layout = replace(layout, common=layout.common_type(X))
-    n = layout.count(X)
+    n = X.shape[0]
     sample = layout.take(X, np.unique(np.linspace(0, n - 1, min(n, _TRIED)).astype(np.intp)))
     try:
         (cells,) = layout.encode(sample)

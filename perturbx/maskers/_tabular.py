@@ -135,7 +135,7 @@ class Rows(Instances):
     single: bool
 
     def __len__(self) -> int:
-        return self.masker.layout.count(self.X)
+        return int(self.X.shape[0])
 
     def take(self, start: int, stop: int) -> Any:
         return self.masker.layout.take(self.X, np.arange(start, stop))
@@ -148,7 +148,7 @@ def sample_rows(
     layout: Layout, X: Any, max_rows: int, rng: np.random.Generator
 ) -> tuple[Any, str | None]:
     """At most `max_rows` rows of X, and a note if they are a sample."""
-    n = layout.count(X)
+    n = X.shape[0]
     if n <= max_rows:
         return layout.take(X, np.arange(n)), None
     chosen = np.sort(rng.choice(n, size=max_rows, replace=False))

@@ -80,13 +80,13 @@ class Background(Masker):
         rows = at_type_of(X, rows, "Background rows")
         layout = layout_of(X, features.names)
         layout.check(rows, "the background")
-        counts = None if weights is None else _checked_weights(weights, layout.count(rows))
+        counts = None if weights is None else _checked_weights(weights, rows.shape[0])
         if counts is None or (counts == counts[0]).all():
             rows, note = sample_rows(layout, rows, max_rows, rng)
             counts = None
         else:
             rows, counts, note = sample_weighted_rows(layout, rows, counts, max_rows, rng)
-        n = layout.count(rows)
+        n = rows.shape[0]
         mean = "mean" if counts is None else "weighted mean"
         said = f"the {mean} over {n} background rows" if n > 1 else "one background row"
         notes = () if note is None else (note,)
@@ -151,9 +151,9 @@ class Baseline(Masker):
             layout = layout_of(X, features.names)
             layout.check(row, "the baseline")
             said = "a baseline"
-        if layout.count(row) != 1:
+        if row.shape[0] != 1:
             raise InvalidInputError(
-                f"Baseline values must be one row, got {layout.count(row)}: for several rows use "
+                f"Baseline values must be one row, got {row.shape[0]}: for several rows use "
                 "masker=Background(rows)."
             )
         return FittedBackground(

@@ -106,7 +106,7 @@ class ColumnTree(Masker):
         return FeatureTree.of_leaves(children, len(names)), how
 
     def _by_correlation(self, layout: Layout, columns: Columns, seen: Any) -> Children:
-        d, n = len(columns.names), layout.count(seen)
+        d, n = len(columns.names), seen.shape[0]
         if d == 1:
             return ()
         step = -(-n // _MOST_ROWS)

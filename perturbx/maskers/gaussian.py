@@ -78,7 +78,7 @@ class GaussianNoise(Masker):
             )
         X = require(X, "GaussianNoise")
         layout = layout_of(X, features.names)
-        if layout.count(X) < 2:
+        if X.shape[0] < 2:
             raise InvalidInputError(
                 "GaussianNoise needs at least 2 rows to learn the scale of each column, got 1: "
                 "pass the training rows to fit."

@@ -116,8 +116,8 @@ class Few:
         if not are_images:
             rows, is_single = rows_of(X)
             layout = layout_of(rows)
-            part = layout.take(rows, np.arange(min(_FEW, layout.count(rows))))
-            return cls(part, part, layout.count(rows), False, is_single)
+            part = layout.take(rows, np.arange(min(_FEW, rows.shape[0])))
+            return cls(part, part, rows.shape[0], False, is_single)
         if isinstance(X, (list, tuple)):
             return cls(X[:1], np.asarray(X[0])[None], len(X), True, False)
         if _is_one_image(X, masker):

@@ -190,6 +190,6 @@ def _rows_behind(explainer: Explains, X: Any) -> Any:
     """The rows that the explainer was fitted on, where it keeps several."""
     masker = vars(explainer).get("masker_") if isinstance(explainer, BaseExplainer) else None
     known = isinstance(masker, (FittedBackground, FittedNoise))
-    if known and masker is not None and masker.layout.count(masker.rows) > 1:
+    if known and masker is not None and masker.rows.shape[0] > 1:
         return masker.rows
     return X
