@@ -4,35 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from perturbx._validation import check_integer, invalid
-from perturbx.designs import Design, SoftMasks
+from perturbx.designs import SoftMasks
 from perturbx.errors import InvalidInputError
 from perturbx.features import Lattice
-from perturbx.maskers._base import BoundMasker, Features, Masker
+from perturbx.maskers._base import BoundMasker
+from perturbx.maskers._filled import FilledMasker
 from perturbx.maskers._smooth import bound_smooth_grid
-from perturbx.maskers.axes import ChannelAxis, check_channel_axis
-from perturbx.maskers.fills import (
-    Fill,
-    check_fill,
-    describe_fill,
-    draw_seed,
-    given_fill,
-    render_fill,
-)
-from perturbx.maskers.images import (
-    FittedImages,
-    ImageBatch,
-    check_features,
-    read_images,
-)
+from perturbx.maskers.axes import ChannelAxis
+from perturbx.maskers.fills import Fill, describe_fill, render_fill
+from perturbx.maskers.images import ImageBatch
 
 
 @dataclass(frozen=True)
-class SmoothGrid(Masker):
+class SmoothGrid(FilledMasker):
     """Features are the points of a lattice; what is absent fades into the fill.
 
     This is the removal of RISE (Petsiuk, Das & Saenko, BMVC 2018): ``x * M + fill * (1 - M)``
@@ -70,61 +59,34 @@ class SmoothGrid(Masker):
     array([[8., 6., 4., 2., 0.]])
     """
 
-    of_images: ClassVar[bool] = True
+    accepts = SoftMasks
 
     cells: int | Sequence[int] = 7
     steps: int = 3
     fill: Fill = 0
     channel_axis: ChannelAxis = "auto"
 
-    def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedSmoothGrid:
-        """Check the settings; nothing is learned from X, which may be None.
+    @property
+    def n_axes(self) -> int | None:  # type: ignore[override]
+        return len(self.cells) if _several(self.cells) else None
 
-        Raises
-        ------
-        InvalidParameterError
-            If a setting, or `features`, is not what it can be.
-        """
+    @property
+    def value_function(self) -> str:
+        return "places that fade into " + describe_fill(self.fill, "the image's mean color")
+
+    def check_settings(self) -> None:
         for cells in self.cells if _several(self.cells) else (self.cells,):
             check_integer("cells", cells, minimum=1)
         if np.size(self.cells) == 0:
             raise invalid("cells", "an integer, or one for each spatial axis", self.cells)
         check_integer("steps", self.steps, minimum=1)
-        check_fill(self.fill)
-        check_channel_axis(self.channel_axis)
-        check_features(features)
-        shown = describe_fill(self.fill, "the image's mean color")
-        return FittedSmoothGrid(
-            masker=self,
-            seed=draw_seed(self.fill, rng),
-            value_function=f"places that fade into {shown}",
-        )
 
+    def check_image(self, X: ImageBatch, index: int) -> None:
+        lattice(X.spatial(index), self.cells, self.steps)
 
-@dataclass(frozen=True, eq=False)
-class FittedSmoothGrid(FittedImages):
-    """`SmoothGrid`, checked, with the seed of its noise."""
-
-    accepts: ClassVar[type[Design]] = SoftMasks
-
-    masker: SmoothGrid
-    seed: int
-    value_function: str
-
-    def read(self, X: Any) -> ImageBatch:
-        cells = self.masker.cells
-        n_axes = len(cells) if _several(cells) else None
-        batch = read_images(X, self.masker.channel_axis, n_axes, "SmoothGrid")
-        for index, image in enumerate(batch.arrays):
-            lattice(batch.spatial(index), self.masker.cells, self.masker.steps)
-            if not isinstance(self.masker.fill, str):
-                given_fill(self.masker.fill, image, batch.channels)
-        return batch
-
-    def bound(self, X: ImageBatch, index: int) -> BoundMasker:
-        image = X.arrays[index]
-        points = lattice(X.spatial(index), self.masker.cells, self.masker.steps)
-        fill = render_fill(self.masker.fill, image, X.channels, None, self.seed)
+    def bound(self, X: ImageBatch, index: int, seed: int) -> BoundMasker:
+        image, points = X.arrays[index], lattice(X.spatial(index), self.cells, self.steps)
+        fill = render_fill(self.fill, image, X.channels, None, seed)
         return bound_smooth_grid(image, fill, points, "point")
 
 

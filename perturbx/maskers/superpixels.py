@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,24 +13,12 @@ from perturbx._typing import Segments
 from perturbx._validation import check_choice, check_integer, check_number, invalid
 from perturbx.errors import InvalidInputError
 from perturbx.features import LabelMap
-from perturbx.maskers._base import Features, Masker
+from perturbx.maskers._filled import FilledMasker
 from perturbx.maskers._segmentation import METHODS, check_labels, relabel, segment
-from perturbx.maskers.axes import ChannelAxis, check_channel_axis
+from perturbx.maskers.axes import ChannelAxis
 from perturbx.maskers.bound_images import BoundLabels, bound_labels
-from perturbx.maskers.fills import (
-    Fill,
-    check_fill,
-    describe_fill,
-    draw_seed,
-    given_fill,
-    render_fill,
-)
-from perturbx.maskers.images import (
-    FittedImages,
-    ImageBatch,
-    check_features,
-    read_images,
-)
+from perturbx.maskers.fills import Fill, describe_fill, render_fill
+from perturbx.maskers.images import ImageBatch
 
 _KINDS = {
     "slic": "SLIC superpixels",
@@ -41,7 +29,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class Superpixels(Masker):
+class Superpixels(FilledMasker):
     """Features are regions of an image; an absent region shows the fill.
 
     The regions are found on a copy of at most 256 pixels a side and enlarged, so a large photo
@@ -81,7 +69,7 @@ class Superpixels(Masker):
     --------
     >>> import numpy as np
     >>> from perturbx.maskers.superpixels import Superpixels
-    >>> from perturbx.maskers._base import Features
+    >>> from perturbx.maskers import Features
     >>> image = np.zeros((4, 6), dtype=np.uint8)
     >>> image[:, 3:] = 9
     >>> masker = Superpixels(segments=image, fill=5).fit(None, Features(), np.random.default_rng(0))
@@ -93,8 +81,6 @@ class Superpixels(Masker):
            [5, 5, 5, 9, 9, 9]], dtype=uint8)
     """
 
-    of_images: ClassVar[bool] = True
-
     method: Literal["slic", "quickshift", "felzenszwalb", "grid"] = "slic"
     n_segments: int = 25
     compactness: float = 15.0
@@ -102,65 +88,38 @@ class Superpixels(Masker):
     segments: NDArray[Any] | Sequence[NDArray[Any]] | None = None
     channel_axis: ChannelAxis = "auto"
 
-    def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedSuperpixels:
-        """Check the settings; nothing is learned from X, which may be None.
+    @property
+    def value_function(self) -> str:
+        kind = _KINDS[self.method] if self.segments is None else "a given label map"
+        shown = describe_fill(self.fill, "their mean color")
+        return f"absent regions filled with {shown} ({kind})"
 
-        Raises
-        ------
-        InvalidParameterError
-            If a setting, or `features`, is not what it can be.
-        """
+    def check_settings(self) -> None:
         check_choice("method", self.method, METHODS)
         check_integer("n_segments", self.n_segments, minimum=2)
         check_number("compactness", self.compactness, above=0)
-        check_fill(self.fill)
-        check_channel_axis(self.channel_axis)
-        check_features(features)
         if self.segments is not None and not isinstance(self.segments, (np.ndarray, list, tuple)):
             raise invalid("segments", "an array of labels, a list of them, or None", self.segments)
-        kind = _KINDS[self.method] if self.segments is None else "a given label map"
-        shown = describe_fill(self.fill, "their mean color")
-        return FittedSuperpixels(
-            masker=self,
-            seed=draw_seed(self.fill, rng),
-            value_function=f"absent regions filled with {shown} ({kind})",
-        )
 
+    def check_image(self, X: ImageBatch, index: int) -> None:
+        if self.segments is not None:
+            check_labels(_map_of(self.segments, X, index), X.spatial(index))
 
-@dataclass(frozen=True, eq=False)
-class FittedSuperpixels(FittedImages):
-    """`Superpixels`, checked, with the seed of its noise."""
-
-    masker: Superpixels
-    seed: int
-    value_function: str
-
-    def read(self, X: Any) -> ImageBatch:
-        batch = read_images(X, self.masker.channel_axis, 2, "Superpixels")
-        for index, image in enumerate(batch.arrays):
-            if not isinstance(self.masker.fill, str):
-                given_fill(self.masker.fill, image, batch.channels)
-            if self.masker.segments is not None:
-                check_labels(_map_of(self.masker.segments, batch, index), batch.spatial(index))
-        return batch
-
-    def bound(self, X: ImageBatch, index: int) -> BoundLabels:
+    def bound(self, X: ImageBatch, index: int, seed: int) -> BoundLabels:
         image, segments = X.arrays[index], self._segments(X, index)
-        fill = render_fill(self.masker.fill, image, X.channels, segments, self.seed)
+        fill = render_fill(self.fill, image, X.channels, segments, seed)
         return bound_labels(image, fill, LabelMap(segments), segments, "region")
 
     def _segments(self, X: ImageBatch, index: int) -> Segments:
-        masker = self.masker
-        if masker.segments is not None:
-            return relabel(_map_of(masker.segments, X, index))
-        labels = segment(
-            X.arrays[index], X.channels, masker.method, masker.n_segments, masker.compactness
-        )
+        if self.segments is not None:
+            return relabel(_map_of(self.segments, X, index))
+        image = X.arrays[index]
+        labels = segment(image, X.channels, self.method, self.n_segments, self.compactness)
         if labels.max() == 0:
-            cure = f"raise n_segments (now {masker.n_segments}), choose " + 'method="grid", or pass'
+            cure = f'raise n_segments (now {self.n_segments}), choose method="grid", or pass'
             raise InvalidInputError(
-                f"{masker.method} found a single region in an image of shape "
-                f"{X.arrays[index].shape}: {cure} segments=label_map."
+                f"{self.method} found a single region in an image of shape {image.shape}: {cure} "
+                "segments=label_map."
                 if labels.size > 1
                 else "an image of a single pixel has no regions to tell apart."
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,23 +12,12 @@ from perturbx._typing import Segments
 from perturbx._validation import LARGEST, invalid
 from perturbx.errors import InvalidInputError
 from perturbx.features import WindowGrid
-from perturbx.maskers._base import BoundMasker, Features, Masker
-from perturbx.maskers.axes import ChannelAxis, check_channel_axis
+from perturbx.maskers._base import BoundMasker
+from perturbx.maskers._filled import FilledMasker
+from perturbx.maskers.axes import ChannelAxis
 from perturbx.maskers.bound_images import bound_labels, bound_windows
-from perturbx.maskers.fills import (
-    Fill,
-    check_fill,
-    describe_fill,
-    draw_seed,
-    given_fill,
-    render_fill,
-)
-from perturbx.maskers.images import (
-    FittedImages,
-    ImageBatch,
-    check_features,
-    read_images,
-)
+from perturbx.maskers.fills import Fill, describe_fill, render_fill
+from perturbx.maskers.images import ImageBatch
 
 Sides: TypeAlias = int | Sequence[int] | None
 """A length for every spatial axis, one for each, or None for the default."""
@@ -38,7 +27,7 @@ _STEPS = 3
 
 
 @dataclass(frozen=True)
-class Windows(Masker):
+class Windows(FilledMasker):
     """Features are windows over any number of axes; an absent window shows the fill.
 
     This is the removal of occlusion maps (Zeiler & Fergus, ECCV 2014). Windows may overlap: a
@@ -68,7 +57,7 @@ class Windows(Masker):
     --------
     >>> import numpy as np
     >>> from perturbx.maskers.windows import Windows
-    >>> from perturbx.maskers._base import Features
+    >>> from perturbx.maskers import Features
     >>> masker = Windows(shape=3, stride=2, fill=0).fit(None, Features(), np.random.default_rng(0))
     >>> instances = masker.check(np.arange(1, 7))
     >>> (bound,) = instances.bind(0, 1)
@@ -79,21 +68,24 @@ class Windows(Masker):
            [1, 2, 3, 0, 0, 0]])
     """
 
-    of_images: ClassVar[bool] = True
-
     shape: Sides = None
     stride: Sides = None
     fill: Fill = "mean"
     channel_axis: ChannelAxis = "auto"
 
-    def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedWindows:
-        """Check the settings; nothing is learned from X, which may be None.
+    @property
+    def n_axes(self) -> int | None:  # type: ignore[override]
+        for sides in (self.shape, self.stride):
+            if sides is not None and not isinstance(sides, (int, np.integer)):
+                return len(sides)
+        return None
 
-        Raises
-        ------
-        InvalidParameterError
-            If a setting, or `features`, is not what it can be.
-        """
+    @property
+    def value_function(self) -> str:
+        own = "their mean color (of the whole input where windows overlap)"
+        return f"absent windows filled with {describe_fill(self.fill, own)}"
+
+    def check_settings(self) -> None:
         shape, stride = _sides("shape", self.shape), _sides("stride", self.stride)
         if len({len(s) for s in (shape, stride) if isinstance(s, tuple)}) > 1:
             raise invalid("stride", f"as long as shape, {self.shape}", self.stride)
@@ -104,49 +96,18 @@ class Windows(Masker):
                 self.stride,
                 "A larger one leaves gaps that nothing removes.",
             )
-        check_fill(self.fill)
-        check_channel_axis(self.channel_axis)
-        check_features(features)
-        own = "their mean color (of the whole input where windows overlap)"
-        return FittedWindows(
-            masker=self,
-            seed=draw_seed(self.fill, rng),
-            value_function=f"absent windows filled with {describe_fill(self.fill, own)}",
-        )
 
+    def check_image(self, X: ImageBatch, index: int) -> None:
+        window_grid(X.spatial(index), self.shape, self.stride)
 
-@dataclass(frozen=True, eq=False)
-class FittedWindows(FittedImages):
-    """`Windows`, checked, with the seed of its noise."""
-
-    masker: Windows
-    seed: int
-    value_function: str
-
-    def read(self, X: Any) -> ImageBatch:
-        batch = read_images(X, self.masker.channel_axis, self._n_axes(), "Windows")
-        for index, image in enumerate(batch.arrays):
-            window_grid(batch.spatial(index), self.masker.shape, self.masker.stride)
-            if not isinstance(self.masker.fill, str):
-                given_fill(self.masker.fill, image, batch.channels)
-        return batch
-
-    def bound(self, X: ImageBatch, index: int) -> BoundMasker:
-        image = X.arrays[index]
-        grid = window_grid(X.spatial(index), self.masker.shape, self.masker.stride)
+    def bound(self, X: ImageBatch, index: int, seed: int) -> BoundMasker:
+        image, grid = X.arrays[index], window_grid(X.spatial(index), self.shape, self.stride)
         segments = disjoint_labels(grid)
         alone = segments if np.prod(grid.size) > 1 else None
-        fill = render_fill(self.masker.fill, image, X.channels, alone, self.seed)
+        fill = render_fill(self.fill, image, X.channels, alone, seed)
         if segments is not None:
             return bound_labels(image, fill, grid, segments, "window")
         return bound_windows(image, fill, grid, "window")
-
-    def _n_axes(self) -> int | None:
-        """How many spatial axes an instance has, where a setting says so."""
-        for sides in (self.masker.shape, self.masker.stride):
-            if sides is not None and not isinstance(sides, (int, np.integer)):
-                return len(sides)
-        return None
 
 
 def window_grid(extent: tuple[int, ...], shape: Sides, stride: Sides) -> WindowGrid:
