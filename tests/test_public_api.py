@@ -23,8 +23,8 @@ NAMES = {
     | MASKERS
     | {"Explanation", "RegionTree", "interop", "load", "metrics", "plots"},
     "perturbx.maskers": MASKERS
-    | {"Features", "FittedMasker", "Instances", "Masker", "RegionTree", "BoundMasker"},
-    "perturbx.explainers": METHODS | {"BaseExplainer"},
+    | {"Features", "Fill", "FittedMasker", "Instances", "Masker", "RegionTree", "BoundMasker"},
+    "perturbx.explainers": METHODS | {"BaseExplainer", "RecipeContext"},
     "perturbx.metrics": {
         "Comparison",
         "Completeness",

@@ -24,8 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from perturbx import KernelShap, Lime, PermutationShap
 from perturbx.designs import CoalitionDesign, Design, NoiseDraws
-from perturbx.explainers import BaseExplainer
-from perturbx.explainers._plan import RecipeContext
+from perturbx.explainers import BaseExplainer, RecipeContext
 from perturbx.samplers import Sampler
 from perturbx.solvers import Solver, WeightedRidge
 from scipy.stats import t

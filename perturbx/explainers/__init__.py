@@ -1,6 +1,7 @@
 """The methods: recipes of masker, sampler and solver."""
 
 from perturbx.explainers._base import BaseExplainer as BaseExplainer
+from perturbx.explainers._plan import RecipeContext as RecipeContext
 from perturbx.explainers.banzhaf import Banzhaf as Banzhaf
 from perturbx.explainers.explainer import Explainer as Explainer
 from perturbx.explainers.kernel_shap import KernelShap as KernelShap

@@ -124,8 +124,8 @@ class BaseExplainer(BaseEstimator):
         cls.__doc__ = (cls.__doc__ or "").replace("{common}", _COMMON)
 
     @abstractmethod
-    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
-        """The sampler and the solver that estimate the right thing in a setting."""
+    def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
+        """The sampler and the solver that estimate the right thing in a context."""
 
     def fit(self, X: Any = None) -> BaseExplainer:
         """Learn background, scales and names from X, and ask the model once.

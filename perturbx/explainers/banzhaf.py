@@ -34,5 +34,5 @@ class Banzhaf(BaseExplainer):
     True
     """
 
-    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
+    def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
         return ShapleyCoalitions(), BanzhafRegression()

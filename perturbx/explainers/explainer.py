@@ -44,7 +44,7 @@ class Explainer(BaseExplainer):
     sampler: Sampler = field(default_factory=ShapleyCoalitions, kw_only=True)
     solver: Solver = field(default_factory=KernelShapRegression, kw_only=True)
 
-    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
+    def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
         for name, kind in (("sampler", Sampler), ("solver", Solver)):
             if not isinstance(getattr(self, name), kind):
                 raise invalid(name, f"a {kind.__name__}", getattr(self, name))

@@ -76,18 +76,18 @@ class KernelShap(BaseExplainer):
     estimator: Estimator = field(default="auto", kw_only=True)
     interactions: bool = field(default=False, kw_only=True)
 
-    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
+    def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
         estimator = check_choice("estimator", self.estimator, get_args(Estimator))
         check_flag("interactions", self.interactions)
         if estimator == "rows":
-            self._check_rows(setting)
-        rows = BackgroundPermutations(setting.n_background)
-        serves = setting.knows_rows and not self.interactions
-        wanted = estimator == "rows" or (estimator == "auto" and _rows_are_better(setting, rows))
+            self._check_rows(context)
+        rows = BackgroundPermutations(context.n_background)
+        serves = context.knows_rows and not self.interactions
+        wanted = estimator == "rows" or (estimator == "auto" and _rows_are_better(context, rows))
         if serves and wanted:
             return rows, BackgroundContributions()
-        pairs = setting.affordable(setting.n_background, _default(setting)) // 2
-        is_slow = estimator == "auto" and not _worth_it(setting, pairs)
+        pairs = context.affordable(context.n_background, _default(context)) // 2
+        is_slow = estimator == "auto" and not _worth_it(context, pairs)
         is_plain = estimator == "regression" or is_slow
         if self.interactions:
             solver = KernelShapRegression() if is_plain else GaussianProcess()
@@ -96,11 +96,11 @@ class KernelShap(BaseExplainer):
             return ShapleyCoalitions(), KernelShapRegression()
         return OptimalPairs(), GaussianProcess()
 
-    def _check_rows(self, setting: RecipeContext) -> None:
+    def _check_rows(self, context: RecipeContext) -> None:
         lacking = {
             "interactions=True, which need pairs of coalitions": self.interactions,
-            f'link="{setting.link}", which applies to averages': setting.link != "identity",
-            "a masker with one row behind each perturbation": setting.n_background == 1,
+            f'link="{context.link}", which applies to averages': context.link != "identity",
+            "a masker with one row behind each perturbation": context.n_background == 1,
         }
         for what, is_so in lacking.items():
             if is_so:
@@ -110,28 +110,28 @@ class KernelShap(BaseExplainer):
                 )
 
 
-def _rows_are_better(setting: RecipeContext, rows: BackgroundPermutations) -> bool:
+def _rows_are_better(context: RecipeContext, rows: BackgroundPermutations) -> bool:
     """Before the crossover, unless a design of chains would not fit into little memory.
 
     The regression never beats rows before 40 coalitions a feature; the process does from 4 to 13
     on: measured on nine games of 10 to 60 features. Who sets no budget is in a hurry.
     """
-    d, default = setting.n_features, rows.default(setting.n_features)
-    if setting.pays_for_all(default):
+    d, default = context.n_features, rows.default(context.n_features)
+    if context.pays_for_all(default):
         return False
-    is_large = setting.affordable(1, default) * d > _MOST_BYTES
-    if is_large and setting.affordable(setting.n_background, _default(setting)) >= 2 * d:
+    is_large = context.affordable(1, default) * d > _MOST_BYTES
+    if is_large and context.affordable(context.n_background, _default(context)) >= 2 * d:
         return False
-    whole = setting.affordable(setting.n_background, default)
-    crossover = 8 * d if _worth_it(setting, whole // 2) else 40 * d
-    return setting.budget is None or whole < crossover
+    whole = context.affordable(context.n_background, default)
+    crossover = 8 * d if _worth_it(context, whole // 2) else 40 * d
+    return context.budget is None or whole < crossover
 
 
-def _default(setting: RecipeContext) -> int:
-    return ShapleyCoalitions().default(setting.n_features) * setting.n_background
+def _default(context: RecipeContext) -> int:
+    return ShapleyCoalitions().default(context.n_features) * context.n_background
 
 
-def _worth_it(setting: RecipeContext, pairs: int) -> bool:
+def _worth_it(context: RecipeContext, pairs: int) -> bool:
     """Whether solving by the process takes less time than asking an ordinary model."""
-    seconds = _SECONDS_AN_IMAGE if setting.is_image else _SECONDS_A_ROW
-    return bool(0.2 + 0.002 * pairs < 2 * pairs * setting.n_background * seconds)
+    seconds = _SECONDS_AN_IMAGE if context.is_image else _SECONDS_A_ROW
+    return bool(0.2 + 0.002 * pairs < 2 * pairs * context.n_background * seconds)

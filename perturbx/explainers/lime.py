@@ -45,6 +45,6 @@ class Lime(BaseExplainer):
 
     table_masker: ClassVar[type[Masker]] = GaussianNoise
 
-    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
-        sampler = GaussianDraws() if setting.accepts is NoiseDraws else BernoulliMasks()
+    def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
+        sampler = GaussianDraws() if context.accepts is NoiseDraws else BernoulliMasks()
         return sampler, WeightedRidge(kernel_width=self.kernel_width)

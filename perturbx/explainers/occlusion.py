@@ -34,5 +34,5 @@ class Occlusion(BaseExplainer):
 
     image_masker: ClassVar[type[Masker]] = Windows
 
-    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
+    def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
         return OneAtATime(), Deltas()

@@ -64,12 +64,12 @@ class OwenShap(BaseExplainer):
     image_masker: ClassVar[type[Masker]] = SuperpixelTrees
     for_images: ClassVar[bool] = True
 
-    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
+    def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
         check_integer("splits_per_round", self.splits_per_round, minimum=1)
-        if not setting.trees:
+        if not context.trees:
             raise InvalidParameterError(
                 "OwenShap goes down a tree of features, and this masker has none: pass "
                 "masker=px.ColumnTree(X) for tables, or px.SuperpixelTrees() for images. Series "
                 "and volumes have no trees: px.KernelShap(predict_fn, masker=px.Windows(...))."
             )
-        return OwenSplits(setting.trees, self.splits_per_round), OwenValues()
+        return OwenSplits(context.trees, self.splits_per_round), OwenValues()

@@ -33,8 +33,8 @@ class PermutationShap(BaseExplainer):
     np.float64(0.0)
     """
 
-    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
-        rows = BackgroundPermutations(setting.n_background)
-        if setting.knows_rows and not setting.pays_for_all(rows.default(setting.n_features)):
+    def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
+        rows = BackgroundPermutations(context.n_background)
+        if context.knows_rows and not context.pays_for_all(rows.default(context.n_features)):
             return rows, BackgroundContributions(unbiased=True)
         return Permutations(), MarginalContributions()

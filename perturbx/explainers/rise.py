@@ -56,7 +56,7 @@ class Rise(BaseExplainer):
     image_masker: ClassVar[type[Masker]] = SmoothGrid
     for_images: ClassVar[bool] = True
 
-    def recipe(self, setting: RecipeContext) -> tuple[Sampler, Solver]:
+    def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
         estimator = check_choice("estimator", self.estimator, get_args(Estimator))
         p = check_number("p", self.p, above=0, below=1)
         solvers: dict[str, Solver] = {
@@ -64,10 +64,10 @@ class Rise(BaseExplainer):
             "covariance": PresenceSlopes(),
             "ridge": PresenceRidge(),
         }
-        return self._sampler(setting, p), solvers[estimator]
+        return self._sampler(context, p), solvers[estimator]
 
-    def _sampler(self, setting: RecipeContext, p: float) -> Sampler:
-        if setting.accepts is not SoftMasks:
+    def _sampler(self, context: RecipeContext, p: float) -> Sampler:
+        if context.accepts is not SoftMasks:
             return BernoulliMasks(p)
-        lattice = setting.lattice
+        lattice = context.lattice
         return RandomGrids(p=p) if lattice is None else RandomGrids(lattice.nodes, lattice.steps, p)
