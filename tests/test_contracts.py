@@ -169,6 +169,186 @@ def test_undeclared_reading_is_found_out() -> None:
         check_solver(Greedier(), samplers.OneAtATime())
 
 
+@pytest.mark.parametrize(
+    ("by", "sentence"),
+    [
+        ("size", "weights of pairs add up to the Shapley kernel"),
+        ("pair", "weights of pairs add up to the Shapley kernel"),
+        ("random", "pairs of a random design are drawn at random"),
+    ],
+)
+def test_false_pairs_are_found(by: str, sentence: str) -> None:
+    """Check that pairs have the weights of the Shapley kernel, and are random if they say so."""
+    with pytest.raises(AssertionError, match=sentence):
+        check_sampler(LyingPairs(by=by))
+
+
+def test_false_weights_of_independent_draws_are_found() -> None:
+    """Check that perturbations that are drawn independently have equal weights."""
+    with pytest.raises(AssertionError, match="drawn independently weigh the same"):
+        check_sampler(Weighted())
+
+
+@pytest.mark.parametrize(
+    ("solver", "sentence"),
+    [
+        ("by class", "it reads no more of Independent than it declares"),
+        ("by weight", "solve leaves the weights of the design"),
+        ("by row", "it reads what it declares, and refuses BackgroundChains"),
+    ],
+)
+def test_solvers_that_read_or_write_too_much_are_found(solver: str, sentence: str) -> None:
+    """Check that a solver reads what it declares and nothing else, and writes nowhere."""
+    kinds = {"by class": Guessing, "by weight": Normalizing, "by row": Peeking}
+    drawn = samplers.BackgroundPermutations(3) if solver == "by row" else samplers.BernoulliMasks()
+    with pytest.raises(AssertionError, match=sentence):
+        check_solver(kinds[solver](), drawn)
+
+
+@pytest.mark.parametrize("when", ["always", "all present", "all absent", "take", "background"])
+def test_views_of_user_data_are_found(table: np.ndarray, when: str) -> None:
+    """Check that no batch is a view of the user's rows or the background, not even sometimes."""
+    with pytest.raises(AssertionError, match=r"whatever a model writes|no later one"):
+        check_masker(Viewing(when), table[:6].copy())
+
+
+@dataclass(frozen=True)
+class Viewing(maskers.Masker):
+    """A baseline whose batches are views, always or for some perturbations alone."""
+
+    when: str
+
+    def fit(self, X: Any, features: Any, rng: Any) -> Any:
+        return FittedViewing(self.when, X)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedViewing(maskers.FittedMasker):
+    """The rows it was fitted on, the first of which stands for absent features."""
+
+    when: str
+    rows: np.ndarray
+    value_function: str = "absent features at those of the first row"
+
+    def check(self, X: Any) -> Any:
+        return ViewingInstances(self, X)
+
+
+@dataclass(frozen=True, eq=False)
+class ViewingInstances(maskers.Instances):
+    """Rows of an array."""
+
+    masker: FittedViewing
+    X: np.ndarray
+    single = False
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def take(self, start: int, stop: int) -> np.ndarray:
+        rows = self.X[start:stop]
+        return rows if self.masker.when == "take" and stop - start == len(self) else rows.copy()
+
+    def bind(self, start: int, stop: int) -> list[Any]:
+        return [BoundViewing(self.masker, self.X[i]) for i in range(start, stop)]
+
+
+@dataclass(frozen=True, eq=False)
+class BoundViewing(maskers.BoundMasker):
+    """One row."""
+
+    masker: FittedViewing
+    row: np.ndarray
+    rows_per_perturbation = 1
+
+    @property
+    def n_features(self) -> int:
+        return len(self.row)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return tuple(f"x{j}" for j in range(len(self.row)))
+
+    @property
+    def data(self) -> np.ndarray:
+        return self.row
+
+    @property
+    def row_bytes(self) -> int:
+        return self.row.nbytes
+
+    def scratch(self, n_rows: int) -> None:
+        return None
+
+    def batch(self, z: Any, rows: Any, scratch: Any) -> np.ndarray:
+        when, first = self.masker.when, self.masker.rows[0]
+        if z.all() and when in ("always", "all present"):
+            return self.row[None]
+        if not z.any() and when in ("all absent", "background"):
+            return self.masker.rows[:1] if when == "background" else first[None]
+        return np.where(z, self.row, first)
+
+
+@dataclass(frozen=True)
+class LyingPairs(samplers.ShapleyCoalitions):
+    """Weighs sizes, or single pairs, as it likes, or says that chosen pairs are random."""
+
+    by: str = "size"
+
+    def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> Pairs:
+        if self.by == "random":
+            sampler = samplers.OptimalPairs()
+            return replace(sampler.draw(n_features, n, rng, drawn), random=True)
+        design = super().draw(n_features, n, rng, drawn)
+        size = design.first.sum(axis=1)
+        size = np.minimum(size, n_features - size)
+        factor = size if self.by == "size" else 1.0 + design.first[:, 0]
+        return replace(design, pair_weights=design.pair_weights * factor)
+
+
+@dataclass(frozen=True, eq=False)
+class UnevenDraws(Independent):
+    """Weighs more what comes later."""
+
+    @property
+    def weights(self) -> Any:  # type: ignore[override]
+        return np.arange(1.0, len(self) + 1.0)
+
+
+@dataclass(frozen=True)
+class Weighted(samplers.BernoulliMasks):
+    """Draws independently, and weighs by position."""
+
+    def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> UnevenDraws:
+        return UnevenDraws(super().draw(n_features, n, rng, drawn).present, self.p)
+
+
+@dataclass(frozen=True)
+class Guessing(solvers.PresenceRidge):
+    """Declares any coalitions, and looks for the probability of independent ones."""
+
+    def estimate(self, answers: Answers) -> Scores:
+        p = getattr(answers.design, "p", 0.5)
+        found = super().estimate(answers)
+        return replace(found, values=found.values * p)
+
+
+@dataclass(frozen=True)
+class Normalizing(solvers.PresenceRidge):
+    """Divides the weights of the design in place."""
+
+    def estimate(self, answers: Answers) -> Scores:
+        answers.design.weights[...] /= 2 * answers.design.weights.sum()
+        return super().estimate(answers)
+
+
+@dataclass(frozen=True)
+class Peeking(solvers.BackgroundContributions):
+    """Needs the output of each background row, and does not say so."""
+
+    needs_background_rows: ClassVar[bool] = False
+
+
 @dataclass(frozen=True)
 class Mislabeled(samplers.BernoulliMasks):
     """Says that it leaves one out."""
@@ -274,6 +454,8 @@ class Forgetful(solvers.Deltas):
         ("X", "leaves its subject as it is"),
         ("scores", "leaves its subject as it is"),
         ("background", "leaves its subject as it is"),
+        ("seeds", "leaves its subject as it is"),
+        ("predictions", "leaves its subject as it is"),
         ("cost", "n_rows counts the rows"),
         ("draws", "the same subject, the same values"),
     ],
@@ -284,10 +466,11 @@ def test_broken_metrics_are_found_out(table: np.ndarray, part: str, sentence: st
         check_metric(Careless(part), table[:4])
 
 
-def test_a_metric_that_changes_its_explainer_is_found_out(table: np.ndarray) -> None:
-    """A seed that is set on the user's own explainer stays there."""
+@pytest.mark.parametrize("part", ["seed", "model", "background", "fit", "attribute"])
+def test_a_metric_that_changes_its_explainer_is_found_out(table: np.ndarray, part: str) -> None:
+    """Check that the user's own explainer stays as it is, down to its background and model."""
     with pytest.raises(AssertionError, match="leaves its subject as it is"):
-        check_metric(Reseeding(), table[:4])
+        check_metric(Reseeding(part=part), table[:4])
 
 
 @dataclass(frozen=True)
@@ -304,20 +487,35 @@ class Careless(metrics.Metric[metrics.JudgedExplanation]):
             "X": subject.instances.X,
             "scores": subject.scores.heat(0, 0),
             "background": subject.masker.rows,
+            "predictions": subject.scores.predictions,
         }
         if self.part in changed:
             changed[self.part][...] += 1.0
         if self.part == "cost":
             for i, bound in subject.bound():
                 subject.ask(bound, np.eye(bound.n_features, dtype=bool), i)
+        if self.part == "seeds":
+            subject.seeds.spawn(1)
         noise = np.random.default_rng().random() if self.part == "draws" else 0.0
         return subject.result(self, subject.full + noise)
 
 
 @dataclass(frozen=True)
 class Reseeding(metrics.Stability):
-    """Sets a seed and leaves it."""
+    """Changes one part of the explainer and leaves it so."""
+
+    part: str = "seed"
 
     def measure(self, subject: metrics.JudgedExplainer) -> metrics.Measure:
-        subject.explainer.random_state = 7
-        return super().measure(subject)
+        found, explainer = super().measure(subject), subject.explainer
+        if self.part == "seed":
+            explainer.random_state = 7
+        elif self.part == "model":
+            explainer.predict_fn = lambda X: X[:, 0]
+        elif self.part == "background":
+            explainer.masker_.rows[...] += 1.0
+        elif self.part == "fit":
+            explainer.fit(subject.X[:2])
+        else:
+            explainer.last_ = found
+        return found

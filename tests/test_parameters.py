@@ -14,7 +14,7 @@ import pytest
 from joblib import parallel_config
 from perturbx import explainers, maskers, metrics, plots, samplers, solvers
 from perturbx.errors import PerturbxError, RejectPerturbations
-from perturbx.testing import _answers
+from perturbx.testing._shared import answers
 
 
 class Opaque:
@@ -222,7 +222,7 @@ def test_parameters_of_solvers(kind: Any, name: str) -> None:
         solver = kind(**{name: value})
         for design in designs:
             try:
-                solver.solve(_answers(design, 1))
+                solver.solve(answers(design, 1))
             except RejectPerturbations:
                 continue
 

@@ -22,7 +22,8 @@ class Pairs(CoalitionDesign):
     first : (c, d) bool array
         The first member of each pair.
     pair_weights : (c,) array
-        The weight of each member of a pair.
+        The weight of each member of a pair. Those of one size are equal, and add up to the
+        Shapley kernel's weight of that size.
     random : bool
         True if the pairs of each size were drawn at random, False if they were chosen by design.
         Standard errors depend on it.

@@ -1,0 +1,84 @@
+"""The contract of maskers: the instance where all is present, and the user's data untouched."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+
+from perturbx._typing import Coalitions, Noise
+from perturbx.designs import CoalitionDesign, SoftMasks
+from perturbx.maskers import BoundMasker, Features, Masker
+from perturbx.testing._shared import check_part, equal, require, same, scribble
+
+
+def check_masker(masker: Masker, X: Any) -> None:
+    """Check that a masker returns the instance where all is present, and never user data itself.
+
+    Parameters
+    ----------
+    masker : Masker
+    X : table of rows or images
+        On which it is fitted, and from which it removes features: at least two instances.
+
+    Raises
+    ------
+    AssertionError
+        With the sentence of the contract that does not hold.
+    """
+    check_part(masker)
+    fitted = masker.fit(X, Features(), np.random.default_rng(0))
+    instances = fitted.check(X)
+    n = len(instances)
+    require(not instances.single and n >= 2, "check_masker is given several instances")
+    require(bool(fitted.value_function), "value_function says how features are removed")
+    each = instances.bind(0, n)
+    require(len(each) == n, "bind gives one bound masker for each instance")
+    before = copy.deepcopy((X, masker, fitted, each))
+    for i, bound in enumerate(each):
+        require(bound.accepts is fitted.accepts, "a bound masker accepts what its masker accepts")
+        instance = instances.take(i, i + 1)
+        _check_bound(pickle.loads(pickle.dumps(bound)), instance)
+        _check_bound(bound, instance)
+        scribble(instance)
+    for stop in range(1, n + 1):
+        scribble(instances.take(0, stop))
+    kept = same(before, (X, masker, fitted, each))
+    require(kept, "the user's data and the masker stay as they are, whatever a model writes")
+
+
+def _check_bound(bound: BoundMasker, instance: Any) -> None:
+    d, per = bound.n_features, bound.rows_per_perturbation
+    require(len(bound.feature_names) == d, "one name for each feature")
+    require(bound.active.shape == (d,), "active says yes or no to each feature")
+    require(bound.row_bytes > 0, "row_bytes are known")
+    whole = slice(0, per)
+    for z in _perturbations(bound):
+        scratch = bound.scratch(len(z) * per)
+        batch = bound.batch(z, whole, scratch)
+        n_rows = len(z) * per
+        require(batch.shape[0] == n_rows, "a batch has a row for each perturbation and its rows")
+        known = copy.deepcopy(batch)
+        scribble(batch)
+        again = bound.batch(z, whole, scratch)
+        require(equal(again, known), "a model that writes into its batch changes no later one")
+        require(bound.interpretable(z).shape == z.shape, "interpretable keeps the shape of z")
+    everything = _perturbations(bound)[0]
+    batch = bound.batch(everything, whole, bound.scratch(per))
+    for row in range(per):
+        require(equal(batch[row : row + 1], instance), "all present is the instance itself")
+
+
+def _perturbations(bound: BoundMasker) -> list[Coalitions | Noise]:
+    """All features present, none of them, each of these among others, and others alone."""
+    d, rng = bound.n_features, np.random.default_rng(0)
+    if bound.accepts is CoalitionDesign:
+        ends: Any = np.array([[True] * d, [False] * d])
+        others: Any = rng.random((3, d)) < 0.5
+    elif bound.accepts is SoftMasks:
+        ends, others = np.array([[1.0] * d, [0.0] * d]), rng.random((3, d))
+    else:
+        ends, others = np.zeros((2, d)), rng.normal(size=(3, d))
+    return [ends[:1], ends[1:], np.concatenate([ends, others]), others]
