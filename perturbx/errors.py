@@ -13,6 +13,8 @@
     └── RejectPerturbations (TypeError)        a solver was given perturbations that it cannot read
 
     PerturbxWarning (UserWarning)
+    ├── LowFidelityWarning                     a local fit describes the model poorly
+    ├── NotConvergedWarning                    the budget was spent before `tol` was reached
     └── UnstableModelWarning                   the model answers differently for the same row
 """
 
@@ -63,3 +65,11 @@ class PerturbxWarning(UserWarning):
 
 class UnstableModelWarning(PerturbxWarning):
     """The model gave two answers for one row; standard errors do not include that noise."""
+
+
+class LowFidelityWarning(PerturbxWarning):
+    """A local fit explains little of the model's output; ``explanation.fidelity`` says how much."""
+
+
+class NotConvergedWarning(PerturbxWarning):
+    """The budget was spent before every standard error was as small as `tol` asks."""

@@ -85,6 +85,8 @@ NAMES = {
         "RejectPerturbations",
         "SelectionError",
         "UnknownParameterError",
+        "LowFidelityWarning",
+        "NotConvergedWarning",
         "UnstableModelWarning",
     },
 }

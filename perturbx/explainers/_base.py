@@ -27,6 +27,7 @@ from perturbx._workers import check_workers
 from perturbx.containers import layout_of, looks_like_images, training_rows
 from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
 from perturbx.explainers._explain import explain
+from perturbx.explainers._notes import warn_of_doubts
 from perturbx.explainers._plan import Plan, Problem, RecipeContext, check_outputs, check_plan
 from perturbx.explainers._provenance import provenance
 from perturbx.explainers._threads import threads_kept
@@ -177,9 +178,18 @@ class BaseExplainer(BaseEstimator):
             If X or a parameter is not what it must be; nothing has been computed then.
         PredictFnError
             If the model fails, or answers with something that cannot be explained.
+
+        Warns
+        -----
+        NotConvergedWarning
+            If the budget was spent before `tol` was reached.
+        LowFidelityWarning
+            If a local fit describes the model poorly.
         """
         with threads_kept():
-            return explain(*self._prepared(X))
+            explanation = explain(*self._prepared(X))
+        warn_of_doubts(explanation, self.tol)
+        return explanation
 
     def fit_explain(self, X: Any) -> Explanation:
         """``fit(X).explain(X)``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeAlias
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from perturbx._rounding import above_rounding
 from perturbx._typing import Floats, Ints
 from perturbx.designs import CoalitionDesign, NoiseDraws
+from perturbx.errors import LowFidelityWarning, NotConvergedWarning
 from perturbx.explainers._plan import Plan, Task
 from perturbx.maskers import BoundMasker
+from perturbx.result import Explanation
 from perturbx.solvers import Solution
 
 KINDS = ("nothing to remove", "low fidelity", "heavy tails", "unknown errors", "large errors")
@@ -67,6 +70,31 @@ def remarks(
         ([said if u else "" for u in unknown], unknown.astype(np.float64)),
         _of_errors(values, errors, least, spent, bound, task, plan),
     ]
+
+
+def warn_of_doubts(explanation: Explanation, tol: float | None) -> None:
+    """Say aloud what a reader must not miss; notes are seen by those alone who print them.
+
+    Warns
+    -----
+    NotConvergedWarning, LowFidelityWarning
+    """
+    if explanation.converged is False:
+        warnings.warn(
+            f"the budget was spent before tol={tol} was reached, so explanation.converged is "
+            "False: raise budget or tol. The notes of the explanation say how far it is.",
+            NotConvergedWarning,
+            stacklevel=3,
+        )
+    fidelity = explanation.fidelity
+    if fidelity is not None and (np.nan_to_num(fidelity, nan=1.0) < _LOW_FIDELITY).any():
+        warnings.warn(
+            f"the local fit explains only {np.nanmin(fidelity):.0%} of the variation of the "
+            "output (R2, explanation.fidelity): a linear model describes the model poorly there. "
+            "Try another kernel_width, or Shapley values (px.KernelShap).",
+            LowFidelityWarning,
+            stacklevel=3,
+        )
 
 
 def _nothing(bound: BoundMasker) -> str:
