@@ -169,13 +169,13 @@ class TorchLayout(ArrayLayout):
 
         self._check_like(X, name, torch.Tensor, "torch tensor")
         if str(X.dtype) != f"torch.{self.dtype}":
-            raise self._other_dtype(_to_numpy(X), name, "{}.to(torch.{})")
+            raise self._other_dtype(to_numpy(X, name), name, "{}.to(torch.{})")
 
     def take(self, X: Any, index: NDArray[np.intp]) -> Any:
         return X.detach()[index.tolist()].clone()
 
     def encode(self, *parts: Any) -> tuple[Cells, ...]:
-        return super().encode(*map(_to_numpy, parts))
+        return super().encode(*(to_numpy(part, "X") for part in parts))
 
     def decode(self, bits: NDArray[Any], tables: tuple[Any, ...]) -> Any:
         import torch
@@ -183,11 +183,18 @@ class TorchLayout(ArrayLayout):
         return torch.from_numpy(bits.view(self.dtype)).to(self.device)
 
     def values(self, X: Any) -> NDArray[Any]:
-        return super().values(_to_numpy(X))
+        return super().values(to_numpy(X, "X"))
 
     def numbers(self, X: Any, column: int) -> NDArray[Any] | None:
-        return super().numbers(_to_numpy(X), column)
+        return super().numbers(to_numpy(X, "X"), column)
 
 
-def _to_numpy(tensor: Any) -> NDArray[Any]:
-    return np.asarray(tensor.detach().cpu().numpy())
+def to_numpy(tensor: Any, name: str) -> NDArray[Any]:
+    """The tensor as an array, or an error that calls it `name`."""
+    try:
+        return np.asarray(tensor.detach().cpu().numpy())
+    except TypeError as error:  # bfloat16, float8
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise InvalidInputError(
+            f"{name} is a tensor of {kind}, unknown to NumPy: pass {name}.float()."
+        ) from error

@@ -10,7 +10,13 @@ import numpy as np
 
 from perturbx._validation import distinct_names, is_masked
 from perturbx.containers._base import Layout
-from perturbx.containers.arrays import ArrayLayout, ObjectArrayLayout, SparseLayout, TorchLayout
+from perturbx.containers.arrays import (
+    ArrayLayout,
+    ObjectArrayLayout,
+    SparseLayout,
+    TorchLayout,
+    to_numpy,
+)
 from perturbx.containers.foreign import (
     TEXT_CURE,
     flat_cells,
@@ -93,11 +99,10 @@ def layout_of(X: Any, names: Sequence[str] | None = None) -> Layout:
             return _frame_layout(layout, X, names)
     names = _array_names(int(X.shape[1]), names)
     if is_torch(X):
-        if str(X.dtype) == "torch.bfloat16":
-            raise InvalidInputError("X is a tensor of bfloat16, unknown to NumPy: pass X.float().")
+        dtype = to_numpy(X[:0], "X").dtype
         if X.is_complex():
             raise _no_column(np.dtype(complex))
-        return TorchLayout(names, X[:0].detach().cpu().numpy().dtype, str(X.device))
+        return TorchLayout(names, dtype, str(X.device))
     if _is_sparse(X):
         if X.dtype.kind not in "biuf":
             raise _no_column(X.dtype)

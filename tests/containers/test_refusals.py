@@ -138,11 +138,15 @@ def test_later_rows_must_be_of_the_same_layout(mixed_frame: Any) -> None:
     layout.check(pd.concat([mixed_frame, mixed_frame]))
 
 
-def test_bfloat16_names_its_cure() -> None:
-    """A tensor type that NumPy does not know."""
+@pytest.mark.parametrize("kind", ["bfloat16", "float8_e4m3fn"])
+def test_tensors_unknown_to_numpy_name_their_cure(kind: str) -> None:
+    """At fit, and at explain after a fit of another type."""
     torch = pytest.importorskip("torch")
-    with pytest.raises(InvalidInputError, match=r"X.float\(\)"):
-        layout_of(torch.zeros((2, 2), dtype=torch.bfloat16))
+    plain = torch.zeros((2, 2))
+    X = plain.to(getattr(torch, kind))
+    for refuse in (layout_of, layout_of(plain).check):
+        with pytest.raises(InvalidInputError, match=r"unknown to NumPy: pass X\.float\(\)"):
+            refuse(X)
 
 
 @dataclass

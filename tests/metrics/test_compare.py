@@ -184,7 +184,7 @@ def three(X: np.ndarray) -> np.ndarray:
         ({"flat": np.ones_like}, {"outputs": [0, 1]}, "the one output that the scores of 'flat'"),
         ({"new": px.KernelShap(three)}, {"outputs": 0}, "call fit"),
         ({"small": (px.Lime, {"budget": 3})}, {"outputs": 0}, "budget"),
-        ({"one": (px.Occlusion, {"outputs": 9})}, {"outputs": 0}, "no output 9"),
+        ({"one": (px.Occlusion, {"outputs": 9})}, {"outputs": 0}, "No output 9"),
         ({}, {"outputs": 0, "link": "log"}, "link must be"),
         ({}, {"outputs": 0, "against": "me"}, "against must be"),
     ],
