@@ -1,7 +1,6 @@
 """Rows of any container taken apart and put together again, dtypes intact."""
 
 from perturbx.containers._base import Cells as Cells
-from perturbx.containers._base import Labels as Labels
 from perturbx.containers._base import Layout as Layout
 from perturbx.containers.arrays import ArrayLayout as ArrayLayout
 from perturbx.containers.blend import blend as blend

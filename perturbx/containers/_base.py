@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._validation import shown
-from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.errors import InvalidInputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,46 +129,3 @@ def bits_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def model(name: str, verb: str = "is") -> str:
     """What `name` must be like, in an error: the X of fit, or X."""
     return "fit saw" if name == "X" else f"X {verb}"
-
-
-class Labels:
-    """How a user may call columns or features: by label, by name, or by position.
-
-    A label wins. An integer is a position only where no label is an integer and no name prints
-    like it.
-    """
-
-    def __init__(self, labels: Sequence[Any], names: Sequence[str]) -> None:
-        self.labels = tuple(labels)
-        self._by_label = {(_is_bool(label), label): j for j, label in enumerate(labels)}
-        self._by_name = {name: j for j, name in enumerate(names)}
-        self._has_integers = any(isinstance(label, (int, np.integer)) for label in labels)
-
-    def position(self, label: Any, unknown: str) -> int:
-        """Which one a user means.
-
-        Raises
-        ------
-        InvalidParameterError
-            If there is none; `unknown` begins the message, which goes on with the label.
-        """
-        try:
-            found = self._by_label.get((_is_bool(label), label))
-        except TypeError:  # a label that has no hash
-            found = None
-        if found is None and isinstance(label, str):
-            found = self._by_name.get(label)
-        if found is not None:
-            return found
-        cure = ""
-        is_integer = isinstance(label, (int, np.integer)) and not _is_bool(label)
-        if is_integer and 0 <= label < len(self.labels):
-            if not self._has_integers and self._by_name.get(str(label), label) == label:
-                return int(label)
-            cure = f" Position {label} is that of {self.labels[int(label)]!r}: write it so."
-        known = list(self.labels[:10])
-        raise InvalidParameterError(f"{unknown} {shown(label)}; there are {known}.{cure}")
-
-
-def _is_bool(label: Any) -> bool:
-    return isinstance(label, (bool, np.bool_))

@@ -1,5 +1,7 @@
 """What receives a score: groups of columns, regions of an image, and trees of either."""
 
+from perturbx.features.columns import Columns as Columns
+from perturbx.features.columns import Labels as Labels
 from perturbx.features.feature_tree import FeatureTree as FeatureTree
 from perturbx.features.regions import LabelMap as LabelMap
 from perturbx.features.regions import Lattice as Lattice

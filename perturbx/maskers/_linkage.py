@@ -8,8 +8,8 @@ import numpy as np
 
 from perturbx._typing import Floats
 from perturbx._validation import real_numbers, shown
-from perturbx.containers import Labels
 from perturbx.errors import InvalidParameterError
+from perturbx.features import Labels
 
 JOINS = ("ward", "average", "complete", "single", "weighted")
 """Rules of `scipy.cluster.hierarchy.linkage` by which a tree never turns back on itself."""

@@ -1,108 +1,18 @@
-"""What the maskers of tables share: which columns make a feature, and rows taken from X."""
+"""What the maskers of tables share: checked rows, and samples of them."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from perturbx._typing import Floats, Ints
-from perturbx._validation import distinct_names, shown
-from perturbx.containers import ArrayLayout, Labels, Layout, rows_of, training_rows
-from perturbx.errors import InvalidInputError, InvalidParameterError
-from perturbx.maskers._base import BoundMasker, Features, FittedMasker, Instances
-
-
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """Which feature each column belongs to.
-
-    Parameters
-    ----------
-    names : tuple of str
-        The d features' names.
-    feature_of : (n_columns,) int array
-        The feature of each column.
-    labels : tuple
-        What the user calls the features: the names, or labels of a frame that are no text.
-    """
-
-    names: tuple[str, ...]
-    feature_of: Ints
-    labels: tuple[Any, ...]
-
-    @cached_property
-    def is_plain(self) -> bool:
-        """True if feature j is column j."""
-        return np.array_equal(self.feature_of, np.arange(len(self.names)))
-
-    def of(self, z: NDArray[Any]) -> NDArray[Any]:
-        """(m, d) by feature to (m, n_columns) by column."""
-        return z if self.is_plain else z[:, self.feature_of]
-
-    def shown(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Rows of values (n, n_columns) as one value a feature, for an explanation's data."""
-        if self.is_plain:
-            return values
-        out = np.empty((len(values), len(self.names)), dtype=object)
-        for j in range(len(self.names)):
-            members = np.flatnonzero(self.feature_of == j)
-            for i, row in enumerate(values[:, members]):
-                out[i, j] = row[0] if len(members) == 1 else ", ".join(map(_short, row))
-        return out
-
-
-def _short(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def columns_of(layout: Layout, features: Features) -> Columns:
-    """The features of a table: its columns, or the user's groups of them."""
-    n_columns = len(layout.names)
-    if features.groups is None:
-        return Columns(layout.names, np.arange(n_columns), layout.labels)
-    feature_of = np.full(n_columns, -1)
-    known = Labels(layout.labels, layout.names)
-    for j, (name, members) in enumerate(features.groups.items()):
-        for column in positions(known, members, "groups: X has no column", f"groups: {name!r}"):
-            if feature_of[column] >= 0:
-                raise InvalidParameterError(
-                    f"groups overlap: column {layout.labels[column]!r} is in "
-                    f"{list(features.groups)[feature_of[column]]!r} and in {name!r}."
-                )
-            feature_of[column] = j
-        if not (feature_of == j).any():
-            raise InvalidParameterError(f"groups: {name!r} holds no column.")
-    left_out = [layout.labels[c] for c in np.flatnonzero(feature_of < 0)]
-    if left_out:
-        raise InvalidParameterError(
-            f"groups leaves out {len(left_out)} columns, {left_out[:5]} first: every column must "
-            f"be in one group, alone if need be, as in {left_out[0]!r}: [{left_out[0]!r}]."
-        )
-    names = distinct_names("groups", features.groups)
-    return Columns(names, feature_of, tuple(features.groups))
-
-
-def positions(known: Labels, columns: Any, unknown: str, what: str) -> list[int]:
-    """Which columns a user means by one label, name or position, or by a list of them.
-
-    Raises
-    ------
-    InvalidParameterError
-        If there is no such column (`unknown` begins the message), or `what` is no list.
-    """
-    is_label = isinstance(columns, (str, int, np.integer)) or (
-        isinstance(columns, tuple) and columns in known.labels
-    )
-    if not is_label and (not isinstance(columns, Iterable) or getattr(columns, "ndim", 1) != 1):
-        raise InvalidParameterError(f"{what} must be a list of columns; got {shown(columns)}.")
-    members = [columns] if is_label else columns
-    return [known.position(member, unknown) for member in members]
+from perturbx._typing import Floats
+from perturbx.containers import ArrayLayout, Layout, rows_of, training_rows
+from perturbx.errors import InvalidInputError
+from perturbx.features import Columns
+from perturbx.maskers._base import BoundMasker, FittedMasker, Instances
 
 
 @dataclass(frozen=True, eq=False)

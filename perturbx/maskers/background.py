@@ -14,13 +14,11 @@ from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx._validation import LARGEST, check_choice, check_integer, invalid, real_numbers
 from perturbx.containers import Layout, blend, layout_of, rows_and_weights, rows_of, training_rows
 from perturbx.errors import InvalidInputError
-from perturbx.features import FeatureTree
+from perturbx.features import Columns, FeatureTree
 from perturbx.maskers._base import BoundMasker, Features, FittedMasker, Masker
 from perturbx.maskers._tabular import (
-    Columns,
     FittedTable,
     at_type_of,
-    columns_of,
     power_of_two,
     require,
     sample_rows,
@@ -92,7 +90,7 @@ class Background(Masker):
         notes = () if note is None else (note,)
         return FittedBackground(
             layout,
-            columns_of(layout, features),
+            Columns.grouped(layout.names, layout.labels, features.groups),
             rows,
             f"absent features from {said}",
             notes,
@@ -157,7 +155,10 @@ class Baseline(Masker):
                 "masker=Background(rows)."
             )
         return FittedBackground(
-            layout, columns_of(layout, features), row, f"absent features at {said}"
+            layout,
+            Columns.grouped(layout.names, layout.labels, features.groups),
+            row,
+            f"absent features at {said}",
         )
 
 

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats
 from perturbx._validation import check_choice, invalid
 from perturbx.containers import Layout, is_missing, rows_and_weights, rows_of
-from perturbx.features import FeatureTree
+from perturbx.features import Columns, FeatureTree
 from perturbx.maskers._base import Features, FittedMasker, Masker
 from perturbx.maskers._linkage import JOINS, Children, join, read_linkage, read_nested
-from perturbx.maskers._tabular import Columns
 from perturbx.maskers.background import Background, FittedBackground
 
 _MOST_ROWS = 10_000

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx._validation import check_number, invalid
-from perturbx.containers import Cells, Labels, Layout, layout_of
+from perturbx.containers import Cells, Layout, layout_of
 from perturbx.designs import Design, NoiseDraws
 from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.features import Columns, Labels
 from perturbx.maskers._base import BoundMasker, Features, FittedMasker, Masker
 from perturbx.maskers._tabular import (
     FittedTable,
-    columns_of,
-    positions,
     power_of_two,
     require,
     sample_rows,
@@ -100,7 +99,7 @@ class GaussianNoise(Masker):
             seen = integers[j]
             ranges[j] = None if seen is None else (int(seen[0]), int(seen[-1]))
         frequencies, _ = sample_rows(layout, X, _FREQUENCY_ROWS, rng)
-        columns = columns_of(layout, features)
+        columns = Columns.grouped(layout.names, layout.labels, features.groups)
         notes = (_codes_note(codes),) if codes else ()
         return FittedNoise(
             layout, columns, frequencies, scale, categorical, tuple(ranges), notes=notes
@@ -117,7 +116,7 @@ class GaussianNoise(Masker):
             return chosen
         unknown = "categorical must be names or positions of columns of X, which has no"
         known = Labels(layout.labels, layout.names)
-        chosen[positions(known, self.categorical, unknown, "categorical")] = True
+        chosen[known.positions(self.categorical, unknown, "categorical")] = True
         return chosen
 
     def _scale(self, values: NDArray[Any], categorical: NDArray[np.bool_]) -> Floats:

@@ -18,15 +18,15 @@ from scipy import sparse
 NO_FEATURES = Features()
 
 
-def _removals(masker: Any, X: Any, fit_on: Any = None, features: Features = NO_FEATURES) -> Any:
+def _bind(masker: Any, X: Any, fit_on: Any = None, features: Features = NO_FEATURES) -> Any:
     fitted = masker.fit(fit_on, features, np.random.default_rng(0))
     checked = fitted.check(X)
     return checked.bind(0, len(checked))
 
 
-def _rows(removal: Any, z: np.ndarray) -> Any:
-    per = removal.rows_per_perturbation
-    return removal.batch(z, slice(0, per), removal.scratch(len(z) * per))
+def _rows(bound: Any, z: np.ndarray) -> Any:
+    per = bound.rows_per_perturbation
+    return bound.batch(z, slice(0, per), bound.scratch(len(z) * per))
 
 
 @given(data=st.data(), dtype=st.sampled_from(["float64", "float32", "int8", "bool"]))
@@ -38,8 +38,8 @@ def test_every_cell_is_the_instances_or_the_background_rows(
     background = data.draw(hnp.arrays(dtype, (3, 4)))
     x = data.draw(hnp.arrays(dtype, (1, 4)))
     z = data.draw(hnp.arrays(bool, (5, 4)))
-    (removal,) = _removals(px.Background(background), x)
-    rows = _rows(removal, z).reshape(5, 3, 4)
+    (bound,) = _bind(px.Background(background), x)
+    rows = _rows(bound, z).reshape(5, 3, 4)
     expected = np.where(z[:, None, :], x[None], background[None])
     assert rows.tobytes() == expected.tobytes()
 
@@ -49,9 +49,9 @@ def test_cells_of_mixed_frames(mixed_frame: Any) -> None:
     import pandas as pd
 
     x, background = mixed_frame.iloc[[7]], mixed_frame.iloc[:4]
-    (removal,) = _removals(px.Background(background), x)
+    (bound,) = _bind(px.Background(background), x)
     z = np.random.default_rng(0).random((6, 9)) < 0.5
-    rows = _rows(removal, z)
+    rows = _rows(bound, z)
     assert isinstance(rows.index, pd.RangeIndex)
     pd.testing.assert_series_equal(rows.dtypes, mixed_frame.dtypes)
     for j, name in enumerate(mixed_frame.columns):
@@ -64,19 +64,19 @@ def test_cells_of_mixed_frames(mixed_frame: Any) -> None:
 
 def test_parts_of_the_background_are_parts_of_the_batch(table: np.ndarray) -> None:
     """Rows 2 to 4 of the background give the very rows that the whole gives there."""
-    (removal,) = _removals(px.Background(table[:7]), table[[9]])
+    (bound,) = _bind(px.Background(table[:7]), table[[9]])
     z = np.random.default_rng(1).random((4, 5)) < 0.5
-    whole = _rows(removal, z).reshape(4, 7, 5).copy()
-    part = removal.batch(z, slice(2, 5), removal.scratch(12)).reshape(4, 3, 5)
+    whole = _rows(bound, z).reshape(4, 7, 5).copy()
+    part = bound.batch(z, slice(2, 5), bound.scratch(12)).reshape(4, 3, 5)
     assert np.array_equal(part, whole[:, 2:5])
 
 
 def test_groups_go_together_in_any_order(table: np.ndarray) -> None:
     """The columns of a group share one bit; the order of the groups is the user's."""
     groups = {"late": [4, "x3"], "first": 0, "middle": ["x1", 2]}
-    removals = _removals(px.Background(table[:1]), table[[5]], features=Features(None, groups))
-    assert removals[0].feature_names == ("late", "first", "middle")
-    rows = _rows(removals[0], np.array([[True, False, False], [False, True, False]]))
+    (bound,) = _bind(px.Background(table[:1]), table[[5]], features=Features(None, groups))
+    assert bound.feature_names == ("late", "first", "middle")
+    rows = _rows(bound, np.array([[True, False, False], [False, True, False]]))
     a, b = table[5], table[0]
     assert np.array_equal(rows, [[b[0], b[1], b[2], a[3], a[4]], [a[0], *b[1:]]])
 
@@ -84,10 +84,10 @@ def test_groups_go_together_in_any_order(table: np.ndarray) -> None:
 def test_groups_of_one_column_each_may_be_reordered(table: np.ndarray) -> None:
     """Names follow the groups, and so do the columns."""
     groups = {f"only {j}": [j] for j in (3, 1, 0, 2, 4)}
-    (removal,) = _removals(px.Background(table[:1]), table[[5]], features=Features(None, groups))
-    rows = _rows(removal, np.array([[True, False, False, False, False]]))
+    (bound,) = _bind(px.Background(table[:1]), table[[5]], features=Features(None, groups))
+    rows = _rows(bound, np.array([[True, False, False, False, False]]))
     assert np.array_equal(rows[0], [*table[0, :3], table[5, 3], table[0, 4]])
-    assert np.array_equal(removal.data.astype(float), table[5, [3, 1, 0, 2, 4]])
+    assert np.array_equal(bound.data.astype(float), table[5, [3, 1, 0, 2, 4]])
 
 
 def test_features_that_cannot_change_are_not_active(table: np.ndarray) -> None:
@@ -95,8 +95,8 @@ def test_features_that_cannot_change_are_not_active(table: np.ndarray) -> None:
     background = table[:6].copy()
     background[:, 2] = table[7, 2]
     background[:5, 3] = table[7, 3]
-    (removal,) = _removals(px.Background(background), table[[7]])
-    assert removal.active.tolist() == [True, True, False, True, True]
+    (bound,) = _bind(px.Background(background), table[[7]])
+    assert bound.active.tolist() == [True, True, False, True, True]
 
 
 def test_a_large_background_becomes_one_seeded_sample(table: np.ndarray) -> None:
@@ -388,12 +388,12 @@ def test_groups_go_by_the_labels_of_a_frame(columns: Any, groups: Any, scores: A
 @pytest.mark.parametrize(
     ("columns", "member", "said"),
     [
-        ([3, 2, 1, 10], 0, "no column 0; there are.*Position 0 is that of 3"),
+        ([3, 2, 1, 10], 0, "no column 0; there are.*Position 0 is labeled 3"),
         ([3, 2, 1, 0], 4, r"no column 4; there are \[3, 2, 1, 0\]\.$"),
         (list("abcd"), 4, "no column 4"),
         (list("abcd"), -1, "no column -1"),
         (list("abcd"), True, "no column True"),
-        (["3", "2", "1", "0"], 3, "no column 3.*Position 3 is that of '0'"),
+        (["3", "2", "1", "0"], 3, "no column 3.*Position 3 is labeled '0'"),
         (list("abcd"), 1.0, r"no column 1\.0"),
         (list("abcd"), ["a"], r"no column \['a'\]"),
     ],
@@ -415,7 +415,7 @@ def test_names_of_an_array_that_look_like_other_positions() -> None:
     explainer = px.KernelShap(
         lambda Z: Z.sum(axis=1), feature_names=names, groups={"a": [3], "b": [0, 1, 2]}
     )
-    with pytest.raises(InvalidParameterError, match="Position 3 is that of '0'"):
+    with pytest.raises(InvalidParameterError, match="Position 3 is labeled '0'"):
         explainer.fit(np.zeros((2, 4)))
 
 
@@ -474,5 +474,5 @@ def test_rows_beyond_the_type_are_refused(masker: Any, dtype: Any) -> None:
 )
 def test_the_center_of_a_column_is_in_its_range(kind: Any, column: Any, center: Any) -> None:
     """Large integers neither wrap around nor are rounded, large floats are not infinite."""
-    (removal,) = _removals(px.Baseline(kind), column[:1, None], column[:, None])
-    assert removal.background.view(column.dtype)[0, 0] == center
+    (bound,) = _bind(px.Baseline(kind), column[:1, None], column[:, None])
+    assert bound.background.view(column.dtype)[0, 0] == center

@@ -14,8 +14,8 @@ from perturbx.maskers import Background, ColumnTree, Features
 def _tree(masker: ColumnTree, X: Any, names: Any = None, groups: Any = None) -> FeatureTree:
     fitted = masker.fit(X, Features(names, groups), np.random.default_rng(0))
     checked = fitted.check(X[:1] if isinstance(X, np.ndarray) else X.iloc[:1])
-    (removal,) = checked.bind(0, 1)
-    (tree,) = removal.trees
+    (bound,) = checked.bind(0, 1)
+    (tree,) = bound.trees
     return tree
 
 
@@ -43,15 +43,15 @@ def test_correlated_columns_share_a_branch(paired: np.ndarray, linkage: Any) -> 
     assert {frozenset((0, 3)), frozenset((1, 2)), frozenset(range(5))} <= nodes
 
 
-def test_the_removal_is_that_of_the_background(paired: np.ndarray) -> None:
+def test_features_are_removed_as_by_background(paired: np.ndarray) -> None:
     """Same rows, same draw of a sample, same names; a tree besides."""
     z = np.random.default_rng(1).random((6, 5)) < 0.5
     batches = []
     for masker in (ColumnTree(max_rows=9), Background(max_rows=9)):
         fitted = masker.fit(paired, Features(list("abcde")), np.random.default_rng(3))
-        (removal,) = fitted.check(paired[:1]).bind(0, 1)
-        batches.append(removal.batch(z, slice(0, 9), removal.scratch(54)).copy())
-        assert removal.feature_names == tuple("abcde")
+        (bound,) = fitted.check(paired[:1]).bind(0, 1)
+        batches.append(bound.batch(z, slice(0, 9), bound.scratch(54)).copy())
+        assert bound.feature_names == tuple("abcde")
     assert np.array_equal(*batches, equal_nan=True)
     assert (
         "a tree of correlated features"

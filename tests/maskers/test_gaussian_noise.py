@@ -21,16 +21,16 @@ def _fit(masker: Any, X: Any) -> Any:
 def _moved(masker: Any, X: Any, x: Any, z: np.ndarray) -> tuple[Any, Any]:
     fitted = _fit(masker, X)
     checked = fitted.check(x)
-    (removal,) = checked.bind(0, 1)
-    return removal.batch(z, slice(0, 1), removal.scratch(len(z))), removal
+    (bound,) = checked.bind(0, 1)
+    return bound.batch(z, slice(0, 1), bound.scratch(len(z))), bound
 
 
 def test_numbers_move_in_units_of_their_deviation(table: np.ndarray) -> None:
     """x + z * scale, where scale is the column's standard deviation."""
     z = np.random.default_rng(2).normal(size=(6, 5))
-    rows, removal = _moved(px.GaussianNoise(), table, table[[3]], z)
+    rows, bound = _moved(px.GaussianNoise(), table, table[[3]], z)
     assert_allclose(rows, table[3] + z * table.std(axis=0), rtol=1e-14)
-    assert np.array_equal(removal.interpretable(z), z)
+    assert np.array_equal(bound.interpretable(z), z)
 
 
 def test_scales_may_be_given(table: np.ndarray) -> None:
@@ -38,9 +38,9 @@ def test_scales_may_be_given(table: np.ndarray) -> None:
     z = np.ones((1, 5))
     rows, _ = _moved(px.GaussianNoise(0.5), table, table[[3]], z)
     assert_allclose(rows[0] - table[3], 0.5 * table.std(axis=0))
-    rows, removal = _moved(px.GaussianNoise([1, 2, 3, 0, 5]), table, table[[3]], z)
+    rows, bound = _moved(px.GaussianNoise([1, 2, 3, 0, 5]), table, table[[3]], z)
     assert_allclose(rows[0] - table[3], [1, 2, 3, 0, 5])
-    assert removal.active.tolist() == [True, True, True, False, True]
+    assert bound.active.tolist() == [True, True, True, False, True]
 
 
 def test_types_are_kept() -> None:
@@ -63,13 +63,13 @@ def test_categories_are_drawn_by_frequency() -> None:
     """Half the draws keep the category; the others follow the frequencies of the others."""
     X = np.array([["a"]] * 50 + [["b"]] * 30 + [["c"]] * 10, dtype=object)
     z = np.random.default_rng(5).normal(size=(20000, 1))
-    rows, removal = _moved(px.GaussianNoise(), X, X[:1], z)
+    rows, bound = _moved(px.GaussianNoise(), X, X[:1], z)
     stays = z[:, 0] <= 0
     assert (rows[stays] == "a").all()
     counts = [(rows[~stays, 0] == c).sum() for c in "bc"]
     assert sum(counts) == (~stays).sum()
     assert chisquare(counts, sum(counts) * np.array([0.75, 0.25])).pvalue > 1e-3
-    assert np.array_equal(removal.interpretable(z)[:, 0], np.where(stays, 0.0, -1.0))
+    assert np.array_equal(bound.interpretable(z)[:, 0], np.where(stays, 0.0, -1.0))
 
 
 def test_which_columns_have_no_distance() -> None:
@@ -113,7 +113,7 @@ def test_an_integer_that_is_no_label_is_refused() -> None:
     """Where labels are integers, position 0 is written as the label that stands there."""
     pd = pytest.importorskip("pandas")
     X = pd.DataFrame(np.zeros((3, 2)), columns=[7, 9])
-    with pytest.raises(InvalidParameterError, match="Position 0 is that of 7: write it so"):
+    with pytest.raises(InvalidParameterError, match="Position 0 is labeled 7: pass that label"):
         _fit(px.GaussianNoise(categorical=[0]), X)
 
 
@@ -225,10 +225,10 @@ def test_large_integers_move_exactly() -> None:
     for dtype, top in (("int64", 2**63 - 1), ("uint64", 2**64 - 1), (">i8", 2**63 - 1)):
         X = np.array([[top - 5], [top], [top - 2], [top - 8]], dtype=dtype)
         z = np.array([[0.0], [0.5], [-0.5], [9.0], [-9.0]])
-        rows, removal = _moved(px.GaussianNoise([4.0]), X, X[:1], z)
+        rows, bound = _moved(px.GaussianNoise([4.0]), X, X[:1], z)
         assert rows.dtype == X.dtype
         assert [int(row) - (top - 5) for row in rows[:, 0]] == [0, 2, -2, 5, -3]
-        assert removal.interpretable(z)[:, 0].tolist() == [0, 0.5, -0.5, 1.25, -0.75]
+        assert bound.interpretable(z)[:, 0].tolist() == [0, 0.5, -0.5, 1.25, -0.75]
 
 
 def test_integers_that_hardly_vary_are_drawn_anew() -> None:

@@ -15,7 +15,7 @@ from perturbx.maskers.fills import render_fill
 BOTH = slice(0, 2)
 
 
-def _removals(X: Any, masker: SuperpixelTrees) -> list[Any]:
+def _bind(X: Any, masker: SuperpixelTrees) -> list[Any]:
     fitted = masker.fit(None, Features(), np.random.default_rng(0))
     checked = fitted.check(X)
     return checked.bind(0, len(checked))
@@ -34,17 +34,17 @@ def _picture(shape: tuple[int, ...] = (40, 50, 3), dtype: str = "uint8") -> np.n
 def test_each_row_has_its_own_fill(dtype: str) -> None:
     """Present pieces have the image's bits, absent ones those of the row's fill."""
     image = _picture(dtype=dtype)
-    (removal,) = _removals(image, SuperpixelTrees(fills=("blur", "gray")))
-    labels = removal.regions.segments
-    z = np.random.default_rng(0).random((5, removal.n_features)) < 0.5
+    (bound,) = _bind(image, SuperpixelTrees(fills=("blur", "gray")))
+    labels = bound.regions.segments
+    z = np.random.default_rng(0).random((5, bound.n_features)) < 0.5
     fills = [render_fill(fill, image, True, None, 0) for fill in ("blur", "gray")]
     expected = np.stack(
         [np.where(z[i][labels][..., None], image, f) for i in range(5) for f in fills]
     )
-    scratch = removal.scratch(10)
-    assert removal.batch(z, BOTH, scratch).tobytes() == expected.tobytes()
+    scratch = bound.scratch(10)
+    assert bound.batch(z, BOTH, scratch).tobytes() == expected.tobytes()
     rows = np.array([1, 0, 0, 1, 1])
-    named = removal.batch(z, rows, scratch)
+    named = bound.batch(z, rows, scratch)
     assert named.tobytes() == expected.reshape(5, 2, *image.shape)[np.arange(5), rows].tobytes()
 
 
@@ -52,11 +52,11 @@ def test_pieces_are_the_common_refinement() -> None:
     """Two pixels are one piece exactly if no segmentation parts them; each tree holds all."""
     image = _picture()
     specs = [RegionTree(30), RegionTree(12, compactness=20.0, nearness=1.0)]
-    (removal,) = _removals(image, SuperpixelTrees(specs))
-    pieces = removal.regions.segments
-    leaves = np.stack([tree.leaf_of[pieces] for tree in removal.trees])
-    assert len(np.unique(leaves.reshape(2, -1), axis=1).T) == removal.n_features == pieces.max() + 1
-    for spec, tree in zip(specs, removal.trees, strict=True):
+    (bound,) = _bind(image, SuperpixelTrees(specs))
+    pieces = bound.regions.segments
+    leaves = np.stack([tree.leaf_of[pieces] for tree in bound.trees])
+    assert len(np.unique(leaves.reshape(2, -1), axis=1).T) == bound.n_features == pieces.max() + 1
+    for spec, tree in zip(specs, bound.trees, strict=True):
         alone = Superpixels(n_segments=spec.n_segments, compactness=spec.compactness, fill=0)
         fitted = alone.fit(None, Features(), np.random.default_rng(0))
         (other,) = fitted.check(image).bind(0, 1)
@@ -69,7 +69,7 @@ def test_neighbors_of_one_color_are_joined_first() -> None:
     """Four columns, two of each color: each pair is a node."""
     image = np.repeat(np.array([0, 0, 200, 200], dtype=np.uint8), 6)[None].repeat(24, axis=0)
     segments = np.repeat(np.arange(4), 6)[None].repeat(24, axis=0)
-    tree = _removals(image, SuperpixelTrees(RegionTree(segments=segments), "gray"))[0].trees[0]
+    tree = _bind(image, SuperpixelTrees(RegionTree(segments=segments), "gray"))[0].trees[0]
     assert {frozenset(np.flatnonzero(row)) for row in tree.members[4:6]} == {
         frozenset((0, 1)),
         frozenset((2, 3)),
@@ -78,20 +78,20 @@ def test_neighbors_of_one_color_are_joined_first() -> None:
 
 def test_large_images_are_segmented_small() -> None:
     """Pieces of a photo of 600 pixels are those of its small copy, enlarged; sizes go with it."""
-    (removal,) = _removals(_picture((600, 450)), SuperpixelTrees())
-    assert removal.regions.shape == (600, 450)
-    sizes = np.bincount(removal.regions.segments.ravel()) / 600 / 450
-    for tree in removal.trees:
+    (bound,) = _bind(_picture((600, 450)), SuperpixelTrees())
+    assert bound.regions.shape == (600, 450)
+    sizes = np.bincount(bound.regions.segments.ravel()) / 600 / 450
+    for tree in bound.trees:
         assert np.abs(tree.size / tree.size.sum() - sizes).max() < 1e-3
 
 
 def test_the_map_adds_up() -> None:
     """A piece's score is spread over its pixels."""
-    (removal,) = _removals(_picture(), SuperpixelTrees())
-    scores = np.random.default_rng(0).normal(size=removal.n_features)
-    heat = removal.regions.heatmap(scores)
+    (bound,) = _bind(_picture(), SuperpixelTrees())
+    scores = np.random.default_rng(0).normal(size=bound.n_features)
+    heat = bound.regions.heatmap(scores)
     assert heat.sum() == pytest.approx(scores.sum())
-    piece = removal.regions.cover(7)
+    piece = bound.regions.cover(7)
     assert heat[piece].sum() == pytest.approx(scores[7])
     assert np.ptp(heat[piece]) == 0
 
@@ -99,10 +99,10 @@ def test_the_map_adds_up() -> None:
 def test_trees_and_fills_are_paired() -> None:
     """One of either goes with all of the other; the trees of one segmentation share its regions."""
     image = _picture()
-    (one,) = _removals(image, SuperpixelTrees(RegionTree(20), ("blur", "gray", "mean", 3)))
+    (one,) = _bind(image, SuperpixelTrees(RegionTree(20), ("blur", "gray", "mean", 3)))
     assert len(one.trees) == one.rows_per_perturbation == 4
     assert one.trees[0].n_leaves == one.n_features
-    (other,) = _removals(image, SuperpixelTrees([RegionTree(20), RegionTree(9)], "mean"))
+    (other,) = _bind(image, SuperpixelTrees([RegionTree(20), RegionTree(9)], "mean"))
     assert [tree.n_leaves for tree in other.trees] != [other.n_features] * 2
     assert (other.filled[0].fill != other.filled[1].fill).any(), "each tree's own regions"
 
@@ -110,8 +110,8 @@ def test_trees_and_fills_are_paired() -> None:
 @pytest.mark.parametrize("linkage", ["ward", "average", "complete", "single", "weighted"])
 def test_any_linkage(linkage: str) -> None:
     """Every rule gives a tree of all regions."""
-    (removal,) = _removals(_picture(), SuperpixelTrees(RegionTree(15, linkage=linkage), "blur"))
-    (tree,) = removal.trees
+    (bound,) = _bind(_picture(), SuperpixelTrees(RegionTree(15, linkage=linkage), "blur"))
+    (tree,) = bound.trees
     assert tree.members[tree.root].all()
     assert len(tree.children) == tree.n_leaves - 1
 
@@ -125,9 +125,9 @@ def test_a_tree_of_ones_own() -> None:
         np.arange(24, dtype=np.uint8).reshape(4, 6),
         np.arange(30, dtype=np.uint8).reshape(5, 6),
     ]
-    for removal, labels in zip(_removals(images, masker), maps, strict=True):
-        assert removal.trees[0].children == ((0, 2), (1, 3))
-        assert np.array_equal(removal.regions.segments, labels)
+    for bound, labels in zip(_bind(images, masker), maps, strict=True):
+        assert bound.trees[0].children == ((0, 2), (1, 3))
+        assert np.array_equal(bound.regions.segments, labels)
 
 
 def test_gray_is_the_middle() -> None:
@@ -138,12 +138,12 @@ def test_gray_is_the_middle() -> None:
     assert render_fill("gray", floats, False, None, 0).dtype == np.float32
 
 
-def test_a_removal_pickles() -> None:
+def test_a_bound_masker_pickles() -> None:
     """Workers get it; it makes the same rows there."""
-    (removal,) = _removals(_picture(), SuperpixelTrees())
-    copy = pickle.loads(pickle.dumps(removal))
-    z = np.random.default_rng(0).random((2, removal.n_features)) < 0.5
-    one, other = (r.batch(z, BOTH, r.scratch(4)) for r in (removal, copy))
+    (bound,) = _bind(_picture(), SuperpixelTrees())
+    copy = pickle.loads(pickle.dumps(bound))
+    z = np.random.default_rng(0).random((2, bound.n_features)) < 0.5
+    one, other = (b.batch(z, BOTH, b.scratch(4)) for b in (bound, copy))
     assert np.array_equal(one, other)
     assert isinstance(copy.trees[0], FeatureTree)
 
@@ -168,7 +168,7 @@ def test_a_removal_pickles() -> None:
 def test_settings_that_mean_nothing(masker: SuperpixelTrees, said: str) -> None:
     """Each is named, with what it may be and what it was."""
     with pytest.raises(InvalidParameterError, match=said):
-        _removals(_picture(), masker)
+        _bind(_picture(), masker)
 
 
 def test_images_that_do_not_fit() -> None:
@@ -192,6 +192,6 @@ def test_images_that_do_not_fit() -> None:
         ),
     ]:
         with pytest.raises(kind, match=said):
-            _removals(image, masker)
+            _bind(image, masker)
     with pytest.raises(InvalidInputError, match="slic found a single region"):
-        _removals(np.zeros((1, 1), dtype=np.uint8), SuperpixelTrees())
+        _bind(np.zeros((1, 1), dtype=np.uint8), SuperpixelTrees())

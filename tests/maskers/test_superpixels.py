@@ -23,14 +23,14 @@ def fitted(seed=0, **settings):
     return Superpixels(**settings).fit(None, Features(), np.random.default_rng(seed))
 
 
-def removals(X, seed=0, **settings):
+def bind(X, seed=0, **settings):
     masker = fitted(seed, **settings)
     checked = masker.check(X)
     return checked.bind(0, len(checked))
 
 
-def rows(removal, z):
-    return removal.batch(z, ONCE, removal.scratch(len(z))).copy()
+def rows(bound, z):
+    return bound.batch(z, ONCE, bound.scratch(len(z))).copy()
 
 
 def photo(shape=(48, 64, 3), dtype="uint8", seed=0):
@@ -69,12 +69,12 @@ def test_removal_is_exact_to_the_bit(case):
     """Present pixels have the image's own bits, absent ones the fill's, in every dtype."""
     image, segments, rng, channel_axis = case
     fill = np.roll(image, 1)
-    (removal,) = removals(image, segments=segments, fill=fill, channel_axis=channel_axis)
+    (bound,) = bind(image, segments=segments, fill=fill, channel_axis=channel_axis)
     labels = np.unique(segments, return_inverse=True)[1].reshape(segments.shape)
-    z = rng.random((5, removal.n_features)) < 0.5
+    z = rng.random((5, bound.n_features)) < 0.5
     present = z[:, labels].reshape((5, *segments.shape) + (1,) * (image.ndim - 2))
     expected = np.where(present, image, fill)
-    got = rows(removal, z)
+    got = rows(bound, z)
     assert (got.dtype, got.shape) == (image.dtype, expected.shape)
     assert got.tobytes() == expected.astype(image.dtype).tobytes()
 
@@ -83,25 +83,25 @@ def test_more_labels_than_a_byte_holds():
     """Label maps of 300 and of 70,000 regions are removed as exactly as small ones."""
     for shape in ((15, 20), (250, 280)):
         image = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
-        (removal,) = removals(image, segments=np.arange(image.size).reshape(shape), fill=255)
+        (bound,) = bind(image, segments=np.arange(image.size).reshape(shape), fill=255)
         z = np.random.default_rng(1).random((2, image.size)) < 0.5
-        np.testing.assert_array_equal(rows(removal, z), np.where(z.reshape(2, *shape), image, 255))
+        np.testing.assert_array_equal(rows(bound, z), np.where(z.reshape(2, *shape), image, 255))
 
 
 @pytest.mark.parametrize("method", ["slic", "quickshift", "felzenszwalb", "grid"])
 @pytest.mark.parametrize("shape", [(48, 64), (48, 64, 1), (48, 64, 3), (48, 64, 4), (48, 64, 9)])
 def test_each_region_is_hidden_by_its_own_coalition(method, shape):
     """No region is out of reach: leaving out feature j changes region j and nothing else."""
-    (removal,) = removals(
+    (bound,) = bind(
         photo(shape, "float32"),
         method=method,
         n_segments=12,
         fill=-1,
         channel_axis="auto" if len(shape) == 2 else -1,
     )
-    hidden = rows(removal, ~np.eye(removal.n_features, dtype=bool)) == -1
+    hidden = rows(bound, ~np.eye(bound.n_features, dtype=bool)) == -1
     for feature, absent in enumerate(hidden):
-        cover = removal.regions.cover(feature)
+        cover = bound.regions.cover(feature)
         assert cover.any()
         assert (absent == (cover if absent.ndim == 2 else cover[..., None])).all()
 
@@ -111,10 +111,10 @@ def test_number_of_regions(method):
     """slic and grid find about n_segments regions, the others at most as many."""
     rng = np.random.default_rng(0)
     image = np.clip(photo((96, 128, 3), "float64") + 0.05 * rng.normal(size=(96, 128, 3)), 0, 1)
-    (removal,) = removals(image, method=method, n_segments=20)
-    assert (14 if method in ("slic", "grid") else 2) <= removal.n_features <= 26
+    (bound,) = bind(image, method=method, n_segments=20)
+    assert (14 if method in ("slic", "grid") else 2) <= bound.n_features <= 26
     if method in ("quickshift", "felzenszwalb"):
-        assert removal.n_features <= 20
+        assert bound.n_features <= 20
 
 
 @pytest.mark.parametrize("channels", [(), (3,), (10,)])
@@ -122,8 +122,8 @@ def test_superpixels_follow_a_sharp_edge(channels):
     """No SLIC region reaches more than a pixel over an edge, in gray, colors or ten channels."""
     image = np.zeros((40, 40, *channels))
     image[:, 17:] = 1
-    (removal,) = removals(image, n_segments=8, channel_axis=-1 if channels else None)
-    segments = removal.regions.segments
+    (bound,) = bind(image, n_segments=8, channel_axis=-1 if channels else None)
+    segments = bound.regions.segments
     assert not np.intersect1d(segments[:, :16], segments[:, 18:]).size
 
 
@@ -137,10 +137,10 @@ def test_segmentation_sees_a_small_copy(method, monkeypatch):
         return np.arange(colors.shape[0] * colors.shape[1]).reshape(colors.shape[:2]) % 2
 
     monkeypatch.setattr(_segmentation, f"_{method}", spy)
-    (removal,) = removals(np.zeros((900, 1200, 3), dtype=np.uint8), method=method)
+    (bound,) = bind(np.zeros((900, 1200, 3), dtype=np.uint8), method=method)
     assert seen == [(192, 256, 3)]
-    assert removal.regions.segments.shape == (900, 1200)
-    assert (np.bincount(removal.regions.segments.ravel()) > 0).all()
+    assert bound.regions.segments.shape == (900, 1200)
+    assert (np.bincount(bound.regions.segments.ravel()) > 0).all()
 
 
 @given(st.integers(1, 700), st.integers(2, 700))
@@ -155,10 +155,10 @@ def test_enlarged_labels_fit_images_of_any_size(height, width):
 def test_segmentation_does_not_depend_on_scale():
     """An image as uint8, uint16 or floats, moved or scaled, has the same regions."""
     image = photo()
-    (expected,) = removals(image)
+    (expected,) = bind(image)
     moved = [image.astype(np.uint16) * 257, image / 255.0, image.astype(np.float32) / 2 - 60]
     for other in moved:
-        (got,) = removals(other)
+        (got,) = bind(other)
         np.testing.assert_array_equal(got.regions.segments, expected.regions.segments)
 
 
@@ -166,7 +166,7 @@ def test_alpha_is_left_out_of_the_segmentation():
     """A fourth channel changes what is filled, not where regions lie."""
     image = photo()
     alpha = np.random.default_rng(0).integers(0, 255, (48, 64, 1), dtype=np.uint8)
-    (expected,), (got,) = removals(image), removals(np.concatenate([image, alpha], axis=2))
+    (expected,), (got,) = bind(image), bind(np.concatenate([image, alpha], axis=2))
     np.testing.assert_array_equal(got.regions.segments, expected.regions.segments)
     assert rows(got, np.zeros((1, got.n_features), bool)).shape == (1, 48, 64, 4)
 
@@ -174,9 +174,9 @@ def test_alpha_is_left_out_of_the_segmentation():
 def test_labels_are_numbered_in_the_order_of_their_values():
     """Gaps and maps that start at 1 become 0..K-1."""
     segments = np.array([[7, 7, 1], [300, 7, 1]])
-    (removal,) = removals(np.zeros((2, 3)), segments=segments)
-    np.testing.assert_array_equal(removal.regions.segments, [[1, 1, 0], [2, 1, 0]])
-    assert removal.feature_names == ("region 0", "region 1", "region 2")
+    (bound,) = bind(np.zeros((2, 3)), segments=segments)
+    np.testing.assert_array_equal(bound.regions.segments, [[1, 1, 0], [2, 1, 0]])
+    assert bound.feature_names == ("region 0", "region 1", "region 2")
 
 
 def test_merging_takes_the_smallest_region_to_its_most_similar_neighbor():
@@ -190,8 +190,8 @@ def test_merging_takes_the_smallest_region_to_its_most_similar_neighbor():
 def test_nothing_and_everything_removed_are_the_image_and_the_fill():
     """The full coalition is the instance; the empty one is the fill alone."""
     image = photo()
-    (removal,) = removals(image, fill=(9, 8, 7))
-    got = rows(removal, np.array([[True], [False]]).repeat(removal.n_features, axis=1))
+    (bound,) = bind(image, fill=(9, 8, 7))
+    got = rows(bound, np.array([[True], [False]]).repeat(bound.n_features, axis=1))
     np.testing.assert_array_equal(got[0], image)
     assert (got[1] == [9, 8, 7]).all()
 
@@ -199,18 +199,18 @@ def test_nothing_and_everything_removed_are_the_image_and_the_fill():
 def test_mean_fill_is_the_mean_of_the_region():
     """What the empty coalition shows is each region's own mean color."""
     image = photo()
-    (removal,) = removals(image, fill="mean")
-    empty = rows(removal, np.zeros((1, removal.n_features), bool))[0]
-    cover = removal.regions.cover(3)
+    (bound,) = bind(image, fill="mean")
+    empty = rows(bound, np.zeros((1, bound.n_features), bool))[0]
+    cover = bound.regions.cover(3)
     assert (empty[cover] == np.rint(image[cover].mean(axis=0))).all()
 
 
 def test_noise_is_the_same_for_the_same_seed():
     """One seed is drawn at fit, so the order and number of images do not matter."""
     images = [photo(seed=1), photo(seed=2)]
-    both = removals(images, seed=3, fill="noise")
-    (second,) = removals(images[1], seed=3, fill="noise")
-    (other,) = removals(images[1], seed=4, fill="noise")
+    both = bind(images, seed=3, fill="noise")
+    (second,) = bind(images[1], seed=3, fill="noise")
+    (other,) = bind(images[1], seed=4, fill="noise")
     np.testing.assert_array_equal(both[1].fill, second.fill)
     assert (other.fill != second.fill).any()
 
@@ -221,26 +221,26 @@ def test_the_scratch_buffer_is_reused_and_never_the_users():
     kept = image.copy()
     masker = fitted()
     checked = masker.check(image)
-    (removal,) = checked.bind(0, 1)
-    scratch = removal.scratch(4)
+    (bound,) = checked.bind(0, 1)
+    scratch = bound.scratch(4)
     for n in (4, 1):
-        batch = removal.batch(np.ones((n, removal.n_features), bool), ONCE, scratch)
+        batch = bound.batch(np.ones((n, bound.n_features), bool), ONCE, scratch)
         assert np.shares_memory(batch, scratch)
         assert batch.flags.c_contiguous
         batch[...] = 0
     taken = checked.take(0, 1)
     taken[...] = 0
-    assert not any(np.shares_memory(image, a) for a in (batch, taken, removal.data))
+    assert not any(np.shares_memory(image, a) for a in (batch, taken, bound.data))
     np.testing.assert_array_equal(image, kept)
-    np.testing.assert_array_equal(removal.data, kept)
-    assert removal.row_bytes == image.nbytes
+    np.testing.assert_array_equal(bound.data, kept)
+    assert bound.row_bytes == image.nbytes
 
 
-def test_a_removal_pickles():
+def test_a_bound_masker_pickles():
     """Workers receive it; what they build is the same."""
-    (removal,) = removals(photo())
-    z = np.random.default_rng(0).random((3, removal.n_features)) < 0.5
-    np.testing.assert_array_equal(rows(pickle.loads(pickle.dumps(removal)), z), rows(removal, z))
+    (bound,) = bind(photo())
+    z = np.random.default_rng(0).random((3, bound.n_features)) < 0.5
+    np.testing.assert_array_equal(rows(pickle.loads(pickle.dumps(bound)), z), rows(bound, z))
 
 
 @pytest.mark.parametrize(
@@ -272,8 +272,8 @@ def test_a_batch_of_images_of_different_sizes():
     masker = fitted(n_segments=10)
     checked = masker.check(images)
     assert (checked.single, checked.chunk) == (False, 1)
-    for index, (image, removal) in enumerate(zip(images, removals(images), strict=True)):
-        assert removal.regions.shape == image.shape[:2]
+    for index, (image, bound) in enumerate(zip(images, bind(images), strict=True)):
+        assert bound.regions.shape == image.shape[:2]
         np.testing.assert_array_equal(checked.take(index, index + 1)[0], image)
     with pytest.raises(InvalidInputError, match="different shapes cannot share a batch"):
         checked.take(0, 2)
@@ -283,9 +283,9 @@ def test_label_maps_for_each_image_or_one_for_all():
     """A list holds one map an image; a single array serves every image of its size."""
     images = np.zeros((2, 4, 4, 3))
     one, other = np.arange(16).reshape(4, 4), np.arange(16).reshape(4, 4) // 8
-    assert [r.n_features for r in removals(images, segments=[one, other])] == [16, 2]
-    assert [r.n_features for r in removals(images, segments=np.stack([one, other]))] == [16, 2]
-    assert [r.n_features for r in removals(images, segments=other)] == [2, 2]
+    assert [b.n_features for b in bind(images, segments=[one, other])] == [16, 2]
+    assert [b.n_features for b in bind(images, segments=np.stack([one, other]))] == [16, 2]
+    assert [b.n_features for b in bind(images, segments=other)] == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -341,16 +341,16 @@ def test_a_frame_is_no_image():
 def test_a_single_region_is_refused():
     """What is found to be one region is said, with what to do; a pixel cannot be parted at all."""
     with pytest.raises(InvalidInputError, match=r"raise n_segments \(now 25\), choose method"):
-        removals(np.zeros((9, 9)), method="felzenszwalb")
+        bind(np.zeros((9, 9)), method="felzenszwalb")
     with pytest.raises(InvalidInputError, match="a single pixel has no regions"):
-        removals(np.zeros((1, 1)))
+        bind(np.zeros((1, 1)))
 
 
 @pytest.mark.parametrize("shape", [(1, 40), (40, 1), (2, 2), (1, 300, 3)])
 def test_thin_images_can_be_parted(shape):
     """A photo one pixel wide has regions too: the grid parts it into as many as were asked."""
     image = np.random.default_rng(0).random(shape)
-    assert [r.n_features for r in removals(image, method="grid", n_segments=4)] == [4]
+    assert [b.n_features for b in bind(image, method="grid", n_segments=4)] == [4]
 
 
 @pytest.mark.parametrize("method", ["slic", "quickshift", "felzenszwalb"])
@@ -359,7 +359,7 @@ def test_every_method_reads_thin_images(method, shape):
     """An image one pixel wide with two colors is parted, not crashed on."""
     image = np.zeros(shape)
     image[shape[0] // 2 :, shape[1] // 2 :] = 1
-    assert all(r.n_features >= 2 for r in removals(image, method=method, n_segments=4))
+    assert all(b.n_features >= 2 for b in bind(image, method=method, n_segments=4))
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,15 @@ def fitted(seed=0, **settings):
     return Windows(**settings).fit(None, Features(), np.random.default_rng(seed))
 
 
-def removal_of(x, seed=0, **settings):
+def bind(x, seed=0, **settings):
     masker = fitted(seed, **settings)
     checked = masker.check(x)
     assert checked.single
     return checked.bind(0, 1)[0]
 
 
-def rows(removal, z):
-    return removal.batch(z, ONCE, removal.scratch(len(z))).copy()
+def rows(bound, z):
+    return bound.batch(z, ONCE, bound.scratch(len(z))).copy()
 
 
 def reference(x, fill, regions, coalition):
@@ -80,12 +80,10 @@ def test_any_coalition_hides_what_the_reference_hides(grid, channels, dtype):
     full = extent if channels is None else (*extent, channels)
     x, fill = (rng.integers(0, 2 if dtype == "bool" else 100, full).astype(dtype) for _ in "ab")
     axis = None if channels is None else -1
-    removal = removal_of(x, shape=shape, stride=stride, fill=fill, channel_axis=axis)
-    z = np.vstack(
-        [rng.random((3, removal.n_features)) < 0.7, ~np.eye(removal.n_features, dtype=bool)]
-    )
-    expected = np.stack([reference(x, fill, removal.regions, coalition) for coalition in z])
-    got = rows(removal, z)
+    bound = bind(x, shape=shape, stride=stride, fill=fill, channel_axis=axis)
+    z = np.vstack([rng.random((3, bound.n_features)) < 0.7, ~np.eye(bound.n_features, dtype=bool)])
+    expected = np.stack([reference(x, fill, bound.regions, coalition) for coalition in z])
+    got = rows(bound, z)
     assert got.dtype == x.dtype
     assert got.tobytes() == expected.tobytes()
 
@@ -129,19 +127,19 @@ def test_series_images_and_volumes(X, settings, n, extent):
     masker = fitted(**settings)
     checked = masker.check(X)
     assert (len(checked), checked.single) == (n or 1, n is None)
-    (removal,) = checked.bind(0, 1)
-    assert removal.regions.shape == extent
+    (bound,) = checked.bind(0, 1)
+    assert bound.regions.shape == extent
     first = X[0] if n else X
-    assert rows(removal, np.ones((2, removal.n_features), bool)).shape == (2, *first.shape)
+    assert rows(bound, np.ones((2, bound.n_features), bool)).shape == (2, *first.shape)
 
 
 def test_windows_that_do_not_overlap_show_their_own_mean():
     """With stride equal to shape each window is filled with its own mean color."""
     x = np.random.default_rng(0).integers(0, 255, (8, 12, 3), dtype=np.uint8)
-    removal = removal_of(x, shape=4, stride=4)
-    assert isinstance(removal, BoundLabels)
-    (got,) = rows(removal, ~np.eye(6, dtype=bool)[3:4])
-    box = removal.regions.box(3)
+    bound = bind(x, shape=4, stride=4)
+    assert isinstance(bound, BoundLabels)
+    (got,) = rows(bound, ~np.eye(6, dtype=bool)[3:4])
+    box = bound.regions.box(3)
     assert (got[box] == np.rint(x[box].mean(axis=(0, 1)))).all()
     assert (got[:4, :] == x[:4, :]).all()
 
@@ -150,8 +148,8 @@ def test_windows_that_do_not_overlap_show_their_own_mean():
 def test_other_windows_show_the_mean_of_the_image(settings):
     """Overlapping windows have no one mean, and a single pixel's own mean would hide nothing."""
     x = np.random.default_rng(0).random((8, 12))
-    removal = removal_of(x, **settings)
-    (empty,) = rows(removal, np.zeros((1, removal.n_features), bool))
+    bound = bind(x, **settings)
+    (empty,) = rows(bound, np.zeros((1, bound.n_features), bool))
     np.testing.assert_allclose(empty, x.mean(), rtol=1e-14)
 
 
@@ -160,26 +158,26 @@ def test_the_buffer_is_reused_and_never_the_users():
     x = np.arange(30.0)
     kept, masker = x.copy(), fitted(shape=6)
     checked = masker.check(x)
-    (removal,) = checked.bind(0, 1)
-    assert isinstance(removal, BoundWindows)
-    scratch = removal.scratch(3)
+    (bound,) = checked.bind(0, 1)
+    assert isinstance(bound, BoundWindows)
+    scratch = bound.scratch(3)
     for n in (3, 1):
-        batch = removal.batch(np.ones((n, removal.n_features), bool), ONCE, scratch)
+        batch = bound.batch(np.ones((n, bound.n_features), bool), ONCE, scratch)
         assert np.shares_memory(batch, scratch)
         np.testing.assert_array_equal(batch, np.tile(kept, (n, 1)))
         batch[...] = -1
     taken = checked.take(0, 1)
     taken[...] = -1
     np.testing.assert_array_equal(x, kept)
-    np.testing.assert_array_equal(removal.data, kept)
+    np.testing.assert_array_equal(bound.data, kept)
 
 
-def test_what_a_removal_tells():
+def test_facts_of_a_bound_masker():
     """Names, size and words; and it pickles, for the workers."""
-    removal = pickle.loads(pickle.dumps(removal_of(np.zeros(10, "float32"), shape=5)))
-    assert removal.feature_names == ("window 0", "window 1", "window 2", "window 3")
-    assert (removal.n_features, removal.row_bytes, removal.rows_per_perturbation) == (4, 40, 1)
-    assert not removal.shares_empty
+    bound = pickle.loads(pickle.dumps(bind(np.zeros(10, "float32"), shape=5)))
+    assert bound.feature_names == ("window 0", "window 1", "window 2", "window 3")
+    assert (bound.n_features, bound.row_bytes, bound.rows_per_perturbation) == (4, 40, 1)
+    assert not bound.shares_empty
     assert (
         fitted(fill="blur").value_function
         == "absent windows filled with a blurred copy of the image"
@@ -190,7 +188,7 @@ def test_what_a_removal_tells():
 def test_noise_is_the_same_for_the_same_seed():
     """One seed is drawn at fit and serves every instance."""
     x = np.random.default_rng(0).random((20, 20))
-    first, again, other = (removal_of(x, seed, fill="noise").fill for seed in (1, 1, 2))
+    first, again, other = (bind(x, seed, fill="noise").fill for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
