@@ -60,41 +60,42 @@ class LearnedPrior:
         root mean square of their coefficients, each teacher's being of unit energy.
     choices : tuple of Choice
         For a few numbers of pairs, the most first.
-    n_teachers : int
-        How many targets taught it.
+    teachers : str
+        Who taught it, in words.
     """
 
     learned: Learned = field(repr=False)
     choices: tuple[Choice, ...] = field(repr=False)
-    n_teachers: int
+    teachers: str
 
     @classmethod
     def learn(
-        cls, answers: Answers[Pairs], boosting: Boosting | None = None
+        cls, answers: Answers[Pairs], boosting: Boosting | None = None, teachers: str = ""
     ) -> LearnedPrior | None:
         """From the answers of teachers to the same pairs, which also may be more than others get.
 
         None if fewer than `FEWEST_TEACHERS` targets have interactions. Of outputs that mirror
-        each other, such as p and 1 - p, one teaches.
+        each other, such as p and 1 - p, one teaches. `teachers` says who they are, by default
+        how many targets.
         """
         design = answers.design
         pairs, scales = read_pairs(answers)
         chosen = _teachers(pairs, scales, answers)
         if len(chosen) < FEWEST_TEACHERS:
             return None
-        teachers = [pairs[i] for i in chosen]
+        taught_by = [pairs[i] for i in chosen]
         instance = chosen // answers.shape[1]
         n, d = pairs[0].shape
-        terms = _terms_of(teachers, boosting or Boosting())
-        alike = [learn_rates(pairs) for pairs in teachers[:_WITH_RATES]]
+        terms = _terms_of(taught_by, boosting or Boosting())
+        alike = [learn_rates(pairs) for pairs in taught_by[:_WITH_RATES]]
         rates = np.exp(np.mean(np.log(alike), axis=0))
         half = _halves(instance)
         taught = [_learned(rates, [terms[i] for i in np.flatnonzero(half == h)]) for h in (0, 1)]
-        judged = [[teachers[i] for i in np.flatnonzero(half != h)] for h in (0, 1)]
+        judged = [[taught_by[i] for i in np.flatnonzero(half != h)] for h in (0, 1)]
         order = np.random.default_rng(0).permutation(n) if design.random else np.arange(n)
         sizes = _sizes(min(n, _MOST_JUDGED), d)
         choices = tuple(_choice(taught, judged, order[:size]) for size in sizes)
-        return cls(_learned(rates, terms), choices, len(teachers))
+        return cls(_learned(rates, terms), choices, teachers or f"{len(chosen)} targets")
 
     @property
     def n_features(self) -> int:
@@ -103,6 +104,27 @@ class LearnedPrior:
     def choice(self, n_pairs: int) -> Choice:
         """The one for about so many pairs."""
         return min(self.choices, key=lambda choice: abs(np.log(choice.n_pairs / n_pairs)))
+
+    def widened(self, active: NDArray[np.bool_]) -> LearnedPrior:
+        """For a game of more features, of which it has learned the active ones.
+
+        The others take part in interactions as strongly as these do on average.
+        """
+        if active.all():
+            return self
+        of = self.learned
+        rates = np.full(len(active), np.exp(np.log(of.rates).mean()))
+        rates[active] = of.rates
+        slopes = np.full(len(active), np.sqrt((of.slopes**2).mean()))
+        slopes[active] = of.slopes
+
+        def placed(terms: ParityTerms) -> ParityTerms:
+            members = np.zeros((len(terms), len(active)), np.float32)
+            members[:, active] = terms.members
+            return ParityTerms(members, terms.coefficients)
+
+        learned = Learned(slopes, rates, placed(of.terms), placed(of.terms_with_linear))
+        return replace(self, learned=learned)
 
     def restricted(self, active: NDArray[np.bool_]) -> LearnedPrior:
         """For a game in which only some features can change anything."""

@@ -84,7 +84,7 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs]) -> Scores:
         errors,
         degrees_of_freedom=float(max(free, 2)),
         estimator=f"Gaussian process on {n:,} pairs of coalitions, its prior learned from "
-        f"{prior.n_teachers} targets",
+        + prior.teachers,
     )
 
 
