@@ -152,7 +152,9 @@ class BaseExplainer(BaseEstimator):
             masker = self._learn(X, X)
             if X is not None:
                 check_workers(self.predict_fn, self.n_jobs)
-                predictor = self._probe(masker.check(X))
+                instances = masker.check(X)
+                predictor = self._probe(instances)
+                self._saw(instances)
         self.masker_, self.predictor_ = masker, predictor
         self.fitted_with_ = self._settings_of_fit()
         return self
@@ -222,6 +224,9 @@ class BaseExplainer(BaseEstimator):
         told = provenance(self, predictor.name, seed, self.fit_random_state_)
         return Problem(masker, predictor, instances, self.outputs, bound, asked, told), plan
 
+    def _saw(self, instances: Instances) -> None:
+        """Keep what else is learned from the training data."""
+
     def _masker_for(self, X: Any) -> Masker:
         if self.masker is not None:
             return self.masker
@@ -232,9 +237,9 @@ class BaseExplainer(BaseEstimator):
         return {
             "predict_fn": self.predict_fn,
             "masker": self.masker,
-            "feature_names": _by_value(self.feature_names),
-            "output_names": _by_value(self.output_names),
-            "groups": _by_value(self.groups),
+            "feature_names": by_value(self.feature_names),
+            "output_names": by_value(self.output_names),
+            "groups": by_value(self.groups),
         }
 
     def _probe(self, instances: Instances) -> Predictor:
@@ -296,10 +301,10 @@ class BaseExplainer(BaseEstimator):
         check_random_state(copy.deepcopy(self.random_state) if drawn_from else self.random_state)
 
 
-def _by_value(value: Any) -> Any:
+def by_value(value: Any) -> Any:
     """Names and groups as what compares by value, whatever lists and arrays they came in."""
     if isinstance(value, Mapping):
-        return {key: _by_value(members) for key, members in value.items()}
+        return {key: by_value(members) for key, members in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         return np.asarray(value, dtype=object).tolist()
     return value

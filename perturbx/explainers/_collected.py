@@ -174,7 +174,7 @@ class Collected:
             interactions=None if pairs is None else pairs.map(lambda a: a[one, :, :, output]),
             regions=tuple(self._regions)[one] if self._regions else None,
             score_kind="slopes" if self._kind == "slopes" else "shares",
-            notes=(*problem.masker.notes, *each.notes),
+            notes=(*problem.masker.notes, *problem.notes, *each.notes),
             provenance=problem.provenance,
             per_instance=None if problem.instances.single else each,
             **settled,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +16,7 @@ from perturbx.game import Cost, check_link
 from perturbx.maskers import BoundMasker, FittedMasker, Instances
 from perturbx.predictor import Predictor
 from perturbx.samplers import Sampler
-from perturbx.solvers import Solver, check_reads
+from perturbx.solvers import GaussianProcess, LearnedPrior, Solver, check_reads
 
 _MOST_BOUND = 2**26
 """Instances that are bound to be checked are kept for later as far as their rows take no more
@@ -28,7 +28,8 @@ class Problem:
     """What is explained: the instances, the model, how features go, which outputs.
 
     `bound` are the first instances, one or more, ready to be asked about. `asked` is what the model
-    was asked to learn of its outputs, where `fit` had not asked yet.
+    was asked to learn of its outputs, where `fit` had not asked yet, and by those who taught a
+    prior. `notes` are what a reader should know.
     """
 
     masker: FittedMasker
@@ -38,6 +39,7 @@ class Problem:
     bound: list[BoundMasker]
     asked: Cost
     provenance: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class RecipeContext:
         Trees of these features, where the masker has them: one for each row, or one for all.
     lattice : Lattice or None
         The points that the features are, where presence is graded between them.
+    shares_prior : bool
+        True where other instances have taught, or will teach, what the model's interactions are.
     """
 
     accepts: type[Design]
@@ -71,6 +75,7 @@ class RecipeContext:
     is_image: bool = False
     trees: tuple[FeatureTree, ...] = ()
     lattice: Lattice | None = None
+    shares_prior: bool = False
 
     @property
     def n_fixed(self) -> int:
@@ -131,6 +136,8 @@ class Plan:
     n_jobs: int | None
     verbose: int
     seeds: np.random.SeedSequence
+    shares_prior: bool = False
+    prior: LearnedPrior | None = None
     tasks: dict[Any, Task] = field(default_factory=dict)
 
     def rng(self, key: int) -> np.random.Generator:
@@ -153,7 +160,11 @@ class Plan:
             if bound.regions is not None or bound.trees:
                 self.tasks.clear()  # each image has regions of its own
             self.tasks[key] = self._task(bound, n_features)
-        return self.tasks[key]
+        task = self.tasks[key]
+        if self.prior is None or not isinstance(task.solver, GaussianProcess):
+            return task
+        prior = self.prior.restricted(bound.active)
+        return replace(task, solver=replace(task.solver, prior=prior))
 
     def least_rows(self, bound: BoundMasker, n_features: int) -> int:
         """The smallest budget for so many features."""
@@ -195,6 +206,7 @@ class Plan:
             is_image=bound.regions is not None,
             trees=trees,
             lattice=bound.regions if isinstance(bound.regions, Lattice) else None,
+            shares_prior=self.shares_prior,
         )
 
 

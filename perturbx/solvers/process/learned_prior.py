@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints
 from perturbx.designs import Pairs
 from perturbx.solvers._answers import Answers
+from perturbx.solvers._base import check_reads
 from perturbx.solvers.process.interaction_rates import MOST_FEATURES, learn_rates
 from perturbx.solvers.process.leave_one_out import SIGNALS, Decomposition
 from perturbx.solvers.process.mask_trees import Boosting, boost
@@ -25,9 +27,6 @@ from perturbx.solvers.process.mirrors import Mirrors
 from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
 from perturbx.solvers.process.parity import ParityTerms, odd_terms
 from perturbx.solvers.process.recipes import SPARE, Learned, Recipe
-
-FEWEST_TEACHERS = 4
-"""With fewer targets that have interactions there is nothing to pool."""
 
 _MOST_TEACHERS = 48
 _MOST_CELLS = 500_000
@@ -64,24 +63,33 @@ class LearnedPrior:
         Who taught it, in words.
     """
 
+    fewest: ClassVar[int] = 4
+    """With fewer targets that have interactions there is nothing to pool."""
+
     learned: Learned = field(repr=False)
     choices: tuple[Choice, ...] = field(repr=False)
     teachers: str
 
     @classmethod
     def learn(
-        cls, answers: Answers[Pairs], boosting: Boosting | None = None, teachers: str = ""
+        cls, answers: Answers[Any], boosting: Boosting | None = None, teachers: str = ""
     ) -> LearnedPrior | None:
         """From the answers of teachers to the same pairs, which also may be more than others get.
 
-        None if fewer than `FEWEST_TEACHERS` targets have interactions. Of outputs that mirror
+        None if fewer than `fewest` targets have interactions. Of outputs that mirror
         each other, such as p and 1 - p, one teaches. `teachers` says who they are, by default
         how many targets.
+
+        Raises
+        ------
+        RejectPerturbations
+            If the design is not one of pairs.
         """
         design = answers.design
+        check_reads(type(design), (Pairs,), cls.__name__)
         pairs, scales = read_pairs(answers)
         chosen = _teachers(pairs, scales, answers)
-        if len(chosen) < FEWEST_TEACHERS:
+        if len(chosen) < cls.fewest:
             return None
         taught_by = [pairs[i] for i in chosen]
         instance = chosen // answers.shape[1]
