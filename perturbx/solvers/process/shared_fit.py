@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
+from scipy.special import stdtrit
 
 from perturbx._typing import Floats
 from perturbx.designs import Pairs
@@ -59,8 +60,11 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs]) -> Scores:
     of_plain = plain_scores(x, noise, y)
     weighed = np.vstack([own, of_plain])
     weighed[1:] /= _STANDS_BY
-    chosen = np.where(additive(x, y), len(candidates), weighed.argmin(axis=0))
-    values, errors = plain.values.copy(), plain.errors.copy()
+    exact = additive(x, y)
+    chosen = np.where(exact, len(candidates), weighed.argmin(axis=0))
+    degrees = _degrees(candidates[0], n, d)
+    values = plain.values.copy()
+    errors = plain.errors * _widening(plain.degrees_of_freedom, degrees)
     for place, candidate in enumerate(candidates):
         mine = np.flatnonzero(chosen == place)
         if not len(mine):
@@ -72,20 +76,34 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs]) -> Scores:
         found = solver.posterior(y[:, mine], share)
         values[:, mine] = scales[mine] * found.values
         errors[:, mine] = scales[mine] * found.standard_errors
+        errors[:, mine] *= _widening(_degrees(candidate, n, d), degrees)
     if design.random:
         errors *= np.sqrt(1 - n / (2.0 ** min(d - 1, 60) - 1))
     if n < _FEWEST_PAIRS:
         errors[:] = np.nan
     gain = answers.full - answers.empty
     values += (gain - values.sum(axis=0)) / d
-    free = n - d if candidates[0][0].linear == 0 else n - 1
+    elsewhere = ", except where it does not fit" if (chosen[~exact] > 0).any() else ""
     return Scores(
         values,
         errors,
-        degrees_of_freedom=float(max(free, 2)),
+        degrees_of_freedom=degrees,
         estimator=f"Gaussian process on {n:,} pairs of coalitions, its prior learned from "
-        + prior.teachers,
+        f"{prior.teachers}{elsewhere}",
     )
+
+
+def _degrees(candidate: _Candidate, n: int, d: int) -> float:
+    """Of freedom, of the residuals that scale the errors."""
+    return float(max(n - 1 if candidate[0].linear > 0 else n - d, 2))
+
+
+def _widening(own: float, common: float) -> float:
+    """What makes errors of `own` degrees of freedom right for intervals of `common` ones, at 95%.
+
+    A solution has one number of degrees for all its targets.
+    """
+    return float(stdtrit(own, 0.975) / stdtrit(common, 0.975))
 
 
 def _fit(prior: LearnedPrior, candidate: _Candidate, x: Floats, noise: Floats) -> Fit:
