@@ -17,7 +17,7 @@ from perturbx.maskers import BoundMasker, Instances
 from perturbx.solvers import Answers, LearnedPrior
 
 N_TEACHERS = 24
-"""How many instances teach: 40 do hardly better, and 6 half as well at 2 coalitions a feature."""
+"""How many instances teach: 40 do hardly better, and 6 as well from 5 coalitions a feature on."""
 
 _COALITIONS_A_FEATURE = 10
 """How many coalitions a teacher is asked, or as many as those who are explained, if that is more.
