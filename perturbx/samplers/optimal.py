@@ -8,10 +8,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Floats
+from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs import Design, Pairs
 from perturbx.samplers._base import Sampler
-from perturbx.samplers.shapley import ShapleyCoalitions, weights_by_size
+from perturbx.samplers.shapley import (
+    ShapleyCoalitions,
+    pairs_by_size,
+    smaller_sizes,
+    weights_by_size,
+)
 
 _CANDIDATES = 4
 _SPARE_CANDIDATES = 200
@@ -19,8 +24,13 @@ _MOST_WORK = 2e10
 """Pairs squared times candidates: a few seconds."""
 _MOST_CELLS = 2**21
 """Pairs times candidates, or candidates times features: 16 megabytes each."""
-_MOST_PAIRS = 2500
-"""Beyond, no solver of ours reads more from chosen pairs than from any."""
+_MOST_CHOSEN = 1500
+"""Each pair chosen takes time in proportion to those before it; further ones are random."""
+
+_FULL_SHARE = 20
+"""With so many pairs per feature, each size has as many pairs as at random; with fewer pairs, at
+least a share of them in proportion. Where a game has more than interactions of three features, no
+size must be left out."""
 
 _LINEAR = 100.0
 """Prior variance of the linear part, over that of the interactions: nearly free."""
@@ -44,8 +54,9 @@ class OptimalPairs(Sampler):
     Weights, ``cluster`` and ``complete`` are those of `ShapleyCoalitions`. Pairs are no random
     sample any more, which the design says (``random=False``): `GaussianProcess` then computes other
     errors, and a solver whose errors come from sampling alone does not suit them. Once there are
-    as many pairs as features and interactions of three, further ones are drawn at random, and so
-    are all where more than 2,500 are asked for.
+    as many pairs as features and interactions of three, or 1,500, further ones are drawn at random.
+    The more pairs, the nearer the numbers of pairs of each size come to those of
+    `ShapleyCoalitions`, since many pairs also meet interactions of more features.
 
     Examples
     --------
@@ -81,18 +92,13 @@ class OptimalPairs(Sampler):
         n_known = 0 if before is None else len(before.first)
         n_pairs = max(n // 2, n_known)
         n_every = 2 ** (min(d, 60) - 1) - 1
-        if d < 3 or n_pairs >= min(n_every, _MOST_PAIRS + 1):
+        if d < 3 or n_pairs >= n_every:
             return at_random.draw(d, n, rng, before)
         # With as many pairs as unknowns the prior has nothing left to ask for.
-        n_chosen = min(n_pairs, d + d * (d - 1) * (d - 2) // 6)
+        n_chosen = min(n_pairs, d + d * (d - 1) * (d - 2) // 6, _MOST_CHOSEN)
         asks = before is None or n_chosen > n_known
         design = _choose(d, n_chosen, rng, before) if before is None or asks else before
-        if n_pairs <= len(design.first):
-            return design
-        known = design.first
-        others = at_random.draw(d, 2 * n_pairs, rng).first
-        others = rng.permutation(others[~_among(others, known)])
-        return _pairs(np.concatenate([known, others[: n_pairs - len(known)]]))
+        return design if n_pairs <= len(design.first) else at_random.draw(d, n, rng, design)
 
 
 def _choose(d: int, n: int, rng: np.random.Generator, drawn: Pairs | None) -> Pairs:
@@ -100,22 +106,27 @@ def _choose(d: int, n: int, rng: np.random.Generator, drawn: Pairs | None) -> Pa
     n_known = 0 if drawn is None else len(drawn.first)
     pool = ShapleyCoalitions().draw(d, 2 * (n_known + _pool_size(n, d)), rng, drawn)
     members = pool.first
-    candidates = np.arange(len(members)) >= n_known
+    size, candidates = smaller_sizes(members), np.arange(len(members)) >= n_known
     choice = _Choice.among(members, pool.pair_weights, n)
     for place in range(n_known):
         choice.ask(place)
-    chosen = [choice.ask_best(candidates) for _ in range(n - n_known)]
-    return _pairs(members[[*range(n_known), *chosen]])
-
-
-def _pairs(first: Coalitions) -> Pairs:
+    known = np.bincount(size[:n_known], minlength=d // 2 + 1)
+    owed = np.maximum(_least_by_size(d, n, rng) - known, 0)
+    chosen = list(range(n_known))
+    while len(chosen) < n:
+        is_bound = len(chosen) + owed.sum() >= n
+        best = choice.ask_best(candidates & (owed[size] > 0) if is_bound else candidates)
+        candidates[best] = False
+        owed[size[best]] = max(owed[size[best]] - 1, 0)
+        chosen.append(best)
+    first = members[chosen]
     return Pairs(first, weights_by_size(first), random=False)
 
 
-def _among(some: Coalitions, known: Coalitions) -> NDArray[np.bool_]:
-    """Which of `some` are in a pair of `known`, as either member."""
-    keys = {row.tobytes() for row in np.packbits(np.concatenate([known, ~known]), axis=1)}
-    return np.array([row.tobytes() in keys for row in np.packbits(some, axis=1)], dtype=bool)
+def _least_by_size(d: int, n_pairs: int, rng: np.random.Generator) -> Ints:
+    """How many pairs of each size there must be, of `n_pairs` in all."""
+    share = min(n_pairs / (_FULL_SHARE * d), 1.0)
+    return np.asarray(np.floor(share * pairs_by_size(d, n_pairs, rng)), dtype=int)
 
 
 def _pool_size(n_pairs: int, d: int) -> int:
@@ -176,7 +187,6 @@ class _Choice:
         """Ask the candidate that lowers the variance of the Shapley values most; which it was."""
         told = np.einsum("pd,pd->p", self.received, self.received)
         best = int(np.argmax(np.where(candidates, told / (self.variance + self.noise), -np.inf)))
-        candidates[best] = False
         self.ask(best)
         return best
 

@@ -107,7 +107,7 @@ class _Strata:
         return np.minimum(step, self.count)
 
     def allocate(self, n_pairs: int, taken: Ints, rng: np.random.Generator) -> Ints:
-        """Pairs of each size, `n_pairs` in all and never fewer than `taken`.
+        """Pairs of each size, `n_pairs` in all and never fewer than `taken` (no more in all).
 
         This is Webster's rule: the pairs of a size never become fewer as `n_pairs` grows, so a
         design that is continued has the same sizes as one that is drawn at once. Ties are broken
@@ -116,7 +116,8 @@ class _Strata:
         low, high = 0, 4 * n_pairs + 4
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if self.quota(middle).sum() <= n_pairs else (low, middle)
+            fits = np.maximum(self.quota(middle), taken).sum() <= n_pairs
+            low, high = (middle, high) if fits else (low, middle)
         quota = np.maximum(self.quota(low), taken)
         tied = np.flatnonzero(self.quota(low + 1) > quota)
         short = max(n_pairs - int(quota.sum()), 0)
@@ -129,7 +130,7 @@ def _continue(before: Coalitions, n_pairs: int, rng: np.random.Generator) -> Coa
     d = before.shape[1]
     strata = _Strata.of(d)
     before = _smaller(before)
-    taken = np.bincount(before.sum(axis=1), minlength=d // 2 + 1)[1:]
+    taken = np.bincount(smaller_sizes(before), minlength=d // 2 + 1)[1:]
     wanted = strata.allocate(n_pairs, taken, rng) - taken
     seen = set(_keys(before))
     parts = [before]
@@ -172,12 +173,26 @@ def _keys(z: Coalitions) -> Iterator[bytes]:
     return (row.tobytes() for row in np.packbits(z, axis=1))
 
 
-def weights_by_size(members: Coalitions) -> Floats:
-    """The Shapley kernel's mass of each size, divided among the pairs drawn of it; mean 1."""
+def smaller_sizes(members: Coalitions) -> Ints:
+    """(c,): the size of the smaller member of each pair."""
+    size = members.sum(axis=1)
+    return np.asarray(np.minimum(size, members.shape[1] - size))
+
+
+def pairs_by_size(d: int, n_pairs: int, rng: np.random.Generator) -> Ints:
+    """(d // 2 + 1,): how many of `n_pairs` pairs `ShapleyCoalitions` draws of each size."""
+    none = np.zeros(d // 2, dtype=int)
+    return np.append(0, _Strata.of(d).allocate(min(n_pairs, _n_pairs(d)), none, rng))
+
+
+def weights_by_size(members: Coalitions, expected: Ints | None = None) -> Floats:
+    """The Shapley kernel's mass of each size, shared by the pairs drawn of it; mean 1.
+
+    Where `expected` (d // 2 + 1,) pairs of a size are more, its pairs weigh as they would.
+    """
     if not len(members):
         return np.ones(0)
-    d = members.shape[1]
-    size = np.minimum(members.sum(axis=1), d - members.sum(axis=1))
+    d, size = members.shape[1], smaller_sizes(members)
     drawn = np.bincount(size)[size]
     mass = np.where(2 * size == d, 0.5, 1.0) / (size * (d - size))
     weights = mass / drawn

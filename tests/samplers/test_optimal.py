@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from perturbx.designs import Design, Evaluations
-from perturbx.samplers import OptimalPairs, ShapleyCoalitions
+from perturbx.samplers import OptimalPairs, ShapleyCoalitions, optimal
 from perturbx.samplers.optimal import _LINEAR, _NOISE, _Choice, _covariance, _received
 from perturbx.samplers.shapley import weights_by_size
 from perturbx.solvers import GaussianProcess
@@ -144,7 +144,22 @@ def test_what_the_prior_cannot_tell_apart_is_drawn_by_lot() -> None:
     assert (np.bincount(size)[1:] >= [9, 20, 30, 30]).all()
 
 
-def test_many_pairs_are_drawn_by_lot() -> None:
-    """Beyond 2,500 pairs the design is that of ShapleyCoalitions."""
-    by_lot = ShapleyCoalitions().draw(300, 5004, np.random.default_rng(1))
-    assert_array_equal(draw(300, 5004, 1).z, by_lot.z)
+def test_of_many_pairs_only_the_first_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a number of chosen pairs, random ones follow."""
+    monkeypatch.setattr(optimal, "_MOST_CHOSEN", 40)
+    chosen, more = draw(12, 2 * 40), draw(12, 2 * 200)
+    assert_array_equal(more.z[:80], chosen.z)
+    assert len(np.unique(more.z, axis=0)) == 400
+
+
+@pytest.mark.parametrize(("pairs_a_feature", "share"), [(10, 0.5), (20, 1.0), (60, 1.0)])
+def test_no_size_is_left_out_of_many_pairs(pairs_a_feature: int, share: float) -> None:
+    """The more pairs a feature, the nearer each size comes to the pairs that it has at random."""
+    d = 14
+    counts = []
+    for sampler in (SAMPLER, ShapleyCoalitions()):
+        first = sampler.draw(d, 2 * pairs_a_feature * d, np.random.default_rng(3)).z[0::2]
+        counts.append(np.bincount(np.minimum(first.sum(axis=1), (~first).sum(axis=1)))[1:])
+    ours, at_random = counts
+    assert ours.sum() == at_random.sum() == pairs_a_feature * d
+    assert (ours >= np.floor(share * at_random) - 1).all()

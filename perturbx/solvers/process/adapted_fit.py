@@ -58,13 +58,15 @@ class AdaptedFit:
 
     def posterior(self, y: Floats, share: Floats) -> Posterior:
         """Values and errors (d, t) of g (n + 1, t), as `Fit.posterior`."""
-        projected = self.fit.project(y)
+        smooth, _ = self.fit.without_jumps(y)
+        projected = self.fit.project(smooth)
         shared = self.fit.posterior(y, share)
         values, errors = np.empty_like(shared.values), np.empty_like(shared.values)
         for t in range(y.shape[1]):
             one = slice(t, t + 1)
-            found = self._one(y[:, one], projected[:, one], share[one])
+            found = self._one(smooth[:, one], projected[:, one], share[one])
             values[:, one], errors[:, one] = found.values, found.standard_errors
+        values += (2 * y[-1] - values.sum(axis=0)) / len(values)
         # Residuals of pairs that have bent the prior are too small by a factor that they do not
         # tell; those of the shared prior are honest, but of a worse fit.
         errors = np.clip(shared.standard_errors, errors, _MOST_OPTIMISM * errors)
@@ -76,7 +78,6 @@ class AdaptedFit:
         raised, inverse = self._raised(received, float(y[:, 0] @ projected[:, 0]))
         coefficients = inverse @ received[raised]
         values = fit.influence.T @ y[:, 0] + coefficients @ self._gains[raised]
-        values += (2 * y[-1, 0] - values.sum()) / len(values)
         through = self._projected[:, raised]
         gains = self._gains[raised]
         influence = fit.influence + through @ (inverse @ gains)
@@ -84,7 +85,9 @@ class AdaptedFit:
         variance = fit.variance + np.einsum("ki,ki->i", gains, inverse @ gains)
         rest = projected - (through @ coefficients)[:, None]
         noise = fit.noise[:-1]
-        errors = standard_errors(influence[:-1], variance, rest[:-1], diagonal[:-1], noise, share)
+        errors = standard_errors(
+            influence[:-1], variance[:, None], rest[:-1], diagonal[:-1], noise, share
+        )
         return Posterior(values[:, None], errors)
 
     def _raised(self, received: Floats, square: float) -> tuple[Ints, Floats]:

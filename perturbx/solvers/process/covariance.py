@@ -35,18 +35,20 @@ class Covariance:
     power: float = 1.0
     linear: float = 0.0
 
-    def matrix(self, x: Floats) -> Floats:
-        """(n, n): the covariance between the rows of x, which hold -1 and +1."""
+    def matrix(self, x: Floats, others: Floats | None = None) -> Floats:
+        """(n, k): the covariance between rows of -1 and +1, of x and of others (by default x)."""
         _, of_linear, of_product, of_terms = self._weights
-        total = np.zeros((len(x), len(x)))
+        columns = x if others is None else others
+        total = np.zeros((len(x), len(columns)))
         if of_product > 0:
-            total = self.kernel.matrix(x)
+            total = self.kernel.matrix(x, others)
             total *= of_product
         if of_linear > 0:
-            total += (of_linear * x) @ x.T
+            total += (of_linear * x) @ columns.T
         if self.terms is not None and self.share > 0:
             parity = self.terms.evaluate(x)
-            total += (parity * of_terms) @ parity.T
+            of_columns = parity if others is None else self.terms.evaluate(columns)
+            total += (parity * of_terms) @ of_columns.T
         return total
 
     def shapley(self, x: Floats) -> Floats:

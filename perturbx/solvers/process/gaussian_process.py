@@ -1,21 +1,23 @@
 """The fit itself: a free linear part plus a Gaussian process, with standard errors.
 
 g = X b + h + noise, b free (a flat prior), h ~ N(0, s K), noise ~ N(0, 1 / weights), all times
-one unknown variance. Notation as in Rasmussen & Williams (2006), section 2.7: A = s K + noise,
+one unknown variance. The noise is part of the game: interactions that no two pairs share. So what
+is left of a pair counts in the Shapley values by their definition. Notation as in Rasmussen & Williams (2006), section 2.7: A = s K + noise,
 H the basis of the free part, Q = A^-1 - A^-1 H (H' A^-1 H)^-1 H' A^-1.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, lapack
 
 from perturbx._typing import Floats
 from perturbx.solvers.process.covariance import Covariance
-from perturbx.solvers.process.odd_pairs import OddPairs
+from perturbx.solvers.process.odd_pairs import OddPairs, direct_shares
 
 _POOLED = 0.1
 """The share of the variance that is averaged over the features."""
@@ -23,16 +25,28 @@ _POOLED = 0.1
 _JACKKNIFE = 1 / 3
 """The jackknife's share in the blend of standard errors, unless another is asked for."""
 
+_SURPRISE = 10.0
+"""An end that is further than so many standard deviations from what the pairs predict is a jump.
+
+Smooth games come to 8, since they curve more there than the pairs show; jumps start at about 20."""
+
+_MOST_ROWS = 1000
+"""Predictions are made in blocks of so many pairs."""
+
 _PINNED = 1e-9
 """A pair of which less than this is left over says nothing of how well the others predict it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Shapley values (d,) with standard errors (d,); (d, t) for t targets."""
+    """Shapley values (d,) with standard errors (d,); (d, t) for t targets.
+
+    `elsewhere` (k,) is the mean at other pairs, where it was asked for.
+    """
 
     values: Floats
     standard_errors: Floats
+    elsewhere: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +66,30 @@ class Free:
 
 
 def posterior(
-    pairs: OddPairs, covariance: Covariance, signal: float, free: Free, *, share: float = _JACKKNIFE
+    pairs: OddPairs,
+    covariance: Covariance,
+    signal: float,
+    free: Free,
+    *,
+    share: float = _JACKKNIFE,
+    elsewhere: Floats | None = None,
 ) -> Posterior:
-    """Shapley values of the posterior mean of one target, from one factorization."""
+    """Shapley values of the posterior mean of one target, from one factorization.
+
+    `elsewhere` (k, d) are other pairs at which the posterior mean is wanted.
+    """
     x, y, noise = pairs.with_end()
-    found = Fit.of(x, noise, covariance, signal, free).posterior(y[:, None], np.array([share]))
-    return Posterior(found.values[:, 0], found.standard_errors[:, 0])
+    fit = Fit.of(x, noise, covariance, signal, free)
+    found = fit.posterior(y[:, None], np.array([share]))
+    values, errors = found.values[:, 0], found.standard_errors[:, 0]
+    if elsewhere is None:
+        return Posterior(values, errors)
+    smooth = fit.without_jumps(y[:, None])[0][:, 0]
+    mean, left = elsewhere @ (free.directions @ (fit.kept @ smooth)), fit.project(smooth)
+    for start in range(0, len(mean), _MOST_ROWS):
+        rows = slice(start, start + _MOST_ROWS)
+        mean[rows] += signal * (covariance.matrix(elsewhere[rows], x) @ left)
+    return Posterior(values, errors, mean)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +129,12 @@ class Fit:
         gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram) / len(gram)
         gram_inverse = np.linalg.inv(gram)
         kept = gram_inverse @ solved.T
-        received = covariance.shapley(x)
+        own = noise[:, None] * direct_shares(x)
+        received = covariance.shapley(x) + own / signal
         through = inverse @ received
         influence = 2 * (free.directions @ kept).T + signal * (through - solved @ (kept @ received))
         slack = 2 * free.directions.T - signal * (solved.T @ received)
-        prior = signal * covariance.shapley_variance()
+        prior = signal * covariance.shapley_variance() + (own**2 / noise[:, None]).sum(axis=0)
         explained = signal**2 * np.einsum("ni,ni->i", received, through)
         variance = prior - explained + np.einsum("pi,pi->i", slack, gram_inverse @ slack)
         return cls(influence, inverse, solved, kept, variance, noise)
@@ -115,13 +148,16 @@ class Fit:
         logarithms, with the jackknife, which needs no prior but assumes that residuals do not
         cancel; `share` (t,) is its share. A tenth of the variance is pooled over the features.
         """
-        values = self.influence.T @ y
+        smooth, is_freed = self.without_jumps(y)
+        values = self.influence.T @ smooth
         values += (2 * y[-1] - values.sum(axis=0)) / len(values)
-        projected, noise = self.project(y)[:-1], self.noise[:-1]
+        projected, noise = self.project(smooth)[:-1], self.noise[:-1]
+        of_end = (self.influence[-1] - self.influence[-1].mean()) ** 2 / self._end[-1]
+        variance = self.variance[:, None] + np.outer(of_end, is_freed)
         diagonal = self.diagonal[:-1]
         return Posterior(
             values,
-            standard_errors(self.influence[:-1], self.variance, projected, diagonal, noise, share),
+            standard_errors(self.influence[:-1], variance, projected, diagonal, noise, share),
         )
 
     def score(self, y: Floats) -> Floats:
@@ -130,8 +166,38 @@ class Fit:
         seen = diagonal * noise > _PINNED
         if 2 * seen.sum() <= len(seen):
             return np.full(y.shape[1], np.inf)
-        left_out = self.project(y)[:-1][seen] / diagonal[seen, None]
+        smooth, _ = self.without_jumps(y)
+        left_out = self.project(smooth)[:-1][seen] / diagonal[seen, None]
         return np.asarray(np.average(left_out**2, axis=0, weights=1 / noise[seen]))
+
+    def without_jumps(self, y: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Y with the end as the pairs predict it, for targets (t,) where that is far from the end.
+
+        A game may jump at the full or the empty coalition, by rounding or because the removal of
+        the last feature is another one. Such an end says nothing of the other pairs: then all
+        features share the jump alike.
+        """
+        none = np.zeros(y.shape[1], dtype=bool)
+        spread, noise = self._end[-1], self.noise[:-1]
+        if spread <= _PINNED * self.inverse[-1, -1]:
+            return y, none
+        projected = self.project(y)
+        jump = projected[-1] / spread
+        rest = projected[:-1] - np.outer(self._end[:-1], jump)
+        spare = np.maximum(self.diagonal[:-1] - self._end[:-1] ** 2 / spread, 0.0)
+        seen = spare * noise > _PINNED
+        if not seen.any():
+            return y, none
+        common = (rest[seen] ** 2 / spare[seen, None]).mean(axis=0)
+        is_freed = jump**2 * spread > _SURPRISE**2 * common
+        smooth = y.copy()
+        smooth[-1] -= np.where(is_freed, jump, 0.0)
+        return smooth, is_freed
+
+    @cached_property
+    def _end(self) -> Floats:
+        """(n + 1,): the last column of Q."""
+        return np.asarray(self.inverse[:, -1] - self.solved @ self.kept[:, -1])
 
     def project(self, y: Floats) -> Floats:
         """Q y, for one or more columns."""
@@ -168,7 +234,10 @@ def standard_errors(
     noise: Floats,
     share: Floats,
 ) -> Floats:
-    """(d, t): see `Fit.posterior`. Of n pairs Q y (n, t) and the diagonal of Q, and their noise."""
+    """(d, t): see `Fit.posterior`. Of n pairs Q y (n, t) and the diagonal of Q, and their noise.
+
+    The `variance` is (d, t), or (d, 1) for all targets.
+    """
     seen = diagonal * noise > _PINNED
     if not seen.any():
         return np.full((len(variance), len(share)), np.nan)
@@ -176,6 +245,6 @@ def standard_errors(
     safe = np.where(seen, diagonal, 1.0)[:, None]
     left_out = np.where(seen[:, None], projected / safe, 0.0)
     common = (projected[seen] ** 2 / safe[seen]).mean(axis=0)
-    own = np.maximum(variance, 0.0)[:, None] * common
+    own = np.maximum(variance, 0.0) * common
     squares = own ** (1 - share) * ((influence**2).T @ left_out**2) ** share
     return np.asarray(np.sqrt((1 - _POOLED) * squares + _POOLED * squares.mean(axis=0)))

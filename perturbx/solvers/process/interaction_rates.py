@@ -57,9 +57,7 @@ class _Likelihood:
 
     @classmethod
     def of(cls, pairs: OddPairs) -> _Likelihood:
-        signs, odd, _ = pairs.with_end()
-        noise = 1 / np.append(pairs.weights, 1e3 * pairs.weights.max())
-        return cls(signs, noise, odd, np.append(pairs.even, pairs.even_end))
+        return cls(pairs.signs, 1 / pairs.weights, pairs.odd, pairs.even)
 
     def first_signals(self, rate: float) -> Floats:
         """Log signals at which interactions have 3 and 30 times the variance of the noise."""

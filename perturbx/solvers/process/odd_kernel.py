@@ -42,13 +42,14 @@ class OddKernel:
 
     rates: Floats
 
-    def matrix(self, x: Floats) -> Floats:
-        """(n, n): the covariance between the rows of x, which hold -1 and +1."""
+    def matrix(self, x: Floats, others: Floats | None = None) -> Floats:
+        """(n, k): the covariance between rows of -1 and +1, of x and of others (by default x)."""
+        others = x if others is None else others
         scale = np.exp(0.5 * np.log1p(-(self.rates**2)).sum())
-        odd = (x * np.arctanh(self.rates)) @ x.T
+        odd = (x * np.arctanh(self.rates)) @ others.T
         np.sinh(odd, out=odd)  # in place: with thousands of pairs each copy is many megabytes
         odd *= scale
-        odd -= (x * self.rates) @ x.T
+        odd -= (x * self.rates) @ others.T
         return np.asarray(odd)
 
     def shapley(self, x: Floats) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import binom
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs import Pairs
@@ -50,18 +51,28 @@ class OddPairs:
         return signs, np.append(self.odd, self.half_gain), noise
 
     def coalitions(self) -> tuple[Coalitions, Floats]:
-        """All coalitions that were asked, (2 n + 2, d), and their values, less their mean."""
-        present = np.vstack([self.signs, np.ones((1, self.signs.shape[1]))]) > 0
-        odd, even = np.append(self.odd, self.half_gain), np.append(self.even, self.even_end)
-        values = np.concatenate([even + odd, even - odd])
+        """The coalitions of the pairs, (2 n, d), and their values, less their mean."""
+        present = self.signs > 0
+        values = np.concatenate([self.even + self.odd, self.even - self.odd])
         return np.concatenate([present, ~present]), values - values.mean()
+
+
+def direct_shares(signs: Floats) -> Floats:
+    """(n, d): what a unit of g at one pair alone adds to each Shapley value, by definition."""
+    d = signs.shape[1]
+    size = (signs > 0).sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        present, absent = 2 / (d * binom(d - 1, size - 1)), -2 / (d * binom(d - 1, size))
+    return np.asarray(np.where(signs > 0, present, absent))
 
 
 def read_pairs(answers: Answers[Pairs]) -> tuple[list[OddPairs], Floats]:
     """The pairs of every target and the scale of each target."""
     design = answers.design
     signs = np.where(design.first, 1.0, -1.0)
-    weights = design.pair_weights / design.pair_weights.mean()
+    # Among chosen pairs the weight of a size would rest on the few that it has.
+    weights = design.pair_weights if design.random else np.ones(len(signs))
+    weights = weights / weights.mean()
     outputs = answers.outputs
     odd, even = (outputs[0::2] - outputs[1::2]) / 2, (outputs[0::2] + outputs[1::2]) / 2
     half_gain = (answers.full - answers.empty) / 2

@@ -123,6 +123,9 @@ def share_of_jackknife(n: int, d: int, score: Floats, plain: Floats) -> Floats:
 class Judge:
     """Scores recipes on one target: mean weighted squares of honest leave-one-out residuals.
 
+    Recipes that leave the slopes free do not see the pair of the full and the empty coalition:
+    where the game jumps there, none would fit.
+
     Parameters
     ----------
     pairs : OddPairs
@@ -155,14 +158,15 @@ class Judge:
         total = np.zeros(len(SIGNALS))
         for fold, (rows, judged) in enumerate(zip(self.rows, self.judged, strict=True)):
             part = self.pairs.subset(rows)
-            _, y, _ = part.with_end()
+            y = part.odd if recipe.linear == 0 else np.append(part.odd, part.half_gain)
+            counted = np.append(judged, np.zeros(len(y) - len(judged), dtype=bool))
             make = self._maker(recipe, part, self.learned[fold])
             if recipe.is_shared:
                 decomposition = self.cache.get((recipe, fold)) or make()
                 self.cache[recipe, fold] = decomposition
             else:
                 decomposition = make()
-            scores = decomposition.scores(y[:, None], np.append(judged, False))[:, 0]
+            scores = decomposition.scores(y[:, None], counted)[:, 0]
             total += scores * judged.sum()
         return np.asarray(total / sum(judged.sum() for judged in self.judged))
 
@@ -181,7 +185,9 @@ class Judge:
     @staticmethod
     def _maker(recipe: Recipe, part: OddPairs, learned: Learned) -> Callable[[], Decomposition]:
         def make() -> Decomposition:
-            x, _, noise = part.with_end(exactness=1e4)
+            x, noise = part.signs, 1 / part.weights
+            if recipe.linear > 0:
+                x, _, noise = part.with_end(exactness=1e4)
             basis = x @ recipe.free(part.shape[1]).directions
             return Decomposition.of(recipe.covariance(learned).matrix(x), basis, noise)
 

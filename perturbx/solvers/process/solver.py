@@ -15,6 +15,7 @@ from perturbx.solvers._answers import Answers, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers.kernel_shap import KernelShapRegression
+from perturbx.solvers.process.correction import corrected, split
 from perturbx.solvers.process.gaussian_process import Posterior, posterior
 from perturbx.solvers.process.interaction_rates import learn_rates
 from perturbx.solvers.process.learned_prior import LearnedPrior
@@ -52,6 +53,9 @@ class GaussianProcess(Solver):
     with plain regression at one end. They add up to v(all) - v(none) at any budget, an additive
     game is recovered, and a complete design is read exactly.
 
+    Where the game jumps at the full or the empty coalition, further than the pairs allow for, all
+    features share the jump alike, and it tells nothing else.
+
     Standard errors are the posterior's, scaled by leave-one-out residuals and blended with a
     jackknife, with n_pairs - d degrees of freedom. At chosen pairs the jackknife counts more the
     less the prior explains. At pairs drawn at random errors grow with how much larger residuals are
@@ -67,7 +71,8 @@ class GaussianProcess(Solver):
     most_judged : int
         How many pairs are used to judge a candidate, at most.
     most_pairs : int
-        With more pairs than this, the plain regression answers: the cost is cubic.
+        How many pairs the process is fitted to, at most: the cost is cubic. Of further pairs
+        the regression reads what the fit leaves of them, and corrects it.
     boosting : Boosting
         How the trees grow.
     prior : LearnedPrior, optional
@@ -120,42 +125,45 @@ class GaussianProcess(Solver):
 
     def _estimate(self, answers: Answers[Pairs]) -> Scores:
         design = answers.design
-        if len(design.first) > self.most_pairs:
-            return KernelShapRegression().estimate(answers)
-        if self.prior is not None and design.n_features >= 3:
+        inside, outside = split(len(design.first), self.most_pairs)
+        n, d = len(inside), design.n_features
+        if self.prior is not None and d >= 3 and not len(outside):
             return solve_shared(self.prior, answers)
-        pairs, scales = read_pairs(answers)
-        n, d = pairs[0].shape
         most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
         folds = _Folds.of(n, self.n_folds, most)
         blind = n >= 1.3 * d + 4 and folds.n_rows < d + SPARE
-        if d < 3 or n < _FEWEST_PAIRS or blind:
+        lacking = len(outside) > 0 and (n < d + SPARE or self.prior is not None)
+        if d < 3 or n < _FEWEST_PAIRS or blind or lacking:
             return KernelShapRegression().estimate(answers)
         if d <= n < d + SPARE:
             # So few pairs to spare cannot tell a prior that shrinks all scores to their mean from
             # one that does not, nor how far off the regression is.
             return KernelShapRegression(errors=False).estimate(answers)
-        plain = KernelShapRegression().estimate(answers)
-        starts = _as_posteriors(plain, scales)
+        pairs, scales = read_pairs(answers)
+        elsewhere = pairs[0].signs[outside]
+        starts = _as_posteriors(KernelShapRegression().estimate(answers), scales, elsewhere)
         cache: dict[tuple[Recipe, int], Decomposition] = {}
         found = [
             start
             if _is_additive(target, start)
-            else self._solve_target(target, start, folds, cache, design.random)
+            else self._solve_target(
+                target.subset(inside), start, folds, cache, design.random, elsewhere
+            )
             for target, start in zip(pairs, starts, strict=True)
         ]
-        values = np.stack([s * f.values for f, s in zip(found, scales, strict=True)])
-        errors = np.stack([s * f.standard_errors for f, s in zip(found, scales, strict=True)])
+        values = np.stack([f.values for f in found], axis=1) * scales
+        errors = np.stack([f.standard_errors for f in found], axis=1) * scales
+        estimator = f"Gaussian process on {n:,} pairs of coalitions"
+        if len(outside):
+            left = [p.odd[outside] - f.elsewhere for p, f in zip(pairs, found, strict=True)]
+            rest = np.stack(left, axis=1) * scales
+            values, errors = corrected(values, errors, answers, outside, rest)
+            estimator += f", corrected by a regression on {len(outside):,} others"
         if n < d:
             errors[:] = np.nan
-        gain = (answers.full - answers.empty)[:, None]
-        values += (gain - values.sum(axis=1, keepdims=True)) / d
-        return Scores(
-            values.T,
-            errors.T,
-            degrees_of_freedom=float(max(n - d, 2)),
-            estimator=f"Gaussian process on {n:,} pairs of coalitions",
-        )
+        gain = answers.full - answers.empty
+        values += (gain - values.sum(axis=0)) / d
+        return Scores(values, errors, degrees_of_freedom=float(max(n - d, 2)), estimator=estimator)
 
     def _solve_target(
         self,
@@ -164,6 +172,7 @@ class GaussianProcess(Solver):
         folds: _Folds,
         cache: dict[tuple[Recipe, int], Decomposition],
         random: bool,
+        elsewhere: Floats,
     ) -> Posterior:
         n, d = pairs.shape
         learned = self._learn(pairs, [*folds.training, folds.order])
@@ -186,8 +195,8 @@ class GaussianProcess(Solver):
         covariance, free = recipe.covariance(learned[-1]), recipe.free(d)
         if not random:
             share = float(share_of_jackknife(n, d, np.array(score), np.array(plain)))
-            return posterior(pairs, covariance, signal, free, share=share)
-        fit = posterior(pairs, covariance, signal, free)
+            return posterior(pairs, covariance, signal, free, share=share, elsewhere=elsewhere)
+        fit = posterior(pairs, covariance, signal, free, elsewhere=elsewhere)
         # Residuals of pairs that taught the prior are too small; those of pairs that half of the
         # others taught too large, for all of them teach more. Between the two lies the root.
         optimism = judge.optimism(recipe, signal, learned[-1])
@@ -198,10 +207,9 @@ class GaussianProcess(Solver):
         """What each part of the pairs teaches by itself."""
         n, d = pairs.shape
         z, values = pairs.coalitions()
-        rows = np.zeros((n + 1, len(parts)), dtype=bool)
+        rows = np.zeros((n, len(parts)), dtype=bool)
         for fold, part in enumerate(parts):
             rows[part, fold] = True
-        rows[n] = True
         targets = np.repeat(values[:, None], len(parts), axis=1)
         both = np.concatenate([rows, rows])
         targets = targets - (targets * both).sum(axis=0) / both.sum(axis=0)
@@ -247,23 +255,21 @@ class _Folds:
 
 
 def _slopes(pairs: OddPairs) -> Floats:
-    """(d,): the linear part by ridge regression, the sum of the slopes known."""
+    """(d,): the linear part by ridge regression."""
     n, d = pairs.shape
     weighted = pairs.signs * pairs.weights[:, None]
     normal = weighted.T @ pairs.signs
     normal.flat[:: d + 1] += (1e-3 if n < 2 * d else 1e-9) * np.trace(normal) / d
-    solved = np.linalg.solve(normal, np.column_stack([weighted.T @ pairs.odd, np.ones(d)]))
-    slopes, along = solved.T
-    return np.asarray(slopes - along * (slopes.sum() - pairs.half_gain) / along.sum())
+    return np.asarray(np.linalg.solve(normal, weighted.T @ pairs.odd))
 
 
-def _as_posteriors(plain: Scores, scales: Floats) -> list[Posterior]:
+def _as_posteriors(plain: Scores, scales: Floats, elsewhere: Floats) -> list[Posterior]:
     """The plain regression's answer to each target, in units of the target's scale."""
     assert plain.errors is not None  # the regression estimates them
     safe = np.where(scales > 0, scales, 1.0)[:, None]
     values = np.ascontiguousarray(plain.values.T) / safe
     errors = np.ascontiguousarray(plain.errors.T) / safe
-    return [Posterior(v, e) for v, e in zip(values, errors, strict=True)]
+    return [Posterior(v, e, elsewhere @ (v / 2)) for v, e in zip(values, errors, strict=True)]
 
 
 def _is_additive(pairs: OddPairs, plain: Posterior) -> bool:

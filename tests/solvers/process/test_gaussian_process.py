@@ -16,13 +16,13 @@ from perturbx.solvers.process.odd_pairs import OddPairs
 from perturbx.solvers.process.parity import ParityTerms
 
 
-def make_pairs(n: int, d: int, seed: int = 0) -> OddPairs:
-    """A line plus two interactions, one odd and one even, and noise."""
+def make_pairs(n: int, d: int, seed: int = 0, jump: float = 0.0) -> OddPairs:
+    """A line plus two interactions, one odd and one even, noise, and a jump at the end."""
     rng = np.random.default_rng(seed)
-    x = rng.choice([-1.0, 1.0], (n, d))
-    odd = x @ rng.normal(size=d) + x[:, 0] * x[:, 1] * x[:, 2] + 0.1 * rng.normal(size=n)
+    x, slopes = rng.choice([-1.0, 1.0], (n, d)), rng.normal(size=d)
+    odd = x @ slopes + x[:, 0] * x[:, 1] * x[:, 2] + 0.1 * rng.normal(size=n)
     even = x[:, 0] * x[:, 1] + 0.1 * rng.normal(size=n)
-    return OddPairs(x, rng.uniform(0.5, 1.5, n), odd, even, 2.0, 1.0)
+    return OddPairs(x, rng.uniform(0.5, 1.5, n), odd, even, slopes.sum() + 1 + jump, 1.0)
 
 
 def blend(d: int, linear: float = 0.0) -> Covariance:
@@ -35,19 +35,29 @@ def blend(d: int, linear: float = 0.0) -> Covariance:
 @pytest.mark.parametrize("free", [Free.linear(5), Free.sum_only(5)])
 @pytest.mark.parametrize("linear", [0.0, 0.7])
 def test_values_are_the_shapley_values_of_the_posterior_mean(free: Free, linear: float) -> None:
-    """The posterior mean, written out as a universal kriging predictor, has these values."""
-    pairs, signal = make_pairs(20, 5), 3.0
+    """The posterior mean, written out as a universal kriging predictor, has these values.
+
+    Noise is part of the game: at the pairs asked the mean is the answer itself.
+    """
+    signal, every = 3.0, make_pairs(200, 5)
+    turned = every.signs * every.signs[:, -1:]
+    _, first = np.unique(turned, axis=0, return_index=True)
+    pairs = every.subset(first[:-1][1:])  # not the end, which is the last; nor one other
     covariance = blend(5, linear)
     x, y, noise = pairs.with_end()
     cube = np.where(np.arange(32)[:, None] >> np.arange(5) & 1, 1.0, -1.0)
     whole = covariance.matrix(np.vstack([x, cube]))
-    a = signal * whole[:21, :21] + np.diag(noise)
+    n = len(x)
+    a = signal * whole[:n, :n] + np.diag(noise)
     basis = x @ free.directions
     slope = np.linalg.lstsq(
         basis.T @ np.linalg.solve(a, basis), basis.T @ np.linalg.solve(a, y), rcond=None
     )[0]
     rest = np.linalg.solve(a, y - basis @ slope)
-    mean = cube @ free.directions @ slope + signal * whole[21:, :21] @ rest
+    mean = cube @ free.directions @ slope + signal * whole[n:, :n] @ rest
+    same = cube @ x.T
+    mean = np.where((same == 5).any(axis=1), (same == 5) @ y, mean)
+    mean = np.where((same == -5).any(axis=1), -((same == -5) @ y), mean)
     sizes = (cube > 0).sum(axis=1)
     weight = np.array([1 / (5 * comb(4, s)) for s in range(5)])
     expected = [
@@ -55,6 +65,19 @@ def test_values_are_the_shapley_values_of_the_posterior_mean(free: Free, linear:
         for i in range(5)
     ]
     assert_allclose(posterior(pairs, covariance, signal, free).values, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("free", [Free.linear(5), Free.sum_only(5)])
+@pytest.mark.parametrize("jump", [3.0, -100.0])
+def test_a_jump_at_the_end_is_shared_alike(free: Free, jump: float) -> None:
+    """Values are those without the jump, to within errors; a larger jump adds jump / d to each."""
+    whole, more = (make_pairs(20, 5, jump=jump * times) for times in (1, 2))
+    covariance = blend(5, 0.7)
+    smooth = posterior(make_pairs(20, 5), covariance, 3.0, free)
+    found, doubled = (posterior(pairs, covariance, 3.0, free) for pairs in (whole, more))
+    assert_allclose(doubled.values - found.values, 2 * jump / 5, atol=1e-8)
+    assert_allclose(doubled.standard_errors, found.standard_errors, rtol=1e-6)
+    assert_allclose(found.values, smooth.values + 2 * jump / 5, atol=0.1)
 
 
 def test_blended_parts_have_variance_one() -> None:

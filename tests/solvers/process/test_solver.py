@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -142,6 +143,80 @@ def test_never_much_worse_than_regression(games: SimpleNamespace, seed: int, bud
         ours += np.log(squared_error(SOLVER, game, evaluations))
         plain += np.log(squared_error(PLAIN, game, evaluations))
     assert (ours - plain) / 4 < np.log(1.3)
+
+
+def mean_ratio(game: Game, phi: np.ndarray, games: SimpleNamespace, n: int, seeds: int) -> float:
+    """Squared error over that of paired regression, each on its own design of n coalitions."""
+    ratios = []
+    for seed in range(seeds):
+        misses = [
+            solver.solve(games.evaluate(game, games.draw(sampler, len(phi), n, seed))).values[
+                0, :, 0
+            ]
+            - phi
+            for solver, sampler in ((QUICK, OptimalPairs()), (PLAIN, ShapleyCoalitions()))
+        ]
+        ratios.append((misses[0] ** 2).sum() / (misses[1] ** 2).sum())
+    return float(np.exp(np.mean(np.log(ratios))))
+
+
+@pytest.mark.parametrize("factor", [20, 40])
+def test_high_orders_are_met_by_every_size(games: SimpleNamespace, factor: int) -> None:
+    """Ands of up to all features: chosen pairs have no larger error than paired regression."""
+    d, rng = 11, np.random.default_rng(1)
+    game = Ands(d, 0, 0)
+    game.members = np.arange(d) < rng.integers(1, d + 1, 50)[:, None]
+    game.members, game.dividends = rng.permuted(game.members, axis=1), rng.uniform(-1, 1, 50)
+    phi = (game.dividends / game.members.sum(axis=1)) @ game.members
+    assert mean_ratio(game, phi, games, factor * d, 4) < 1
+
+
+@pytest.mark.parametrize("factor", [10, 40])
+def test_noise_of_each_coalition(games: SimpleNamespace, factor: int) -> None:
+    """An additive game and noise: at most 1.2 times the error of paired regression."""
+    d, rng = 11, np.random.default_rng(0)
+    slopes, noise = rng.normal(size=d), 0.05 * rng.normal(size=2**d)
+
+    def game(z: np.ndarray) -> np.ndarray:
+        return np.asarray(z @ slopes + noise[z @ 2 ** np.arange(d)])
+
+    assert mean_ratio(game, slopes, games, factor * d, 4) < 1.2
+
+
+@pytest.mark.parametrize("end", [0, 12])
+@pytest.mark.parametrize("sampler", [ShapleyCoalitions(), OptimalPairs()])
+def test_a_jump_at_one_end_hurts_nobody(games: SimpleNamespace, sampler: Sampler, end: int) -> None:
+    """A jump at the empty or the full coalition: the scores without it, and jump / d for each."""
+    game, jump = Ands(12, 10, 3), 40.0
+    design = games.draw(sampler, 12, 240, 1)
+    smooth = QUICK.solve(games.evaluate(game, design))
+    jumps = games.evaluate(lambda z: game(z) + jump * (z.sum(axis=1) == end), design)
+    found = QUICK.solve(jumps)
+    sign = 1 if end else -1
+    miss, before = (
+        float(((values[0, :, 0] - game.phi) ** 2).sum())
+        for values in (found.values - sign * jump / 12, smooth.values)
+    )
+    assert miss < 2 * before + 1e-6 * (game.phi**2).sum()
+    assert found.standard_errors.max() < 3 * smooth.standard_errors.max()
+
+
+def test_more_pairs_than_are_fitted_correct_the_fit(games: SimpleNamespace) -> None:
+    """A fit to 150 pairs and a correction by 850 others: nearer than the fit, or all regressed."""
+    game, solver = Ands(16, 60, 2), replace(QUICK, most_pairs=150)
+    errors = []
+    for seed in range(3):
+        whole = games.evaluate(game, games.draw(ShapleyCoalitions(), 16, 2000, seed))
+        few = games.evaluate(game, games.draw(ShapleyCoalitions(), 16, 300, seed))
+        errors.append(
+            [
+                squared_error(solver, game, whole),
+                squared_error(QUICK, game, few),
+                squared_error(PLAIN, game, whole),
+            ]
+        )
+    ours, of_few, plain = np.exp(np.log(errors).mean(axis=0))
+    assert ours < 0.6 * min(of_few, plain)
 
 
 @pytest.mark.parametrize("seed", range(3))
