@@ -2,8 +2,9 @@
 
 g = X b + h + noise, b free (a flat prior), h ~ N(0, s K), noise ~ N(0, 1 / weights), all times
 one unknown variance. The noise is part of the game: interactions that no two pairs share. So what
-is left of a pair counts in the Shapley values by their definition. Notation as in Rasmussen & Williams (2006), section 2.7: A = s K + noise,
-H the basis of the free part, Q = A^-1 - A^-1 H (H' A^-1 H)^-1 H' A^-1.
+is left of a pair counts in the Shapley values by their definition. Notation as in Rasmussen &
+Williams (2006), section 2.7: A = s K + noise, H the basis of the free part,
+Q = A^-1 - A^-1 H (H' A^-1 H)^-1 H' A^-1.
 """
 
 from __future__ import annotations
