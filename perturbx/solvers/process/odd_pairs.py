@@ -61,7 +61,7 @@ def direct_shares(signs: Floats) -> Floats:
     """(n, d): what a unit of g at one pair alone adds to each Shapley value, by definition."""
     d = signs.shape[1]
     size = (signs > 0).sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         present, absent = 2 / (d * binom(d - 1, size - 1)), -2 / (d * binom(d - 1, size))
     return np.asarray(np.where(signs > 0, present, absent))
 
