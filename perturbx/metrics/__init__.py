@@ -7,13 +7,11 @@ is made from a `Metric`, a frozen dataclass, which your own metrics extend.
 """
 
 from perturbx.metrics._base import Metric as Metric
-from perturbx.metrics._comparison import Comparison as Comparison
-from perturbx.metrics._explaining import JudgedExplainer as JudgedExplainer
-from perturbx.metrics._measure import Measure as Measure
-from perturbx.metrics._subject import JudgedExplanation as JudgedExplanation
 from perturbx.metrics.compare import compare as compare
 from perturbx.metrics.completeness import Completeness as Completeness
 from perturbx.metrics.completeness import completeness as completeness
+from perturbx.metrics.judged_explainer import JudgedExplainer as JudgedExplainer
+from perturbx.metrics.judged_explanation import JudgedExplanation as JudgedExplanation
 from perturbx.metrics.max_sensitivity import MaxSensitivity as MaxSensitivity
 from perturbx.metrics.max_sensitivity import max_sensitivity as max_sensitivity
 from perturbx.metrics.orders import Comprehensiveness as Comprehensiveness
@@ -28,6 +26,8 @@ from perturbx.metrics.orders import insertion_deletion as insertion_deletion
 from perturbx.metrics.orders import sufficiency as sufficiency
 from perturbx.metrics.randomization import Randomization as Randomization
 from perturbx.metrics.randomization import randomization as randomization
+from perturbx.metrics.results import Comparison as Comparison
+from perturbx.metrics.results import Measure as Measure
 from perturbx.metrics.stability import Stability as Stability
 from perturbx.metrics.stability import stability as stability
 from perturbx.metrics.subsets import FaithfulnessCorrelation as FaithfulnessCorrelation

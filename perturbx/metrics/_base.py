@@ -1,4 +1,4 @@
-"""The contract of a metric, and the function that is made of each."""
+"""The contract of a metric, and the function that is made from each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from inspect import Parameter, signature
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from perturbx.maskers import BoundMasker
-from perturbx.metrics._explaining import JudgedExplainer, judge_explainer
-from perturbx.metrics._judge import judge
-from perturbx.metrics._measure import Better, Measure
-from perturbx.metrics._subject import JudgedExplanation
+from perturbx.metrics.judged_explainer import JudgedExplainer, judge_explainer
+from perturbx.metrics.judged_explanation import JudgedExplanation, judge
+from perturbx.metrics.results import Better, Measure
 
 Subject = TypeVar("Subject", JudgedExplanation, JudgedExplainer)
 
@@ -25,17 +24,17 @@ _OF_EXPLANATIONS = """predict_fn : callable or fitted model
     X : table of rows, one row, images or one image
         The instances that were explained.
     explanation : Explanation, or array
-        What is judged. Plain scores have shape (n, d) for tables and (n, H, W) for images.
+        The scores to judge. Plain scores have shape (n, d) for tables and (n, H, W) for images.
     masker : Masker or fitted masker, optional
         How the metric removes features, such as ``px.Background(X_train)``,
         ``px.Superpixels()`` or ``explainer.masker_``. By default X's own rows, averaged, for
         tables; see `fill` for images.
     fill : "blur", "mean", "noise", a color or an array, optional
-        What absent pixels of an image show, where there is no masker; "blur" by default. A fill
+        What absent pixels of an image show, if no masker is given; "blur" by default. A fill
         favors explanations that were made with it.
     outputs : None, int, str or list
-        Which of the explained outputs are judged; needed where there are several. Of plain
-        scores: the one output that they explain.
+        Which of the explained outputs are judged; needed if there are several. For plain
+        scores, the one output that they explain.
     link : "identity" or "logit"
         Applied to the averaged output before measuring.
     batch_size : int, optional
@@ -51,7 +50,7 @@ _OF_EXPLAINERS = """explainer : explainer or callable
         A px explainer, or a callable from X to an `Explanation` or an array of scores; one with
         a parameter ``random_state`` is given a seed.
     X : table of rows, one row, images or one image
-        What is explained.
+        The instances to explain.
     outputs : None, int, str or list
         Which of the explained outputs are judged; needed where there are several.
     random_state : int, numpy generator or None
@@ -90,7 +89,7 @@ class Metric(ABC, Generic[Subject]):
     """Whether a faithful explanation has a "higher" or a "lower" value."""
 
     reads: ClassVar[Literal["order", "sizes"]] = "sizes"
-    """What counts of the scores: their order alone, or their sizes, in units of the output.
+    """Whether it needs only the order of the scores, or their sizes, in units of the output.
 
     An image is ranked pixel by pixel where the order counts, and else cut into boxes.
     """
@@ -104,36 +103,32 @@ class Metric(ABC, Generic[Subject]):
     explains: ClassVar[bool] = False
     """True if it explains again: `measure` then gets a `JudgedExplainer`."""
 
-    @property
-    def name(self) -> str:
-        """The name of the class in lower case, with underscores."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+    name: ClassVar[str]
+    """The name of the class in lower case, with underscores."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     def check(self, bound_maskers: Sequence[BoundMasker]) -> None:
-        """Refuse settings that do not suit these bound_maskers, before the model is asked."""
+        """Refuse settings that do not suit these instances, before the model is asked."""
 
     @abstractmethod
     def measure(self, subject: Subject) -> Measure:
-        """The values and what they cost, by ``subject.result``."""
+        """The values and their cost, as ``subject.result`` returns them."""
 
     def subject(self, *given: Any, **common: Any) -> Any:
-        """What `measure` is given: checked, with f(x) and f(empty) where a model is asked."""
+        """The argument of `measure`: checked, with f(x) and f(empty) where a model is asked."""
         if self.explains:
             return judge_explainer(*given, **common)
-        return judge(
-            *given,
-            **common,
-            by_order=self.reads == "order",
-            refuses_noise="" if self.accepts_noise else self.name,
-            check=self.check,
-        )
+        return judge(self, *given, **common)
 
     def __call__(self, *given: Any, **common: Any) -> Measure:
         return self.measure(self.subject(*given, **common))
 
 
 def function_of(kind: type[Metric[Any]], name: str) -> MetricFunction:
-    """The metric as a function: the subject, then the settings and what all metrics share."""
+    """The metric as a function: the subject, its own settings, then the shared parameters."""
     settings = [
         Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=f.type)
         for f in fields(kind)  # type: ignore[arg-type]  # every metric is a dataclass
@@ -164,11 +159,10 @@ def function_of(kind: type[Metric[Any]], name: str) -> MetricFunction:
 
 def shared_parameters(kind: type[Metric[Any]]) -> list[Parameter]:
     """The parameters that a metric takes beside its own settings, those of its subject first."""
-    hidden = {"by_order", "refuses_noise", "check"}
-    if not kind.has_references:
-        hidden.add("references")
-    prepare = judge_explainer if kind.explains else judge
-    return [p for p in signature(prepare).parameters.values() if p.name not in hidden]
+    if kind.explains:
+        return list(signature(judge_explainer).parameters.values())
+    _, *shared = signature(judge).parameters.values()
+    return [p for p in shared if kind.has_references or p.name != "references"]
 
 
 def kind_of(function: Any) -> type[Metric[Any]] | None:

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perturbx._typing import Floats, Ints, Segments
+from perturbx._typing import Segments
 from perturbx.features import LabelMap
 from perturbx.maskers import BoundMasker
 from perturbx.maskers.axes import ChannelAxis
 from perturbx.maskers.bound_images import BoundImage, bound_labels
 from perturbx.maskers.fills import Fill, check_fill, describe_fill, draw_seed, render_fill
 from perturbx.maskers.images import FittedImages, ImageBatch, read_images
-
-BOXES = 14
-"""Boxes along the longest side, where positions are removed in groups."""
+from perturbx.metrics._scores import boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +61,7 @@ def regrouped(bound: BoundMasker, groups: Segments) -> BoundMasker:
 def positions(
     spatial: Sequence[int], channels: bool, fill: Fill, in_boxes: bool, rng: np.random.Generator
 ) -> FittedPositions:
-    """The removal of positions of instances with as many spatial axes as `spatial` is long."""
+    """A masker of positions, for instances with as many spatial axes as `spatial` is long."""
     check_fill(fill)
     word = {1: "steps", 2: "pixels"}.get(len(spatial), "voxels")
     shown = describe_fill(fill, "the image's mean color")
@@ -75,23 +73,3 @@ def positions(
         in_boxes=in_boxes,
         value_function=f"absent {word}{' (in boxes)' * in_boxes} filled with {shown}",
     )
-
-
-def boxes(spatial: Sequence[int]) -> Segments:
-    """Nearly cubic boxes, `BOXES` along the longest side: labels 0..K-1."""
-    side = max(1.0, max(spatial) / BOXES)
-    labels: Ints = np.zeros(tuple(spatial), dtype=np.intp)
-    for axis, length in enumerate(spatial):
-        count = max(1, min(length, round(length / side)))
-        part = np.arange(length) * count // length
-        labels = labels * count + part.reshape([-1] + [1] * (len(spatial) - axis - 1))
-    return labels
-
-
-def center_blob(spatial: Sequence[int]) -> Floats:
-    """exp(-2 r^2), with r = 1 at the middle of the nearest edge: the same map for any image."""
-    squared: Floats = np.zeros(tuple(spatial))
-    for axis, length in enumerate(spatial):
-        place = (np.arange(length) + 0.5) / length * 2 - 1
-        squared = squared + place.reshape([-1] + [1] * (len(spatial) - axis - 1)) ** 2
-    return np.asarray(np.exp(-2 * squared))

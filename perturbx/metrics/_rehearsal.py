@@ -18,7 +18,7 @@ from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.maskers import BoundMasker, Features, Masker
 from perturbx.maskers.images import read_images
-from perturbx.metrics._judge import Removing
+from perturbx.metrics._scores import Removing
 from perturbx.predictor import Predictor, connect
 from perturbx.result import Explanation
 

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from perturbx._typing import Floats, OutputSelection, ScoreKind
-from perturbx._validation import real_numbers, top_of
+from perturbx._typing import Floats, Ints, OutputSelection, ScoreKind, Segments
+from perturbx._validation import invalid, real_numbers, top_of
 from perturbx._validation import shown as shown_value
+from perturbx.containers import looks_like_images
 from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.explainers import BaseExplainer
 from perturbx.features import LabelMap, Regions
+from perturbx.maskers import BoundMasker, FittedMasker, Masker
 from perturbx.maskers.axes import MOST_COLORS
+from perturbx.maskers.fills import Fill
+from perturbx.maskers.images import FittedImages
 from perturbx.result import Explanation, values_without_rounding
 
-Lookup: TypeAlias = Callable[[int, int], Floats]
-"""Scores of an instance and output, by position: (d,), or a map over an image's positions."""
+Scored: TypeAlias = Any
+"""An `Explanation`, or an array of scores: (n, d) for tables, (n, H, W) maps for images."""
+
+Removing: TypeAlias = Masker | FittedMasker | None
+"""How a metric removes features: a masker, or an explainer's ``masker_``."""
+
+BOXES = 14
+"""Boxes along the longest side, where positions are removed in groups."""
 
 MOST_COVERS = 20_000
 """Overlapping regions beyond this are spread as their heat map is."""
@@ -25,16 +36,12 @@ MOST_COVERS = 20_000
 
 @dataclass(frozen=True, eq=False)
 class ReadScores:
-    """What the user passed as explanation, read: scores of n instances and k outputs.
+    """Scores of n instances and k outputs, read from what the user passed as explanation.
 
     Parameters
     ----------
-    heat : callable
-        From an instance and an output to the (d,) scores, or to the heat map, by which features
-        are put into an order.
-    mass : callable
-        To the (d,) scores, or to a map whose sum over a region is that region's share: a
-        region's score is spread evenly over its positions.
+    values : (n, k) arrays, as an array or nested lists
+        Each holds the scores of the d features or regions, or is a map over an image's positions.
     axes : tuple of str
         Which of "instance" and "output" it has.
     n, k : int
@@ -43,22 +50,98 @@ class ReadScores:
         Of a table; None for images.
     spatial : tuple of tuples of int
         The shape of each image's map; empty for tables.
+    regions : tuple of Regions
+        The regions of each image that the scores are of; empty for maps and tables.
     names, predictions : array or None
         (k,) or (n, k) names and (n, k) predictions of the outputs, where they are known.
     kind : "shares" or "slopes"
         Slopes do not add up to a change of the output.
     """
 
-    heat: Lookup
-    mass: Lookup
+    values: Any
     axes: tuple[str, ...]
     n: int
     k: int
     n_features: int | None
     spatial: tuple[tuple[int, ...], ...] = ()
+    regions: tuple[Regions, ...] = ()
     names: Any = None
     predictions: Floats | None = None
     kind: ScoreKind = "shares"
+
+    def heat(self, i: int, j: int) -> Floats:
+        """The (d,) scores of an instance and output, or the heat map, that order the features."""
+        scores: Floats = self.values[i][j]
+        if not self.regions:
+            return scores
+        return self.regions[i].heatmap(scores[: len(self.regions[i])])
+
+    def mass(self, i: int, j: int) -> Floats:
+        """The (d,) scores, or a map over which each region's score is spread evenly."""
+        scores: Floats = self.values[i][j]
+        if not self.regions:
+            return scores
+        regions = self.regions[i]
+        scores = scores[: len(regions)]
+        if isinstance(regions, LabelMap):
+            return np.asarray((scores / np.bincount(regions.segments.ravel()))[regions.segments])
+        if len(regions) > MOST_COVERS:
+            heat = regions.heatmap(scores)
+            return np.asarray(heat * (scores.sum() / heat.sum() if heat.sum() else 1.0))
+        mass = np.zeros(regions.shape)
+        for region, score in enumerate(scores):
+            covered = regions.cover(region)
+            mass[covered] += score / covered.sum()
+        return mass
+
+    def check(self, n: int, first: BoundMasker | None = None) -> None:
+        """Refuse scores of other than n instances, or of features that the masker has not."""
+        if self.n != n:
+            raise InvalidInputError(
+                f"explanation and X do not match: the explanation is of {self.n} instances, and X "
+                f"holds {n}."
+            )
+        if first is None:
+            return
+        regions = first.regions
+        if self.n_features is not None:
+            if regions is not None or first.n_features != self.n_features:
+                raise InvalidInputError(
+                    f"explanation and X do not match: {self.n_features} features have scores, and "
+                    f"the masker removes {first.n_features}. Where columns were explained in "
+                    "groups, pass masker=explainer.masker_."
+                )
+        elif regions is None or regions.shape != self.spatial[0]:
+            shape = "columns" if regions is None else f"an image of {regions.shape}"
+            raise InvalidInputError(
+                f"explanation and X do not match: the first map has shape {self.spatial[0]}, and "
+                f"the masker removes from {shape}."
+            )
+
+
+def read_scores(
+    explanation: Scored, X: Any, masker: Removing, fill: Fill | None, outputs: OutputSelection
+) -> ReadScores:
+    """The scores of an explanation, or plain scores of a table or of images."""
+    if callable(explanation) or isinstance(explanation, BaseExplainer):
+        raise invalid(
+            "explanation",
+            "an Explanation or an array of scores",
+            explanation,
+            "Pass explainer.explain(X), not the explainer.",
+        )
+    if isinstance(explanation, Explanation):
+        return of_explanation(explanation, outputs)
+    if outputs is not None and not isinstance(outputs, (int, np.integer, str)):
+        raise invalid("outputs", "the one output that the scores explain", outputs)
+    return of_maps(explanation, X) if are_images(X, masker, fill) else of_table(explanation)
+
+
+def are_images(X: Any, masker: Removing, fill: Fill | None) -> bool:
+    """Whether plain scores of X are maps: by its masker, or else by the shape of X."""
+    of_places = isinstance(masker, Masker) and masker.of_images
+    removes_places = of_places or isinstance(masker, FittedImages)
+    return fill is not None or removes_places or looks_like_images(X)
 
 
 def of_explanation(explanation: Explanation, outputs: OutputSelection) -> ReadScores:
@@ -70,43 +153,34 @@ def of_explanation(explanation: Explanation, outputs: OutputSelection) -> ReadSc
         )
     top = top_of(outputs)
     chosen = explanation if top else _chosen(explanation, outputs)
-    axes = tuple(a for a in chosen.axes if a != "feature")
     values = values_without_rounding(chosen)
     values = values if "instance" in chosen.axes else values[None]
-    values = values if "output" in chosen.axes else values[..., None]
-    predictions = np.reshape(chosen.predictions, (values.shape[0], values.shape[2]))
+    values = np.swapaxes(values, 1, 2) if "output" in chosen.axes else values[:, None]
+    predictions = np.reshape(chosen.predictions, values.shape[:2])
     names = np.asarray(chosen.output_names, dtype=object)
     if top:
         largest = np.argsort(-predictions, axis=1, kind="stable")[:, :top]
         names = np.take_along_axis(np.broadcast_to(names, predictions.shape), largest, axis=1)
         predictions = np.take_along_axis(predictions, largest, axis=1)
-        values = np.take_along_axis(values, largest[:, None, :], axis=2)
-    n, d, k = values.shape
-    if chosen.regions is None:
+        values = np.take_along_axis(values, largest[:, :, None], axis=1)
+    n, k, d = values.shape
+    regions = chosen.regions or ()
+    regions = (regions,) if isinstance(regions, Regions) else regions
+    for own, scores in zip(regions, values, strict=False):
+        _check_known(scores[:, : len(own)])
+    if not regions:
         _check_known(values)
-
-        def row(i: int, j: int) -> Floats:
-            return np.asarray(values[i, :, j])
-
-        return ReadScores(row, row, axes, n, k, d, (), names, predictions, chosen.score_kind)
-    regions = (chosen.regions,) if isinstance(chosen.regions, Regions) else chosen.regions
-    for i, own in enumerate(regions):
-        _check_known(values[i, : len(own)])
-
-    def own_scores(i: int, j: int) -> Floats:
-        return values[i, : len(regions[i]), j]
-
     return ReadScores(
-        lambda i, j: regions[i].heatmap(own_scores(i, j)),
-        lambda i, j: _spread(regions[i], own_scores(i, j)),
-        axes,
-        n,
-        k,
-        None,
-        tuple(r.shape for r in regions),
-        names,
-        predictions,
-        chosen.score_kind,
+        values,
+        axes=tuple(a for a in chosen.axes if a != "feature"),
+        n=n,
+        k=k,
+        n_features=None if regions else d,
+        spatial=tuple(r.shape for r in regions),
+        regions=regions,
+        names=names,
+        predictions=predictions,
+        kind=chosen.score_kind,
     )
 
 
@@ -120,7 +194,7 @@ def of_table(values: Any) -> ReadScores:
         )
     axes = ("instance",) if array.ndim == 2 else ()
     rows = np.atleast_2d(array)
-    return ReadScores(lambda i, j: rows[i], lambda i, j: rows[i], axes, len(rows), 1, rows.shape[1])
+    return ReadScores(rows[:, None], axes, len(rows), 1, rows.shape[1])
 
 
 def of_maps(values: Any, X: Any) -> ReadScores:
@@ -141,11 +215,11 @@ def of_maps(values: Any, X: Any) -> ReadScores:
 
 def _maps(maps: Sequence[Floats], axes: tuple[str, ...]) -> ReadScores:
     shapes = tuple(m.shape for m in maps)
-    return ReadScores(lambda i, j: maps[i], lambda i, j: maps[i], axes, len(maps), 1, None, shapes)
+    return ReadScores([[each] for each in maps], axes, len(maps), 1, None, shapes)
 
 
 def in_regions(regions: Regions | None, scores: Floats, *, mean: bool) -> Floats:
-    """(d,) scores of the features of a removal, from columns' scores or from a map."""
+    """(d,) scores of the features that a masker removes, from those of columns or from a map."""
     if regions is None:
         return scores
     if isinstance(regions, LabelMap):
@@ -179,20 +253,6 @@ def _chosen(explanation: Explanation, outputs: OutputSelection) -> Explanation:
     )
 
 
-def _spread(regions: Regions, scores: Floats) -> Floats:
-    """A map in which each region's score lies evenly over its positions."""
-    if isinstance(regions, LabelMap):
-        return np.asarray((scores / np.bincount(regions.segments.ravel()))[regions.segments])
-    if len(regions) > MOST_COVERS:
-        heat = regions.heatmap(scores)
-        return np.asarray(heat * (scores.sum() / heat.sum() if heat.sum() else 1.0))
-    mass = np.zeros(regions.shape)
-    for region, score in enumerate(scores):
-        covered = regions.cover(region)
-        mass[covered] += score / covered.sum()
-    return mass
-
-
 def _numbers(values: Any) -> Floats:
     try:
         array = real_numbers(values)
@@ -213,3 +273,23 @@ def _check_known(values: Floats) -> None:
             "unknown scores cannot be judged. Explain again with a larger budget, or replace "
             "them."
         )
+
+
+def boxes(spatial: Sequence[int]) -> Segments:
+    """Nearly cubic boxes, `BOXES` along the longest side: labels 0..K-1."""
+    side = max(1.0, max(spatial) / BOXES)
+    labels: Ints = np.zeros(tuple(spatial), dtype=np.intp)
+    for axis, length in enumerate(spatial):
+        count = max(1, min(length, round(length / side)))
+        part = np.arange(length) * count // length
+        labels = labels * count + part.reshape([-1] + [1] * (len(spatial) - axis - 1))
+    return labels
+
+
+def center_blob(spatial: Sequence[int]) -> Floats:
+    """exp(-2 r^2), with r = 1 at the middle of the nearest edge: the same map for any image."""
+    squared: Floats = np.zeros(tuple(spatial))
+    for axis, length in enumerate(spatial):
+        place = (np.arange(length) + 0.5) / length * 2 - 1
+        squared = squared + place.reshape([-1] + [1] * (len(spatial) - axis - 1)) ** 2
+    return np.asarray(np.exp(-2 * squared))

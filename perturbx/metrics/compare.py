@@ -29,12 +29,11 @@ from perturbx.maskers.background import FittedBackground
 from perturbx.maskers.fills import Fill, check_fill
 from perturbx.maskers.gaussian import FittedNoise
 from perturbx.metrics._base import Metric, kind_of, shared_parameters
-from perturbx.metrics._comparison import Comparison, tabulate
-from perturbx.metrics._explaining import Explains, check_explainer
-from perturbx.metrics._judge import Removing, are_images, check_counts, read_scores
-from perturbx.metrics._measure import Measure
 from perturbx.metrics._rehearsal import Few, rehearse, rehearse_metrics
+from perturbx.metrics._scores import Removing, are_images, read_scores
+from perturbx.metrics.judged_explainer import Explains, check_explainer
 from perturbx.metrics.orders import deletion, insertion
+from perturbx.metrics.results import Comparison, Measure, tabulate
 from perturbx.metrics.subsets import sensitivity_n
 from perturbx.predictor import resolve
 from perturbx.result import Explanation
@@ -234,7 +233,7 @@ def _told(
             answer = told[name] = explainer(X)
             asked = _chosen_of(answer, settings["outputs"])
             given = read_scores(answer, X, settings["masker"], settings["fill"], asked)
-            check_counts(given, n)
+            given.check(n)
     return told
 
 

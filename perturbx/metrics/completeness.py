@@ -8,8 +8,8 @@ import numpy as np
 
 from perturbx._validation import check_flag
 from perturbx.metrics._base import Metric, function_of
-from perturbx.metrics._measure import Measure, ratio
-from perturbx.metrics._subject import JudgedExplanation
+from perturbx.metrics.judged_explanation import JudgedExplanation
+from perturbx.metrics.results import Measure, ratio
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from perturbx.maskers import Features, GaussianNoise
 from perturbx.maskers.background import FittedBackground
 from perturbx.maskers.gaussian import BoundNoise, FittedNoise
 from perturbx.metrics._base import Metric, function_of
-from perturbx.metrics._explaining import Explains, JudgedExplainer
-from perturbx.metrics._measure import Measure
+from perturbx.metrics.judged_explainer import Explains, JudgedExplainer
+from perturbx.metrics.results import Measure
 
 Move: TypeAlias = Callable[[np.random.Generator], Any]
 """X, moved a little."""

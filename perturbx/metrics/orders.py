@@ -10,15 +10,15 @@ from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from perturbx._typing import Floats, Ints
+from perturbx._typing import Floats
 from perturbx._validation import check_choice, check_integer, invalid
 from perturbx.game import Cost
 from perturbx.maskers import BoundMasker
 from perturbx.metrics._base import Metric, function_of
-from perturbx.metrics._measure import Measure, ratio
 from perturbx.metrics._positions import FittedPositions, regrouped
 from perturbx.metrics._scores import in_regions
-from perturbx.metrics._subject import JudgedExplanation
+from perturbx.metrics.judged_explanation import JudgedExplanation
+from perturbx.metrics.results import Measure, ratio
 
 Way: TypeAlias = Literal["deletion", "insertion"]
 Normalize: TypeAlias = Literal["prediction", "range"] | None
@@ -32,20 +32,18 @@ _UNITS: dict[Normalize, tuple[str, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """Outputs while features are removed (deletion) or added (insertion).
+    """Outputs while features are removed (deletion) or added (insertion), in c orders.
 
     Parameters
     ----------
-    outputs : (n, k, s) array
+    outputs : (c, n, k, s) array
         At each share of the features removed or added so far.
-    area : (n, k) array
+    area : (c, n, k) array
         Under the curve through every point that was asked, by trapezoids.
-    cost : Cost
     """
 
     outputs: Floats
     area: Floats
-    cost: Cost
 
 
 class _ByOrder(Metric[JudgedExplanation]):
@@ -56,30 +54,37 @@ class _ByOrder(Metric[JudgedExplanation]):
     rounds_up: ClassVar[bool] = False
     """Whether a share is rounded up to whole features, so that the top is never empty."""
 
+    normalize: Normalize = None
+
     @abstractmethod
     def points(self, subject: JudgedExplanation) -> Floats:
         """(s,): the shares of the features at which the output is wanted."""
 
     @abstractmethod
-    def read(
-        self, subject: JudgedExplanation, *walks: Sequence[Walk]
-    ) -> tuple[Floats, Mapping[str, Floats]]:
-        """(n, k) numbers: means over the walks of each way; and the curve or the details."""
-
-    def unit(self) -> tuple[str, ...]:
-        """The unit of the numbers, as a note."""
-        return ()
+    def read(self, subject: JudgedExplanation, *walks: Walk) -> tuple[Floats, Mapping[str, Floats]]:
+        """(n, k) numbers, from the walk of each way; and the curve or the details."""
 
     def measure(self, subject: JudgedExplanation) -> Measure:
-        shares = self.points(subject)
-        walked = [_walks(subject, way, shares, self.rounds_up) for way in self.ways]
-        costs, found = {}, {}
-        for name in walked[0]:
-            walks = [of[name] for of in walked]
-            costs[name] = sum((walk.cost for several in walks for walk in several), Cost())
-            found[name] = self.read(subject, *walks)
+        shares, (n, k) = self.points(subject), subject.full.shape
+        walked: dict[str, list[Floats]] = {}
+        costs: dict[str, Cost] = {}
+        cases = (
+            (i, j, bound, name, heats)
+            for i, bound in subject.bound()
+            for j in range(k)
+            for name, heats in subject.heats(i, j).items()
+        )
+        for i, j, bound, name, heats in cases:
+            for way, heat in product(self.ways, heats):
+                numbers, cost = self._walk(subject, bound, heat, way, (i, j), shares)
+                walked.setdefault(name, []).append(numbers)
+                costs[name] = costs.get(name, Cost()) + cost
+        found = {}
+        for name, each in walked.items():
+            grid = np.reshape(each, (n, k, len(self.ways), -1, len(shares) + 1))
+            grid = np.moveaxis(grid, (2, 3), (0, 1))
+            found[name] = self.read(subject, *(Walk(of[..., :-1], of[..., -1]) for of in grid))
         values, more = found.pop("")
-        curves = {name: of["curve"] for name, (_, of) in found.items() if "curve" in of}
         return subject.result(
             self,
             values,
@@ -88,10 +93,50 @@ class _ByOrder(Metric[JudgedExplanation]):
             reference_rows={name: costs[name].n_rows for name in found},
             shares=shares,
             curves=more.get("curve"),
-            reference_curves=curves,
+            reference_curves={n: of["curve"] for n, (_, of) in found.items() if "curve" in of},
             details={name: numbers for name, numbers in more.items() if name != "curve"},
-            notes=self.unit(),
+            notes=_UNITS[self.normalize],
         )
+
+    def _walk(
+        self,
+        subject: JudgedExplanation,
+        bound: BoundMasker,
+        heat: Floats,
+        way: Way,
+        case: tuple[int, int],
+        shares: Floats,
+    ) -> tuple[Floats, Cost]:
+        """(s + 1,): the outputs at the shares, and last the area under the curve; and their cost.
+
+        The features with the largest scores are absent (deletion), or alone present. Ties go by
+        position. Shares become whole numbers of features: the nearest, between which the curve is
+        straight, or with `rounds_up` the next larger.
+        """
+        by_position = isinstance(subject.masker, FittedPositions)
+        scores = heat if by_position else in_regions(bound.regions, heat, mean=True)
+        rank = np.empty(scores.size, dtype=np.intp)
+        rank[np.argsort(-scores.ravel(), kind="stable")] = np.arange(scores.size)
+        exact = np.round(shares * rank.size, 9)
+        counts = (np.ceil(exact) if self.rounds_up else np.rint(exact)).astype(np.intp)
+        stops, back = np.unique(counts, return_inverse=True)
+        inside = (stops > 0) & (stops < rank.size)
+        inner, cost = stops[inside], Cost()
+        ends = subject.full[case], subject.empty[case]
+        curve = np.where((stops == 0) == (way == "deletion"), *ends)
+        if len(inner):
+            if by_position:  # one group of pixels per step: small masks, however large the image
+                bound = regrouped(bound, np.searchsorted(inner, rank, side="right"))
+                first = np.arange(len(inner) + 1) <= np.arange(len(inner))[:, None]
+            else:
+                first = rank < inner[:, None]
+            answers, cost = subject.ask(bound, ~first if way == "deletion" else first, *case)
+            curve[inside] = answers[:, 0]
+        points = stops / rank.size
+        area = (np.diff(points) * (curve[1:] + curve[:-1]) / 2).sum()
+        straight = np.interp(shares, points, curve)
+        known = (counts == exact) | self.rounds_up
+        return np.append(np.where(known, curve[back], straight), area), cost
 
 
 @dataclass(frozen=True)
@@ -110,9 +155,6 @@ class _EvenSteps(_ByOrder):
         d = subject.scores.n_features
         return np.linspace(0, 1, (self.steps if d is None else min(self.steps, d)) + 1)
 
-    def unit(self) -> tuple[str, ...]:
-        return _UNITS[self.normalize]
-
     def area(self, subject: JudgedExplanation, area: Floats) -> Floats:
         """An area in units of |f(x)|, or as a fraction of the way from f(empty) to f(x)."""
         if self.normalize is None:
@@ -125,12 +167,9 @@ class _EvenSteps(_ByOrder):
 class _Area(_EvenSteps):
     """The area under one curve."""
 
-    def read(
-        self, subject: JudgedExplanation, *walks: Sequence[Walk]
-    ) -> tuple[Floats, Mapping[str, Floats]]:
-        areas = [self.area(subject, walk.area) for walk in walks[0]]
-        curve = np.mean([walk.outputs for walk in walks[0]], axis=0)
-        return np.mean(areas, axis=0), {"curve": curve}
+    def read(self, subject: JudgedExplanation, *walks: Walk) -> tuple[Floats, Mapping[str, Floats]]:
+        areas = self.area(subject, walks[0].area)
+        return areas.mean(axis=0), {"curve": walks[0].outputs.mean(axis=0)}
 
 
 @dataclass(frozen=True)
@@ -239,10 +278,8 @@ class InsertionDeletion(_EvenSteps):
     better = "higher"
     ways = ("deletion", "insertion")
 
-    def read(
-        self, subject: JudgedExplanation, *walks: Sequence[Walk]
-    ) -> tuple[Floats, Mapping[str, Floats]]:
-        deletion, insertion = (np.mean([walk.area for walk in of], axis=0) for of in walks)
+    def read(self, subject: JudgedExplanation, *walks: Walk) -> tuple[Floats, Mapping[str, Floats]]:
+        deletion, insertion = (walk.area.mean(axis=0) for walk in walks)
         gap = insertion - deletion
         if self.normalize is not None:
             by_prediction = self.normalize == "prediction"
@@ -273,11 +310,8 @@ class _Top(_ByOrder):
     def points(self, subject: JudgedExplanation) -> Floats:
         return np.asarray(self.shares, dtype=np.float64)
 
-    def read(
-        self, subject: JudgedExplanation, *walks: Sequence[Walk]
-    ) -> tuple[Floats, Mapping[str, Floats]]:
-        falls = [subject.full[:, :, None] - walk.outputs for walk in walks[0]]
-        curve = np.mean(falls, axis=0)
+    def read(self, subject: JudgedExplanation, *walks: Walk) -> tuple[Floats, Mapping[str, Floats]]:
+        curve = (subject.full[:, :, None] - walks[0].outputs).mean(axis=0)
         return curve.mean(axis=2), {"curve": curve}
 
 
@@ -348,73 +382,3 @@ insertion = function_of(Insertion, "insertion")
 insertion_deletion = function_of(InsertionDeletion, "insertion_deletion")
 comprehensiveness = function_of(Comprehensiveness, "comprehensiveness")
 sufficiency = function_of(Sufficiency, "sufficiency")
-
-
-def _walks(
-    subject: JudgedExplanation, way: Way, shares: Floats, rounds_up: bool
-) -> dict[str, list[Walk]]:
-    """Walks by the scores, under "", and by each reference that is wanted.
-
-    The features with the largest scores are absent, or alone present. Ties go by position, first
-    things first. `shares` become whole numbers of features: with `rounds_up` the next larger; else
-    the nearest, between which the curve is straight.
-    """
-    orders = {"": [subject.scores.heat]}
-    if subject.references:
-        orders |= subject.reference_orders()
-    heats = [heat for several in orders.values() for heat in several]
-    outputs = np.empty((len(heats), *subject.shape, len(shares)))
-    areas, costs = np.empty(outputs.shape[:3]), [Cost()] * len(heats)
-    for i, bound in subject.bound():
-        for (t, heat), j in product(enumerate(heats), range(subject.scores.k)):
-            rank = _rank(subject, bound, heat(i, j))
-            exact = np.round(shares * rank.size, 9)
-            counts = (np.ceil(exact) if rounds_up else np.rint(exact)).astype(np.intp)
-            stops, back = np.unique(counts, return_inverse=True)
-            found, cost = _outputs(subject, bound, rank, stops, way, (i, j))
-            points = stops / rank.size
-            areas[t, i, j] = (np.diff(points) * (found[1:] + found[:-1]) / 2).sum()
-            straight = np.interp(shares, points, found)
-            asked = (counts == exact) | rounds_up
-            outputs[t, i, j] = np.where(asked, found[back], straight)
-            costs[t] += cost
-    walked = iter([Walk(*walk) for walk in zip(outputs, areas, costs, strict=True)])
-    return {name: [next(walked) for _ in several] for name, several in orders.items()}
-
-
-def _rank(subject: JudgedExplanation, bound: BoundMasker, heat: Floats) -> Ints:
-    """The rank of each feature, or of each pixel; 0 goes first."""
-    pixels = isinstance(subject.masker, FittedPositions)
-    flat = np.ravel(heat) if pixels else in_regions(bound.regions, heat, mean=True)
-    rank = np.empty(flat.size, dtype=np.intp)
-    rank[np.argsort(-flat, kind="stable")] = np.arange(flat.size)
-    return rank
-
-
-def _outputs(
-    subject: JudgedExplanation,
-    bound: BoundMasker,
-    rank: Ints,
-    stops: Ints,
-    way: Way,
-    case: tuple[int, int],
-) -> tuple[Floats, Cost]:
-    """Outputs with the first `stops` features absent (deletion) or alone present."""
-    i, j = case
-    inner = stops[(stops > 0) & (stops < rank.size)]
-    asked, cost = np.zeros(0), Cost()
-    if len(inner):
-        if isinstance(subject.masker, FittedPositions):
-            # one group of pixels per step: small masks, however large the image
-            groups = np.searchsorted(inner, rank, side="right")
-            bound = regrouped(bound, groups)
-            first = np.arange(len(inner) + 1) <= np.arange(len(inner))[:, None]
-        else:
-            first = rank < inner[:, None]
-        answers, cost = subject.ask(bound, ~first if way == "deletion" else first, i, j)
-        asked = answers[:, 0]
-    ends = subject.full[i, j], subject.empty[i, j]
-    start, stop = ends if way == "deletion" else ends[::-1]
-    return np.concatenate(
-        [[start] * int(0 in stops), asked, [stop] * int(rank.size in stops)]
-    ), cost

@@ -16,8 +16,8 @@ from perturbx.containers import layout_of
 from perturbx.explainers import BaseExplainer
 from perturbx.game import Cost
 from perturbx.metrics._base import Metric, function_of
-from perturbx.metrics._explaining import Explains, JudgedExplainer, rank_correlation
-from perturbx.metrics._measure import Measure
+from perturbx.metrics.judged_explainer import Explains, JudgedExplainer, rank_correlation
+from perturbx.metrics.results import Measure
 from perturbx.predictor import resolve
 
 _KEPT_BYTES = 2**24

@@ -12,8 +12,8 @@ from perturbx._typing import Floats
 from perturbx._validation import check_integer
 from perturbx.game import Cost
 from perturbx.metrics._base import Metric, function_of
-from perturbx.metrics._explaining import Explained, JudgedExplainer, rank_correlation
-from perturbx.metrics._measure import Measure
+from perturbx.metrics.judged_explainer import Explained, JudgedExplainer, rank_correlation
+from perturbx.metrics.results import Measure
 
 TOP_FEATURES, TOP_POSITIONS = 5, 0.1
 """How many features count as the top: of a table, and as a share of an image's positions."""

@@ -18,10 +18,9 @@ from perturbx.errors import BudgetError
 from perturbx.game import Cost
 from perturbx.maskers import BoundMasker
 from perturbx.metrics._base import Metric, function_of
-from perturbx.metrics._measure import Measure
-from perturbx.metrics._positions import center_blob
-from perturbx.metrics._scores import in_regions
-from perturbx.metrics._subject import RANDOM_ORDERS, JudgedExplanation
+from perturbx.metrics._scores import center_blob, in_regions
+from perturbx.metrics.judged_explanation import RANDOM_ORDERS, JudgedExplanation
+from perturbx.metrics.results import Measure
 from perturbx.samplers import BernoulliMasks, GaussianNoise
 
 _CONSTANT = 1e-10
@@ -65,7 +64,7 @@ class _BySubsets(Metric[JudgedExplanation]):
             self._most(bound, bound_maskers[0].n_features)
 
     def measure(self, subject: JudgedExplanation) -> Measure:
-        n, k = subject.shape
+        n, k = subject.full.shape
         first = next(subject.bound())[1].n_features
         names = ["", "random", *(["center blob"] if subject.scores.spatial else [])]
         names = names if subject.references else names[:1]

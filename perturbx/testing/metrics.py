@@ -68,4 +68,4 @@ def _scores(subject: Any) -> list[Any]:
     if not isinstance(subject, JudgedExplanation):
         return []
     reading = subject.scores.heat, subject.scores.mass
-    return [np.array(of(i, j)) for of in reading for i, j in np.ndindex(*subject.shape)]
+    return [np.array(of(i, j)) for of in reading for i, j in np.ndindex(*subject.full.shape)]

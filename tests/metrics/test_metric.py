@@ -48,9 +48,9 @@ class LargestFirst(metrics.Metric[metrics.JudgedExplanation]):
             raise InvalidParameterError("largest_first needs two features.")
 
     def measure(self, subject: metrics.JudgedExplanation) -> metrics.Measure:
-        falls, cost = np.zeros(subject.shape), None
+        falls, cost = np.zeros(subject.full.shape), None
         for i, bound in subject.bound():
-            for j in range(subject.shape[1]):
+            for j in range(subject.full.shape[1]):
                 z = np.arange(bound.n_features)[None] != np.argmax(subject.scores.heat(i, j))
                 outputs, asked = subject.ask(bound, z, i, j)
                 falls[i, j] = self.scale * (subject.full[i, j] - outputs[0, 0])

@@ -41,7 +41,7 @@ def two(X: Any) -> Any:
     ("x", "explanation", "ask", "message"),
     [
         (X[:2], EXPLANATION, {}, "explanation is of 3 instances, and X holds 2"),
-        (X[[0, 2, 1]], EXPLANATION, {}, "predictions are not what predict_fn says of X"),
+        (X[[0, 2, 1]], EXPLANATION, {}, "predictions are not what predict_fn returns for X"),
         (X, X[:, :3], {}, "3 features have scores, and the masker removes 4"),
         (X, np.where(X > 11, np.nan, X), {}, "1 of 12 scores are NaN or infinite"),
         (X, X[..., None], {}, r"shape \(n, d\).*scores\[..., 0\]"),
@@ -190,7 +190,7 @@ def test_answers_of_one_shape() -> None:
     [
         ({}, {}, "explainers must be a dict"),
         ([px.Occlusion(add)], {}, "explainers must be a dict"),
-        ({"a": EXPLANATION}, {}, "pass the explainer, not what it said"),
+        ({"a": EXPLANATION}, {}, "pass the explainer, not its answer"),
         ({"a": px.Occlusion(add, masker=ZERO)}, {"against": "b"}, "against must be one of 'a'"),
         ({"a": px.Occlusion(add, masker=ZERO)}, {"metrics": []}, "metrics must be functions"),
         ({"a": px.Occlusion(add, masker=ZERO)}, {"metrics": ["auc"]}, "metrics must be functions"),

@@ -1,4 +1,4 @@
-"""Explainers that are judged: px ones, and any callable."""
+"""An explainer that is judged: one of px, or any callable."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from perturbx.containers import looks_like_images
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import BaseExplainer
 from perturbx.game import Cost
-from perturbx.metrics._measure import Measure, Named
 from perturbx.metrics._scores import ReadScores, of_explanation, of_maps, of_table
+from perturbx.metrics.results import Measure, Named
 from perturbx.result import Explanation
 
 Explains: TypeAlias = BaseExplainer | Callable[..., Any]
@@ -75,22 +75,13 @@ class Explained:
 
     def result(self, metric: Named, grid: Floats, cost: Cost, **others: Any) -> Measure:
         """The result of a metric: a (n, k) grid of numbers, and the cost of all explanations."""
-        sizes = {"instance": self.scores.n, "output": self.scores.k}
-        shape = [sizes[axis] for axis in self.scores.axes]
-        grids: dict[str, Any] = {
-            name: {key: np.reshape(found, shape) for key, found in others.pop(name, {}).items()}
-            for name in ("references", "details")
-        }
-        return Measure(
-            metric=metric.name,
-            values=np.reshape(grid, shape),
-            axes=self.scores.axes,
+        return Measure.of_grids(
+            metric,
+            self.scores.axes,
+            grid,
+            cost,
             output_names=self.names,
-            better=metric.better,
             value_function=self.value_function,
-            n_rows=cost.n_rows,
-            n_calls=cost.n_calls,
-            **grids,
             **others,
         )
 
@@ -150,14 +141,14 @@ def check_explainer(explainer: Any, outputs: OutputSelection = None) -> None:
             "explainer",
             "an explainer, or a callable from X to scores",
             what,
-            "This metric explains again and again: pass the explainer, not what it said.",
+            "This metric explains again and again: pass the explainer, not its answer.",
         )
 
 
 def rank_correlation(a: Floats, b: Floats) -> float:
-    """Spearman's correlation, ties at their mean rank; NaN if one of them is constant."""
-    from scipy.stats import rankdata
+    """Spearman's correlation; NaN if one of them is constant."""
+    from scipy.stats import spearmanr
 
-    one, other = (np.asarray(rankdata(v), dtype=np.float64) - (len(v) + 1) / 2 for v in (a, b))
-    size = float(np.sqrt((one @ one) * (other @ other)))
-    return float(np.clip(one @ other / size, -1, 1)) if size else float("nan")
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(np.clip(spearmanr(a, b).statistic, -1, 1))
