@@ -217,7 +217,7 @@ def test_no_background(table: np.ndarray, counting_model: Any) -> None:
             method(model).fit(table[:0])
     with pytest.raises(InvalidInputError, match="rows is empty"):
         px.KernelShap(model, masker=px.Background(table[:0])).explain(table)
-    with pytest.raises(InvalidInputError, match="at least 2 rows to learn the scale"):
+    with pytest.raises(InvalidInputError, match="at least 2 rows to estimate the scale"):
         px.Lime(model).fit(table[:1])
     assert model.n_rows == 0
 

@@ -1,4 +1,4 @@
-"""How a feature is removed: background rows, baselines, noise, superpixels, windows, lattices."""
+"""How features are removed: background rows, baselines, noise, superpixels, windows, grids."""
 
 from perturbx.maskers._base import BoundMasker as BoundMasker
 from perturbx.maskers._base import Features as Features
@@ -7,7 +7,7 @@ from perturbx.maskers._base import Instances as Instances
 from perturbx.maskers._base import Masker as Masker
 from perturbx.maskers._region_trees import RegionTree as RegionTree
 from perturbx.maskers.background import Background as Background
-from perturbx.maskers.background import Baseline as Baseline
+from perturbx.maskers.baseline import Baseline as Baseline
 from perturbx.maskers.column_tree import ColumnTree as ColumnTree
 from perturbx.maskers.fills import Fill as Fill
 from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise

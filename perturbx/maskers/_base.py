@@ -1,4 +1,4 @@
-"""The contract of a masker: what a user writes, what is learned, what one instance becomes."""
+"""The contract of a masker: its settings, its fitted state, and a masker bound to an instance."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from perturbx.features import FeatureTree, Regions
 class BoundMasker(ABC):
     """A masker bound to one instance: turns perturbations into model rows.
 
-    It is small, it pickles (workers receive it), and it changes nothing of itself.
+    It is small, immutable and picklable, since workers receive it.
     """
 
     rows_per_perturbation: int = 1
-    """How many model rows stand behind one perturbation; their outputs are averaged."""
+    """The number of model rows per perturbation; their outputs are averaged."""
 
     weights: Floats | None = None
-    """How much each of these rows counts, adding up to 1; None if they count the same."""
+    """The weights of these rows in the average, which sum to 1; None if all are equal."""
 
     accepts: ClassVar[type[Design]] = CoalitionDesign
-    """The designs whose rows `batch` takes; noise alone knows no state with nothing present."""
+    """The class of designs that `batch` accepts."""
 
     reads_alone: bool = False
-    """True if `interpretable` depends on the instance, which then is solved by itself."""
+    """True if `interpretable` depends on the instance, so that no two instances share a design."""
 
     shares_empty: bool = False
-    """True if the empty state is the same for every instance of the fitted masker."""
+    """True if every instance has the same model rows with all features absent."""
 
     regions: Regions | None = None
-    """Where the features lie, for images, series and volumes."""
+    """The positions of the features in an image, series or volume."""
 
     trees: tuple[FeatureTree, ...] = ()
-    """Trees of the features, for methods that go down them: one for each row, or one for all."""
+    """Trees of the features, for tree methods: one for each model row, or one for all rows."""
 
     calls_are_costly: bool = False
-    """True if a batch costs much, however few its rows (frames); calls are then large."""
+    """True if even a batch of few rows is slow to build (data frames); calls are then large."""
 
     @property
     @abstractmethod
     def n_features(self) -> int:
-        """How many features the instance has."""
+        """The number of features of the instance."""
 
     @property
     @abstractmethod
@@ -62,89 +62,89 @@ class BoundMasker(ABC):
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """(d,): False for a feature whose removal changes no model row; it scores 0 unasked."""
+        """(d,): False for a feature whose removal changes no model row; its score is 0."""
         return np.ones(self.n_features, dtype=bool)
 
     @property
     @abstractmethod
     def row_bytes(self) -> int:
-        """The size of one model row, from which the default batch size follows."""
+        """The size of one model row, which determines the default batch size."""
 
     @abstractmethod
     def scratch(self, n_rows: int) -> Any:
-        """A buffer for at most `n_rows` model rows, for `batch` to use again and again."""
+        """A buffer for at most `n_rows` model rows, which every call of `batch` reuses."""
 
     @abstractmethod
     def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: Any) -> Any:
         """The model rows of perturbations `z` (c, d), in the user's container.
 
-        `rows` is a part of ``range(rows_per_perturbation)``: the batch holds that part for each
-        perturbation in turn, ``c * (rows.stop - rows.start)`` rows in all. Where a masker
-        averages over rows, `rows` may also be c numbers of rows, one for each perturbation.
-        The batch may live in `scratch`, and is overwritten by the next call; it never is a view
-        of user data.
+        `rows` is a slice of ``range(rows_per_perturbation)``: the batch holds those rows of the
+        first perturbation, then of the second, ``c * (rows.stop - rows.start)`` rows in total.
+        If a masker averages over rows, `rows` may also be c row numbers, one per perturbation.
+        The batch may be a view of `scratch`, which the next call overwrites, but never a view of
+        user data.
         """
 
     def interpretable(self, z: Coalitions | Noise) -> Coalitions | Noise:
-        """What a solver reads in place of `z`: for every instance the same, or `reads_alone`."""
+        """`z` as a solver reads it: the same for all instances, unless `reads_alone`."""
         return z
 
 
 class Instances(ABC):
-    """What a fitted masker has checked: one or more instances, in the user's container."""
+    """One or more instances that a fitted masker has checked, in the user's container."""
 
     single: bool
     """True if the user passed one row or image, without an axis of instances."""
 
     chunk: int = 256
-    """How many instances are worked on at once, for their shared design."""
+    """The number of instances that are bound and explained together."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many instances there are."""
+        """The number of instances."""
 
     @abstractmethod
     def take(self, start: int, stop: int) -> Any:
-        """A copy of some instances, as a batch for ``predict_fn``."""
+        """A copy of the instances ``start:stop``, as a batch for ``predict_fn``."""
 
     @abstractmethod
     def bind(self, start: int, stop: int) -> list[BoundMasker]:
-        """The masker bound to each of some instances."""
+        """The masker bound to each of the instances ``start:stop``."""
 
     def chunks(self, size: int | None = None) -> Iterator[slice]:
-        """Consecutive parts of at most `size` instances, by default of `chunk`."""
+        """Consecutive slices of at most `size` instances, by default `chunk`."""
         n, step = len(self), size or self.chunk
         for start in range(0, n, step):
             yield slice(start, min(start + step, n))
 
 
 class FittedMasker(ABC):
-    """A masker that has learned what it needs, ready for instances."""
+    """A masker that has learned from the training data and can be bound to instances."""
 
     accepts: ClassVar[type[Design]] = CoalitionDesign
-    """The designs that it can apply."""
+    """The class of designs that its bound maskers accept."""
 
     value_function: str
-    """How features are removed, in words that finish "the model's output with …"."""
+    """A phrase that completes "the model's output with …"."""
 
     notes: tuple[str, ...] = ()
-    """What a reader should know, such as a background that was cut to a sample."""
+    """Notes for the explanation, for example that the background is a sample."""
 
     @abstractmethod
     def check(self, X: Any) -> Instances:
-        """X as instances that this masker can be bound to, or an error."""
+        """Check X; the result can be bound to this masker."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What the user said of the columns, before any data was seen.
+    """The user's names and groups of columns, before they are compared with any data.
 
     Parameters
     ----------
     names : sequence of str or None
         Names of the columns of an array.
     groups : mapping of str to sequence, or None
-        Columns (by name or position) that are one feature, under one name.
+        The columns of each feature, by label, name or position, under the feature's name.
     """
 
     names: Sequence[str] | None = None
@@ -152,14 +152,14 @@ class Features:
 
 
 class Masker(ABC):
-    """Says how a feature is removed. A frozen dataclass whose fields are its settings."""
+    """How features are removed: a frozen dataclass whose fields are its settings."""
 
     of_images: ClassVar[bool] = False
-    """True if it removes parts of images, series or volumes, and not columns."""
+    """True for images, series and volumes; False for the columns of tables."""
 
     needs_fit: ClassVar[bool] = False
-    """True if `fit` learns from X, so that X is needed before the first instance."""
+    """True if `fit` needs X."""
 
     @abstractmethod
     def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedMasker:
-        """Learn from X (None if the user gave none) what removal needs."""
+        """Learn from the training data X, or from None if the user passed none."""

@@ -1,4 +1,4 @@
-"""What the maskers of images with one fill share: their checks, and the seed of their noise."""
+"""The base of image maskers with one fill: their checks, and the seed of a noisy fill."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from perturbx.maskers.images import FittedImages, ImageBatch, check_features, re
 
 
 class FilledMasker(Masker):
-    """Removes parts of images, series or volumes; what is absent shows the fill."""
+    """Removes regions of images, series or volumes; an absent region shows the fill."""
 
     of_images = True
 
     accepts: ClassVar[type[Design]] = CoalitionDesign
-    """The designs that it can apply."""
+    """The class of designs that its bound maskers accept."""
 
     n_axes: int | None = 2
-    """How many spatial axes an instance has; None to tell it by the dimensions of X."""
+    """The number of spatial axes of an instance; None infers it from the dimensions of X."""
 
     fill: Fill
     channel_axis: ChannelAxis
 
     @abstractmethod
     def check_settings(self) -> None:
-        """Refuse settings, except those of the fill and the channels, that cannot be."""
+        """Refuse invalid settings, other than the fill and the channel axis."""
 
     @abstractmethod
     def check_image(self, X: ImageBatch, index: int) -> None:
-        """Refuse an image that the settings do not suit."""
+        """Refuse an image that does not fit the settings."""
 
     @abstractmethod
     def bound(self, X: ImageBatch, index: int, seed: int) -> BoundMasker:
-        """The masker bound to one image; `seed` is that of a noisy fill."""
+        """The masker bound to one image; a noisy fill is drawn with `seed`."""
 
     @property
     @abstractmethod
     def value_function(self) -> str:
-        """How features are removed, in words that finish "the model's output with …"."""
+        """A phrase that completes "the model's output with …"."""
 
     def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedFill:
         """Check the settings; nothing is learned from X, which may be None.
@@ -52,7 +52,7 @@ class FilledMasker(Masker):
         Raises
         ------
         InvalidParameterError
-            If a setting, or `features`, is not what it can be.
+            If a setting is invalid, or if `features` names columns.
         """
         self.check_settings()
         check_fill(self.fill)
@@ -63,7 +63,7 @@ class FilledMasker(Masker):
 
 @dataclass(frozen=True, eq=False)
 class FittedFill(FittedImages):
-    """A checked masker, with the seed of its noise."""
+    """A checked masker, with the seed of its noisy fill."""
 
     masker: FilledMasker
     seed: int

@@ -1,4 +1,4 @@
-"""Trees from distances, from linkage matrices and from nested lists."""
+"""Trees from points, distances, linkage matrices and nested lists."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from perturbx.errors import InvalidParameterError
 from perturbx.features import Labels
 
 JOINS = ("ward", "average", "complete", "single", "weighted")
-"""Rules of `scipy.cluster.hierarchy.linkage` by which a tree never turns back on itself."""
+"""Methods of `scipy.cluster.hierarchy.linkage` whose distances never decrease up the tree."""
 
 MOST_CHILDREN = 12
-"""A split of so many children asks 4,094 coalitions; more are refused."""
+"""A split of this many children takes 4,094 coalitions; more are refused."""
 
 Children: TypeAlias = tuple[tuple[int, ...], ...]
 
 
 def join(points: Floats, method: str) -> Children:
-    """Points, or the condensed distances between things, joined pair by pair."""
+    """Join points, or the objects of a condensed distance matrix, pair by pair."""
     from scipy.cluster.hierarchy import linkage
 
     n = len(points) if points.ndim == 2 else round((1 + (1 + 8 * len(points)) ** 0.5) / 2)
@@ -32,12 +32,12 @@ def join(points: Floats, method: str) -> Children:
 
 
 def read_linkage(matrix: Any, n: int, things: str) -> Children:
-    """A linkage matrix of scipy's (or shap's) as the two nodes that each row joins.
+    """The two nodes that each row of a linkage matrix (as in scipy or shap) joins.
 
     Raises
     ------
     InvalidParameterError
-        If it does not join n things to one tree.
+        If it does not join n things in one tree.
     """
     try:
         rows = real_numbers(matrix)
@@ -45,7 +45,7 @@ def read_linkage(matrix: Any, n: int, things: str) -> Children:
         rows = np.empty(0)
     if rows.ndim != 2 or rows.shape[0] != n - 1 or rows.shape[1] < 2:
         raise InvalidParameterError(
-            f"a linkage matrix must join {n} {things} by {n - 1} rows of two nodes (scipy's has "
+            f"a linkage matrix must join {n} {things} in {n - 1} rows of two nodes (scipy's has "
             f"shape ({n - 1}, 4)): got shape {np.shape(matrix)}, {shown(matrix)}."
         )
     pairs = rows[:, :2]
@@ -53,19 +53,21 @@ def read_linkage(matrix: Any, n: int, things: str) -> Children:
     known = n + np.arange(len(pairs))[:, None]
     if not np.array_equal(nodes, np.arange(2 * n - 2)) or (pairs >= known).any():
         raise InvalidParameterError(
-            f"a linkage matrix must join every node once, and none before it is made: {things} "
-            f"are 0 to {n - 1}, and row i makes node {n} + i."
+            f"a linkage matrix must join every node once, after the row that creates it: {things} "
+            f"are nodes 0 to {n - 1}, and row i creates node {n} + i."
         )
     return tuple((int(a), int(b)) for a, b in pairs)
 
 
 def read_nested(nested: Any, labels: tuple[Any, ...], names: tuple[str, ...]) -> Children:
-    """Lists of lists of features, by label, name or position, as the nodes that each list joins.
+    """The nodes that each of some nested lists of features joins.
+
+    Features are given by label, name or position.
 
     Raises
     ------
     InvalidParameterError
-        If a feature is missing, unknown or there twice, or a list holds too many parts.
+        If a feature is missing, unknown or listed twice, or if a list has too many parts.
     """
     children: list[tuple[int, ...]] = []
     known = Labels(labels, names)
@@ -87,17 +89,19 @@ def read_nested(nested: Any, labels: tuple[Any, ...], names: tuple[str, ...]) ->
     twice = sorted({names[i] for i in seen if seen.count(i) > 1})
     missing = [name for i, name in enumerate(names) if i not in seen]
     if twice or missing:
-        what = f"{twice[0]!r} is there twice" if twice else f"{missing[0]!r} is missing"
-        raise InvalidParameterError(f"clustering must hold every feature once: {what}.")
+        what = f"{twice[0]!r} is listed twice" if twice else f"{missing[0]!r} is missing"
+        raise InvalidParameterError(f"clustering must list every feature once: {what}.")
     return tuple(children)
 
 
 def _check_width(below: tuple[int, ...]) -> None:
     if not below:
-        raise InvalidParameterError("clustering holds an empty list: every list joins features.")
+        raise InvalidParameterError(
+            "clustering contains an empty list: every list must join features."
+        )
     if len(below) > MOST_CHILDREN:
         raise InvalidParameterError(
-            f"clustering joins {len(below)} parts at once, and a split of them would ask "
-            f"2**{len(below)} coalitions: join at most {MOST_CHILDREN}, in lists of lists, or "
-            "take KernelShap, which needs no tree."
+            f"clustering joins {len(below)} parts at once, and splitting them would take "
+            f"2**{len(below)} coalitions: join at most {MOST_CHILDREN} per list, in nested lists, "
+            "or use KernelShap, which needs no tree."
         )

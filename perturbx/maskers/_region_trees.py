@@ -1,4 +1,4 @@
-"""Trees of an image's regions, over the pieces that all of their segmentations share."""
+"""Trees of the regions of an image, over the common refinement of their segmentations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Segments
-from perturbx._validation import check_choice, check_integer, check_number, invalid
-from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx._validation import check_choice, check_number
+from perturbx.errors import InvalidParameterError
 from perturbx.features import FeatureTree
 from perturbx.maskers._linkage import JOINS, join, read_linkage
 from perturbx.maskers._segmentation import (
-    METHODS,
+    check_divided,
+    check_segmentation,
     enlarge,
     lab_like,
     relabel,
@@ -25,32 +26,32 @@ from perturbx.maskers._segmentation import (
 from perturbx.maskers.images import Image
 
 _SIDE = 224.0
-"""Places count as if the longer side had so many pixels, whatever the size of the image."""
+"""Positions are scaled as if the longer side of the image had this many pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class RegionTree:
-    """How an image becomes a tree of regions: a segmentation, joined pair by pair.
+    """How an image becomes a tree of regions: a segmentation whose regions are joined in pairs.
 
     Regions are joined by hierarchical clustering of their means of (nearness * y, nearness * x,
-    L, a, b): places in pixels of an image of 224, colors in Lab (or what takes its place, see
-    `Superpixels`).
+    L, a, b). Positions are in pixels of an image of 224, and colors in Lab (`Superpixels` describes
+    the colors of images without three channels).
 
     Parameters
     ----------
     n_segments : int
-        About how many regions the leaves are.
+        The approximate number of regions, which are the leaves.
     compactness : float
-        Of SLIC: how much nearness counts against color when the leaves are found.
+        For SLIC: the weight of position relative to color when the regions are found.
     nearness : float
-        How much places count against colors when they are joined.
+        The weight of position relative to color when regions are joined.
     method : {"slic", "quickshift", "felzenszwalb", "grid"}
-        How the leaves are found.
+        How the regions are found.
     linkage : str, or (K - 1, 2 or more) array
         "ward", "average", "complete", "single" or "weighted", as in `scipy.cluster.hierarchy`;
-        or a linkage matrix of the K given `segments`.
-    segments : (H, W) int array, a list of one for each image, or None
-        Your own label map in place of a segmentation.
+        or a linkage matrix of the K regions in `segments`.
+    segments : (H, W) int array, a list of one per image, or None
+        Your own label map instead of a segmentation.
 
     Examples
     --------
@@ -70,20 +71,16 @@ class RegionTree:
     segments: NDArray[Any] | Sequence[NDArray[Any]] | None = None
 
     def check(self) -> None:
-        """Refuse settings that no image could have."""
-        check_integer("n_segments", self.n_segments, minimum=2)
-        check_number("compactness", self.compactness, above=0)
+        """Refuse settings that are invalid for every image."""
+        check_segmentation(self.method, self.n_segments, self.compactness, self.segments)
         check_number("nearness", self.nearness, above=0)
-        check_choice("method", self.method, METHODS)
         if isinstance(self.linkage, str):
             check_choice("linkage", self.linkage, JOINS)
         elif self.segments is None:
             raise InvalidParameterError(
-                "linkage must be a name, such as 'ward', where the regions are found in the image: "
-                "a linkage matrix needs segments=label_map, whose regions it joins."
+                "linkage must be a name, such as 'ward', if the regions are found in the image: "
+                "to join your own regions by a linkage matrix, pass segments=label_map."
             )
-        if self.segments is not None and not isinstance(self.segments, (np.ndarray, list, tuple)):
-            raise invalid("segments", "an array of labels, a list of them, or None", self.segments)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +96,7 @@ def grow(
 ) -> Forest:
     """The trees of one image; `given` are the user's label maps.
 
-    Everything happens on the small copy, unless a label map of the user's has to be kept.
+    Regions are found and joined on the small copy, unless the user passed a label map.
     """
     sides = image.shape[:2]
     small = all(labels is None for labels in given)
@@ -110,9 +107,9 @@ def grow(
             labels = segment_colors(colors, spec.method, spec.n_segments, spec.compactness)
             labels = labels if small else enlarge(labels, sides)
         found.append(relabel(labels))
+        check_divided(found[-1], spec.method, spec.n_segments, image.shape)
     if not small:
         colors = lab_like(np.asarray(image, dtype=np.float64).reshape(*sides, -1))
-    _refuse_single(specs, found, image)
     pieces = _refinement(found)
     size = np.bincount(pieces.ravel()).astype(np.float64)
     first = np.unique(pieces, return_index=True)[1]
@@ -124,7 +121,7 @@ def grow(
 
 
 def _refinement(found: Sequence[Segments]) -> Segments:
-    """The regions that lie in the same region of every segmentation, 0..K-1."""
+    """The common refinement of the segmentations, labeled 0..K-1."""
     pieces = found[0]
     for labels in found[1:]:
         if labels is not pieces:
@@ -141,13 +138,3 @@ def _children(spec: RegionTree, labels: Segments, colors: Floats) -> tuple[tuple
     flat, count = labels.ravel(), np.bincount(labels.ravel())
     means = np.stack([np.bincount(flat, c.ravel(), n) / count for c in channels], axis=1)
     return join(means, spec.linkage)
-
-
-def _refuse_single(specs: Sequence[RegionTree], found: Sequence[Segments], image: Image) -> None:
-    for spec, labels in zip(specs, found, strict=True):
-        if labels.max() == 0:
-            raise InvalidInputError(
-                f"{spec.method} found a single region in an image of shape {image.shape}: raise "
-                f'n_segments (now {spec.n_segments}), choose method="grid", or pass '
-                "segments=label_map."
-            )

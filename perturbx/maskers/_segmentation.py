@@ -1,4 +1,4 @@
-"""Superpixels of one image, found on a small copy and enlarged."""
+"""Superpixels of one image, found on a small copy and enlarged, or given by the user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from perturbx._typing import Floats, Segments
-from perturbx._validation import is_masked
+from perturbx._validation import check_choice, check_integer, check_number, invalid, is_masked
 from perturbx.errors import InvalidInputError
 from perturbx.maskers.fills import copy_edges, small_copy
 from perturbx.maskers.images import Image
@@ -16,7 +16,7 @@ from perturbx.maskers.images import Image
 METHODS = ("slic", "quickshift", "felzenszwalb", "grid")
 
 _LAB_RANGE = 100.0
-"""L of Lab runs from 0 to 100; whatever takes its place is put on that scale."""
+"""The range of L in Lab; other channels are scaled to it."""
 
 
 def segment(
@@ -28,7 +28,7 @@ def segment(
 
 
 def small_colors(image: Image, channels: bool) -> Floats:
-    """The small copy of an (H, W) or (H, W, C) image in colors with distances as in Lab."""
+    """The small copy of an (H, W) or (H, W, C) image, in colors comparable to Lab."""
     copy = small_copy(image, 2)
     return lab_like(copy if channels else copy[..., None])
 
@@ -51,25 +51,58 @@ def enlarge(labels: Segments, sides: Sequence[int]) -> Segments:
 
 
 def relabel(labels: Any) -> Segments:
-    """Any integers as 0..K-1, in the order of their values."""
+    """Integer labels renumbered to 0..K-1, in the order of their values."""
     labels = np.asarray(labels)
     _, inverse = np.unique(labels, return_inverse=True)
     return inverse.reshape(labels.shape).astype(np.intp, copy=False)
 
 
+def check_segmentation(method: str, n_segments: int, compactness: float, segments: Any) -> None:
+    """Refuse settings of a segmentation that are invalid for every image."""
+    check_choice("method", method, METHODS)
+    check_integer("n_segments", n_segments, minimum=2)
+    check_number("compactness", compactness, above=0)
+    if segments is not None and not isinstance(segments, (np.ndarray, list, tuple)):
+        raise invalid("segments", "an array of labels, a list of them, or None", segments)
+
+
+def label_map_of(segments: Any, n_images: int, index: int) -> Any:
+    """The user's label map of one image, from one map for all images or one per image."""
+    if isinstance(segments, np.ndarray) and segments.ndim < 3:
+        return segments
+    if len(segments) != n_images:
+        raise InvalidInputError(
+            f"segments must hold one label map for each image: got {len(segments)} for {n_images}. "
+            "Pass one map for all images as an array (height, width), not in a list. For a volume "
+            "pass masker=px.Windows(shape=(k, k, k))."
+        )
+    return segments[index]
+
+
+def check_divided(labels: Segments, method: str, n_segments: int, shape: Sequence[int]) -> None:
+    """Refuse a segmentation that found a single region in an image of this shape."""
+    if labels.size == 1:
+        raise InvalidInputError("an image of a single pixel cannot be divided into regions.")
+    if labels.max() == 0:
+        raise InvalidInputError(
+            f"{method} found a single region in an image of shape {tuple(shape)}: raise "
+            f'n_segments (now {n_segments}), choose method="grid", or pass segments=label_map.'
+        )
+
+
 def check_labels(labels: Any, shape: Sequence[int], name: str = "segments") -> None:
-    """Refuse a label map that does not part an image of this shape into regions."""
+    """Refuse a label map that does not divide an image of this shape into regions."""
     if is_masked(labels):
         raise InvalidInputError(
-            f"{name} is a masked array: pass {name}.filled(label), with a label of its own for "
-            "what is masked."
+            f"{name} is a masked array: pass {name}.filled(label), with a separate label for the "
+            "masked pixels."
         )
     labels = np.asarray(labels)
     if labels.dtype.kind not in "bui":
         n_missing = int(np.isnan(labels).sum()) if labels.dtype.kind == "f" else 0
         cure = "Convert it, as in label_map.astype(int)."
         if n_missing:
-            cure = f"{n_missing} of its pixels are NaN: give them a label of their own."
+            cure = f"{n_missing} of its pixels are NaN: give them a separate label."
         raise InvalidInputError(
             f"{name} must hold integer labels; got dtype {labels.dtype}. {cure}"
         )
@@ -81,12 +114,12 @@ def check_labels(labels: Any, shape: Sequence[int], name: str = "segments") -> N
     if labels.min() < 0:
         raise InvalidInputError(
             f"{name} must not be negative: {int((labels < 0).sum())} pixels have labels down to "
-            f"{labels.min()}. If they belong to no region, give them a label of their own, as in "
+            f"{labels.min()}. If they belong to no region, give them a separate label, as in "
             "np.where(label_map < 0, label_map.max() + 1, label_map)."
         )
     if labels.min() == labels.max():
         raise InvalidInputError(
-            f"{name} must part the image into at least two regions; every pixel has the label "
+            f"{name} must divide the image into at least two regions; every pixel has the label "
             f"{labels.flat[0]}."
         )
 
@@ -94,9 +127,8 @@ def check_labels(labels: Any, shape: Sequence[int], name: str = "segments") -> N
 def lab_like(pixels: Floats) -> Floats:
     """Colors whose Euclidean distances are comparable to those of Lab, from (h, w, C) pixels.
 
-    One channel is lightness. Three are RGB, and so are the first three of four (the fourth is
-    alpha). Any other number: each channel at unit variance, then the leading three principal
-    components.
+    One channel is lightness. Three channels are RGB, and four are RGB and alpha, which is ignored.
+    Otherwise the colors are the first three principal components of the standardized channels.
     """
     n_channels = pixels.shape[-1]
     if n_channels == 1:
@@ -144,7 +176,7 @@ def _grid(sides: Sequence[int], n_segments: int) -> Segments:
     """Nearly square boxes, about `n_segments` of them."""
     height, width = sides
     short, long = sorted(sides)
-    # the shorter side first: what it cannot take, the longer one can
+    # the shorter side first, as the longer one can make up for its limit
     n_short = min(short, max(1, round((n_segments * short / long) ** 0.5)))
     n_long = min(long, max(1, round(n_segments / n_short)))
     n_rows, n_columns = (n_short, n_long) if height <= width else (n_long, n_short)
@@ -156,7 +188,7 @@ def _grid(sides: Sequence[int], n_segments: int) -> Segments:
 def _slic(colors: Floats, n_segments: int, compactness: float) -> Segments:
     from skimage.segmentation import slic
 
-    # slic divides colors by their range, and would so undo the scale that compactness is for
+    # slic divides colors by their range, which would change the meaning of compactness
     scale = float(np.ptp(colors)) or 1.0
     labels = slic(
         colors,
@@ -173,7 +205,7 @@ def _slic(colors: Floats, n_segments: int, compactness: float) -> Segments:
 def _quickshift(colors: Floats) -> Segments:
     from skimage.segmentation import quickshift
 
-    # generator given: the default would be the same seed, but not in every release
+    # pass rng: its default differs between releases
     labels = quickshift(  # type: ignore[no-untyped-call]
         colors, ratio=0.2, kernel_size=4, max_dist=200, convert2lab=False, rng=0, channel_axis=-1
     )
@@ -188,6 +220,6 @@ def _felzenszwalb(colors: Floats) -> Segments:
 
 
 def _unit_range(values: Floats) -> Floats:
-    """Values moved and scaled to 0..1, all channels alike; zeros if they are all equal."""
+    """Values shifted and scaled to 0..1, all channels alike; zeros if all are equal."""
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high > low else np.zeros_like(values)

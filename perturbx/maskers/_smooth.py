@@ -1,4 +1,4 @@
-"""How an image fades into its fill under smooth masks, row by row, with no mask kept."""
+"""How smooth masks blend an image with its fill, without storing the masks."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from perturbx.maskers.images import Image
 class BoundSmoothGrid(BoundImage):
     """``fill + presence * (image - fill)``, rounded to the image's dtype.
 
-    The presences of a lattice's points are stretched to the positions between them. Where
-    everything is present the row is the image to the last bit, where nothing is the fill.
+    Presence is interpolated linearly between the points of the lattice. A row with everything
+    present equals the image, and a row with everything absent equals the fill, bit by bit.
     """
 
     accepts: ClassVar[type[Design]] = SoftMasks
@@ -29,7 +29,7 @@ class BoundSmoothGrid(BoundImage):
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """All or none: every point of a lattice is tried, so that its grids stay whole."""
+        """All or none: random grids are defined on the whole lattice."""
         return np.full(self.n_features, bool(self.changed.any()))
 
     @property
@@ -53,20 +53,21 @@ class BoundSmoothGrid(BoundImage):
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """The rows of a batch, and all that one of them is made with.
+    """The buffers of a batch, and the constants from which its rows are computed.
 
     Parameters
     ----------
     rows : (n_rows, *image) array
     change, fill : (positions of the first axis, the rest) float arrays
-        The image less its fill, and the fill, or None where it is 0.
+        The image minus its fill, and the fill, or None if it is 0.
     part : array like `change`
-        `change` times how far each position of the first axis lies towards the next point.
+        `change` times the fraction of the way from each position's lower point to the next one,
+        along the first axis.
     between : tuple of (low, share) arrays
-        For each axis the point before each position, and how far towards the next it lies; the
-        last one repeats its positions for each channel.
+        For each axis the lower point of each position, and the fraction of the way to the next
+        point. The last axis repeats its positions for each channel.
     shown, spare : arrays like `change`
-        For what is computed.
+        Buffers for one row.
     """
 
     rows: NDArray[Any]
@@ -79,7 +80,7 @@ class Bench:
     spare: NDArray[Any]
 
     def lines(self, z: Coalitions | Noise) -> NDArray[Any]:
-        """Presences stretched along all axes but the first, for each of whose points is a line."""
+        """Presence along each line of the first axis: interpolated along all other axes."""
         points = z.astype(self.change.dtype).reshape(len(z), *self.nodes)
         if len(self.between) == 1:
             return np.repeat(points[:, :, None], self.change.shape[1], axis=2)
@@ -109,14 +110,14 @@ class Bench:
 
 
 def _steps(points: NDArray[Any]) -> NDArray[Any]:
-    """From each point to the next; none from the last."""
+    """The differences from each point to the next; 0 for the last."""
     steps = np.zeros_like(points)
     np.subtract(points[1:], points[:-1], out=steps[:-1])
     return steps
 
 
 def bench(bound: BoundSmoothGrid, n_rows: int) -> Bench:
-    """What rows are made with, in the smallest float that rounds them well."""
+    """The buffers and constants of one image, in the smallest sufficient float type."""
     image, fill, lattice = bound.image, bound.fill, bound.regions
     small = image.dtype in (np.bool_, np.uint8, np.int8, np.float16, np.float32)
     kind = np.dtype(np.float32 if small else np.float64)
@@ -140,7 +141,7 @@ def bench(bound: BoundSmoothGrid, n_rows: int) -> Bench:
 
 
 def bound_smooth_grid(image: Image, fill: Image, regions: Lattice, word: str) -> BoundSmoothGrid:
-    """The graded removal of the points of a lattice."""
+    """The smooth mask bound to one image."""
     image, fill = image.copy(), fill.copy()
     image.flags.writeable = fill.flags.writeable = False
     return BoundSmoothGrid(image=image, fill=fill, regions=regions, word=word)

@@ -17,14 +17,14 @@ from perturbx.maskers._base import BoundMasker, FittedMasker, Instances
 
 @dataclass(frozen=True, eq=False)
 class FittedTable(FittedMasker):
-    """What every masker of tables knows once fitted."""
+    """A fitted masker of tables: the layout of the rows, and their features."""
 
     layout: Layout
     columns: Columns
 
     @abstractmethod
     def bound(self, rows: Any) -> list[BoundMasker]:
-        """The masker bound to each of some checked rows."""
+        """The masker bound to each of the checked rows."""
 
     def check(self, X: Any) -> Rows:
         is_list = isinstance(X, (list, tuple))
@@ -38,7 +38,7 @@ class FittedTable(FittedMasker):
 
 @dataclass(frozen=True, eq=False)
 class Rows(Instances):
-    """Rows of a table, in the container that the masker has learned from."""
+    """Checked rows of a table, in the container that `fit` saw."""
 
     masker: FittedTable
     X: Any
@@ -57,7 +57,7 @@ class Rows(Instances):
 def sample_rows(
     layout: Layout, X: Any, max_rows: int, rng: np.random.Generator
 ) -> tuple[Any, str | None]:
-    """At most `max_rows` rows of X, and a note if they are a sample."""
+    """At most `max_rows` rows of X, and a note if they are a random sample."""
     n = X.shape[0]
     if n <= max_rows:
         return layout.take(X, np.arange(n)), None
@@ -68,11 +68,11 @@ def sample_rows(
 def sample_weighted_rows(
     layout: Layout, X: Any, weights: Floats, max_rows: int, rng: np.random.Generator
 ) -> tuple[Any, Floats, str | None]:
-    """At most `max_rows` rows of X, their weights, and a note if they are a sample.
+    """At most `max_rows` rows of X, their weights, and a note if they are a random sample.
 
-    A sample is drawn systematically (Madow, Annals of Mathematical Statistics 20, 1949): a row is
-    expected to be drawn in proportion to its weight, and counts as often as it is drawn. Rows of
-    weight 0 are left out.
+    The sample is systematic (Madow, Annals of Mathematical Statistics 20, 1949): the expected
+    number of draws of a row is proportional to its weight, and its new weight is the number of
+    draws. Rows of weight 0 are left out.
     """
     counting = np.flatnonzero(weights)
     if len(counting) <= max_rows:
@@ -86,9 +86,9 @@ def sample_weighted_rows(
 
 
 def at_type_of(X: Any, rows: Any, name: str, of: str = "X") -> Any:
-    """`rows` at the dtype of X, so that numbers such as [0, 0] fit floats, and all fit objects.
+    """`rows` converted to the dtype of X, for example integers to floats, or anything to objects.
 
-    `name` and `of` are what errors call the rows and X.
+    Errors refer to the rows as `name` and to X as `of`.
     """
     if any(type(a) is not np.ndarray for a in (X, rows)):
         return rows
@@ -100,27 +100,27 @@ def at_type_of(X: Any, rows: Any, name: str, of: str = "X") -> Any:
         cast = rows.astype(X.dtype)
     if X.dtype.kind == "f" and np.isinf(cast[np.isfinite(rows)]).any():
         raise InvalidInputError(
-            f"{name} hold values up to {np.abs(rows[np.isfinite(rows)]).max():.6g}, beyond what "
-            f"{of}, of dtype {X.dtype}, can have: pass {of} as float64."
+            f"{name} hold values up to {np.abs(rows[np.isfinite(rows)]).max():.6g}, which the "
+            f"dtype of {of}, {X.dtype}, cannot represent: pass {of} as float64."
         )
     if X.dtype.kind != "f" and not np.array_equal(cast, rows):
         raise InvalidInputError(
-            f"{name} hold values that {of}, of dtype {X.dtype}, cannot have: pass {of} as floats, "
-            f"or numbers that fit {X.dtype}."
+            f"{name} hold values that the dtype of {of}, {X.dtype}, cannot represent: pass {of} as "
+            f"floats, or numbers that fit {X.dtype}."
         )
     return cast
 
 
 def power_of_two(numbers: Floats) -> float:
-    """A unit for finite numbers in which neither sums nor squares overflow or vanish.
+    """A power of two near the largest of some finite numbers.
 
-    It is near the largest of them, and nothing is rounded by it.
+    Dividing by it rounds nothing, and keeps sums and squares from overflow and underflow.
     """
     return float(np.exp2(np.frexp(np.abs(numbers).max())[1] - 1.0))
 
 
 def require(X: Any, what: str) -> Any:
-    """X as rows, or an error that says what needs them."""
+    """X as rows; an error if there is none, which says that `what` needs it."""
     if X is None:
         raise InvalidInputError(
             f"{what} learns from data: call fit(X) with training rows first. Images need no fit: "

@@ -1,4 +1,4 @@
-"""Which axes of an array are instances, space and channels; where that is not clear, an error."""
+"""Which axes of an array are instances, space and channels; ambiguous shapes are refused."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ChannelAxis: TypeAlias = Literal["auto", -1] | None
 """-1: the last axis holds channels. None: there are none. "auto": by the shape."""
 
 MOST_COLORS = 4
-"""A last axis of at most this many entries is read as colors by "auto"."""
+"""With "auto", a last axis of at most this length holds color channels."""
 
 _NOUNS = {1: ("series", "series"), 2: ("image", "images"), 3: ("volume", "volumes")}
-"""By the number of spatial axes: what one instance is called, and several."""
+"""The singular and plural noun for instances, by the number of spatial axes."""
 
 
 def check_channel_axis(channel_axis: Any) -> None:
-    """Refuse a channel axis that cannot be read."""
+    """Refuse an invalid channel axis."""
     if channel_axis is None or (isinstance(channel_axis, str) and channel_axis == "auto"):
         return
     if isinstance(channel_axis, int) and not isinstance(channel_axis, bool) and channel_axis == -1:
@@ -28,29 +28,29 @@ def check_channel_axis(channel_axis: Any) -> None:
         "channel_axis",
         "'auto', -1 (channels last) or None (no channels)",
         channel_axis,
-        "Channels elsewhere: pass np.moveaxis(image, channel_axis, -1), and move them back inside "
-        "predict_fn.",
+        "If channels are on another axis, pass np.moveaxis(image, channel_axis, -1), and move them "
+        "back inside predict_fn.",
     )
 
 
 def spatial_axes(n_dims: int, channel_axis: ChannelAxis) -> int:
-    """How many axes of an instance are spatial where nobody says so: 1 of a series, else 2."""
+    """The default number of spatial axes of an instance: 1 for a series, otherwise 2."""
     return 1 if n_dims - (channel_axis == -1) == 1 else 2
 
 
 @dataclass(frozen=True)
 class Axes:
-    """What is known of an array's axes before its shape is seen.
+    """What is known about the axes of an array before its shape.
 
     Parameters
     ----------
     channel_axis : "auto", -1 or None
     n_axes : int
-        How many spatial axes an instance has.
+        The number of spatial axes of an instance.
     masker : str
-        The class of the masker, by which errors name the cure; "" if it is none of the user's.
+        The name of the masker, for errors; "" if the user did not choose one.
     may_be_batch : bool
-        False for the members of a list.
+        False for the elements of a list.
     """
 
     channel_axis: ChannelAxis
@@ -64,7 +64,7 @@ class Axes:
         Raises
         ------
         InvalidInputError
-            If the shape does not fit, or "auto" can read it in more than one way.
+            If the shape does not fit, or if it is ambiguous with "auto".
         """
         extra = len(shape) - self.n_axes
         if self.channel_axis != "auto":
@@ -81,7 +81,7 @@ class Axes:
         raise self._wrong_ndim(shape)
 
     def _unclear(self, shape: tuple[int, ...], extra: int) -> InvalidInputError:
-        """The last axis may hold channels or not: each reading, and how to ask for it."""
+        """The error for an ambiguous last axis: each interpretation, and how to select it."""
         one, many = _NOUNS.get(self.n_axes, _NOUNS[3])
         first, last, n = shape[extra - 1], shape[-1], shape[0]
         move = f"np.moveaxis({one}, 0, -1)" if extra == 1 else f"np.moveaxis({many}, 1, -1)"
@@ -134,7 +134,7 @@ class Axes:
         )
 
     def _others(self, n_dims: int) -> str:
-        """The maskers for instances with another number of spatial axes that X may hold."""
+        """The maskers for X if its instances have another number of spatial axes."""
         found = [n for n in _NOUNS if n != self.n_axes and n <= n_dims <= n + 2]
         if not found or not self.masker:
             return ""
@@ -143,7 +143,7 @@ class Axes:
 
 
 def sized(masker: str, n_axes: int) -> str:
-    """What to type for instances with some number of spatial axes."""
+    """The masker to pass for instances with this number of spatial axes."""
     sides = f"({', '.join('k' * n_axes)}{',' * (n_axes == 1)})"
     windows = f"px.Windows(shape={sides})"
     return f"px.SmoothGrid(cells={sides}) or {windows}" if masker == "SmoothGrid" else windows

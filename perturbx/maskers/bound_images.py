@@ -1,4 +1,4 @@
-"""How regions of one image are removed from many copies of it at once."""
+"""How regions of one image are removed, in many copies at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from perturbx.maskers.images import Image
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BoundImage(BoundMasker):
-    """What the two removals share: an image, its fill (same shape and dtype), its regions."""
+    """An image, its fill (of the same shape and dtype) and its regions; `word` names a feature."""
 
     image: Image
     fill: Image
@@ -43,17 +43,17 @@ class BoundImage(BoundMasker):
 
     @property
     def changed(self) -> NDArray[np.bool_]:
-        """Where the fill differs from the image."""
+        """The positions and channels in which the fill differs from the image."""
         return np.asarray(self.image != self.fill)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BoundLabels(BoundImage):
-    """Regions that do not overlap: one gather, one AND and one XOR for each row, bit by bit.
+    """Regions that do not overlap: one gather, one AND and one XOR per row, bit by bit.
 
-    It is computed in words of up to
-    eight bytes, most of which lie in one region. A word that does not is one of few kinds, so a
-    row gathers in two steps: the bits of each kind of word (`kinds`), then of each word (`words`).
+    Rows are computed in words of up to eight bytes. There are few kinds of word, since most words
+    lie in one region. A row is therefore gathered in two steps: first the bits of each kind of
+    word (`kinds`), then the kind of each word (`words`).
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class BoundLabels(BoundImage):
         return words.view(self.image.dtype).reshape(len(words), *self.image.shape)
 
     def write(self, z: Coalitions | Noise, out: Iterable[NDArray[Any]]) -> None:
-        """The words of each coalition into each row of `out`."""
+        """Write the words of each coalition into a row of `out`."""
         element = np.dtype(f"u{self.image.itemsize}")
         ones, none = element.type(np.iinfo(element).max), element.type(0)
         image, fill = (a.reshape(-1).view(self._word_type) for a in (self.image, self.fill))
@@ -107,7 +107,7 @@ class BoundLabels(BoundImage):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BoundWindows(BoundImage):
-    """Windows that overlap: a pixel is absent if any absent window covers it."""
+    """Overlapping windows: a position is absent if any absent window covers it."""
 
     regions: WindowGrid
 
@@ -132,19 +132,19 @@ class BoundWindows(BoundImage):
 def bound_labels(
     image: Image, fill: Image, regions: Regions, segments: Segments, word: str
 ) -> BoundLabels:
-    """The removal of the regions that `segments` labels 0..K-1."""
+    """One image whose regions `segments` labels 0..K-1."""
     image, fill = _own(image), _own(fill)
     kinds, words = _words(segments, image)
     return BoundLabels(image=image, fill=fill, regions=regions, word=word, kinds=kinds, words=words)
 
 
 def bound_windows(image: Image, fill: Image, regions: WindowGrid, word: str) -> BoundWindows:
-    """The removal of windows that overlap."""
+    """One image with overlapping windows."""
     return BoundWindows(image=_own(image), fill=_own(fill), regions=regions, word=word)
 
 
 def _own(image: Image) -> Image:
-    """A copy that may be kept and seen by others: contiguous, and not to be written to."""
+    """A contiguous, read-only copy, which may be kept and shared."""
     copy = np.array(image, order="C")
     copy.flags.writeable = False
     return copy

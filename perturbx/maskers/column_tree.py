@@ -1,4 +1,4 @@
-"""Absent features take the values of background rows; those that go together share a branch."""
+"""Background rows, with a tree of the features in which correlated features share a branch."""
 
 from __future__ import annotations
 
@@ -14,41 +14,42 @@ from perturbx.containers import Layout, is_missing, rows_and_weights, rows_of
 from perturbx.features import Columns, FeatureTree
 from perturbx.maskers._base import Features, FittedMasker, Masker
 from perturbx.maskers._linkage import JOINS, Children, join, read_linkage, read_nested
-from perturbx.maskers.background import Background, FittedBackground
+from perturbx.maskers.background import Background
+from perturbx.maskers.bound_rows import FittedBackground
 
 _MOST_ROWS = 10_000
-"""Correlations are those of at most this many rows, evenly spaced."""
+"""Correlations are computed from at most this many rows, evenly spaced."""
 
 _MOST_VALUES = 20
-"""So many values of a column without numbers become a column of zeros and ones each."""
+"""This many values of a column without numbers become indicator columns."""
 
 
 @dataclass(frozen=True, eq=False)
 class ColumnTree(Masker):
-    """Absent features come from background rows, and correlated features share a branch.
+    """Absent features take the values of background rows, and correlated features share a branch.
 
-    The removal is that of `Background`; the tree is for `OwenShap`, which shares what a branch
-    adds among its parts. Without a tree of your own it is a hierarchical clustering of
-    1 - |correlation|. A column without numbers counts by its most frequent values, each as zeros
-    and ones, and so does a group of columns by each of its own: two features are as near as the
-    nearest of their columns.
+    Features are removed as by `Background`. The tree is for `OwenShap`, which divides the effect of
+    a branch among its parts. By default it is a hierarchical clustering with the distance
+    1 - |correlation|. A column without numbers is represented by indicators of its most frequent
+    values. The distance of two features of several columns is the smallest distance between their
+    columns.
 
     Parameters
     ----------
     rows : table of rows, optional
         The background; by default the X of ``fit``.
     max_rows : int
-        If there are more rows, a random sample of this many is drawn once.
+        If there are more rows, one random sample of this size is used for all instances.
     clustering : "correlation", (d - 1, 2 or more) array, or nested lists
         How the d features are joined: by correlation in the X of ``fit`` (or in `rows`), by a
-        linkage matrix as scipy and shap have it, or by lists of lists of features (names or
-        positions), as in ``[["age", "sex"], ["height", "weight", "waist"]]``. Each list is
-        one node; a flat list of all features makes the Owen values Shapley values.
+        linkage matrix as in scipy and shap, or by nested lists of features (names or positions),
+        such as ``[["age", "sex"], ["height", "weight", "waist"]]``. Each list is one node. With a
+        flat list of all features, Owen values are Shapley values.
     linkage : "complete", "average", "single", "weighted" or "ward"
-        The rule by which correlated features are joined, as in `scipy.cluster.hierarchy`. The
-        default is shap's, and makes trees that are shallow, and so cheap to split.
+        The linkage of the hierarchical clustering, as in `scipy.cluster.hierarchy`. The default
+        is that of shap; its trees are shallow, so they need few coalitions.
     weights : sequence of float, optional
-        How much each row counts, as in `Background`. Correlations do not depend on them.
+        The weight of each background row, as in `Background`. Correlations ignore it.
 
     Examples
     --------
@@ -71,14 +72,14 @@ class ColumnTree(Masker):
         return self.rows is None
 
     def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedMasker:
-        """Learn background and tree.
+        """Learn the background and the tree.
 
         Raises
         ------
         InvalidInputError
-            If there are neither rows nor X.
+            If both `rows` and X are missing.
         InvalidParameterError
-            If the clustering does not join the features of X to one tree.
+            If the clustering does not join all features of X in one tree.
         """
         check_choice("linkage", self.linkage, JOINS)
         fitted = Background(self.rows, self.max_rows, self.weights).fit(X, features, rng)
@@ -120,7 +121,7 @@ class ColumnTree(Masker):
 
 
 def _is_matrix(given: Any) -> bool:
-    """True for rows of two numbers and more of scipy's, as lists: its distances are no features."""
+    """Whether nested lists are a linkage matrix of scipy: rows of four numbers."""
     rows = [row for row in given if isinstance(row, (list, tuple))]
     return len(rows) == len(given) > 0 and all(
         len(row) == 4 and all(isinstance(v, (int, float, np.number)) for v in row) for row in rows
@@ -128,7 +129,7 @@ def _is_matrix(given: Any) -> bool:
 
 
 def _numbers(column: NDArray[Any]) -> Floats:
-    """A column as one of numbers, or as one of zeros and ones for each of its frequent values."""
+    """A column as one column of numbers, or as one indicator column per frequent value."""
     if column.dtype.kind in "biuf":
         return np.asarray(column, dtype=np.float64)[:, None]
     try:
@@ -141,7 +142,7 @@ def _numbers(column: NDArray[Any]) -> Floats:
 
 
 def _correlations(values: Floats) -> Floats:
-    """Correlations of columns; missing values count as their column's mean, constants as 0."""
+    """Correlations of columns: missing values are set to the mean, and constants have none."""
     present = np.isfinite(values)
     count = np.maximum(present.sum(axis=0), 1)
     mean = np.where(present, values, 0.0).sum(axis=0) / count

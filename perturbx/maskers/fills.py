@@ -1,4 +1,4 @@
-"""What an absent region shows: its mean, a blur, gray, a color, noise, or another image."""
+"""The fill of absent regions: their mean, a blur, gray, a color, noise, or another image."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers.images import Image
 
 Fill: TypeAlias = str | float | Sequence[float] | NDArray[Any]
-"""A name of `NAMED`, a color (one number, or one a channel), or an array of the image's shape."""
+"""A name of `NAMED`, a color (one number, or one per channel), or an array like the image."""
 
 NAMED = ("mean", "blur", "noise", "light blur", "gray")
 
 BLUR_SHARE, LIGHT_SHARE = 0.05, 0.0125
-"""The standard deviations of the blurs, as shares of the longest side."""
+"""The standard deviations of the blurs, as fractions of the longest side."""
 
 _BLURS = {"blur": BLUR_SHARE, "light blur": LIGHT_SHARE}
 
 _ROUNDED = 16
-"""A blur of equal values may be off by so many units in the last place."""
+"""Rounding changes a blur of equal values by at most this many units in the last place."""
 
 COPY_SIDE = 256
-"""Blurs and segmentations are found on a copy whose sides have at most this many pixels."""
+"""Blurs and segmentations are computed on a copy whose sides have at most this many pixels."""
 
 
 def check_fill(fill: Any) -> None:
-    """Refuse a fill that no image could have."""
+    """Refuse a fill that is invalid for every image."""
     if isinstance(fill, str):
         if fill not in NAMED:
             raise invalid("fill", _expected(), fill)
@@ -52,7 +52,7 @@ def check_fill(fill: Any) -> None:
 
 
 def describe_fill(fill: Fill, own_mean: str) -> str:
-    """What absent regions are filled with, in words."""
+    """The fill in words, to complete "absent regions filled with …"."""
     if isinstance(fill, str):
         return {
             "mean": own_mean,
@@ -66,18 +66,18 @@ def describe_fill(fill: Fill, own_mean: str) -> str:
 
 
 def draw_seed(fill: Fill, rng: np.random.Generator) -> int:
-    """One seed for every image if the fill is noise; else the generator is left alone."""
+    """One seed for all images if the fill is noise; otherwise 0, without drawing."""
     return int(rng.integers(2**63)) if isinstance(fill, str) and fill == "noise" else 0
 
 
 def given_fill(fill: Fill, image: Image, channels: bool) -> Image:
-    """A color or an array of the user's, at the shape and dtype of the image."""
+    """The user's color or array, in the shape and dtype of the image."""
     values = np.asarray(fill)
     one_color = values.ndim == 0 or (channels and values.shape == image.shape[-1:])
     if not one_color and values.shape != image.shape:
         raise InvalidInputError(
             f"fill of shape {values.shape} does not match an image of shape {image.shape}: pass "
-            f"one number, {f'{image.shape[-1]} (one a channel), ' * channels}or an array of the "
+            f"one number, {f'{image.shape[-1]} (one per channel), ' * channels}or an array of the "
             "image's shape."
         )
     return np.broadcast_to(as_dtype(values, image.dtype), image.shape)
@@ -86,7 +86,7 @@ def given_fill(fill: Fill, image: Image, channels: bool) -> Image:
 def render_fill(
     fill: Fill, image: Image, channels: bool, segments: Segments | None, seed: int
 ) -> Image:
-    """What absent positions of an image show; "mean" is of each of `segments`, or of all."""
+    """The fill of one image; "mean" is the mean of each region in `segments`, or of the image."""
     if not isinstance(fill, str):
         return given_fill(fill, image, channels)
     pixels = image.reshape(-1, image.shape[-1] if channels else 1)
@@ -101,7 +101,7 @@ def render_fill(
     labels = np.zeros(len(pixels), dtype=np.intp) if segments is None else segments.ravel()
     count = np.bincount(labels)
     first = pixels[np.unique(labels, return_index=True)[1]].astype(np.float64)
-    # The mean of equal values is that value to the last bit, as it is of their differences to it.
+    # Averaging differences to one value makes the mean of equal values exact.
     away = pixels - first[labels]
     means = np.stack([np.bincount(labels, channel) / count for channel in away.T], axis=-1)
     filled: Image = as_dtype(first + means, image.dtype)[labels]
@@ -109,7 +109,7 @@ def render_fill(
 
 
 def _settled(fill: Image, image: Image) -> Image:
-    """The fill, and the image itself where rounding alone tells them apart."""
+    """The fill, set to the image's own value where they differ by rounding alone."""
     if image.dtype.kind != "f":
         return fill
     reach = _ROUNDED * np.finfo(image.dtype).eps * np.maximum(np.abs(fill), np.abs(image))
@@ -118,7 +118,7 @@ def _settled(fill: Image, image: Image) -> Image:
 
 
 def _middle(image: Image) -> Any:
-    """Halfway between black and white: of 8 bits, else between the image's own extremes."""
+    """127 for 8-bit images, otherwise the midpoint of the image's range."""
     if image.dtype == np.uint8:
         return 127
     low, high = float(image.min()), float(image.max())
@@ -126,7 +126,7 @@ def _middle(image: Image) -> Any:
 
 
 def as_dtype(values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Numbers at a dtype: rounded for integers, refused where they do not fit."""
+    """Numbers converted to a dtype: rounded for integers, refused if they do not fit."""
     values = np.asarray(values)
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
@@ -150,7 +150,7 @@ def as_dtype(values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def small_copy(image: Image, n_axes: int) -> Floats:
-    """The image in float64, every spatial axis shortened by one factor to block means."""
+    """The image in float64, reduced to block means by one factor for all spatial axes."""
     copy = np.asarray(image)
     for axis, edges in enumerate(copy_edges(image.shape[:n_axes])):
         side = copy.shape[axis]
@@ -161,14 +161,14 @@ def small_copy(image: Image, n_axes: int) -> Floats:
 
 
 def copy_edges(sides: Sequence[int]) -> list[Ints]:
-    """For each axis, where the blocks start that become one position of the small copy."""
+    """For each axis, the start of each block that becomes one position of the small copy."""
     shrink = max(1.0, max(sides) / COPY_SIDE)
     counts = [max(1, round(side / shrink)) for side in sides]
     return [np.arange(n) * side // n for n, side in zip(counts, sides, strict=True)]
 
 
 def _blurred(image: Image, n_axes: int, share: float) -> Floats:
-    """A Gaussian blur; of large images, of their small copy, interpolated back."""
+    """A Gaussian blur, computed on the small copy and interpolated back."""
     from scipy.ndimage import gaussian_filter
 
     sides = image.shape[:n_axes]
@@ -183,7 +183,7 @@ def _blurred(image: Image, n_axes: int, share: float) -> Floats:
 
 
 def _stretched(copy: Floats, axis: int, edges: Ints, side: int) -> Floats:
-    """Linear interpolation along one axis, from the centers of blocks to every position."""
+    """Linear interpolation along one axis, from the centers of blocks to all positions."""
     centers = (edges + np.append(edges[1:], side) - 1) / 2
     place = np.interp(np.arange(side), centers, np.arange(len(edges)))
     low = place.astype(np.intp)
@@ -194,4 +194,4 @@ def _stretched(copy: Floats, axis: int, edges: Ints, side: int) -> Floats:
 
 def _expected() -> str:
     names = ", ".join(map(repr, NAMED))
-    return f"one of {names}, a color (a number, or one a channel) or an array like the image"
+    return f"one of {names}, a color (a number, or one per channel) or an array like the image"

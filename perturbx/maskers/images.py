@@ -1,4 +1,4 @@
-"""Images, series and volumes at the door: read as they are, and refused where they cannot be."""
+"""Reads images, series and volumes without converting them, and refuses what is not valid."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from perturbx.maskers._base import BoundMasker, Features, FittedMasker, Instance
 from perturbx.maskers.axes import Axes, ChannelAxis, spatial_axes
 
 Image: TypeAlias = NDArray[Any]
-"""One image (or series, or volume): its spatial axes, then perhaps a channel axis."""
+"""One image, series or volume: its spatial axes, then possibly a channel axis."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageBatch:
-    """Checked images: views of the user's arrays, never handed to a model."""
+    """Checked images: views of the user's arrays, which the model never sees."""
 
     arrays: tuple[Image, ...]
     channels: bool
@@ -38,11 +38,11 @@ class ImageBatch:
 
 
 class FittedImages(FittedMasker):
-    """What the image maskers share: each image has features of its own."""
+    """A fitted masker of images: each image has its own features."""
 
     @abstractmethod
     def read(self, X: Any) -> ImageBatch:
-        """X as checked images, or an error."""
+        """Check X, and return its images."""
 
     @abstractmethod
     def bound(self, X: ImageBatch, index: int) -> BoundMasker:
@@ -54,7 +54,7 @@ class FittedImages(FittedMasker):
 
 @dataclass(frozen=True, eq=False)
 class Images(Instances):
-    """Checked images; each is worked on by itself, as they may differ in size."""
+    """Checked images, which are explained one at a time, since their sizes may differ."""
 
     masker: FittedImages
     read: ImageBatch
@@ -81,15 +81,15 @@ class Images(Instances):
 
 
 def read_images(X: Any, channel_axis: ChannelAxis, n_axes: int | None, masker: str) -> ImageBatch:
-    """X as one image or several, each with `n_axes` spatial axes, or for None by the dimensions.
+    """X as one image or several, with `n_axes` spatial axes; None infers them from X.
 
-    `masker` is the class that errors name, or "" (see `Axes`).
+    Errors refer to the class `masker`, or "" (see `Axes`).
 
     Raises
     ------
     InvalidInputError
-        If X is no array or list of arrays, its axes cannot be told or are not the expected
-        ones, it is empty, or it holds NaN, infinity or objects.
+        If X is not an array or a list of arrays, if its axes are ambiguous or unexpected, if it
+        is empty, or if it holds NaN, infinity or objects.
     """
     several = isinstance(X, (list, tuple))
     if several and not len(X):
@@ -117,23 +117,24 @@ def read_images(X: Any, channel_axis: ChannelAxis, n_axes: int | None, masker: s
 
 
 def check_features(features: Features) -> None:
-    """Refuse what names columns: an image's features are its regions."""
+    """Refuse names and groups of columns: the features of an image are its regions."""
     for name, value in (("feature_names", features.names), ("groups", features.groups)):
         if value is not None:
             raise InvalidParameterError(
-                f"{name} must be None: it is about columns, and the features of an image are its "
-                "regions. To merge or choose regions pass Superpixels(segments=label_map)."
+                f"{name} must be None for images: it refers to columns, and the features of an "
+                "image are its regions. To merge or choose regions pass "
+                "masker=px.Superpixels(segments=label_map)."
             )
 
 
 def _check_array(X: NDArray[Any], name: str) -> None:
-    """Refuse what is no plain array; nothing is converted, so that the model gets what came in."""
+    """Refuse arrays that would have to be converted: the model gets the user's own dtype."""
     if isinstance(X, np.ma.MaskedArray):
         raise InvalidInputError(f"{name} is a masked array: pass {name}.filled(value).")
     if X.dtype.kind not in "buif" or X.dtype.itemsize not in (1, 2, 4, 8):
         cure = "Convert it, as in np.asarray(image, dtype=np.float32)."
         if X.ndim == 1 and X.dtype.kind in "OUS":
-            cure = "Several images are a list of arrays, as in list(X)."
+            cure = "Pass several images as a list of arrays, as in list(X)."
         raise InvalidInputError(
             f"{name} must hold bool, integers or floats of at most 64 bits; got dtype {X.dtype}. "
             f"{cure}"
@@ -143,7 +144,7 @@ def _check_array(X: NDArray[Any], name: str) -> None:
 
 
 def _conversion(image: Any, X: Any, axes: Axes) -> str:
-    """What to type where an image in X is not an array, and what is wrong with its axes."""
+    """How to convert an image in X that is not an array, and the errors in its axes."""
     if isinstance(image, (list, tuple, numbers.Number)) and shape_of(X):  # lists all the way down
         image, axes = X, replace(axes, may_be_batch=True)
     elif axes.may_be_batch and flat_cells(image):
@@ -156,14 +157,14 @@ def _conversion(image: Any, X: Any, axes: Axes) -> str:
         alike = len({(type(x), getattr(x, "mode", None)) for x in X}) == 1
         said = f"Pass images = [{array_of(image, 'x', alike=alike)} for x in X]."
     if is_torch(image):
-        said += " predict_fn gets arrays too: turn them back in it, as in torch.from_numpy(batch)."
+        said += " predict_fn gets arrays: convert them in it, as in torch.from_numpy(batch)."
     elif is_pillow(image):
-        said += " predict_fn gets arrays too: turn them back in it by PIL.Image.fromarray."
+        said += " predict_fn gets arrays: convert them in it with PIL.Image.fromarray."
     try:
         if shape is not None:
             axes.of(shape)
     except InvalidInputError as error:
-        return f"{said} Besides, {error}"
+        return f"{said} Also, {error}"
     return said
 
 
@@ -177,7 +178,7 @@ def _check_values(image: Image, name: str) -> None:
 
 
 def _agreed_channels(images: Sequence[Image], axes: Axes) -> bool:
-    """Whether the images of a list have channels; an error if they differ in more than size."""
+    """Whether the images of a list have channels; images may only differ in size."""
     answers = []
     for image in images:
         channels, _ = axes.of(image.shape)

@@ -1,4 +1,4 @@
-"""A lattice of points: between them an image is present in part."""
+"""A lattice of points with smooth masks between them, for RISE."""
 
 from __future__ import annotations
 
@@ -22,31 +22,27 @@ from perturbx.maskers.images import ImageBatch
 
 @dataclass(frozen=True)
 class SmoothGrid(FilledMasker):
-    """Features are the points of a lattice; what is absent fades into the fill.
+    """Features are the points of a lattice; the image fades into the fill around absent points.
 
-    This is the removal of RISE (Petsiuk, Das & Saenko, BMVC 2018): ``x * M + fill * (1 - M)``
-    with M bilinear between points, rounded to the image's dtype. The lattice is `steps` times
-    finer than the random grids that are drawn on it, so that each grid can be shifted by parts
-    of its cells, and every such M is exactly what the lattice interpolates. Series and volumes
-    work alike (linear, trilinear).
+    This is the masking used by RISE (Petsiuk, Das & Saenko, BMVC 2018): ``x * M + fill * (1 - M)``,
+    rounded to the image's dtype, where M is bilinear between points. The lattice is `steps` times
+    finer than the random grids that are drawn on it, so grids can be shifted by fractions of a cell
+    and the lattice still represents every mask M exactly. In series and volumes, M is linear and
+    trilinear.
 
     Parameters
     ----------
     cells : int or tuple
-        How many cells of a random grid there are along each spatial axis. A tuple says how many
-        spatial axes there are; else a 1-D array is a series, and anything else an image.
+        The number of cells of a random grid along each spatial axis. The length of a tuple is the
+        number of spatial axes; otherwise a 1-D array is a series, and other arrays are images.
     steps : int
-        Points of the lattice to a cell: a random grid is shifted by 0 to ``steps - 1`` of them.
-        Short axes have fewer.
-    fill : "mean", "blur", "noise", a color, or an array
-        What is absent shows: black as published by default; the mean color of the image, a
-        blurred copy of it (standard deviation 5% of the longest side), its positions shuffled,
-        one color (a number, or one a channel), or an array of the image's shape.
+        Lattice points per cell: a random grid is shifted by 0 to ``steps - 1`` points. Short axes
+        have fewer.
+    fill : "mean", "blur", "light blur", "gray", "noise", a color, or an array
+        What absent places show: black by default, as published, or a fill as in `Windows`, where
+        "mean" is the mean color of the whole image.
     channel_axis : "auto", -1 or None
-        -1 if the last axis holds channels, None if there are none. "auto": no axis beyond the
-        spatial ones is a single instance, one of at most 4 entries is its channels, two are a
-        batch with such channels. Anything else is refused: more than 4 channels, channels first,
-        and batches without channels.
+        As in `Windows`.
 
     Examples
     --------
@@ -91,20 +87,20 @@ class SmoothGrid(FilledMasker):
 
 
 def lattice(extent: tuple[int, ...], cells: int | Sequence[int], steps: int) -> Lattice:
-    """The points of one instance; no more of them along an axis than it has positions.
+    """The lattice of one instance, with at most one point per position.
 
     Raises
     ------
     InvalidInputError
-        If an axis is shorter than two positions for a cell.
+        If an axis has no more positions than cells.
     """
     n_cells = tuple(np.broadcast_to(cells, len(extent)).tolist())
     for side, n in zip(extent, n_cells, strict=True):
         if side <= n:
             raise InvalidInputError(
                 f"an image of {extent} is too small for {n_cells} cells: each axis needs more "
-                "positions than cells. Pass fewer cells. A tuple says how many axes are spatial: "
-                "(k,) for series, (k, k, k) for volumes."
+                "positions than cells. Pass fewer cells. The length of a tuple is the number of "
+                "spatial axes: (k,) for series, (k, k, k) for volumes."
             )
     each = tuple(min(steps, (side - 1) // n) for side, n in zip(extent, n_cells, strict=True))
     nodes = tuple(n * step + 1 for n, step in zip(n_cells, each, strict=True))

@@ -1,4 +1,4 @@
-"""Trees of superpixels, each with a fill of its own."""
+"""Trees of superpixels, each with its own fill."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perturbx.errors import InvalidParameterError
 from perturbx.features import FeatureTree, Pieces, Regions
 from perturbx.maskers._base import BoundMasker, Features, Masker
 from perturbx.maskers._region_trees import RegionTree, grow
-from perturbx.maskers._segmentation import check_labels
+from perturbx.maskers._segmentation import check_labels, label_map_of
 from perturbx.maskers.axes import ChannelAxis, check_channel_axis
 from perturbx.maskers.bound_images import BoundLabels, bound_labels
 from perturbx.maskers.fills import (
@@ -33,33 +33,32 @@ from perturbx.maskers.images import (
     check_features,
     read_images,
 )
-from perturbx.maskers.superpixels import _map_of
 
 DEFAULT_TREES = (RegionTree(250, 15.0, 0.5), RegionTree(120, 20.0, 1.0))
 
 
 @dataclass(frozen=True)
 class SuperpixelTrees(Masker):
-    """Features are pieces of an image, joined to trees of regions; each tree has its fill.
+    """Features are pieces of an image, joined in trees of regions; each tree has its own fill.
 
-    Every tree has a segmentation of its own, found on a copy of at most 256 pixels a side and
-    joined by hierarchical clustering. A feature is a piece that lies in one region of every
-    segmentation. Behind a set of features stand as many pictures as there are trees: in each,
-    the absent ones show that tree's fill, and the outputs are averaged. `OwenShap` goes down
-    each tree with its own picture alone.
+    Each tree has its own segmentation, found on a copy of at most 256 pixels per side, and its
+    regions are joined by hierarchical clustering. The features are the pieces of the common
+    refinement of all segmentations. A coalition becomes one model row per tree, in which absent
+    pieces show that tree's fill, and the outputs are averaged. `OwenShap` splits each tree with
+    the rows of its own fill only.
 
-    Images are as in `Superpixels`: of any size, of any number of channels, one or a batch.
+    Images are as in `Superpixels`: one or a batch, of any size and any number of channels.
 
     Parameters
     ----------
     trees : sequence of RegionTree, or one
-        How the trees are made. By default one of about 250 regions and one of about 120.
+        The settings of each tree. By default one of about 250 regions and one of about 120.
     fills : sequence of fills, or one
         What absent regions show, for each tree: "light blur" (standard deviation 1.25% of the
-        longest side), "gray" (127, or the middle of the image's range if it is not of 8 bits),
-        or "blur", "mean", "noise", a color or an array, as in `Superpixels`. One tree goes with
-        several fills, and one fill with several trees. A color of one number a channel goes
-        into a list of fills, as in ``fills=[(124, 116, 104)]``.
+        longest side), "gray" (127 for 8-bit images, otherwise the midpoint of the image's range),
+        or "blur", "mean", "noise", a color or an array, as in `Superpixels`. One tree may be
+        combined with several fills, and one fill with several trees. Pass a color with one number
+        per channel in a list, as in ``fills=[(124, 116, 104)]``.
     channel_axis : "auto", -1 or None
         As in `Superpixels`.
 
@@ -87,7 +86,7 @@ class SuperpixelTrees(Masker):
         Raises
         ------
         InvalidParameterError
-            If a setting, or `features`, is not what it can be.
+            If a setting is invalid, or if `features` names columns.
         """
         check_channel_axis(self.channel_axis)
         check_features(features)
@@ -98,7 +97,7 @@ class SuperpixelTrees(Masker):
 
 @dataclass(frozen=True, eq=False)
 class FittedTrees(FittedImages):
-    """`SuperpixelTrees`, checked, with the seeds of its noise."""
+    """`SuperpixelTrees` with checked settings, and the seeds of its noisy fills."""
 
     specs: tuple[RegionTree, ...]
     fills: tuple[Fill, ...]
@@ -114,12 +113,16 @@ class FittedTrees(FittedImages):
                     given_fill(fill, image, batch.channels)
             for spec in self.specs:
                 if spec.segments is not None:
-                    check_labels(_map_of(spec.segments, batch, index), batch.spatial(index))
+                    labels = label_map_of(spec.segments, len(batch), index)
+                    check_labels(labels, batch.spatial(index))
         return batch
 
     def bound(self, X: ImageBatch, index: int) -> BoundTrees:
         image = X.arrays[index]
-        given = [None if s.segments is None else _map_of(s.segments, X, index) for s in self.specs]
+        given = [
+            None if spec.segments is None else label_map_of(spec.segments, len(X), index)
+            for spec in self.specs
+        ]
         forest = grow(image, X.channels, self.specs, given)
         pieces = Pieces(forest.segments)
         first = bound_labels(image, image, pieces, forest.segments, "piece")
@@ -133,7 +136,7 @@ class FittedTrees(FittedImages):
 
 @dataclass(frozen=True, eq=False)
 class BoundTrees(BoundMasker):
-    """One image with several fills, over the same pieces: row r of a perturbation has fill r."""
+    """One image with several fills of the same pieces: row r of a perturbation has fill r."""
 
     filled: tuple[BoundLabels, ...]
     hierarchies: tuple[FeatureTree, ...]
@@ -208,12 +211,12 @@ def _fills(fills: Any) -> tuple[Fill, ...]:
 def _paired(
     specs: tuple[RegionTree, ...], fills: tuple[Fill, ...]
 ) -> tuple[tuple[RegionTree, ...], tuple[Fill, ...]]:
-    """As many fills as trees; one of either goes with all of the other."""
+    """As many fills as trees; a single one is repeated."""
     n = max(len(specs), len(fills))
     if len(specs) not in (1, n) or len(fills) not in (1, n):
         raise InvalidParameterError(
             f"fills must be one for each tree: got {len(fills)} fills for {len(specs)} trees. "
-            "One fill goes with all trees, and one tree with all fills."
+            "Pass one fill for all trees, one tree for all fills, or equally many."
         )
     return specs * (n // len(specs)), fills * (n // len(fills))
 

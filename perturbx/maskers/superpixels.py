@@ -1,4 +1,4 @@
-"""Superpixels: regions of an image that go together."""
+"""Superpixels: connected regions of similar color."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Segments
-from perturbx._validation import check_choice, check_integer, check_number, invalid
-from perturbx.errors import InvalidInputError
 from perturbx.features import LabelMap
 from perturbx.maskers._filled import FilledMasker
-from perturbx.maskers._segmentation import METHODS, check_labels, relabel, segment
+from perturbx.maskers._segmentation import (
+    check_divided,
+    check_labels,
+    check_segmentation,
+    label_map_of,
+    relabel,
+    segment,
+)
 from perturbx.maskers.axes import ChannelAxis
 from perturbx.maskers.bound_images import BoundLabels, bound_labels
 from perturbx.maskers.fills import Fill, describe_fill, render_fill
@@ -32,38 +35,39 @@ _KINDS = {
 class Superpixels(FilledMasker):
     """Features are regions of an image; an absent region shows the fill.
 
-    The regions are found on a copy of at most 256 pixels a side and enlarged, so a large photo
-    costs no more than a small one. Images are (H, W) or (H, W, C), of any number of channels and
-    of integers, floats or bool; a batch is an array with a leading axis, or a list of images,
-    which may differ in size. `predict_fn` gets batches of the same dtype with a leading axis.
+    Regions are found on a copy of at most 256 pixels per side and enlarged, so a large photo takes
+    no longer than a small one. Images are (H, W) or (H, W, C) arrays of integers, floats or bool,
+    with any number of channels. A batch is an array with a leading axis, or a list of images of
+    any sizes. `predict_fn` gets batches of the same dtype with a leading axis.
 
     Parameters
     ----------
     method : {"slic", "quickshift", "felzenszwalb", "grid"}
         How regions are found: SLIC (Achanta et al., TPAMI 2012), quickshift (Vedaldi & Soatto,
-        ECCV 2008), Felzenszwalb & Huttenlocher (IJCV 2004), or boxes. With one channel they see
-        lightness, with three Lab colors, with four those of the first three (the fourth is
-        alpha), else the three principal components of the channels.
+        ECCV 2008), Felzenszwalb & Huttenlocher (IJCV 2004), or boxes. One channel is lightness,
+        three are converted to Lab colors, and so are the first three of four (the fourth is
+        alpha). Other images are reduced to the first three principal components of their channels.
     n_segments : int
-        About how many regions (slic, grid), or at most how many: what quickshift and
-        felzenszwalb find is merged, the smallest region first, into the most similar neighbor.
-        On photos 20 to 30 made the most faithful maps at 1000 rows; more of them need more rows,
-        10 for each region to be worth it.
+        The approximate number of regions (slic, grid), or the largest number: the regions of
+        quickshift and felzenszwalb are merged, smallest first, with their most similar neighbors.
+        On photos, 20 to 30 regions gave the most faithful maps at 1000 model rows. More regions
+        need about 10 rows each to improve on that.
     compactness : float
-        slic only: how much nearness counts against color; larger is squarer.
+        slic only: the weight of position relative to color; larger values give squarer regions.
     fill : "blur", "light blur", "mean", "gray", "noise", a color, or an array
         What an absent region shows: a blurred copy of the image (standard deviation 5% of the
-        longest side, or 1.25%), the region's own mean color, mid-gray (127 of 8 bits, else
-        halfway between the image's extremes), the image's pixels shuffled, one color (a number,
-        or one a channel), or an image of the same shape. It is rounded to the image's dtype.
-    segments : (H, W) int array, or a list of one for each image, or None
-        Your own label map in place of `method`. Any integers from 0, with gaps or without; they
-        become 0..K-1 in the order of their values, and each of them is a region.
+        longest side, or 1.25%), the region's own mean color, mid-gray (127 for 8-bit images,
+        otherwise the midpoint of the image's range), the image's pixels shuffled, one color (a
+        number, or one per channel), or an image of the same shape. Fills are rounded to the
+        image's dtype.
+    segments : (H, W) int array, or a list of one per image, or None
+        Your own label map instead of `method`. Each distinct label is a region; labels are
+        integers from 0, with or without gaps, and are renumbered 0..K-1 in their order.
     channel_axis : "auto", -1 or None
-        -1 if the last axis holds channels, None if there are none. "auto": two dimensions are
-        one gray image, three with a last axis of at most 4 one color image, four with such an
-        axis a batch of them. Anything else is refused: more than 4 channels, channels first, and
-        batches without channels.
+        -1 if the last axis holds channels, None if there are none. With "auto", an array of two
+        dimensions is one gray image; with three dimensions and a last axis of at most 4, one
+        color image; with four dimensions and such an axis, a batch of color images. Other arrays
+        need -1 or None: more than 4 channels, and batches without channels.
 
     Examples
     --------
@@ -95,45 +99,18 @@ class Superpixels(FilledMasker):
         return f"absent regions filled with {shown} ({kind})"
 
     def check_settings(self) -> None:
-        check_choice("method", self.method, METHODS)
-        check_integer("n_segments", self.n_segments, minimum=2)
-        check_number("compactness", self.compactness, above=0)
-        if self.segments is not None and not isinstance(self.segments, (np.ndarray, list, tuple)):
-            raise invalid("segments", "an array of labels, a list of them, or None", self.segments)
+        check_segmentation(self.method, self.n_segments, self.compactness, self.segments)
 
     def check_image(self, X: ImageBatch, index: int) -> None:
         if self.segments is not None:
-            check_labels(_map_of(self.segments, X, index), X.spatial(index))
+            check_labels(label_map_of(self.segments, len(X), index), X.spatial(index))
 
     def bound(self, X: ImageBatch, index: int, seed: int) -> BoundLabels:
-        image, segments = X.arrays[index], self._segments(X, index)
+        image = X.arrays[index]
+        if self.segments is not None:
+            segments = relabel(label_map_of(self.segments, len(X), index))
+        else:
+            segments = segment(image, X.channels, self.method, self.n_segments, self.compactness)
+            check_divided(segments, self.method, self.n_segments, image.shape)
         fill = render_fill(self.fill, image, X.channels, segments, seed)
         return bound_labels(image, fill, LabelMap(segments), segments, "region")
-
-    def _segments(self, X: ImageBatch, index: int) -> Segments:
-        if self.segments is not None:
-            return relabel(_map_of(self.segments, X, index))
-        image = X.arrays[index]
-        labels = segment(image, X.channels, self.method, self.n_segments, self.compactness)
-        if labels.max() == 0:
-            cure = f'raise n_segments (now {self.n_segments}), choose method="grid", or pass'
-            raise InvalidInputError(
-                f"{self.method} found a single region in an image of shape {image.shape}: {cure} "
-                "segments=label_map."
-                if labels.size > 1
-                else "an image of a single pixel has no regions to tell apart."
-            )
-        return labels
-
-
-def _map_of(segments: NDArray[Any] | Sequence[NDArray[Any]], X: ImageBatch, index: int) -> Any:
-    """The user's label map of one image: one for all, or one each."""
-    if isinstance(segments, np.ndarray) and segments.ndim < 3:
-        return segments
-    if len(segments) != len(X):
-        raise InvalidInputError(
-            f"segments must hold one label map for each image: got {len(segments)} for {len(X)}. "
-            "One map for all is passed as an array (height, width), without a list. For a volume "
-            "pass masker=px.Windows(shape=(k, k, k))."
-        )
-    return segments[index]

@@ -30,28 +30,29 @@ _STEPS = 3
 class Windows(FilledMasker):
     """Features are windows over any number of axes; an absent window shows the fill.
 
-    This is the removal of occlusion maps (Zeiler & Fergus, ECCV 2014). Windows may overlap: a
-    position is absent if any absent window covers it. They cover everything: where the stride
-    does not end at the end, the last window is moved there.
+    This is the masking used by occlusion maps (Zeiler & Fergus, ECCV 2014). Windows may overlap: a
+    position is absent if any absent window covers it. Together they cover the whole instance: the
+    last window along each axis is shifted to its end.
 
     Parameters
     ----------
     shape : int, tuple or None
-        The window's length along each spatial axis. None: 20% of each side. A tuple says how many
-        spatial axes there are; else a 1-D array is a series, and anything else an image.
+        The window's length along each spatial axis. None: 20% of each side. The length of a tuple
+        is the number of spatial axes; otherwise a 1-D array is a series, and other arrays are
+        images.
     stride : int, tuple or None
         The step along each spatial axis, at most the window's length. None: a third of it.
     fill : "mean", "blur", "light blur", "gray", "noise", a color, or an array
-        What an absent window shows: the mean color (of the window where windows do not overlap
-        and hold more than one position, else of the whole image), a blurred copy of the image
-        (standard deviation 5% of the longest side, or 1.25%), mid-gray (127 of 8 bits, else
-        halfway between the extremes), its positions shuffled, one color (a number, or one a
-        channel), or an array of the image's shape. It is rounded to the image's dtype.
+        What an absent window shows: its mean color (or that of the whole image, if windows overlap
+        or are single positions), a blurred copy of the image (standard deviation 5% of the longest
+        side, or 1.25%), mid-gray (127 for 8-bit images, otherwise the midpoint of the image's
+        range), the image's positions shuffled, one color (a number, or one per channel), or an
+        array of the image's shape. Fills are rounded to the image's dtype.
     channel_axis : "auto", -1 or None
-        -1 if the last axis holds channels, None if there are none. "auto": no axis beyond the
-        spatial ones is a single instance, one of at most 4 entries is its channels, two are a
-        batch with such channels. Anything else is refused: more than 4 channels, channels first,
-        and batches without channels.
+        -1 if the last axis holds channels, None if there are none. "auto" looks at the axes beyond
+        the spatial ones: none is one instance without channels; one axis, of length at most 4,
+        holds its channels; two are a batch with such channels. Other arrays need -1 or None: more
+        than 4 channels, and batches without channels.
 
     Examples
     --------
@@ -123,7 +124,8 @@ def window_grid(extent: tuple[int, ...], shape: Sides, stride: Sides) -> WindowG
     if any(length > side for length, side in zip(size, extent, strict=True)):
         raise InvalidInputError(
             f"a window of shape {size} is larger than its image of {extent}: pass a smaller shape. "
-            "A tuple says how many axes are spatial: (k,) for series, (k, k, k) for volumes."
+            "The length of a tuple is the number of spatial axes: (k,) for series, (k, k, k) for "
+            "volumes."
         )
     if any(s > length for s, length in zip(step, size, strict=True)):
         raise InvalidInputError(
@@ -139,7 +141,7 @@ def window_grid(extent: tuple[int, ...], shape: Sides, stride: Sides) -> WindowG
 
 
 def disjoint_labels(grid: WindowGrid) -> Segments | None:
-    """Which window each position lies in, or None if windows overlap."""
+    """The window that covers each position, or None if windows overlap."""
     if len(grid) * int(np.prod(grid.size)) != int(np.prod(grid.extent)):
         return None
     labels = np.empty(grid.extent, dtype=np.intp)
@@ -164,7 +166,7 @@ def _sides(name: str, value: Any) -> Sides:
 
 
 def _spread(given: Sides, default: Sequence[int]) -> tuple[int, ...]:
-    """The lengths that the user gave, one for each axis, or the default ones."""
+    """The user's lengths, one for each axis, or the default lengths."""
     if given is None:
         return tuple(default)
     if isinstance(given, (int, np.integer)):

@@ -25,9 +25,9 @@ from perturbx._validation import (
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.maskers import Background, FittedMasker, Masker
-from perturbx.maskers.background import FittedBackground
+from perturbx.maskers.bound_noise import FittedNoise
+from perturbx.maskers.bound_rows import FittedBackground
 from perturbx.maskers.fills import Fill, check_fill
-from perturbx.maskers.gaussian import FittedNoise
 from perturbx.metrics._base import Metric, kind_of, shared_parameters
 from perturbx.metrics._rehearsal import Few, rehearse, rehearse_metrics
 from perturbx.metrics._scores import Removing, are_images, read_scores

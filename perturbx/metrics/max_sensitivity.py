@@ -15,8 +15,8 @@ from perturbx.containers import looks_like_images, rows_of
 from perturbx.errors import InvalidInputError
 from perturbx.explainers import BaseExplainer
 from perturbx.maskers import Features, GaussianNoise
-from perturbx.maskers.background import FittedBackground
-from perturbx.maskers.gaussian import BoundNoise, FittedNoise
+from perturbx.maskers.bound_noise import BoundNoise, FittedNoise
+from perturbx.maskers.bound_rows import FittedBackground
 from perturbx.metrics._base import Metric, function_of
 from perturbx.metrics.judged_explainer import Explains, JudgedExplainer
 from perturbx.metrics.results import Measure

@@ -235,7 +235,7 @@ def test_the_words_say_where_there_is_no_mean() -> None:
     assert said["n"] == "absent features at their mean"
     assert "mean" not in said["s"]
     assert "most frequent value" in said["s"]
-    assert "mean, or their most frequent value where a column holds no numbers" in said["ns"]
+    assert "mean, or their most frequent value for columns without numbers" in said["ns"]
 
 
 def test_a_mean_of_nullable_numbers_is_what_a_linear_model_is_explained_by() -> None:
@@ -260,7 +260,7 @@ def test_a_baseline_of_whole_numbers_fits_floats(table: np.ndarray) -> None:
 def test_whole_numbers_cannot_have_a_fraction() -> None:
     """A baseline of 0.5 is not cut to 0 where X holds integers."""
     explainer = px.KernelShap(lambda X: X.sum(axis=1), masker=px.Baseline([0.5, 0.5]))
-    with pytest.raises(InvalidInputError, match="Baseline values hold values that X, of dtype int"):
+    with pytest.raises(InvalidInputError, match="hold values that the dtype of X, int"):
         explainer.explain([[1, 2]])
 
 

@@ -132,10 +132,10 @@ def test_one_column_is_a_tree(paired: np.ndarray) -> None:
     ("masker", "said"),
     [
         (ColumnTree(clustering="euclidean"), 'clustering must be "correlation", a linkage'),
-        (ColumnTree(clustering=np.zeros((3, 4))), r"join 5 features by 4 rows.*got shape \(3, 4\)"),
+        (ColumnTree(clustering=np.zeros((3, 4))), r"join 5 features in 4 rows.*got shape \(3, 4\)"),
         (ColumnTree(clustering=np.zeros((4, 4))), "join every node once"),
         (ColumnTree(clustering=[[0, 1], [2, 3]]), "every feature once: 'x4' is missing"),
-        (ColumnTree(clustering=[[0, 1], [2, 3, 4, 1]]), "there twice"),
+        (ColumnTree(clustering=[[0, 1], [2, 3, 4, 1]]), "listed twice"),
         (ColumnTree(clustering=[[0, 1], ["z", 3, 4]]), "there is no feature 'z'"),
         (ColumnTree(clustering=[[0, 1, 2, 3, 4], []]), "an empty list"),
         (ColumnTree(linkage="centroid"), "linkage must be one of"),

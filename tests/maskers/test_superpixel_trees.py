@@ -161,7 +161,7 @@ def test_a_bound_masker_pickles() -> None:
         (SuperpixelTrees(RegionTree(nearness=0)), "nearness must be a number above 0; got 0"),
         (SuperpixelTrees(RegionTree(method="watershed")), "method must be one of 'slic'"),
         (SuperpixelTrees(RegionTree(linkage="centroid")), "linkage must be one of 'ward'"),
-        (SuperpixelTrees(RegionTree(linkage=np.zeros((3, 4)))), "needs segments=label_map"),
+        (SuperpixelTrees(RegionTree(linkage=np.zeros((3, 4)))), "pass segments=label_map"),
         (SuperpixelTrees(channel_axis=0), "channel_axis must be"),
     ],
 )
@@ -183,7 +183,7 @@ def test_images_that_do_not_fit() -> None:
         (
             SuperpixelTrees(RegionTree(segments=labels, linkage=matrix[:2])),
             InvalidParameterError,
-            r"join 4 regions by 3 rows of two nodes \(scipy's has shape \(3, 4\)\)",
+            r"join 4 regions in 3 rows of two nodes \(scipy's has shape \(3, 4\)\)",
         ),
         (
             SuperpixelTrees(RegionTree(segments=labels, linkage=matrix)),

@@ -342,7 +342,7 @@ def test_a_single_region_is_refused():
     """What is found to be one region is said, with what to do; a pixel cannot be parted at all."""
     with pytest.raises(InvalidInputError, match=r"raise n_segments \(now 25\), choose method"):
         bind(np.zeros((9, 9)), method="felzenszwalb")
-    with pytest.raises(InvalidInputError, match="a single pixel has no regions"):
+    with pytest.raises(InvalidInputError, match="a single pixel cannot be divided"):
         bind(np.zeros((1, 1)))
 
 
@@ -383,7 +383,7 @@ def test_settings_that_cannot_be(settings, message):
 @pytest.mark.parametrize("features", [Features(names=["a"]), Features(groups={"a": [0]})])
 def test_names_and_groups_of_columns_are_refused(features):
     """They name columns, and an image has none."""
-    with pytest.raises(InvalidParameterError, match="must be None: it is about columns"):
+    with pytest.raises(InvalidParameterError, match="must be None for images"):
         Superpixels().fit(None, features, np.random.default_rng(0))
 
 
