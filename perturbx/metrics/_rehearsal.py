@@ -1,4 +1,4 @@
-"""What `compare` checks before anything is explained: a few rows of the model, and no more."""
+"""Checks of `compare` before anything is explained, at the cost of a few model rows."""
 
 from __future__ import annotations
 
@@ -18,38 +18,87 @@ from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.maskers import BoundMasker, Features, Masker
 from perturbx.maskers.images import read_images
-from perturbx.metrics._scores import Removing
+from perturbx.metrics._scores import Removing, are_images, read_scores
 from perturbx.predictor import Predictor, connect
 from perturbx.result import Explanation
 
 _FEW = 2
 
 _ANSWER = 0.5
-"""What a model that costs nothing says; fit for every link."""
+"""The output of a model that costs nothing, valid for every link."""
 
 
 Trial: TypeAlias = tuple[Any, Any]
-"""A few instances, in the container of X, and what an explainer might say of them."""
+"""A few instances, in the container of X, and scores that an explainer might give them."""
 
 
 def rehearse(
     explainers: Mapping[str, Any],
     X: Any,
     predict_fn: Any,
-    outputs: OutputSelection,
-    few: Few,
-) -> list[Trial]:
-    """Refuse what would fail once explainers have spent their budgets.
+    settings: Mapping[str, Any],
+    subjects: Sequence[Callable[[Any, Any, Any], Any]],
+) -> dict[str, Any]:
+    """Refuse whatever would fail after explainers have spent their budgets.
 
-    Returns scores of nothing, in the features of each px explainer.
+    Returns the answers of plain callables, as only their answer shows whether they fit X.
+
+    Parameters
+    ----------
+    explainers : mapping of str to explainer or callable
+    X : table of rows, or images
+    predict_fn : callable or fitted model
+    settings : mapping
+        Of all metrics.
+    subjects : sequence of callables
+        Each prepares the subject of a metric from a model, instances and an explanation.
 
     Raises
     ------
     NotFittedError, BudgetError, InvalidInputError
-        If an explainer could not explain X.
+        If an explainer could not explain X, or the masker of a metric does not fit X.
     InvalidParameterError
-        If several outputs were explained and none is named, or if one is named that was not.
+        If several outputs were explained and none is named, if one is named that was not, or if
+        a metric cannot have a setting.
     """
+    masker, fill, outputs = (settings[name] for name in ("masker", "fill", "outputs"))
+    few = Few.of(X, masker, are_images(X, masker, fill))
+    _prepare(subjects, _trials(explainers, X, predict_fn, outputs, few))
+    answers = {}
+    for name, explainer in explainers.items():
+        if not isinstance(explainer, BaseExplainer):
+            answer = answers[name] = explainer(X)
+            scores = read_scores(answer, X, masker, fill, choice_from(answer, outputs))
+            scores.check(few.n)
+    plain = [answer for answer in answers.values() if not isinstance(answer, Explanation)]
+    _prepare(subjects, [(few.part, few.of_answer(answer)) for answer in plain])
+    return answers
+
+
+def choice_from(answer: Any, outputs: OutputSelection) -> OutputSelection:
+    """The outputs to judge, or None if the answer has only one."""
+    is_explanation = isinstance(answer, Explanation)
+    is_one = is_explanation and ("output" not in answer.axes or answer.shape[-1] == 1)
+    return None if is_one else outputs
+
+
+def _prepare(subjects: Sequence[Callable[[Any, Any, Any], Any]], trials: Sequence[Trial]) -> None:
+    """Prepare the subject of each metric: a few instances, and a model that costs nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for subject in subjects:
+            for part, scores in trials:
+                subject(lambda batch: np.full(_count(batch), _ANSWER), part, scores)
+
+
+def _trials(
+    explainers: Mapping[str, Any],
+    X: Any,
+    predict_fn: Any,
+    outputs: OutputSelection,
+    few: Few,
+) -> list[Trial]:
+    """Invented scores in the features of each px explainer, all of which can explain X."""
     known: dict[int, Predictor] = {}
     trials: dict[tuple[str, ...], Trial] = {}
     plain = []
@@ -80,23 +129,6 @@ def rehearse(
     return list(trials.values())
 
 
-def rehearse_metrics(
-    subjects: Sequence[Callable[[Any, Any, Any], Any]], trials: Sequence[Trial]
-) -> None:
-    """Prepare the subject of each metric: a few instances, and a model that costs nothing.
-
-    Raises
-    ------
-    InvalidParameterError, InvalidInputError
-        If a setting of a metric cannot be, or its masker does not go with X or the features.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for subject in subjects:
-            for part, scores in trials:
-                subject(lambda batch: np.full(_count(batch), _ANSWER), part, scores)
-
-
 @dataclass(frozen=True, eq=False)
 class Few:
     """At most two of `n` instances, as the user would pass them, and as a model gets them.
@@ -125,12 +157,12 @@ class Few:
         return cls(X[:_FEW], X[:_FEW], len(X), True, False)
 
     def of_answer(self, answer: Any) -> Any:
-        """What a callable said of these, from its answer to all instances."""
+        """The part of a callable's answer to all instances that is about these."""
         return answer if self.is_single else answer[: _count(self.part)]
 
 
 def _is_one_image(X: Any, masker: Removing) -> bool:
-    """Whether X has no instance axis; of volumes only their masker knows."""
+    """Whether X has no instance axis; only the masker knows that of volumes."""
     if isinstance(masker, Masker):
         masker = masker.fit(None, Features(), np.random.default_rng(0))
     if masker is not None:
@@ -141,7 +173,7 @@ def _is_one_image(X: Any, masker: Removing) -> bool:
 
 
 def _of_nothing(features: BoundMasker, n: int | None) -> Explanation:
-    """What a px explainer would say of n instances, or of one without an instance axis."""
+    """Invented scores of n instances, or of one without an instance axis."""
     shape = () if n is None else (n,)
     same = np.full(shape, _ANSWER)
     regions = features.regions
@@ -163,7 +195,7 @@ def _of_nothing(features: BoundMasker, n: int | None) -> Explanation:
 
 
 def _check_named(explainer: str, outputs: Any, k: int, names: Sequence[str] | None) -> None:
-    """Several outputs were explained: one or some of them must be meant."""
+    """Refuse outputs that the explainer does not explain, and no choice among several."""
     choice = ", ".join(map(repr, names[:20])) if names else f"0 to {k - 1}"
     if outputs is None:
         if k > 1:
@@ -191,7 +223,7 @@ def _check_plain(
     model: Predictor,
     outputs: OutputSelection,
 ) -> None:
-    """Plain scores are of one output, which must be named where the model has several."""
+    """Plain scores are of one output, which must be named if the model has several."""
     if model.n_outputs == 1:
         return
     if outputs is None:

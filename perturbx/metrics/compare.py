@@ -29,8 +29,8 @@ from perturbx.maskers.bound_noise import FittedNoise
 from perturbx.maskers.bound_rows import FittedBackground
 from perturbx.maskers.fills import Fill, check_fill
 from perturbx.metrics._base import Metric, kind_of, shared_parameters
-from perturbx.metrics._rehearsal import Few, rehearse, rehearse_metrics
-from perturbx.metrics._scores import Removing, are_images, read_scores
+from perturbx.metrics._rehearsal import choice_from, rehearse
+from perturbx.metrics._scores import Removing
 from perturbx.metrics.judged_explainer import Explains, check_explainer
 from perturbx.metrics.orders import deletion, insertion
 from perturbx.metrics.results import Comparison, Measure, tabulate
@@ -153,42 +153,27 @@ def compare(
     """
     columns = _check(explainers, metrics, against)
     check_number("level", level, above=0, below=1)
-    _check_shared(masker, fill, outputs, link, batch_size, references)
-    model = _model(explainers) if predict_fn is None else predict_fn
-    resolve(model)
+    check_flag("references", references)
     if isinstance(outputs, (list, tuple, np.ndarray)) and len(outputs) == 1:
         outputs = outputs[0]
-    masker = _masker(explainers) if masker is None and fill is None else masker
-    few = Few.of(X, masker, are_images(X, masker, fill))
-    trials = rehearse(explainers, X, model, outputs, few)
-    seed = int(check_random_state(random_state).generate_state(1)[0])
-    settings = {
-        "masker": masker,
-        "fill": fill,
-        "outputs": outputs,
-        "link": link,
-        "batch_size": batch_size,
-        "random_state": seed,
-        "references": False,
-    }
+    settings = _shared(explainers, masker, fill, outputs, link, batch_size, random_state)
+    model = _model(explainers) if predict_fn is None else predict_fn
+    resolve(model)
     free = {**settings, "outputs": None}
     subjects = [
         functools.partial(column.subject, **column.settings(free))
         for column in columns.values()
         if column.subject is not None
     ]
-    rehearse_metrics(subjects, trials)
-    told = _told(explainers, X, settings, few.n)
-    arrays = [answer for answer in told.values() if not isinstance(answer, Explanation)]
-    rehearse_metrics(subjects, [(few.part, few.of_answer(answer)) for answer in arrays])
+    answers = rehearse(explainers, X, model, settings, subjects)
     measures: dict[str, dict[str, Measure]] = {}
     explaining: list[float] = []
     for name, explainer in explainers.items():
-        answer = explainer.explain(X) if isinstance(explainer, BaseExplainer) else told[name]
+        answer = explainer.explain(X) if isinstance(explainer, BaseExplainer) else answers[name]
         explaining.append(answer.n_rows if isinstance(answer, Explanation) else np.nan)
         shared = {
             **settings,
-            "outputs": _chosen_of(answer, outputs),
+            "outputs": choice_from(answer, outputs),
             "references": references and not measures,
         }
         measures[name] = {
@@ -203,16 +188,21 @@ def compare(
         removing=[label for label, column in columns.items() if not column.explains],
         against=against or next(iter(explainers)),
         level=level,
-        seed=seed,
+        seed=settings["random_state"],
     )
 
 
-def _check_shared(
-    masker: Any, fill: Any, outputs: Any, link: Any, batch_size: Any, references: Any
-) -> None:
-    """Refuse what no metric could take."""
+def _shared(
+    explainers: Mapping[str, Explains],
+    masker: Any,
+    fill: Any,
+    outputs: Any,
+    link: Any,
+    batch_size: Any,
+    random_state: Any,
+) -> dict[str, Any]:
+    """The settings of all metrics, with the first background for tables; wrong ones refused."""
     check_selection(outputs)
-    check_flag("references", references)
     check_choice("link", link, ("identity", "logit"))
     if batch_size is not None:
         check_integer("batch_size", batch_size, minimum=1)
@@ -221,20 +211,15 @@ def _check_shared(
         check_kind("masker", masker, (Masker, FittedMasker), expected)
     if fill is not None:
         check_fill(fill)
-
-
-def _told(
-    explainers: Mapping[str, Explains], X: Any, settings: Mapping[str, Any], n: int
-) -> dict[str, Any]:
-    """The answers of plain callables, asked first, as nothing else tells whether they fit X."""
-    told = {}
-    for name, explainer in explainers.items():
-        if not isinstance(explainer, BaseExplainer):
-            answer = told[name] = explainer(X)
-            asked = _chosen_of(answer, settings["outputs"])
-            given = read_scores(answer, X, settings["masker"], settings["fill"], asked)
-            given.check(n)
-    return told
+    return {
+        "masker": _masker(explainers) if masker is None and fill is None else masker,
+        "fill": fill,
+        "outputs": outputs,
+        "link": link,
+        "batch_size": batch_size,
+        "random_state": int(check_random_state(random_state).generate_state(1)[0]),
+        "references": False,
+    }
 
 
 def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, _Column]:
@@ -324,10 +309,3 @@ def _masker(explainers: Mapping[str, Explains]) -> Removing:
         if isinstance(fitted, FittedNoise):
             return Background(fitted.rows)
     return None
-
-
-def _chosen_of(answer: Any, outputs: OutputSelection) -> OutputSelection:
-    """The outputs that are meant, or None where there is nothing to choose from."""
-    is_explanation = isinstance(answer, Explanation)
-    is_one = is_explanation and ("output" not in answer.axes or answer.shape[-1] == 1)
-    return None if is_one else outputs
