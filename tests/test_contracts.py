@@ -67,40 +67,40 @@ def _images() -> np.ndarray:
 
 @pytest.mark.parametrize("kind", SAMPLERS, ids=lambda k: k.__name__)
 def test_samplers(kind: type) -> None:
-    """Numbers, order, repetition, continuation."""
+    """Samplers keep their contract on numbers, order, repetition, continuation and probability."""
     check_sampler(_made(kind))
 
 
 @pytest.mark.parametrize("kind", SOLVERS, ids=lambda k: k.__name__)
 def test_solvers(kind: type) -> None:
-    """Pure, of the right shape, additive where promised, refusing by name."""
+    """Solvers are pure, additive where promised, and refuse designs that they do not read."""
     solver = _made(kind)
     check_solver(solver, _read_by(solver))
 
 
 @pytest.mark.parametrize("kind", MASKERS, ids=lambda k: k.__name__)
 def test_maskers(kind: type, table: np.ndarray) -> None:
-    """The instance where all is present; batches of one's own; nothing of the user's touched."""
+    """Maskers return the instance if all is present, and no batch is the user's data."""
     is_image = "channel_axis" in inspect.signature(kind).parameters
     check_masker(kind(), _images() if is_image else table[:6])
 
 
 @pytest.mark.parametrize("kind", [maskers.Background, maskers.Baseline, maskers.GaussianNoise])
 def test_maskers_of_frames(kind: type, mixed_frame: Any) -> None:
-    """The same on a frame of plain numbers, texts and categories."""
+    """Maskers of frames keep the contract with numbers, text and categories."""
     check_masker(kind(), mixed_frame[["tiny", "half", "kind", "name", "flag"]])
 
 
 @pytest.mark.parametrize("kind", METRICS, ids=lambda k: k.__name__)
 def test_metrics(kind: type, table: np.ndarray) -> None:
-    """On tables and images: the same values twice, every row counted, nothing changed."""
+    """Metrics of tables and images give the same values twice, count rows, and change nothing."""
     check_metric(kind(), table[:4])
     check_metric(kind(), _images())
 
 
 @pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda k: k.__name__)
 def test_explainers_of_rows(kind: type, table: np.ndarray, bumpy_model: Any) -> None:
-    """Parameters, clones, pickles, seeds."""
+    """Explainers of rows keep the contract on parameters, clones, pickles and seeds."""
     explainer = kind(bumpy_model, random_state=0, budget=3000)
     check_explainer(explainer, table)
     values = explainer.explain(table[:2]).values
@@ -110,7 +110,7 @@ def test_explainers_of_rows(kind: type, table: np.ndarray, bumpy_model: Any) -> 
 
 @pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda k: k.__name__)
 def test_explainers_of_images(kind: type) -> None:
-    """The same on a batch of small pictures."""
+    """Explainers of images keep the same contract."""
 
     def brightness(batch: np.ndarray) -> np.ndarray:
         return batch.mean(axis=(1, 2, 3)) / 255
@@ -122,7 +122,7 @@ def test_explainers_of_images(kind: type) -> None:
 
 
 def test_every_kind_of_part_was_found() -> None:
-    """The rooms export something, so that something was checked."""
+    """Every room exports parts, so that something was checked."""
     assert len(SAMPLERS) >= 5
     assert len(SOLVERS) >= 4
     assert len(MASKERS) >= 5
@@ -143,7 +143,7 @@ def test_broken_parts_are_found_out() -> None:
 
 @pytest.mark.parametrize(("drawn", "claimed"), [(0.5, 0.8), (0.5, 0.52), (0.3, 0.0)])
 def test_a_false_probability_is_found_out(drawn: float, claimed: float) -> None:
-    """A design that says another probability than it was drawn with."""
+    """A design that states another probability than it was drawn with is found."""
     with pytest.raises(AssertionError, match="probability"):
         check_sampler(Lying(drawn, claimed))
     with pytest.raises(AssertionError, match="probability"):
@@ -151,7 +151,7 @@ def test_a_false_probability_is_found_out(drawn: float, claimed: float) -> None:
 
 
 def test_false_independence_is_found_out() -> None:
-    """Masks that come in complementary pairs, and features that come in twos."""
+    """Masks in complementary pairs, and features that come in twos, are found."""
     with pytest.raises(AssertionError, match="perturbations are drawn independently"):
         check_sampler(Mirrored())
     with pytest.raises(AssertionError, match="features are drawn independently"):
@@ -159,8 +159,7 @@ def test_false_independence_is_found_out() -> None:
 
 
 def test_undeclared_reading_is_found_out() -> None:
-    """A solver that needs pairs and says any coalitions, one that refuses what it declares, and
-    one that takes whatever it is given."""
+    """Solvers that read too much, refuse what they declare, or accept anything are found."""
     with pytest.raises(AssertionError, match="it fails on CustomCoalitions"):
         check_solver(Hungry(), samplers.ShapleyCoalitions())
     with pytest.raises(AssertionError, match="reads what it declares, and refuses Chains"):
@@ -178,13 +177,13 @@ def test_undeclared_reading_is_found_out() -> None:
     ],
 )
 def test_false_pairs_are_found(by: str, sentence: str) -> None:
-    """Check that pairs have the weights of the Shapley kernel, and are random if they say so."""
+    """Pairs without the weights of the Shapley kernel, or chosen but called random, are found."""
     with pytest.raises(AssertionError, match=sentence):
         check_sampler(LyingPairs(by=by))
 
 
 def test_false_weights_of_independent_draws_are_found() -> None:
-    """Check that perturbations that are drawn independently have equal weights."""
+    """Unequal weights of independent draws are found."""
     with pytest.raises(AssertionError, match="drawn independently weigh the same"):
         check_sampler(Weighted())
 
@@ -198,7 +197,7 @@ def test_false_weights_of_independent_draws_are_found() -> None:
     ],
 )
 def test_solvers_that_read_or_write_too_much_are_found(solver: str, sentence: str) -> None:
-    """Check that a solver reads what it declares and nothing else, and writes nowhere."""
+    """Solvers that read undeclared facts, or write into the design, are found."""
     kinds = {"by class": Guessing, "by weight": Normalizing, "by row": Peeking}
     drawn = samplers.BackgroundPermutations(3) if solver == "by row" else samplers.BernoulliMasks()
     with pytest.raises(AssertionError, match=sentence):
@@ -207,7 +206,7 @@ def test_solvers_that_read_or_write_too_much_are_found(solver: str, sentence: st
 
 @pytest.mark.parametrize("when", ["always", "all present", "all absent", "take", "background"])
 def test_views_of_user_data_are_found(table: np.ndarray, when: str) -> None:
-    """Check that no batch is a view of the user's rows or the background, not even sometimes."""
+    """A batch that is a view of the user's rows or the background, even rarely, is found."""
     with pytest.raises(AssertionError, match=r"whatever a model writes|no later one"):
         check_masker(Viewing(when), table[:6].copy())
 
@@ -291,7 +290,7 @@ class BoundViewing(maskers.BoundMasker):
 
 @dataclass(frozen=True)
 class LyingPairs(samplers.ShapleyCoalitions):
-    """Weighs sizes, or single pairs, as it likes, or says that chosen pairs are random."""
+    """Weighs sizes or single pairs wrongly, or says that chosen pairs are random."""
 
     by: str = "size"
 
@@ -308,7 +307,7 @@ class LyingPairs(samplers.ShapleyCoalitions):
 
 @dataclass(frozen=True, eq=False)
 class UnevenDraws(Independent):
-    """Weighs more what comes later."""
+    """Weighs later draws more."""
 
     @property
     def weights(self) -> Any:  # type: ignore[override]
@@ -344,21 +343,21 @@ class Normalizing(solvers.PresenceRidge):
 
 @dataclass(frozen=True)
 class Peeking(solvers.BackgroundContributions):
-    """Needs the output of each background row, and does not say so."""
+    """Needs the output of each background row, and does not declare it."""
 
     needs_background_rows: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
 class Mislabeled(samplers.BernoulliMasks):
-    """Says that it leaves one out."""
+    """Says that it draws leave-one-out designs."""
 
     draws: ClassVar[type[Design]] = LeaveOneOut
 
 
 @dataclass(frozen=True)
 class Lying(samplers.BernoulliMasks):
-    """Draws with one probability, and says another."""
+    """Draws with one probability, and states another."""
 
     claimed: float = 0.5
 
@@ -368,7 +367,7 @@ class Lying(samplers.BernoulliMasks):
 
 @dataclass(frozen=True)
 class LyingGrids(samplers.RandomGrids):
-    """The same of soft masks."""
+    """Draws soft masks with one probability, and states another."""
 
     claimed: float = 0.5
 
@@ -389,7 +388,7 @@ class Mirrored(samplers.BernoulliMasks):
 
 @dataclass(frozen=True)
 class Twins(samplers.BernoulliMasks):
-    """The last feature is present where the first one is."""
+    """The last feature is present whenever the first one is."""
 
     def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> Independent:
         z = super().draw(n_features, n, rng, drawn).present.copy()
@@ -431,7 +430,7 @@ class Greedier(solvers.Deltas):
 
 @dataclass(frozen=True)
 class Greedy(samplers.BernoulliMasks):
-    """Draws one too many."""
+    """Draws one perturbation too many."""
 
     def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> Independent:
         return super().draw(n_features, n + 1, rng, drawn)
@@ -439,7 +438,7 @@ class Greedy(samplers.BernoulliMasks):
 
 @dataclass(frozen=True)
 class Forgetful(solvers.Deltas):
-    """Promises what it does not keep."""
+    """Promises additive scores, and does not keep the promise."""
 
     additive = True
 
@@ -461,21 +460,21 @@ class Forgetful(solvers.Deltas):
     ],
 )
 def test_broken_metrics_are_found_out(table: np.ndarray, part: str, sentence: str) -> None:
-    """Whatever a metric changes in what it judges, hides from its cost, or draws unfixed."""
+    """A metric that changes its subject, hides rows, or draws without a seed is found."""
     with pytest.raises(AssertionError, match=sentence):
         check_metric(Careless(part), table[:4])
 
 
 @pytest.mark.parametrize("part", ["seed", "model", "background", "fit", "attribute"])
 def test_a_metric_that_changes_its_explainer_is_found_out(table: np.ndarray, part: str) -> None:
-    """Check that the user's own explainer stays as it is, down to its background and model."""
+    """A metric that changes the user's explainer, its background or its model is found."""
     with pytest.raises(AssertionError, match="leaves its subject as it is"):
         check_metric(Reseeding(part=part), table[:4])
 
 
 @dataclass(frozen=True)
 class Careless(metrics.Metric[metrics.JudgedExplanation]):
-    """Writes into one part of its subject, or lies about its cost."""
+    """Writes into one part of its subject, or hides its cost."""
 
     better = "lower"
 
@@ -502,7 +501,7 @@ class Careless(metrics.Metric[metrics.JudgedExplanation]):
 
 @dataclass(frozen=True)
 class Reseeding(metrics.Stability):
-    """Changes one part of the explainer and leaves it so."""
+    """Changes one part of the explainer, and leaves it changed."""
 
     part: str = "seed"
 

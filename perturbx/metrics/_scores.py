@@ -1,4 +1,4 @@
-"""The scores that are judged: of an `Explanation`, of an array, or of a reference."""
+"""The scores that are judged: of an `Explanation`, of an array, or of a reference that is drawn."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def in_regions(regions: Regions | None, scores: Floats, *, mean: bool) -> Floats
 
 
 def _chosen(explanation: Explanation, outputs: OutputSelection) -> Explanation:
-    """The outputs that were named, or the only one."""
+    """The explanation of the outputs that were named, or of the only one."""
     names = explanation.output_names
     if "output" not in explanation.axes:
         own = () if np.ndim(names) == 2 else tuple(names)
@@ -248,7 +248,7 @@ def _chosen(explanation: Explanation, outputs: OutputSelection) -> Explanation:
         return explanation[..., 0]
     shown = "a position" if np.ndim(names) == 2 else ", ".join(map(repr, names[:20]))
     raise InvalidParameterError(
-        f"{explanation.shape[-1]} outputs were explained: say which to judge with outputs=, one "
+        f"{explanation.shape[-1]} outputs were explained: choose with outputs= which to judge, one "
         f"or several of {shown}."
     )
 

@@ -57,7 +57,8 @@ class _Column:
     explains : bool
         Whether it takes the explainer.
     subject : callable or None
-        Prepares what is measured; None where it takes the explainer, or is your own function.
+        Prepares the argument of its `measure`; None if it takes the explainer, or is a function
+        of your own.
     """
 
     call: Callable[..., Measure]
@@ -66,11 +67,11 @@ class _Column:
     subject: Callable[..., Any] | None = None
 
     def settings(self, shared: Mapping[str, Any]) -> dict[str, Any]:
-        """Those that it takes."""
+        """The shared settings that it takes."""
         return {name: value for name, value in shared.items() if name in self.takes}
 
     def measure(self, *given: Any, shared: Mapping[str, Any]) -> Measure:
-        """Of one explainer."""
+        """The result of the metric for one explainer."""
         found: Any = self.call(*given, **self.settings(shared))
         if not isinstance(found, Measure):
             raise invalid("metrics", f"functions that return a {Measure.__name__}", found)
@@ -99,10 +100,10 @@ def compare(
     ----------
     explainers : mapping of str to explainer or callable
         px explainers (fitted, where they learn from data), or any callable from X to an
-        `Explanation` or an array of scores: (n, d) of a table, (n, H, W) maps of images. So the
-        maps of other libraries are judged too.
+        `Explanation` or an array of scores: (n, d) of a table, (n, H, W) maps of images. You
+        can therefore compare attribution maps from other libraries.
     X : table of rows, or images
-        What is explained.
+        The instances to explain.
     metrics : sequence of metrics, or mapping of str to metric
         Functions of `perturbx.metrics`, whose settings ``functools.partial`` pins, as in
         ``{"top 5%": partial(px.metrics.comprehensiveness, shares=[0.05])}``, and instances of
@@ -113,8 +114,8 @@ def compare(
         As in every metric. By default tables are masked by the background rows of the first
         fitted explainer that has any.
     outputs : None, int, str or "top1"
-        Which output is judged, where several were explained, or where plain scores come of a
-        model with several.
+        Which output is judged, if several were explained, or if plain scores explain one output
+        of a model with several.
     references : bool
         Whether scores that never saw the model are rows of the table.
     against : str, optional
@@ -128,14 +129,14 @@ def compare(
 
     Notes
     -----
-    Scores that are slopes, as those of `Lime` on tables, are no shares of the output, and most
-    metrics read scores as shares. Compare the effects that they predict: slope times
-    (x - mean), in units of the same deviation.
+    Scores that are slopes, such as those of `Lime` on tables, are not shares of the output, as
+    most metrics assume. Compare the effects that they predict instead: slope times (x - mean),
+    in units of the same standard deviation.
 
     Raises
     ------
     InvalidParameterError
-        If there is nothing to compare, no model to ask, or an output must be named. Explainers
+        If there is nothing to compare, no model is known, or an output must be named. Explainers
         and outputs are checked before anything is explained.
 
     Examples
@@ -223,7 +224,7 @@ def _shared(
 
 
 def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, _Column]:
-    """The metrics by name; an error if there is nothing to compare."""
+    """The metrics by name, or an error if there is nothing to compare."""
     if not isinstance(explainers, Mapping) or not explainers:
         raise invalid("explainers", 'a dict, as in {"shap": px.KernelShap(...)}', explainers)
     _check_keys("explainers", explainers)
@@ -246,10 +247,10 @@ def _check(explainers: Any, metrics: Any, against: str | None) -> dict[str, _Col
 
 
 def _check_keys(name: str, named: Mapping[Any, Any]) -> None:
-    """Names stand in the table, and so are texts."""
+    """Names stand in the table, and so must be strings."""
     for key in named:
         if not isinstance(key, str):
-            raise invalid(name, f"a dict whose keys are texts, as in {str(key)!r}", key)
+            raise invalid(name, f"a dict whose keys are strings, as in {str(key)!r}", key)
 
 
 def _label(given: Any) -> str:
@@ -296,7 +297,7 @@ def _model(explainers: Mapping[str, Explains]) -> Any:
         if isinstance(explainer, BaseExplainer):
             return explainer.predict_fn
     raise InvalidParameterError(
-        "predict_fn must be given where no px explainer is compared: callables hide their model."
+        "predict_fn must be given if no px explainer is compared: callables hide their model."
     )
 
 

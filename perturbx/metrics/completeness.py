@@ -1,4 +1,4 @@
-"""Whether scores add up."""
+"""How far scores are from adding up to the change of the output."""
 
 from __future__ import annotations
 

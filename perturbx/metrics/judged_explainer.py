@@ -88,7 +88,7 @@ class Explained:
 
 @dataclass(frozen=True, eq=False)
 class JudgedExplainer:
-    """An explainer, and what it explains.
+    """An explainer, and the instances that it explains.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def judge_explainer(
 
 
 def check_explainer(explainer: Any, outputs: OutputSelection = None) -> None:
-    """Refuse what cannot explain again, and what selects no outputs."""
+    """Refuse anything but an explainer, and a wrong selection of outputs."""
     check_selection(outputs)
     if isinstance(explainer, type) or not (
         isinstance(explainer, BaseExplainer) or callable(explainer)

@@ -1,4 +1,4 @@
-"""An explanation that is judged: the model, the instances, their scores, and how features go."""
+"""An explanation that is judged: the model, the instances, their scores and the masker."""
 
 from __future__ import annotations
 
@@ -129,8 +129,8 @@ class JudgedExplanation:
     def heats(self, i: int, j: int) -> dict[str, list[Floats]]:
         """Scores of an instance and output that order its features, under "", and references.
 
-        References never saw the model: 1, 2, ... dealt at random to the columns of a table or to
-        boxes of an image, and for images also the center first.
+        References never saw the model: a random order of the columns of a table or of boxes of an
+        image, and for images also the center first.
         """
         found = {"": [self.scores.heat(i, j)]}
         if not self.references:
@@ -148,7 +148,7 @@ class JudgedExplanation:
     def result(
         self, metric: Named, grid: Floats, cost: Cost | None = None, **others: Any
     ) -> Measure:
-        """The result of a metric: a (n, k) grid of numbers, and what they cost.
+        """The result of a metric: a (n, k) grid of numbers, and their cost.
 
         `others` are further fields of `Measure`; references and details are grids too, curves
         are (n, k, s).
@@ -215,8 +215,8 @@ def judge(
         metric.check(instances.bind(part.start, part.stop))
     if fitted.accepts is NoiseDraws and not metric.accepts_noise:
         raise InvalidParameterError(
-            f"masker must remove features: {metric.name} knows no state without them under "
-            f"{fitted.value_function}. Pass masker=px.Background(X_train)."
+            f"masker must remove features: {metric.name} needs the output without any, "
+            f"and {fitted.value_function} removes none. Pass masker=px.Background(X_train)."
         )
     predictor = probe(predict_fn, instances, None, batch_size)
     game = Game(predictor, link, batch_size, 1)
@@ -273,7 +273,7 @@ def _fitted(
 
 
 def _check_background(X: Any, what: str) -> None:
-    """A single row is no background of itself."""
+    """Refuse a single row as its own background."""
     rows, is_single = rows_of(X)
     if is_single or rows.shape[0] < 2:
         raise InvalidParameterError(
@@ -298,7 +298,7 @@ def _columns(
     if scores.predictions is None:
         if outputs is None and predictor.n_outputs > 1:
             raise InvalidParameterError(
-                f"the model has {predictor.n_outputs} outputs: say with outputs= which of them "
+                f"the model has {predictor.n_outputs} outputs: choose with outputs= the one that "
                 "the scores explain."
             )
         columns, _ = predictor.select(0 if outputs is None else outputs, raw)

@@ -1,4 +1,4 @@
-"""Whether the explanation stays where the instance hardly moves."""
+"""The largest change of an explanation when the instance moves a little."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ max_sensitivity = function_of(MaxSensitivity, "max_sensitivity")
 
 
 def _moving_images(X: Any, radius: float) -> tuple[Move, str]:
-    """Every pixel moves by a part of its range, and stays in its type."""
+    """Every pixel moves by a fraction of its range, and keeps its type."""
     images = list(X) if isinstance(X, (list, tuple)) else [np.asarray(X)]
     if any(image.dtype.kind == "b" for image in images):
         raise InvalidInputError(
@@ -124,7 +124,7 @@ def _moving_images(X: Any, radius: float) -> tuple[Move, str]:
 
 
 def _range(image: NDArray[Any]) -> float:
-    """The reach of a type of unsigned integers, or of the image's values."""
+    """The range of a type of unsigned integers, or of the image's values."""
     if image.dtype.kind == "u":
         return float(np.iinfo(image.dtype).max)
     return float(np.ptp(image)) or 1.0
@@ -143,9 +143,9 @@ def _distances(uniform: Floats, reach: Any, least: Any) -> Floats:
 
 
 def _moving_rows(explainer: Explains, X: Any, background: Any, radius: float) -> tuple[Move, str]:
-    """Every number moves by a part of its column's deviation; the container stays what it is."""
+    """Every number moves by a fraction of its column's deviation, in the same container."""
     X, is_single = rows_of(X)
-    rows = _rows_behind(explainer, X) if background is None else background
+    rows = _rows_of_explainer(explainer, X) if background is None else background
     if rows_of(rows)[0].shape[0] < 2:
         raise InvalidInputError(
             "one row has no standard deviations by which to move: pass background=X_train."
@@ -186,7 +186,7 @@ def _moved(bound: BoundNoise, reach: Floats, least: Floats, rng: np.random.Gener
     return bound.bits(np.where(stuck, -z, z), bound.scratch(1))
 
 
-def _rows_behind(explainer: Explains, X: Any) -> Any:
+def _rows_of_explainer(explainer: Explains, X: Any) -> Any:
     """The rows that the explainer was fitted on, where it keeps several."""
     masker = vars(explainer).get("masker_") if isinstance(explainer, BaseExplainer) else None
     known = isinstance(masker, (FittedBackground, FittedNoise))

@@ -1,4 +1,4 @@
-"""Whether the explanation changes when the model is replaced by one that has learned nothing."""
+"""Similarity of an explanation to that of a model that has learned nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from perturbx.metrics.results import Measure
 from perturbx.predictor import resolve
 
 _KEPT_BYTES = 2**24
-"""The most memory for answers that are kept to be dealt out to other rows."""
+"""The most memory for the answers that are kept and given to other rows."""
 
 _CHANCE = 20
 
@@ -91,7 +91,7 @@ randomization = function_of(Randomization, "randomization")
 
 
 class Tap:
-    """A model whose answers are kept."""
+    """A model that keeps its answers."""
 
     def __init__(self, predict_fn: Any) -> None:
         self._function, _ = resolve(predict_fn)
@@ -164,16 +164,16 @@ def _other(explainer: Explains, randomized: Any) -> Any:
         "randomized",
         "an explainer of a randomized model",
         randomized,
-        "A callable explainer hides its model, so that nothing else can be put in its place.",
+        "A callable explainer hides its model, so no other model can replace it.",
     )
 
 
 def _likeness(a: Floats, b: Floats) -> float:
-    """|Spearman's correlation|; scores that are all equal are like no others."""
+    """|Spearman's correlation|; 0 for scores that are all equal."""
     found = abs(rank_correlation(a, b))
     return 0.0 if np.isnan(found) else found
 
 
 def _chance(scores: Floats, rng: np.random.Generator) -> float:
-    """The likeness of the scores to themselves, dealt out at random."""
+    """The mean likeness of the scores to themselves in random order."""
     return float(np.mean([_likeness(scores, rng.permutation(scores)) for _ in range(_CHANCE)]))

@@ -247,8 +247,8 @@ class Comparison:
         columns.append(["to measure", *map(_count, self.measuring_rows)])
         widths = [max(map(len, column)) for column in columns]
         rows = ["  ".join(map(str.ljust, row, widths)) for row in zip(*columns, strict=True)]
-        said = dict.fromkeys(self.value_functions.values())
-        by = {words: [m for m, w in self.value_functions.items() if w == words] for words in said}
+        shown = dict.fromkeys(self.value_functions.values())
+        by = {words: [m for m, w in self.value_functions.items() if w == words] for words in shown}
         ends = [f"{', '.join(metrics)}: {words}" for words, metrics in by.items()]
         ends += [f"{', '.join(names)}: {note}" for note, names in self._notes().items()]
         return "\n".join([title, *(f"  {line}".rstrip() for line in [*rows, *ends])])
@@ -303,7 +303,7 @@ def tabulate(
     ----------
     measures : by explainer and metric
     explaining : one number of model rows for each explainer
-    removing : names of the metrics that remove features, so that it is told how
+    removing : names of the metrics that remove features, whose `value_function` is shown
     against, level, seed
         Of the intervals.
     """

@@ -24,8 +24,8 @@ class Stability(Metric[JudgedExplainer]):
     """Rank correlation of the scores from several seeds.
 
     The mean of Spearman's correlation over all pairs of seeds; higher is better, 1 for methods
-    that draw nothing. A fitted explainer stays fitted as it is, so that its background is always
-    the same one.
+    that draw nothing. A fitted explainer is not fitted again, so its background is always the
+    same one.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Stability(Metric[JudgedExplainer]):
     -------
     Measure
         With the share of the top that two seeds have in common as `details`. The one reference
-        is the expectation for scores dealt at random: 0.
+        is the expectation for scores in random order: 0.
 
     Examples
     --------

@@ -46,7 +46,7 @@ class _BySubsets(Metric[JudgedExplanation]):
 
     @abstractmethod
     def number(self, predicted: Floats, fall: Floats) -> float:
-        """Of one group: what the scores predicted (m,), and the fall of the output (m,)."""
+        """The number of one group, from predicted and actual falls of the output, both (m,)."""
 
     def n_groups(self, first: int) -> int:
         """How many groups a design has where the first instance has `first` features."""
@@ -118,7 +118,7 @@ class _BySubsets(Metric[JudgedExplanation]):
 class Infidelity(_BySubsets):
     """Mean squared error between the predicted and the actual change when features are removed.
 
-    Yeh et al. (NeurIPS 2019, definition 2.1): the mean over random bound_maskers S of
+    Yeh et al. (NeurIPS 2019, definition 2.1): the mean over random sets S of
     (sum of the scores in S - (f(x) - f(x without S)))^2, each feature absent with probability
     1/2. Where the masker is ``px.GaussianNoise()`` the input moves instead, and scores are read
     as slopes per standard deviation: the local form of the definition. Lower is better; 0 for
@@ -128,7 +128,7 @@ class Infidelity(_BySubsets):
     Parameters
     ----------
     budget : int, optional
-        The most model rows that one instance may cost; by default enough for 200 bound_maskers.
+        The most model rows that one instance may cost; by default enough for 200 sets.
     normalize : bool
         Scale the scores by the one factor that suits them best, as for scores that only claim to
         be right in proportion.
@@ -136,7 +136,7 @@ class Infidelity(_BySubsets):
     Returns
     -------
     Measure
-        References: the same scores dealt to other features, and for images a blob in the
+        References: the same scores in random order, and for images a blob in the
         center with the right sum. They cost nothing.
 
     Examples
@@ -359,7 +359,7 @@ def _sources(
 
 
 def _known_mean(grid: Floats) -> Floats:
-    """The mean over the last axis of what is known."""
+    """The mean over the last axis of the values that are not NaN."""
     known = ~np.isnan(grid)
     total, count = np.where(known, grid, 0.0).sum(axis=2), known.sum(axis=2)
     return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))

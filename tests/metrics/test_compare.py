@@ -33,7 +33,7 @@ def table(rows: np.ndarray) -> metrics.Comparison:
 
 
 def test_the_table_ranks_sensibly(table: metrics.Comparison) -> None:
-    """What asks the model beats what does not, and noise is like the random order."""
+    """Explainers that call the model beat noise, which scores like a random order."""
     assert table.names == ("shap", "occlusion", "noise", "(random)")
     assert table.metrics[:3] == ("deletion", "insertion", "sensitivity_n")
     for c, better in enumerate(table.better[:3]):
@@ -43,7 +43,7 @@ def test_the_table_ranks_sensibly(table: metrics.Comparison) -> None:
 
 
 def test_cells_are_means_of_the_measures(table: metrics.Comparison) -> None:
-    """And differences are paired, with an interval around them."""
+    """Cells are means of the measures, and differences are paired, with an interval."""
     first, other = (table.measures[name]["deletion"].values for name in ("shap", "noise"))
     assert_allclose(table.means[[0, 2], 0], [first.mean(), other.mean()])
     assert_allclose(table.differences[2, 0], (other - first).mean())
@@ -54,7 +54,7 @@ def test_cells_are_means_of_the_measures(table: metrics.Comparison) -> None:
 
 
 def test_references_are_rows(table: metrics.Comparison) -> None:
-    """Those of the first explainer; what has none has no number."""
+    """References are rows, as measured with the first explainer; others are NaN."""
     random = table.measures["shap"]["deletion"].references["random"]
     assert_allclose(table.means[3, 0], random.mean())
     assert np.isnan(table.means[3, 3])  # nothing random adds up
@@ -62,7 +62,7 @@ def test_references_are_rows(table: metrics.Comparison) -> None:
 
 
 def test_rows_are_told(table: metrics.Comparison) -> None:
-    """What was spent on explaining, where it is known, and on measuring."""
+    """The table reports the model rows spent on explaining, if known, and on measuring."""
     assert table.explaining_rows[0] > table.explaining_rows[1] > 0
     assert np.isnan(table.explaining_rows[2])
     assert table.explaining_rows[3] == 0
@@ -75,7 +75,7 @@ def test_rows_are_told(table: metrics.Comparison) -> None:
 
 
 def test_slopes_are_told(rows: np.ndarray) -> None:
-    """They are read as shares, which they are not; beside those that are."""
+    """Notes name explainers whose slopes are read as shares, and no others."""
     lime, occlusion = px.Lime(model, random_state=0).fit(rows), px.Occlusion(model).fit(rows)
     explainers = {"lime": lime, "occlusion": occlusion}
     found = metrics.compare(explainers, rows[:3], metrics=[metrics.insertion])
@@ -85,7 +85,7 @@ def test_slopes_are_told(rows: np.ndarray) -> None:
 
 
 def test_the_background_is_the_first_explainers(table: metrics.Comparison) -> None:
-    """All 40 rows that it was fitted on, not the 15 that are explained."""
+    """The background is all 40 rows that the first explainer was fitted on, not the 15 in X."""
     assert (
         table.value_functions["deletion"] == "absent features from the mean over 40 background rows"
     )
@@ -93,7 +93,7 @@ def test_the_background_is_the_first_explainers(table: metrics.Comparison) -> No
 
 
 def test_the_text_is_the_table(table: metrics.Comparison) -> None:
-    """Every name and mean, without pandas."""
+    """The text shows every name and mean, without pandas."""
     lines = repr(table).splitlines()
     assert "3 explainers on 15 instances" in lines[0]
     assert "difference to 'shap' [95% interval over instances]" in lines[0]
@@ -106,7 +106,7 @@ def test_the_text_is_the_table(table: metrics.Comparison) -> None:
 
 
 def test_frames(table: metrics.Comparison) -> None:
-    """A row for each explainer and metric; and one measure by instance."""
+    """A frame has one row per explainer and metric, or per instance of one measure."""
     pytest.importorskip("pandas")
     frame = table.to_frame()
     assert len(frame) == 4 * 5
@@ -121,7 +121,7 @@ def test_frames(table: metrics.Comparison) -> None:
 
 
 def test_settings_are_pinned_by_partials(rows: np.ndarray) -> None:
-    """Under names of one's own, against another row than the first."""
+    """Partials pin settings under your own names, and `against` chooses the row to compare with."""
     explainers = {"a": px.Occlusion(model).fit(rows), "b": px.KernelShap(model).fit(rows)}
     half = partial(metrics.comprehensiveness, shares=[0.5])
     found = metrics.compare(
@@ -138,7 +138,7 @@ def test_settings_are_pinned_by_partials(rows: np.ndarray) -> None:
 
 @pytest.mark.parametrize("n", [1, 4])
 def test_few_instances_have_no_interval(rows: np.ndarray, n: int) -> None:
-    """The difference is there, and its interval is not known."""
+    """With fewer than 5 instances, the difference is known and its interval is NaN."""
     explainers = {
         "a": px.Occlusion(model).fit(rows),
         "b": lambda X: np.broadcast_to(np.arange(5.0), X.shape),
@@ -150,7 +150,7 @@ def test_few_instances_have_no_interval(rows: np.ndarray, n: int) -> None:
 
 
 def test_maps_of_others() -> None:
-    """Plain maps beside px explainers, for the largest output of each image."""
+    """Plain maps are compared with px explainers, for the largest output of each image."""
     images = np.random.default_rng(0).integers(0, 100, (3, 12, 12, 3), dtype=np.uint8)
     images[:2, 2:5, 1:4], images[2, 5:9, 7:11] = 255, 255
 
@@ -170,7 +170,7 @@ def test_maps_of_others() -> None:
 
 
 def three(X: np.ndarray) -> np.ndarray:
-    """Three outputs."""
+    """A model with three outputs."""
     return np.stack([model(X), X[:, 0], -X[:, 1]], axis=1)
 
 
@@ -192,7 +192,7 @@ def three(X: np.ndarray) -> np.ndarray:
 def test_nothing_is_explained_where_something_will_be_refused(
     rows, counting_model, others, settings, says
 ) -> None:
-    """Not a row is asked of fitted explainers, whichever of them is wrong."""
+    """Fitted explainers spend no row if any explainer or setting is refused."""
     counted = counting_model(three)
     explainers = {"shap": px.KernelShap(counted, random_state=0).fit(rows)}
     for name, other in others.items():
@@ -205,7 +205,7 @@ def test_nothing_is_explained_where_something_will_be_refused(
 
 
 def test_plain_scores_of_several_outputs_need_a_name(rows, counting_model) -> None:
-    """Also where no px explainer is compared: two rows of the model tell that it has several."""
+    """Without px explainers, two model rows show that the model has several outputs."""
     counted = counting_model(three)
     with pytest.raises(InvalidParameterError, match="the model has 3 outputs: pass outputs="):
         metrics.compare({"flat": np.ones_like}, rows[:9], predict_fn=counted)
@@ -234,13 +234,13 @@ def test_a_list_of_one_output_is_that_output(rows) -> None:
         ({"masker": px.Background(np.ones((4, 3)))}, "5 columns"),
         ({"masker": px.Superpixels()}, "X"),
         ({"metrics": [metrics.compare]}, "functions such as"),
-        ({"metrics": {1: metrics.deletion}}, "keys are texts"),
+        ({"metrics": {1: metrics.deletion}}, "keys are strings"),
     ],
 )
 def test_settings_of_metrics_are_checked_before_anything_is_explained(
     rows, counting_model, settings, says
 ) -> None:
-    """With a model that costs nothing: not a row of the real one."""
+    """Settings of metrics are refused without calling the real model."""
     counted = counting_model(model)
     explainers = {"shap": px.KernelShap(counted, random_state=0).fit(rows)}
     counted.calls.clear()
@@ -256,11 +256,11 @@ def test_settings_of_metrics_are_checked_before_anything_is_explained(
         ({"narrow": lambda X: np.ones((len(X), 3))}, "3 features have scores"),
         ({"pairs": lambda X: px.Occlusion(model).fit(X).explain(X[:4])}, "of 4 instances"),
         ({"grouped": {"left": [0, 1], "right": [2, 3, 4]}}, "2 features have scores"),
-        ({1: np.ones_like}, "keys are texts, as in '1'"),
+        ({1: np.ones_like}, "keys are strings, as in '1'"),
     ],
 )
 def test_explainers_that_do_not_belong_together(rows, counting_model, other, says) -> None:
-    """Whichever comes first, before the model of the px explainer is asked."""
+    """Answers that do not fit X are refused before the model is called, in any order."""
     counted = counting_model(model)
     explainers = {"shap": px.KernelShap(counted, random_state=0).fit(rows)}
     for name, found in other.items():
@@ -273,7 +273,7 @@ def test_explainers_that_do_not_belong_together(rows, counting_model, other, say
 
 
 def test_a_metric_of_ones_own_that_measures_nothing(rows) -> None:
-    """It must return what the table reads."""
+    """A function that does not return a `Measure` is refused."""
     with pytest.raises(InvalidParameterError, match="functions that return a Measure; got 1"):
         metrics.compare({"a": px.Occlusion(model).fit(rows)}, rows, metrics=[lambda *args: 1])
 
@@ -281,7 +281,7 @@ def test_a_metric_of_ones_own_that_measures_nothing(rows) -> None:
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3), (1, 8, 8, 3), (3, 8, 8, 3)])
 @pytest.mark.parametrize("plain", [False, True])
 def test_one_image_or_several(shape: tuple[int, ...], plain: bool) -> None:
-    """One image without an instance axis is compared as in a batch; models get batches alone."""
+    """One image without an instance axis gives the same as a batch; models always get batches."""
     image = np.random.default_rng(0).random(shape[-3:] if len(shape) > 2 else shape)
     X = np.broadcast_to(image, shape)
 

@@ -23,14 +23,14 @@ def bent(X: np.ndarray) -> np.ndarray:
 
 
 def test_what_draws_nothing_is_stable(rows: np.ndarray) -> None:
-    """Occlusion says the same each time."""
+    """Occlusion, which draws nothing, gives the same scores for every seed."""
     found = stability(px.Occlusion(bent).fit(rows), rows[:4], seeds=3)
     assert_allclose(found.values, 1)
     assert_allclose(found.details["top 5 overlap"], 1)
 
 
 def test_stability_is_spearmans() -> None:
-    """The mean over pairs of seeds, of callables that take a seed too."""
+    """Stability is the mean over pairs of seeds, also of callables that take a seed."""
 
     def noisy(X: np.ndarray, random_state: int) -> np.ndarray:
         return np.random.default_rng(random_state).normal(size=X.shape)
@@ -46,7 +46,7 @@ def test_stability_is_spearmans() -> None:
 
 
 def test_larger_budgets_are_more_stable(rows: np.ndarray) -> None:
-    """And all rows of all seeds are counted."""
+    """Larger budgets are more stable, and the rows of all seeds are counted."""
     few, many = (
         stability(px.KernelShap(bent, budget=budget).fit(rows), rows[:3], seeds=4)
         for budget in (200, 1500)
@@ -57,7 +57,7 @@ def test_larger_budgets_are_more_stable(rows: np.ndarray) -> None:
 
 
 def test_the_explainer_is_left_as_it_was(rows: np.ndarray) -> None:
-    """Its seed, model and answers."""
+    """The explainer keeps its seed, its model and its answers."""
     explainer = px.KernelShap(bent, budget=400, random_state=7).fit(rows)
     before = explainer.explain(rows[:2]).values
     for metric in (stability, max_sensitivity, randomization):
@@ -68,7 +68,7 @@ def test_the_explainer_is_left_as_it_was(rows: np.ndarray) -> None:
 
 
 def test_max_sensitivity_is_captums(rows: np.ndarray) -> None:
-    """The same points near x, given to captum; norms and their ratio agree."""
+    """At the same points near x, norms and their ratio agree with captum."""
     torch = pytest.importorskip("torch")
     captum = pytest.importorskip("captum.metrics")
     seen: list[np.ndarray] = []
@@ -90,7 +90,7 @@ def test_max_sensitivity_is_captums(rows: np.ndarray) -> None:
 
 
 def test_max_sensitivity_moves_within_the_radius(rows: np.ndarray) -> None:
-    """Numbers by part of a deviation, pixels by part of their type's range, types intact."""
+    """Numbers move by at most a fraction of a deviation, pixels of their type's range."""
     seen: list[Any] = []
 
     def watch(X: Any) -> np.ndarray:
@@ -107,7 +107,7 @@ def test_max_sensitivity_moves_within_the_radius(rows: np.ndarray) -> None:
 
 
 def test_max_sensitivity_of_frames(mixed_frame: Any) -> None:
-    """Categories stay as they are, and the frame stays a frame."""
+    """Categories stay as they are, and a frame stays a frame."""
     frame = mixed_frame[["half", "kind", "name"]]
     seen: list[Any] = []
 
@@ -124,7 +124,7 @@ def test_max_sensitivity_of_frames(mixed_frame: Any) -> None:
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "float16"])
 @pytest.mark.parametrize("n_moves", [1, 3])
 def test_max_sensitivity_moves_by_whole_steps(dtype: str, n_moves: int) -> None:
-    """What the type would round away moves by one step, also at the ends of what was seen."""
+    """Moves that the type would round away become one step, also at the ends of the range."""
     X = np.array([[10, 30], [13, 38], [16, 46], [10, 46]]).astype(dtype)
     found = max_sensitivity(lambda Z: np.asarray(Z, dtype=float), X, radius=1e-5, n_moves=n_moves)
     step = 1.0 if dtype != "float16" else np.spacing(X).astype(float)
@@ -134,7 +134,7 @@ def test_max_sensitivity_moves_by_whole_steps(dtype: str, n_moves: int) -> None:
 
 
 def test_max_sensitivity_of_images_moves_by_whole_steps() -> None:
-    """A pixel of 8 bits cannot move by a thousandth of its range."""
+    """An 8-bit pixel moves by one whole step, since a thousandth of its range rounds to 0."""
     images = np.random.default_rng(0).integers(20, 200, (2, 8, 9, 3), dtype=np.uint8)
     seen: list[Any] = []
 
@@ -158,13 +158,13 @@ def test_max_sensitivity_of_images_moves_by_whole_steps() -> None:
     ],
 )
 def test_max_sensitivity_without_anything_to_move(X: np.ndarray, said: str) -> None:
-    """No perfect 0 where nothing was tried."""
+    """Nothing that can move is an error, not a perfect 0."""
     with pytest.raises(InvalidInputError, match=said):
         max_sensitivity(lambda Z: np.ones(Z.shape[: max(2, Z.ndim - 1)]), X)
 
 
 def test_max_sensitivity_of_frames_that_carry_more() -> None:
-    """Rows are put together in the frame's own class, with attrs that hold arrays."""
+    """Moved rows keep the frame's own class, and attrs that hold arrays."""
     pd = pytest.importorskip("pandas")
     X = pd.DataFrame({"a": [1.0, 2.0, 4.0], "o": pd.Series(["u", None, "v"], dtype=object)})
     X.attrs["units"] = np.arange(3)
@@ -181,14 +181,14 @@ def test_max_sensitivity_of_frames_that_carry_more() -> None:
 
 
 def test_what_never_asks_does_not_change(rows: np.ndarray) -> None:
-    """A map that ignores the model is as like to that of a random one as can be."""
+    """A map that ignores the model correlates perfectly with that of a random model."""
     found = randomization(lambda X: X, rows[:5], randomized=lambda X: X)
     assert_allclose(found.values, 1)
     assert found.references["chance"].mean() < 0.5
 
 
 def test_what_asks_changes(rows: np.ndarray) -> None:
-    """With shuffled answers little more than chance is left; the same model says the same."""
+    """Shuffled answers leave hardly more than chance, and the same model agrees with itself."""
     explainer = px.KernelShap(bent, budget=1500).fit(rows)
     found = randomization(explainer, rows)
     assert found.mean < found.references["chance"].mean() + 0.15
@@ -197,7 +197,7 @@ def test_what_asks_changes(rows: np.ndarray) -> None:
 
 
 def test_a_model_of_ones_own_in_its_place(rows: np.ndarray) -> None:
-    """Such as one trained on shuffled labels; here the same model, told by a likeness of 1."""
+    """`randomized` may be a model: the same model gives a correlation of 1."""
     explainer = px.Occlusion(bent).fit(rows)
     assert_allclose(randomization(explainer, rows[:3], randomized=bent).values, 1)
     other = px.Occlusion(lambda X: X[:, 5] ** 3 + X[:, 2]).fit(rows)
@@ -205,7 +205,7 @@ def test_a_model_of_ones_own_in_its_place(rows: np.ndarray) -> None:
 
 
 def test_randomized_images() -> None:
-    """Explainers that were never fitted, outputs by the names of a model's classes."""
+    """Explainers that need no fit work, with outputs named by a model's classes."""
     images = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 3), dtype=np.uint8)
 
     class Model:

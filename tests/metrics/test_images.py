@@ -13,7 +13,7 @@ SQUARE = (slice(4, 10), slice(12, 18))
 
 
 def looks(batch: np.ndarray) -> np.ndarray:
-    """Two outputs: how bright the square is, and what is left to 1."""
+    """Two outputs: the brightness of the square, and 1 minus it."""
     bright = batch[:, SQUARE[0], SQUARE[1]].mean(axis=(1, 2, 3)) / 255
     return np.stack([bright, 1 - bright], axis=1)
 
@@ -32,7 +32,7 @@ def _truth() -> np.ndarray:
 
 
 def test_deletion_in_closed_form(photo: np.ndarray) -> None:
-    """36 of 720 pixels go first, at 1/36 of the output each; nothing is left after them."""
+    """Each of the first 36 of 720 pixels removes 1/36 of the output, and the rest nothing."""
     found = px.metrics.deletion(looks, photo, _truth(), fill=0, steps=40, outputs=0)
     assert_allclose(found.curves[:3], [1, 0.5, 0])
     assert_allclose(found.curves[3:], 0)
@@ -40,13 +40,13 @@ def test_deletion_in_closed_form(photo: np.ndarray) -> None:
 
 
 def test_insertion_in_closed_form(photo: np.ndarray) -> None:
-    """The same pixels come first, and that is all."""
+    """Each of the first 36 pixels adds 1/36 of the output, and the rest nothing."""
     found = px.metrics.insertion(looks, photo, _truth(), fill=0, steps=40, outputs=0)
     assert_allclose(found.values, 1 - 1 / 40)
 
 
 def test_reading_it_against_the_center(photo: np.ndarray) -> None:
-    """The square beats the center, and the center a random order; the repr says so in one line."""
+    """The square beats the center, and the center a random order; the repr is one line."""
     found = px.metrics.insertion_deletion(looks, photo, _truth(), normalize="prediction", outputs=0)
     assert found.mean > found.references["center blob"] > found.references["random"]
     assert abs(found.references["random"]) < 0.3
@@ -57,7 +57,7 @@ def test_reading_it_against_the_center(photo: np.ndarray) -> None:
 
 
 def test_maps_of_px_go_by_their_heatmap(photo: np.ndarray) -> None:
-    """An explanation and its own heat map as an array score the same; so do two outputs."""
+    """An explanation measures the same as its heat map, also with two outputs."""
     explanation = px.Occlusion(looks, masker=px.Windows(shape=6, stride=3, fill=0)).explain(photo)
     for output in (0, 1):
         one = px.metrics.deletion(looks, photo, explanation, outputs=output)
@@ -70,7 +70,7 @@ def test_maps_of_px_go_by_their_heatmap(photo: np.ndarray) -> None:
 
 
 def test_a_list_of_sizes(photo: np.ndarray) -> None:
-    """Images may differ in size; each is judged as it is alone."""
+    """Images of different sizes measure the same together and alone."""
     other = np.concatenate([photo, photo[:7]])
     explainer = px.Occlusion(looks, masker=px.Windows(shape=6, stride=6, fill=0), outputs=0)
     found = px.metrics.insertion(looks, [photo, other], explainer.explain([photo, other]))
@@ -81,7 +81,7 @@ def test_a_list_of_sizes(photo: np.ndarray) -> None:
 
 @pytest.mark.parametrize("metric", [px.metrics.deletion, px.metrics.infidelity])
 def test_own_regions(metric: Any, photo: np.ndarray) -> None:
-    """With a masker its regions go, one after the other; rows are counted."""
+    """With a masker, its regions are removed one by one, and rows are counted."""
     segments = np.zeros((24, 30), dtype=int)
     segments[SQUARE] = 1
     segments[20:] = 2
@@ -98,7 +98,7 @@ def test_own_regions(metric: Any, photo: np.ndarray) -> None:
 
 
 def test_scores_of_regions_are_spread_over_their_pixels(photo: np.ndarray) -> None:
-    """Scores add up as before, whatever the metric's own boxes are, also of overlapping windows."""
+    """Scores of regions add up the same in the metric's boxes, also for overlapping windows."""
     windows = px.Windows(shape=7, stride=3, fill=0)
     explanation = px.Occlusion(looks, masker=windows, outputs=0).explain(photo)
     found = px.metrics.completeness(looks, photo, explanation, fill=0)
@@ -108,7 +108,7 @@ def test_scores_of_regions_are_spread_over_their_pixels(photo: np.ndarray) -> No
 
 @pytest.mark.parametrize("metric", [px.metrics.sensitivity_n, px.metrics.faithfulness_correlation])
 def test_what_adds_up_correlates(metric: Any, photo: np.ndarray) -> None:
-    """The model's own weights foretell every removal of boxes."""
+    """The weights of a linear model predict the effect of removing any boxes."""
     heat = np.zeros((24, 30))
     heat[SQUARE] = photo[SQUARE].mean(axis=2) / 255 / 36
     found = metric(looks, photo, heat, fill=0, outputs=0)
@@ -120,7 +120,7 @@ def test_what_adds_up_correlates(metric: Any, photo: np.ndarray) -> None:
 
 
 def test_series_and_volumes() -> None:
-    """Any number of axes, as the explanation has them."""
+    """Instances may have any number of axes."""
     series, volume = np.arange(1.0, 13.0), np.ones((4, 4, 4))
     total = lambda batch: batch.reshape(len(batch), -1).sum(axis=1)  # noqa: E731
     one = px.Occlusion(total, masker=px.Windows(shape=(3,), stride=(3,), fill=0)).explain(series)
@@ -133,14 +133,14 @@ def test_series_and_volumes() -> None:
 
 
 def test_the_mean_of_the_whole_image(photo: np.ndarray) -> None:
-    """fill="mean" is one color for all pixels, not each pixel's own."""
+    """fill="mean" is one color for all pixels."""
     found = px.metrics.deletion(looks, photo, _truth(), fill="mean", outputs=0)
     assert_allclose(found.curves[-1], np.rint(photo.mean(axis=(0, 1))).mean() / 255)
     assert found.value_function == "absent pixels filled with the image's mean color"
 
 
 def test_batches_are_as_small_as_asked(photo: np.ndarray, counting_model: Any) -> None:
-    """Rows, calls and the seed hold with any batch size."""
+    """Values, rows and calls are right for any batch size."""
     model = counting_model(looks, batch_size=5)
     few = px.metrics.deletion(model, photo, _truth(), batch_size=5, outputs=0)
     assert few.n_rows == model.n_rows
@@ -154,7 +154,7 @@ def test_batches_are_as_small_as_asked(photo: np.ndarray, counting_model: Any) -
     "masker", [px.Superpixels(), px.Windows(), px.SmoothGrid(), px.SuperpixelTrees()]
 )
 def test_maps_of_gray_images(masker: Any) -> None:
-    """Two axes are an image, and not a table, wherever the masker is one of images."""
+    """Two axes are an image, not a table, if the masker is one of images."""
     gray = np.random.default_rng(0).random((24, 24))
 
     def model(batch: np.ndarray) -> np.ndarray:

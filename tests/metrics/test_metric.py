@@ -33,7 +33,7 @@ def model(X: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class LargestFirst(metrics.Metric[metrics.JudgedExplanation]):
-    """The fall of the output without the feature that scores highest."""
+    """How much the output falls without the feature that scores highest."""
 
     better = "higher"
 
@@ -43,8 +43,8 @@ class LargestFirst(metrics.Metric[metrics.JudgedExplanation]):
         if self.scale <= 0:
             raise InvalidParameterError(f"scale must be above 0: got {self.scale}.")
 
-    def check(self, removals: Any) -> None:
-        if removals[0].n_features < 2:
+    def check(self, bound_maskers: Any) -> None:
+        if bound_maskers[0].n_features < 2:
             raise InvalidParameterError("largest_first needs two features.")
 
     def measure(self, subject: metrics.JudgedExplanation) -> metrics.Measure:
@@ -60,7 +60,7 @@ class LargestFirst(metrics.Metric[metrics.JudgedExplanation]):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.__name__)
 def test_each_class_has_one_function(kind: Any) -> None:
-    """Subject by position, then the settings with their defaults, then what all share."""
+    """A function takes its subject by position, then its settings, then what all metrics share."""
     function = getattr(metrics, kind().name)
     parameters = inspect.signature(function).parameters
     settings = [f.name for f in fields(kind)]
@@ -76,7 +76,7 @@ def test_each_class_has_one_function(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.__name__)
 def test_a_class_and_its_function_measure_the_same(kind: Any) -> None:
-    """`Deletion()(...)` is `deletion(...)`."""
+    """`Deletion()(...)` gives the same as `deletion(...)`."""
     explainer = px.KernelShap(model, masker=ZERO, random_state=0)
     given = (explainer, X[:3]) if kind.explains else (model, X[:3], explainer.explain(X[:3]))
     ask = {} if kind.explains else {"masker": ZERO}
@@ -86,7 +86,7 @@ def test_a_class_and_its_function_measure_the_same(kind: Any) -> None:
 
 
 def test_unknown_keywords_are_refused() -> None:
-    """Before anything is asked; and the subject is needed."""
+    """Unknown keywords and a missing subject are type errors."""
     with pytest.raises(TypeError, match="nsamples"):
         metrics.deletion(model, X, X, nsamples=3)
     with pytest.raises(TypeError, match="explanation"):
@@ -94,7 +94,7 @@ def test_unknown_keywords_are_refused() -> None:
 
 
 def test_your_own_metric() -> None:
-    """Asked by itself, it removes the largest score."""
+    """A metric of your own measures the effect of removing the largest score."""
     found = LargestFirst(scale=2.0)(lambda X: X @ SLOPES, X, X * SLOPES, masker=ZERO)
     assert_allclose(found.values, 2 * (X * SLOPES).max(axis=1))
     assert found.metric == "largest_first"
@@ -102,7 +102,7 @@ def test_your_own_metric() -> None:
 
 
 def test_your_own_metric_joins_compare() -> None:
-    """Beside functions, under its name or yours, with settings pinned or its own."""
+    """Your own metric joins functions in `compare`, with its own or pinned settings."""
     explainers = {"a": px.Occlusion(model, masker=ZERO).fit(X), "b": lambda X: X * SLOPES}
     ask = {"masker": ZERO, "references": False}
     found = metrics.compare(
@@ -122,7 +122,7 @@ def test_your_own_metric_joins_compare() -> None:
 
 
 def test_your_own_metric_is_checked_before_anything_is_explained(counting_model: Any) -> None:
-    """By `check`, with a model that costs nothing."""
+    """`check` of your own metric runs before the model is called."""
     counted = counting_model(lambda X: X[:, 0])
     explainer = px.Occlusion(counted, masker=px.Baseline([0.0])).fit(X[:, :1])
     counted.calls.clear()
@@ -133,7 +133,7 @@ def test_your_own_metric_is_checked_before_anything_is_explained(counting_model:
 
 @pytest.mark.parametrize("wrong", [metrics.Deletion, px.KernelShap, "auc", 3])
 def test_what_is_no_metric_is_refused(wrong: Any) -> None:
-    """Classes and names; the cure is an instance."""
+    """Classes and names are refused, and the error suggests an instance."""
     explainers = {"a": px.Occlusion(model, masker=ZERO).fit(X)}
     with pytest.raises(InvalidParameterError, match=r"instances of px\.metrics\.Metric"):
         metrics.compare(explainers, X, metrics=[wrong])
@@ -141,7 +141,7 @@ def test_what_is_no_metric_is_refused(wrong: Any) -> None:
 
 @pytest.mark.parametrize("again", [metrics.Deletion(2), partial(metrics.deletion, steps=2)])
 def test_two_metrics_of_one_name_need_a_dict(again: Any) -> None:
-    """A list would show but one of them."""
+    """Two metrics of one name in a list are refused, and a dict of names works."""
     explainers = {"a": px.Occlusion(model, masker=ZERO).fit(X)}
     with pytest.raises(InvalidParameterError, match="different names: pass a dict"):
         metrics.compare(explainers, X, metrics=[metrics.deletion, again])
@@ -151,7 +151,7 @@ def test_two_metrics_of_one_name_need_a_dict(again: Any) -> None:
 
 @pytest.mark.parametrize("words", ["", "Gaussian noise around the instance"])
 def test_slopes_are_known_by_their_kind(words: str) -> None:
-    """Not by how the removal is described."""
+    """Slopes are known by `score_kind`, whatever `value_function` says."""
     from dataclasses import replace
 
     lime = px.Lime(model, random_state=0).fit(X).explain(X[:2])

@@ -34,7 +34,7 @@ def curved(X: np.ndarray) -> np.ndarray:
 
 
 def test_deletion_by_hand() -> None:
-    """10, 6, 3, 1, 0 at 0, 1/4, ... 1; and 8, 3, 2, 1, 0."""
+    """Outputs 10, 6, 3, 1, 0 at shares 0, 1/4, ... 1, and 8, 3, 2, 1, 0."""
     found = px.metrics.deletion(add, X, X, masker=ZERO)
     assert_allclose(found.curves, [[10, 6, 3, 1, 0], [8, 3, 2, 1, 0]])
     assert_allclose(found.shares, [0, 0.25, 0.5, 0.75, 1])
@@ -43,7 +43,7 @@ def test_deletion_by_hand() -> None:
 
 
 def test_insertion_by_hand() -> None:
-    """0, 4, 7, 9, 10 at 0, 1/4, ... 1."""
+    """Outputs 0, 4, 7, 9, 10 at shares 0, 1/4, ... 1."""
     found = px.metrics.insertion(add, X[0], X[0], masker=ZERO)
     assert_allclose(found.curves, [0, 4, 7, 9, 10])
     assert found.values == (4 + 7 + 9 + 5) / 4
@@ -51,7 +51,7 @@ def test_insertion_by_hand() -> None:
 
 
 def test_steps_are_equal_shares() -> None:
-    """Two steps of four features are two features each."""
+    """Two steps over four features remove two features each."""
     found = px.metrics.deletion(add, X[0], X[0], masker=ZERO, steps=2)
     assert_allclose(found.curves, [10, 3, 0])
     assert found.values == (10 + 3) / 4 + 3 / 4
@@ -65,7 +65,7 @@ def test_background_is_averaged() -> None:
 
 
 def test_tops_by_hand() -> None:
-    """Half the features are two: 4 and 3 of 10; a twentieth is rounded up to one."""
+    """Half of the features are two, 4 and 3 of 10; a twentieth is rounded up to one."""
     shares = [0.05, 0.5]
     lost = px.metrics.comprehensiveness(add, X[0], X[0], masker=ZERO, shares=shares)
     left = px.metrics.sufficiency(add, X[0], X[0], masker=ZERO, shares=shares)
@@ -104,7 +104,7 @@ def test_linear_models_in_closed_form(seed: int, d: int) -> None:
 @pytest.mark.parametrize("metric", ORDERS)
 @pytest.mark.parametrize("rescale", [lambda s: 7 * s - 3, np.exp, lambda s: np.sign(s) * s**2])
 def test_only_the_order_counts(metric: Any, rescale: Callable[[Any], Any]) -> None:
-    """Increasing functions of the scores change nothing, references included."""
+    """Increasing functions of the scores change neither values nor references."""
     scores = np.random.default_rng(0).normal(size=X.shape)
     one = metric(curved, X, scores, masker=ZERO)
     other = metric(curved, X, rescale(scores), masker=ZERO)
@@ -114,7 +114,7 @@ def test_only_the_order_counts(metric: Any, rescale: Callable[[Any], Any]) -> No
 
 @pytest.mark.parametrize("n_axes", [1, 2])
 def test_inserting_is_deleting_from_the_other_end(n_axes: int) -> None:
-    """Insertion by the scores is deletion by their negatives, whatever the model: no ties."""
+    """Without ties, insertion by the scores is deletion by their negatives."""
     rng = np.random.default_rng(0)
     if n_axes == 1:
         x, scores, ask = X, rng.normal(size=X.shape), {"masker": ZERO}
@@ -147,7 +147,7 @@ def test_the_difference_is_that_of_the_two() -> None:
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_normalized_areas(sign: int) -> None:
-    """By |f(x)|, and from 0 at f(empty) to 1 at f(x), also where f(x) lies below f(empty)."""
+    """Areas are fractions of |f(x)|, or of the way from f(empty) to f(x) in either direction."""
     model = lambda X: sign * add(X) + 2  # noqa: E731
     scores, ask = sign * X, {"masker": ZERO}
     plain = px.metrics.insertion(model, X, scores, **ask).values
@@ -161,7 +161,7 @@ def test_normalized_areas(sign: int) -> None:
 
 
 def test_nothing_to_divide_by_is_not_known() -> None:
-    """A constant model has no range."""
+    """The range of a constant model is 0, so its normalized area is NaN."""
     found = px.metrics.deletion(
         lambda X: np.ones(len(X)), X, X, masker=ZERO, normalize="range", references=False
     )
@@ -171,7 +171,7 @@ def test_nothing_to_divide_by_is_not_known() -> None:
 
 @pytest.mark.parametrize("metric", ORDERS)
 def test_exact_attributions_beat_random_ones(metric: Any) -> None:
-    """Of an additive model with positive parts, on every row."""
+    """Exact attributions of a positive additive model beat random ones on every row."""
     rows = np.random.default_rng(0).random((20, 8))
     found = metric(add, rows, rows, masker=px.Baseline(np.zeros(8)))
     sign = 1 if found.better == "higher" else -1
@@ -179,7 +179,7 @@ def test_exact_attributions_beat_random_ones(metric: Any) -> None:
 
 
 def test_random_orders_differ_by_instance_and_are_fixed() -> None:
-    """The seed fixes them, whatever the batch size; another seed gives others."""
+    """The seed fixes random orders for any batch size, and another seed gives others."""
     rows = np.random.default_rng(0).random((4, 8))
     ask = partial(px.metrics.deletion, add, rows, rows, masker=px.Baseline(np.zeros(8)))
     one = ask().references["random"]
@@ -192,14 +192,14 @@ def test_random_orders_differ_by_instance_and_are_fixed() -> None:
 
 
 def test_ties_go_by_position() -> None:
-    """Equal scores leave in the order of the columns."""
+    """Features with equal scores are removed in the order of the columns."""
     found = px.metrics.deletion(add, X[0], np.ones(4), masker=ZERO)
     assert_allclose(found.curves, [10, 6, 3, 1, 0])
 
 
 @pytest.mark.parametrize("metric", ORDERS)
 def test_rows_are_counted(metric: Any, counting_model: Any) -> None:
-    """`n_rows` and `n_calls` are what the model was asked, the probe included."""
+    """`n_rows` and `n_calls` count all rows and calls of the model, the probe included."""
     model = counting_model(curved, batch_size=7)
     rows = np.random.default_rng(0).normal(size=(3, 4))
     found = metric(model, X, X, masker=px.Background(rows), batch_size=7)
@@ -208,7 +208,7 @@ def test_rows_are_counted(metric: Any, counting_model: Any) -> None:
 
 
 def test_several_outputs(bumpy_model: Any) -> None:
-    """Each has its own order; they are those of one at a time."""
+    """Each output has its own order, and measures the same as alone."""
     rng = np.random.default_rng(0)
     background, rows = rng.normal(size=(3, 4)), rng.normal(size=(2, 4))
     masker = px.Background(background)
@@ -226,7 +226,7 @@ def test_several_outputs(bumpy_model: Any) -> None:
 
 
 def test_the_largest_output_of_each_instance(bumpy_model: Any) -> None:
-    """An explanation of "top1" is judged by the output that each instance has there."""
+    """An explanation of "top1" is measured by the output that it explains for each instance."""
     rows = np.random.default_rng(0).normal(size=(6, 4))
     masker = px.Baseline(np.zeros(4))
     top = px.Occlusion(bumpy_model, masker=masker, outputs="top1").explain(rows)
@@ -240,7 +240,7 @@ def test_the_largest_output_of_each_instance(bumpy_model: Any) -> None:
 
 
 def test_frames_stay_frames(mixed_frame: Any) -> None:
-    """Text, categories and missing values reach the model as they are."""
+    """Text, categories and missing values reach the model unchanged."""
     import pandas as pd
 
     frame = mixed_frame[["tiny", "half", "kind", "name"]]
@@ -258,7 +258,7 @@ def test_frames_stay_frames(mixed_frame: Any) -> None:
 
 
 def test_names_of_ones_own() -> None:
-    """Outputs that only the explainer has names for are found by what the model said."""
+    """Outputs that only the explainer names are matched by the model's predictions."""
     rows = np.random.default_rng(0).normal(size=(5, 4))
 
     def model(X: np.ndarray) -> np.ndarray:

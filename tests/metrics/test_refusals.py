@@ -59,7 +59,7 @@ def two(X: Any) -> Any:
     ],
 )
 def test_explanations(metric: Any, x: Any, explanation: Any, ask: Any, message: str) -> None:
-    """Before any perturbed row is asked."""
+    """What does not fit together is refused before any perturbed row is paid for."""
     asked: list[int] = []
 
     def model(batch: Any) -> Any:
@@ -73,11 +73,15 @@ def test_explanations(metric: Any, x: Any, explanation: Any, ask: Any, message: 
 
 @pytest.mark.parametrize("metric", OF_EXPLANATIONS)
 def test_several_outputs_need_a_name(metric: Any) -> None:
-    """Of an explanation, and of plain scores where the model has several."""
+    """Several outputs need `outputs=`, for explanations and for plain scores."""
     both = px.Occlusion(two, masker=ZERO).explain(X)
-    with pytest.raises(InvalidParameterError, match="2 outputs were explained: say which"):
+    with pytest.raises(
+        InvalidParameterError, match="2 outputs were explained: choose with outputs="
+    ):
         metric(two, X, both, masker=ZERO)
-    with pytest.raises(InvalidParameterError, match="the model has 2 outputs: say with outputs="):
+    with pytest.raises(
+        InvalidParameterError, match="the model has 2 outputs: choose with outputs="
+    ):
         metric(two, X, X, masker=ZERO)
     with pytest.raises(InvalidParameterError, match="the one output that the scores explain"):
         metric(two, X, X, masker=ZERO, outputs=[0, 1])
@@ -85,7 +89,7 @@ def test_several_outputs_need_a_name(metric: Any) -> None:
 
 @pytest.mark.parametrize("metric", OF_EXPLANATIONS)
 def test_images(metric: Any) -> None:
-    """Maps of another shape, maps with colors, and columns where there are pixels."""
+    """Maps of another shape, maps with colors, and columns in place of pixels are refused."""
     images = np.random.default_rng(0).random((2, 6, 8, 3))
     bright = lambda batch: batch.mean(axis=(1, 2, 3))  # noqa: E731
     with pytest.raises(InvalidInputError, match="that shape without the channels"):
@@ -103,7 +107,7 @@ def test_images(metric: Any) -> None:
 
 @pytest.mark.parametrize("metric", OF_EXPLANATIONS)
 def test_broken_models(metric: Any) -> None:
-    """Their faults are told as everywhere."""
+    """Models that return NaN, or change their batch, are refused."""
     with pytest.raises(PredictFnError, match="NaN or infinite"):
         metric(lambda X: np.full(len(X), np.nan), X, X, masker=ZERO)
     with pytest.raises(PredictFnError, match="changed the batch"):
@@ -112,14 +116,14 @@ def test_broken_models(metric: Any) -> None:
 
 @pytest.mark.parametrize("metric", [m for m in OF_EXPLANATIONS if m is not metrics.infidelity])
 def test_noise_removes_nothing(metric: Any) -> None:
-    """What needs an empty state names a masker that has one."""
-    with pytest.raises(InvalidParameterError, match=r"knows no state without them.*px.Background"):
+    """Metrics that need an empty state refuse noise, and suggest a masker."""
+    with pytest.raises(InvalidParameterError, match=r"needs the output without any.*px.Background"):
         metric(add, X, EXPLANATION, masker=px.GaussianNoise())
 
 
 @pytest.mark.parametrize("metric", OF_EXPLAINERS)
 def test_explainers(metric: Any) -> None:
-    """Explanations, names and classes are not explainers; px explainers must be fitted."""
+    """Explanations, names and classes are no explainers, and px explainers must be fitted."""
     with pytest.raises(InvalidParameterError, match=r"explains again.*pass the explainer"):
         metric(EXPLANATION, X)
     with pytest.raises(InvalidParameterError, match="explainer must be an explainer"):
@@ -148,7 +152,7 @@ def test_explainers(metric: Any) -> None:
     ],
 )
 def test_settings(metric: Any, ask: Any, message: str) -> None:
-    """Each of a metric's own."""
+    """Each metric refuses wrong settings of its own."""
     with pytest.raises(InvalidParameterError, match=message):
         metric(add, X, EXPLANATION, masker=ZERO, **ask)
 
@@ -164,14 +168,14 @@ def test_settings(metric: Any, ask: Any, message: str) -> None:
     ],
 )
 def test_settings_of_explainers(metric: Any, ask: Any, message: str) -> None:
-    """Each of a metric's own."""
+    """Each metric of explainers refuses wrong settings of its own."""
     explainer = px.Occlusion(add, masker=ZERO)
     with pytest.raises((InvalidParameterError, InvalidInputError), match=message):
         metric(explainer, X, **ask)
 
 
 def test_callables_hide_their_model() -> None:
-    """So that nothing can be put in its place, and nothing be asked."""
+    """A callable explainer needs an explicit model."""
     with pytest.raises(InvalidParameterError, match="hides its model"):
         metrics.randomization(lambda X: X, X)
     with pytest.raises(InvalidParameterError, match="predict_fn must be given"):
@@ -179,7 +183,7 @@ def test_callables_hide_their_model() -> None:
 
 
 def test_answers_of_one_shape() -> None:
-    """An explainer that changes its mind about what there is to score is not compared."""
+    """An explainer whose answers change their shape is refused."""
     sizes = iter([3, 4])
     with pytest.raises(InvalidInputError, match="scores of one shape"):
         metrics.stability(lambda X: np.ones((3, next(sizes))), X, seeds=2)
@@ -198,6 +202,6 @@ def test_answers_of_one_shape() -> None:
     ],
 )
 def test_comparisons(explainers: Any, ask: Any, message: str) -> None:
-    """Before anything is explained."""
+    """`compare` refuses wrong arguments before anything is explained."""
     with pytest.raises(InvalidParameterError, match=message):
         metrics.compare(explainers, X, **ask)

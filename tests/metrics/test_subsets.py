@@ -28,7 +28,7 @@ def curved(X: np.ndarray) -> np.ndarray:
 
 
 class Recorded:
-    """Remembers every row that the model was asked."""
+    """A model that records every row."""
 
     def __init__(self) -> None:
         self.rows: list[np.ndarray] = []
@@ -44,7 +44,7 @@ class Recorded:
 @given(seed=st.integers(0, 10**6), d=st.integers(2, 8), n_background=st.integers(1, 4))
 @settings(deadline=None, max_examples=25)
 def test_additive_models(seed: int, d: int, n_background: int) -> None:
-    """slope * (x - mean of the background) foretells everything, up to a factor or not."""
+    """slope * (x - mean of the background) predicts all effects, also up to a factor."""
     rng = np.random.default_rng(seed)
     slopes, x = rng.uniform(0.5, 2, d), rng.uniform(1, 3, size=(2, d))
     background = rng.uniform(-1, 0, size=(n_background, d))
@@ -65,7 +65,7 @@ def test_additive_models(seed: int, d: int, n_background: int) -> None:
 
 
 def test_infidelity_is_its_definition() -> None:
-    """The mean of (sum of absent scores - fall)^2 over the rows that the model saw."""
+    """Infidelity is the mean of (sum of absent scores - fall)^2 over the rows that were asked."""
     model = Recorded()
     scores = np.array([1.0, 2.0, -1.0, 0.5])
     found = infidelity(model, X[0], scores, masker=ZERO, budget=302)
@@ -80,7 +80,7 @@ def test_infidelity_is_its_definition() -> None:
 
 @pytest.mark.parametrize("normalize", [False, True])
 def test_infidelity_is_captums(normalize: bool) -> None:
-    """The same removals, given to captum as perturbations in units of x - baseline."""
+    """Infidelity agrees with captum, given the same perturbations in units of x - baseline."""
     torch = pytest.importorskip("torch")
     captum = pytest.importorskip("captum.metrics")
     model = Recorded()
@@ -105,7 +105,7 @@ def test_infidelity_is_captums(normalize: bool) -> None:
 
 
 def test_infidelity_of_slopes() -> None:
-    """With noise as masker scores are slopes a standard deviation: exact for linear models."""
+    """With noise, scores are slopes per standard deviation, and exact for linear models."""
     rows = np.random.default_rng(0).normal(size=(50, 4)) * [1, 10, 0.1, 5]
     slopes = np.array([3.0, 0.2, 5.0, -1.0])
     masker = px.GaussianNoise()
@@ -118,7 +118,7 @@ def test_infidelity_of_slopes() -> None:
 
 
 def test_sensitivity_n_is_its_definition() -> None:
-    """All sets of each size: Pearson's correlation of what is foretold and what is lost."""
+    """Over all sets of each size, it is Pearson's correlation of predicted and actual falls."""
     scores = np.array([1.0, 2.0, -1.0, 0.5])
     found = sensitivity_n(curved, X[0], scores, masker=ZERO, sizes=[1, 2, 3])
     expected = []
@@ -136,7 +136,7 @@ def test_sensitivity_n_is_its_definition() -> None:
 
 
 def test_constant_outputs_have_no_correlation() -> None:
-    """NaN, and not 0 or 1."""
+    """The correlation with a constant output is NaN, not 0 or 1."""
     found = sensitivity_n(lambda X: np.full(len(X), 0.1), X, X, masker=ZERO)
     assert np.isnan(found.values).all()
     assert np.isnan(found.mean)
@@ -144,7 +144,7 @@ def test_constant_outputs_have_no_correlation() -> None:
 
 
 def test_completeness_of_products() -> None:
-    """What occlusion gives of x y is counted twice; Shapley values add up."""
+    """Occlusion counts the product x y twice, and Shapley values add up."""
     masker = px.Baseline([0.0, 0.0])
     model = lambda X: X[:, 0] * X[:, 1]  # noqa: E731
     x = np.array([[3.0, 2.0]])
@@ -156,7 +156,7 @@ def test_completeness_of_products() -> None:
 
 
 def test_an_explainers_own_masker_is_the_same_question() -> None:
-    """Its sample of the background rows, its groups of columns."""
+    """An explainer's own masker brings its background sample and its groups of columns."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(300, 4))
     groups = {"first": [0, 1], "third": [2], "last": [3]}
@@ -168,7 +168,7 @@ def test_an_explainers_own_masker_is_the_same_question() -> None:
 
 
 def test_scores_on_the_logit_scale() -> None:
-    """They add up there, and the wrong scale is refused."""
+    """Scores add up on their own scale, and the wrong scale is refused."""
     model = lambda X: 1 / (1 + np.exp(-X @ [1.0, 0.5, 0.2, -0.1]))  # noqa: E731
     explanation = px.KernelShap(model, masker=ZERO, link="logit").explain(X)
     found = infidelity(model, X, explanation, masker=ZERO, link="logit")
@@ -181,7 +181,7 @@ def test_scores_on_the_logit_scale() -> None:
 
 @pytest.mark.parametrize("metric", [infidelity, sensitivity_n, faithfulness_correlation])
 def test_rows_seeds_and_batches(metric: Any, counting_model: Any) -> None:
-    """The rows are counted and within the budget; the seed fixes the number."""
+    """Rows are counted and within the budget, and the seed fixes the values."""
     model = counting_model(curved, batch_size=4)
     background = np.random.default_rng(0).normal(size=(3, 4))
     ask = {"masker": px.Background(background), "budget": 80}
@@ -195,7 +195,7 @@ def test_rows_seeds_and_batches(metric: Any, counting_model: Any) -> None:
 
 @pytest.mark.parametrize("metric", [sensitivity_n, faithfulness_correlation])
 def test_better_explanations_correlate_better(metric: Any) -> None:
-    """Exact Shapley values of a bent model beat the same values dealt out at random."""
+    """Exact Shapley values of a nonlinear model beat the same values in random order."""
     rng = np.random.default_rng(1)
     rows, background = rng.normal(size=(10, 6)), rng.normal(size=(5, 6))
 
