@@ -193,5 +193,5 @@ def test_images_that_do_not_fit() -> None:
     ]:
         with pytest.raises(kind, match=said):
             _bind(image, masker)
-    with pytest.raises(InvalidInputError, match="slic found a single region"):
+    with pytest.raises(InvalidInputError, match="a single pixel cannot be divided"):
         _bind(np.zeros((1, 1), dtype=np.uint8), SuperpixelTrees())
