@@ -227,7 +227,7 @@ def test_lists_take_the_type_of_fit(table: np.ndarray) -> None:
     explainer = px.KernelShap(_sum).fit(table)
     found = explainer.explain([[1, 2, 3, 4, 5]]).values
     assert np.array_equal(found, explainer.explain(np.arange(1.0, 6.0)[None]).values)
-    with pytest.raises(InvalidInputError, match="values that the X of fit, of dtype int64, cannot"):
+    with pytest.raises(InvalidInputError, match="dtype of the X of fit, int64, cannot"):
         px.KernelShap(_sum).fit(np.arange(10).reshape(2, 5)).explain([[0.5] * 5])
 
 
