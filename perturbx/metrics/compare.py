@@ -155,8 +155,6 @@ def compare(
     columns = _check(explainers, metrics, against)
     check_number("level", level, above=0, below=1)
     check_flag("references", references)
-    if isinstance(outputs, (list, tuple, np.ndarray)) and len(outputs) == 1:
-        outputs = outputs[0]
     settings = _shared(explainers, masker, fill, outputs, link, batch_size, random_state)
     model = _model(explainers) if predict_fn is None else predict_fn
     resolve(model)
@@ -174,7 +172,7 @@ def compare(
         explaining.append(answer.n_rows if isinstance(answer, Explanation) else np.nan)
         shared = {
             **settings,
-            "outputs": choice_from(answer, outputs),
+            "outputs": choice_from(answer, settings["outputs"]),
             "references": references and not measures,
         }
         measures[name] = {
@@ -204,6 +202,8 @@ def _shared(
 ) -> dict[str, Any]:
     """The settings of all metrics, with the first background for tables; wrong ones refused."""
     check_selection(outputs)
+    if isinstance(outputs, (list, tuple, np.ndarray)) and len(outputs) == 1:
+        outputs = outputs[0]
     check_choice("link", link, ("identity", "logit"))
     if batch_size is not None:
         check_integer("batch_size", batch_size, minimum=1)
