@@ -68,7 +68,7 @@ def _is_ours(filename: str) -> bool:
 
 @pytest.mark.parametrize(
     ("name", "functions", "borders"),
-    [("KernelShap", 158, 123), ("Lime", 151, 109), ("deletion", 90, 70)],
+    [("KernelShap", 160, 128), ("Lime", 153, 111), ("deletion", 90, 73)],
 )
 def test_the_way_through_is_short(name: str, functions: int, borders: int) -> None:
     """As many functions, and calls from one file into another, as a reader has to follow."""
