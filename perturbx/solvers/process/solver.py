@@ -40,6 +40,10 @@ _MOST_CELLS = 500_000
 """Pairs times features beyond which no trees are grown."""
 
 
+_MANY_OUTPUTS = 8
+"""From so many outputs on, those of an instance share a prior."""
+
+
 @dataclass(frozen=True)
 class GaussianProcess(Solver):
     """Kernel SHAP's regression with a prior on what it leaves out: interactions of odd order.
@@ -76,8 +80,9 @@ class GaussianProcess(Solver):
     boosting : Boosting
         How the trees grow.
     prior : LearnedPrior, optional
-        What other targets of the same model have taught; then none learns a prior of its own, and
-        a target costs little more than a regression.
+        By default each target learns its own, or, from eight outputs on, each instance one for
+        all of its outputs. Otherwise what other targets of the same model have taught: then
+        none is learned, and a target costs little more than a regression.
 
     Examples
     --------
@@ -129,6 +134,39 @@ class GaussianProcess(Solver):
         n, d = len(inside), design.n_features
         if self.prior is not None and d >= 3 and not len(outside):
             return solve_shared(self.prior, answers)
+        if answers.shape[1] >= _MANY_OUTPUTS and d >= 3 and n >= _FEWEST_PAIRS and not len(outside):
+            return self._each_instance(answers)
+        return self._each_target(answers)
+
+    def _each_instance(self, answers: Answers[Pairs]) -> Scores:
+        """The outputs of an instance teach each other, and nothing to other instances."""
+        n, k = answers.shape
+        found = []
+        for i in range(n):
+            mine = slice(i * k, (i + 1) * k)
+            part = replace(
+                answers,
+                outputs=answers.outputs[:, mine],
+                full=answers.full[mine],
+                empty=answers.empty[mine],
+                floor=answers.floor[mine],
+                shape=(1, k),
+            )
+            prior = LearnedPrior.learn(part, self.boosting, "the outputs of the instance")
+            found.append(self._each_target(part) if prior is None else solve_shared(prior, part))
+        errors = [scores.errors for scores in found if scores.errors is not None]
+        return Scores(
+            np.concatenate([scores.values for scores in found], axis=1),
+            np.concatenate(errors, axis=1),
+            degrees_of_freedom=min(scores.degrees_of_freedom for scores in found),
+            estimator=found[0].estimator,
+        )
+
+    def _each_target(self, answers: Answers[Pairs]) -> Scores:
+        """Each learns a prior of its own."""
+        design = answers.design
+        inside, outside = split(len(design.first), self.most_pairs)
+        n, d = len(inside), design.n_features
         most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
         folds = _Folds.of(n, self.n_folds, most)
         blind = n >= 1.3 * d + 4 and folds.n_rows < d + SPARE

@@ -244,3 +244,30 @@ def test_the_estimator_is_told(games: SimpleNamespace, prior: LearnedPrior) -> N
 def test_a_prior_must_be_one() -> None:
     with pytest.raises(InvalidParameterError, match="prior"):
         GaussianProcess(prior=True)  # type: ignore[arg-type]
+
+
+def test_many_outputs_of_an_instance_teach_each_other(games: SimpleNamespace) -> None:
+    """With less than two thirds of the squared error of a prior each; other instances no matter."""
+    families = [Family(12, seed) for seed in (1, 2)]
+
+    def game(z: np.ndarray) -> np.ndarray:
+        return np.stack([family(z)[:, :, 0] for family in families], axis=1)
+
+    solver, phi = GaussianProcess(boosting=FEW_TREES), families[0].phi
+    evaluations = games.evaluate(game, drawn(16))
+    together, alone = (solver.solve(e) for e in (evaluations, only(evaluations, slice(0, 1))))
+    assert "the outputs of the instance" in together.estimator
+    assert_allclose(alone.values[0], together.values[0], atol=1e-10)
+    each = [
+        solver.solve(
+            replace(
+                evaluations,
+                outputs=evaluations.outputs[:, :1, j : j + 1],
+                full=evaluations.full[:1, j : j + 1],
+                empty=evaluations.empty[:1, j : j + 1],
+            )
+        ).values[0, :, 0]
+        for j in range(12)
+    ]
+    ratio = errors_of(alone.values[0].T, phi) / errors_of(np.array(each), phi)
+    assert np.exp(np.log(ratio).mean()) < 2 / 3
