@@ -182,6 +182,14 @@ def test_false_pairs_are_found(by: str, sentence: str) -> None:
         check_sampler(LyingPairs(by=by))
 
 
+@pytest.mark.parametrize("by", ["order", "row"])
+def test_false_chains_are_found(by: str) -> None:
+    """Chains in a fixed order, or that use one background row more than others, are found."""
+    sentence = {"order": "equally likely to join", "row": "each background row equally often"}
+    with pytest.raises(AssertionError, match=sentence[by]):
+        check_sampler(LyingChains(3, by=by))
+
+
 def test_false_weights_of_independent_draws_are_found() -> None:
     """Unequal weights of independent draws are found."""
     with pytest.raises(AssertionError, match="drawn independently weigh the same"):
@@ -204,7 +212,7 @@ def test_solvers_that_read_or_write_too_much_are_found(solver: str, sentence: st
         check_solver(kinds[solver](), drawn)
 
 
-@pytest.mark.parametrize("when", ["always", "all present", "all absent", "take", "background"])
+@pytest.mark.parametrize("when", ["all present", "all absent", "one row", "take"])
 def test_views_of_user_data_are_found(table: np.ndarray, when: str) -> None:
     """A batch that is a view of the user's rows or the background, even rarely, is found."""
     with pytest.raises(AssertionError, match=r"whatever a model writes|no later one"):
@@ -213,7 +221,7 @@ def test_views_of_user_data_are_found(table: np.ndarray, when: str) -> None:
 
 @dataclass(frozen=True)
 class Viewing(maskers.Masker):
-    """A baseline whose batches are views, always or for some perturbations alone."""
+    """Its batches are views for some perturbations, or for some background rows."""
 
     when: str
 
@@ -223,11 +231,11 @@ class Viewing(maskers.Masker):
 
 @dataclass(frozen=True, eq=False)
 class FittedViewing(maskers.FittedMasker):
-    """The rows it was fitted on, the first of which stands for absent features."""
+    """The rows it was fitted on, the first two of which are the background."""
 
     when: str
     rows: np.ndarray
-    value_function: str = "absent features at those of the first row"
+    value_function: str = "absent features from two rows"
 
     def check(self, X: Any) -> Any:
         return ViewingInstances(self, X)
@@ -258,7 +266,7 @@ class BoundViewing(maskers.BoundMasker):
 
     masker: FittedViewing
     row: np.ndarray
-    rows_per_perturbation = 1
+    rows_per_perturbation = 2
 
     @property
     def n_features(self) -> int:
@@ -280,12 +288,14 @@ class BoundViewing(maskers.BoundMasker):
         return None
 
     def batch(self, z: Any, rows: Any, scratch: Any) -> np.ndarray:
-        when, first = self.masker.when, self.masker.rows[0]
-        if z.all() and when in ("always", "all present"):
+        when, background = self.masker.when, self.masker.rows[:2][rows]
+        alone = len(z) == len(background) == 1
+        if when == "all present" and alone and z.all():
             return self.row[None]
-        if not z.any() and when in ("all absent", "background"):
-            return self.masker.rows[:1] if when == "background" else first[None]
-        return np.where(z, self.row, first)
+        if len(z) == 1 and not z.any() and (when == "all absent" or (alone and when == "one row")):
+            return background
+        mixed = np.where(z[:, None], self.row, background)
+        return mixed.reshape(-1, self.n_features)
 
 
 @dataclass(frozen=True)
@@ -303,6 +313,20 @@ class LyingPairs(samplers.ShapleyCoalitions):
         size = np.minimum(size, n_features - size)
         factor = size if self.by == "size" else 1.0 + design.first[:, 0]
         return replace(design, pair_weights=design.pair_weights * factor)
+
+
+@dataclass(frozen=True)
+class LyingChains(samplers.BackgroundPermutations):
+    """Joins features in the order of the columns, or uses the first background row most."""
+
+    by: str = "order"
+
+    def draw(self, n_features: int, n: int, rng: Any, drawn: Any = None) -> Any:
+        design = super().draw(n_features, n, rng, drawn)
+        if self.by == "order":
+            return replace(design, place=np.sort(design.place, axis=1))
+        fresh = np.arange(len(design.row)) >= (0 if drawn is None else len(drawn.row))
+        return replace(design, row=np.where(fresh, design.row // 2, design.row))
 
 
 @dataclass(frozen=True, eq=False)

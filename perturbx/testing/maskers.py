@@ -57,13 +57,19 @@ def _check_bound(bound: BoundMasker, instance: Any) -> None:
     whole = slice(0, per)
     for z in _perturbations(bound):
         scratch = bound.scratch(len(z) * per)
-        batch = bound.batch(z, whole, scratch)
+        every = copy.deepcopy(bound.batch(z, whole, scratch))
         n_rows = len(z) * per
-        require(batch.shape[0] == n_rows, "a batch has a row for each perturbation and its rows")
-        known = copy.deepcopy(batch)
-        scribble(batch)
-        again = bound.batch(z, whole, scratch)
-        require(equal(again, known), "a model that writes into its batch changes no later one")
+        require(every.shape[0] == n_rows, "a batch has a row for each perturbation and its rows")
+        at = np.arange(n_rows).reshape(-1, per)
+        for rows in [whole, slice(0, 1), slice(per - 1, per)]:
+            batch = bound.batch(z, rows, scratch)
+            known = copy.deepcopy(batch)
+            chosen = at[:, rows].ravel()
+            expected = every.iloc[chosen] if hasattr(every, "iloc") else every[chosen]
+            require(equal(known, expected), "a part of the rows is that part of the whole batch")
+            scribble(batch)
+            again = bound.batch(z, rows, scratch)
+            require(equal(again, known), "a model that writes into its batch changes no later one")
         require(bound.interpretable(z).shape == z.shape, "interpretable keeps the shape of z")
     everything = _perturbations(bound)[0]
     batch = bound.batch(everything, whole, bound.scratch(per))

@@ -9,7 +9,8 @@ from math import comb
 import numpy as np
 
 from perturbx._typing import Coalitions, Floats
-from perturbx.designs import Design, Independent, Pairs, SoftMasks
+from perturbx.designs import BackgroundChains, Design, Independent, Pairs, SoftMasks
+from perturbx.designs.chains import AntitheticChains
 from perturbx.samplers import AdaptiveSampler, Sampler
 from perturbx.testing._shared import answers, check_part, require
 
@@ -84,24 +85,35 @@ def _check_design(design: Design, d: int, n: int) -> None:
 
 
 def _check_probability(sampler: Sampler, d: int) -> None:
-    """A design that states its probability was drawn with it, independently."""
+    """A design was drawn with the probability that it states, or that its class stands for."""
     design = sampler.draw(d, max(_MANY, sampler.minimum(d)), np.random.default_rng(4))
+    if isinstance(design, AntitheticChains) and len(design):
+        last = np.minimum(design.place, d - 1 - design.place)
+        for place in range((d + 1) // 2):
+            likely = "each feature is equally likely to join at any place of a chain"
+            _require_mean(last == place, (1 if 2 * place == d - 1 else 2) / d, likely)
+    if isinstance(design, BackgroundChains) and len(design):
+        used = design.row[:, None] == np.arange(design.row.max() + 1)
+        _require_mean(used, 1 / used.shape[1], "chains use each background row equally often")
     if not isinstance(design, (Independent, SoftMasks)):
         return
     z, m, p = np.asarray(design.z, dtype=np.float64), len(design), design.p
     require(0 < p < 1, f"the probability of a design lies between 0 and 1: {p}")
-    mean, most = z.mean(axis=0), _SURE * np.sqrt(p * (1 - p) / m)
-    require(
-        np.abs(mean - p).max() <= most,
-        f"features are present with the probability of the design: {mean.round(3)}, p = {p}",
-    )
-    moved = z - mean
+    _require_mean(z, p, f"features are present with the probability of the design, {p}")
+    moved, most = z - z.mean(axis=0), _SURE * np.sqrt(p * (1 - p) / m)
     across = (moved[1:] * moved[:-1]).mean(axis=0)
     require(np.abs(across).max() <= most, "perturbations are drawn independently of each other")
     if isinstance(design, Independent):
         together = moved.T @ moved / m
         most_together = np.abs(together - np.diag(np.diag(together))).max()
         require(most_together <= most, "features are drawn independently of each other")
+
+
+def _require_mean(drawn: Floats | Coalitions, p: float, sentence: str) -> None:
+    """Require that each column of numbers from 0 to 1 has mean p, up to sampling error."""
+    mean = drawn.mean(axis=0)
+    far = np.abs(mean - p).max() > _SURE * np.sqrt(p * (1 - p) / len(drawn))
+    require(not far, f"{sentence}: {mean.round(3)}")
 
 
 def _check_random_pairs(sampler: Sampler) -> None:
