@@ -110,8 +110,10 @@ class LearnedPrior:
         return len(self.learned.rates)
 
     def choice(self, n_pairs: int) -> Choice:
-        """The one for about so many pairs."""
-        return min(self.choices, key=lambda choice: abs(np.log(choice.n_pairs / n_pairs)))
+        """The one for about so many pairs, and with as many to spare or as few."""
+        fewest = self.n_features + SPARE
+        alike = [c for c in self.choices if (c.n_pairs < fewest) == (n_pairs < fewest)]
+        return min(alike or self.choices, key=lambda c: abs(np.log(c.n_pairs / n_pairs)))
 
     def widened(self, active: NDArray[np.bool_]) -> LearnedPrior:
         """For a game of more features, of which it has learned the active ones.

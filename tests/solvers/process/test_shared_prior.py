@@ -271,3 +271,13 @@ def test_many_outputs_of_an_instance_teach_each_other(games: SimpleNamespace) ->
     ]
     ratio = errors_of(alone.values[0].T, phi) / errors_of(np.array(each), phi)
     assert np.exp(np.log(ratio).mean()) < 2 / 3
+
+
+@pytest.mark.parametrize("pairs", [10, 11])
+def test_fewer_pairs_than_free_slopes_need(games: SimpleNamespace, pairs: int) -> None:
+    """What was judged at a few more pairs may leave slopes free: not here, where none is spare."""
+    learned = LearnedPrior.learn(Answers.of(games.evaluate(Family(12, 1), drawn(26))), FEW_TREES)
+    family = Family(15, 2)
+    found = GaussianProcess(prior=learned).solve(games.evaluate(family, drawn(pairs, seed=3)))
+    assert found.degrees_of_freedom == pairs - 1  # free slopes would leave one or two
+    assert np.median(errors_of(found.values[:, :, 0], family.phi)) < 0.1
