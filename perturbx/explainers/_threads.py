@@ -1,10 +1,10 @@
 """Linear algebra on one thread while solvers run, and on as many as before afterwards.
 
-Most BLAS libraries have one setting for the process. If every thread put back what it found, a
-thread that starts while another one solves would find 1 and leave it behind. So the setting is
-read when the first `explain` of the process begins, and restored when the last solver leaves.
-Models limit threads as well for a moment (scikit-learn's nearest neighbors do), so the largest
-number that was seen counts.
+Most BLAS libraries have one setting for the process. If every thread restored the value that it
+found, a thread that starts while another one solves would find 1 and leave it behind. So the
+setting is read when the first `explain` of the process begins, and restored when the last solver
+ends. Models may also limit threads for a moment (scikit-learn's nearest neighbors do), so the
+largest number seen is restored.
 """
 
 from __future__ import annotations
@@ -18,33 +18,26 @@ from typing import Any
 
 
 class _Library:
-    """One BLAS library: its setting, and whether each thread has a setting of its own."""
+    """One BLAS library: its setting, and whether each thread has its own setting."""
 
     def __init__(self, controller: Any) -> None:
-        self._controller = controller
-        self.found = self.read()
+        self.controller = controller
+        self.found = int(controller.num_threads)
         self.is_thread_local: bool | None = None
 
-    def read(self) -> int:
-        return int(self._controller.num_threads)
-
     def set(self, n_threads: int) -> None:
-        if self.read() != n_threads:
-            self._controller.set_num_threads(n_threads)
-        # Newer versions of threadpoolctl let no other thread set it until this one lets go.
-        getattr(self._controller, "clear_controlling_thread", lambda: None)()
-
-    def restore(self) -> None:
-        self.found = max(self.found, self.read())
-        self.set(self.found)
+        if self.controller.num_threads != n_threads:
+            self.controller.set_num_threads(n_threads)
+        # Newer versions of threadpoolctl let no other thread set it until this one releases it.
+        getattr(self.controller, "clear_controlling_thread", lambda: None)()
 
     def limit(self) -> int:
-        """Set to one thread; returns what this thread had."""
-        mine = self.read()
+        """Set it to one thread; returns the previous setting of this thread."""
+        mine = int(self.controller.num_threads)
         self.set(1)
-        if self.is_thread_local is None and mine != 1 and self.read() == 1:
+        if self.is_thread_local is None and mine != 1 and self.controller.num_threads == 1:
             seen: list[int] = []
-            other = threading.Thread(target=lambda: seen.append(self.read()))
+            other = threading.Thread(target=lambda: seen.append(self.controller.num_threads))
             other.start()
             other.join()
             self.is_thread_local = seen != [1]
@@ -52,66 +45,35 @@ class _Library:
 
 
 class _Setting:
-    """The setting of the process, which several threads may ask to limit at once."""
+    """The setting of the process, which several threads may limit at once."""
 
     def __init__(self) -> None:
         from threadpoolctl import ThreadpoolController
 
         controllers = ThreadpoolController().select(user_api="blas").lib_controllers
-        self._libraries = [_Library(controller) for controller in controllers]
-        self._lock = threading.Lock()
-        self._explaining: list[int] = []
-        self._solving: list[int] = []
+        self.libraries = [_Library(controller) for controller in controllers]
+        self.lock = threading.Lock()
+        self.explaining: list[int] = []
+        self.solving: list[int] = []
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_other_threads)
 
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        with self._lock:
-            if not self._explaining:
-                for library in self._libraries:
-                    library.found = library.read()
-            self._explaining.append(threading.get_ident())
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._explaining.remove(threading.get_ident())
-                self._restore(unless=self._explaining)
-
-    @contextmanager
-    def limited(self) -> Iterator[None]:
-        with self._lock:
-            if not self._solving:
-                for library in self._libraries:
-                    library.found = max(library.found, library.read())
-            self._solving.append(threading.get_ident())
-            mine = [library.limit() for library in self._libraries]
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._solving.remove(threading.get_ident())
-                for library, n_threads in zip(self._libraries, mine, strict=True):
-                    if library.is_thread_local:
-                        library.set(n_threads)
-                self._restore(unless=self._solving)
-
-    def _restore(self, unless: list[int]) -> None:
-        """What all threads share, unless some thread still needs it as it is."""
-        for library in self._libraries:
-            if not unless and not library.is_thread_local:
-                library.restore()
+    def restore(self) -> None:
+        """Restore what all threads share."""
+        for library in self.libraries:
+            if not library.is_thread_local:
+                library.found = max(library.found, library.controller.num_threads)
+                library.set(library.found)
 
     def _forget_other_threads(self) -> None:
-        """In a forked process, which has one thread: nobody else will unlock or restore."""
-        self._lock = threading.Lock()
+        """In a forked process, which has one thread: no other thread will unlock or restore."""
+        self.lock = threading.Lock()
         me = threading.get_ident()
-        was_limited = bool(self._solving)
-        self._explaining = [thread for thread in self._explaining if thread == me]
-        self._solving = [thread for thread in self._solving if thread == me]
-        if was_limited:
-            self._restore(unless=self._solving)
+        was_limited = bool(self.solving)
+        self.explaining = [thread for thread in self.explaining if thread == me]
+        self.solving = [thread for thread in self.solving if thread == me]
+        if was_limited and not self.solving:
+            self.restore()
 
 
 @cache
@@ -119,14 +81,44 @@ def _setting() -> _Setting:
     return _Setting()
 
 
-def threads_kept() -> Any:
-    """A context after which BLAS has as many threads as before, whatever solvers and model did."""
-    return _setting().kept()
+@contextmanager
+def threads_kept() -> Iterator[None]:
+    """Afterwards BLAS has as many threads as before, whatever solvers and the model did."""
+    setting = _setting()
+    with setting.lock:
+        if not setting.explaining:
+            for library in setting.libraries:
+                library.found = int(library.controller.num_threads)
+        setting.explaining.append(threading.get_ident())
+    try:
+        yield
+    finally:
+        with setting.lock:
+            setting.explaining.remove(threading.get_ident())
+            if not setting.explaining:
+                setting.restore()
 
 
-def one_thread() -> Any:
-    """A context in which BLAS has one thread.
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Limit BLAS to one thread.
 
-    Matrices are small: threads would wait for each other, and round differently.
+    Matrices are small: more threads would wait for each other, and round differently.
     """
-    return _setting().limited()
+    setting, me = _setting(), threading.get_ident()
+    with setting.lock:
+        if not setting.solving:
+            for library in setting.libraries:
+                library.found = max(library.found, library.controller.num_threads)
+        setting.solving.append(me)
+        mine = [library.limit() for library in setting.libraries]
+    try:
+        yield
+    finally:
+        with setting.lock:
+            setting.solving.remove(me)
+            for library, n_threads in zip(setting.libraries, mine, strict=True):
+                if library.is_thread_local:
+                    library.set(n_threads)
+            if not setting.solving:
+                setting.restore()
