@@ -1,8 +1,8 @@
 """Predictor, masker and link as one game: a design to outputs, in bounded memory."""
 
-from perturbx.game.game import Cost as Cost
+from perturbx.game.block import of_all_features as of_all_features
+from perturbx.game.cost import Cost as Cost
 from perturbx.game.game import Game as Game
-from perturbx.game.game import of_all_features as of_all_features
 from perturbx.game.links import check_link as check_link
 from perturbx.game.links import link as link
 from perturbx.game.parts import Parts as Parts

@@ -1,4 +1,4 @@
-"""Averages over the rows behind a perturbation: over all of them, and over parts of them."""
+"""Averages over background rows: over all of them, and over random parts of them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from perturbx._typing import Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Background rows dealt to parts of about the same size.
+    """A random partition of the background rows into parts of about the same size.
 
-    How far the scores of the parts differ tells how far those of all rows would move with
-    another sample. Rows are dealt at random, since they may lie in an order that means something.
+    The differences between the scores of the parts show how much the scores of all rows depend on
+    the sample of background rows. The partition is random since the rows may be sorted.
 
     Parameters
     ----------
     order : (n_background,) int array
         The rows of the first part, then those of the second, and so on.
     starts : (n_parts,) int array
-        Where each part begins in `order`.
+        The position in `order` at which each part begins.
     shares : (n_parts,) array
-        How much of the average over all rows each part is, adding up to 1.
+        The weight of each part in the average over all rows; they sum to 1.
     """
 
     order: Ints
@@ -34,7 +34,7 @@ class Parts:
     def dealt(
         cls, n_background: int, n_parts: int, rng: np.random.Generator, weights: Floats | None
     ) -> Parts:
-        """The rows in `n_parts` parts, whose sizes differ by one at most."""
+        """A random partition into `n_parts` parts, whose sizes differ by at most one."""
         starts = np.linspace(0, n_background, n_parts + 1).astype(int)[:-1]
         order = rng.permutation(n_background)
         if weights is None:
@@ -44,8 +44,8 @@ class Parts:
     def error(self, values: Floats) -> Floats:
         """The standard error of an average over all rows, from (..., n_parts) values of parts.
 
-        That of a ratio estimate (Cochran, Sampling Techniques, 1977, section 6.4); of parts of one
-        size, their standard deviation over the root of their number.
+        It is the standard error of a ratio estimate (Cochran, Sampling Techniques, 1977, section
+        6.4). For parts of equal size that is their standard deviation over the root of n_parts.
         """
         n = len(self)
         about = values - (values @ self.shares)[..., None]
@@ -56,12 +56,11 @@ class Parts:
 
 
 def averages(answers: Floats, per: int, parts: Parts | None, weights: Floats | None) -> Floats:
-    """Means over the `per` rows behind each perturbation: (c * per, k) to (1 + n_parts, c, k).
+    """Means over the `per` rows of each perturbation: (c * per, k) to (1 + n_parts, c, k).
 
     The mean of all rows comes first. Sums run along contiguous memory, so their rounding does
-    not depend on c. They are sums of differences to the first answer: the mean of equal answers
-    is that answer to the last bit, so a feature that never changes the output differs by
-    exactly 0.
+    not depend on c. They are sums of differences to the first output, so the mean of equal outputs
+    is exact, and a feature that never changes the output has a score of exactly 0.
     """
     if per == 1:
         return answers[None]
@@ -74,7 +73,7 @@ def averages(answers: Floats, per: int, parts: Parts | None, weights: Floats | N
     whole = first[:, :, 0] + np.add.reduce(by_row, axis=2) / per
     if parts is None:
         return np.asarray(whole[None])
-    # apart from the whole, whose rounding is not to depend on how rows were dealt
+    # computed separately, so that the rounding of the whole does not depend on the partition
     sums = np.add.reduceat(np.take(by_row, parts.order, axis=2), parts.starts, axis=2)
     sizes = np.diff(parts.starts, append=per) if weights is None else parts.shares * per
     of_parts = first + sums / sizes

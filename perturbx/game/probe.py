@@ -1,4 +1,4 @@
-"""The first question to the model: what it answers with, and whether it can be trusted."""
+"""The first calls of the model: its outputs, and whether they are reproducible."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 
 from perturbx._typing import Floats, PredictFn
 from perturbx.errors import PredictFnError, UnstableModelWarning
-from perturbx.game.game import Cost
+from perturbx.game.cost import Cost
 from perturbx.maskers import Instances
 from perturbx.predictor import Predictor, connect
 
 _SAME = 1e-4
-"""Batches of another size may round differently; more than this share is another answer."""
+"""Batches of another size may round differently, by at most this fraction of the output."""
 
 
 def probe(
@@ -25,17 +25,17 @@ def probe(
     output_names: Sequence[str] | None,
     batch_size: int | None,
 ) -> Predictor:
-    """Ask for the first rows, then for the first one again.
+    """Evaluate the model on the first rows, then on the first row again.
 
     Raises
     ------
     PredictFnError
-        If the model fails, or writes into the batch that it is given.
+        If the model fails, or changes the batch that it receives.
 
     Warns
     -----
     UnstableModelWarning
-        If the same row gets two answers.
+        If the same row has two different outputs.
     """
     n = min(2, len(instances), batch_size or 2, instances.chunk)
     batch = instances.take(0, n)
@@ -43,7 +43,7 @@ def probe(
     predictor = connect(predict_fn, batch, n, output_names)
     if not _equal(before, batch):
         raise PredictFnError(
-            "predict_fn changed the batch that it was given: let it work on a copy, as in "
+            "predict_fn changed the batch that it received: let it work on a copy, as in "
             "predict_fn=lambda X: model(X.copy())."
         )
     again = predictor(instances.take(0, 1), 1, None, "the first row, asked twice")
@@ -52,7 +52,7 @@ def probe(
 
 
 def probe_cost(predictor: Predictor) -> Cost:
-    """What `probe` asked."""
+    """The cost of `probe`."""
     return Cost(len(predictor.first_answers) + 1, 2)
 
 
@@ -87,7 +87,7 @@ def _equal(before: Any, after: Any) -> bool:
 
 
 def _same_cell(before: Any, after: Any) -> bool:
-    """Whether a cell is as it was, as far as it can be compared: missing values equal nothing."""
+    """Whether a cell is unchanged; missing values, which equal nothing, count as unchanged."""
     try:
         return before is after or bool(np.all(before == after) or not np.all(after == after))
     except (TypeError, ValueError):

@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 import perturbx as px
 import pytest
-from perturbx.game import game as game_module
+from perturbx.game.block import Block
 
 METHODS = [px.KernelShap, px.PermutationShap, px.Lime, px.OwenShap]
 
@@ -42,13 +42,13 @@ def test_workers_change_nothing(method: Any, backend: str, boosted: Any) -> None
 def test_one_instance_is_shared_by_workers(boosted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The perturbations of a single instance are dealt to several tasks."""
     tasks = []
-    answer = game_module._answer
+    outputs = Block.outputs
 
     def watched(*args: Any) -> Any:
         tasks.append(args)
-        return answer(*args)
+        return outputs(*args)
 
-    monkeypatch.setattr(game_module, "_answer", watched)
+    monkeypatch.setattr(Block, "outputs", watched)
     with joblib.parallel_config("threading", n_jobs=2):
         _explainer(px.KernelShap, boosted).explain(boosted[1][0])
     assert len(tasks) >= 2
@@ -61,15 +61,15 @@ def test_little_travels(method: Any, boosted: Any, monkeypatch: pytest.MonkeyPat
     Owen values ask a few coalitions a round, fewer than the background has rows.
     """
     sizes, rows_made = [], []
-    answer = game_module._answer
+    outputs = Block.outputs
 
-    def watched(predictor: Any, *rest: Any) -> Any:
-        sizes.append(len(pickle.dumps(rest)))
-        out = answer(predictor, *rest)
+    def watched(block: Block, predictor: Any) -> Any:
+        sizes.append(len(pickle.dumps(block)))
+        out = outputs(block, predictor)
         rows_made.append(out[1].n_rows)
         return out
 
-    monkeypatch.setattr(game_module, "_answer", watched)
+    monkeypatch.setattr(Block, "outputs", watched)
     X = boosted[1]
     with joblib.parallel_config("threading", n_jobs=2):
         _explainer(method, boosted, budget=20_000 if method is px.Lime else 200_000).explain(X[:3])

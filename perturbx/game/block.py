@@ -1,0 +1,136 @@
+"""The work of one task: model rows of some perturbations and instances, asked and averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise
+from perturbx.designs import Design
+from perturbx.game.cost import Cost
+from perturbx.game.links import check_link, link_parts
+from perturbx.game.parts import Parts, averages
+from perturbx.maskers import BoundMasker
+from perturbx.predictor import Predictor
+
+_TILE_BYTES = 2**22
+_MOST_ROWS = 8192
+_LARGE_TILE_BYTES = 2**24
+_FEW_ROWS = 16
+_MANY_ROWS = 2**15
+_OUTPUTS = 2**16
+"""Outputs that are averaged at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some perturbations of a design and some instances, as sent to a worker.
+
+    Parameters
+    ----------
+    link : "identity" or "logit"
+    batch_size : int or None
+    perturbations : slice
+        Positions in the design.
+    source : Design or (m, d) array
+        The rows of `z`, or the design if it is much smaller than they are.
+    background_row : (m,) int array or None
+        The background row of each perturbation, if the design names one.
+    instances : sequence of (BoundMasker, (k,) int array, int)
+        Each instance, its explained outputs, and its position in the user's X.
+    parts : Parts or None
+    active : (n_features,) bool array or None
+        The features of the design, if not all.
+    """
+
+    link: LinkName
+    batch_size: int | None
+    perturbations: slice
+    source: Design | Coalitions | Noise
+    background_row: Ints | None
+    instances: Sequence[tuple[BoundMasker, Ints, int]]
+    parts: Parts | None
+    active: NDArray[np.bool_] | None
+
+    def outputs(
+        self, predictor: Predictor, progress: Callable[[int], Any] | None = None
+    ) -> tuple[Floats, Cost]:
+        """The average outputs (1 + n_parts, m, instances, k) on the link's scale, and the cost."""
+        found, cost = [], Cost()
+        for bound, columns, place in self.instances:
+            averaged, asked = self._averages(predictor, progress, bound, columns, place)
+            if self.link != "identity":
+                averaged = link_parts(averaged, self.link, f"a perturbation of instance {place}")
+            found.append(averaged)
+            cost += asked
+        return np.stack(found, axis=2), cost
+
+    def _averages(
+        self,
+        predictor: Predictor,
+        progress: Callable[[int], Any] | None,
+        bound: BoundMasker,
+        columns: Ints,
+        instance: int,
+    ) -> tuple[Floats, Cost]:
+        """(1 + n_parts, m, k): the outputs of one instance, averaged over all rows and parts."""
+        first, named, k = self.perturbations.start, self.background_row, len(columns)
+        m = self.perturbations.stop - first
+        per = bound.rows_per_perturbation if named is None else 1
+        weights = bound.weights if named is None else None
+        most = self.batch_size or _rows_in_a_call(bound)
+        step, part = max(1, most // per), min(most, per)
+        scratch = bound.scratch(min(step, m) * part)
+        n_averages = 1 + (0 if self.parts is None else len(self.parts))
+        averaged, n_calls = np.empty((n_averages, m, k)), 0
+        together = step * max(1, _OUTPUTS // (step * per * k))
+        for begin in range(0, m, together):
+            n = min(together, m - begin)
+            outputs = np.empty((n * per, k))
+            for start, low in product(range(0, n, step), range(0, per, part)):
+                stop, high = min(start + step, n), min(low + part, per)
+                here = slice(begin + start, begin + stop)
+                rows = slice(low, high) if named is None else named[here]
+                batch = bound.batch(self._tile(here), rows, scratch)
+                there = slice(start * per + low, (stop - 1) * per + high)
+                text = f"perturbations {first + here.start} to {first + here.stop - 1}"
+                text += f" of instance {instance}"
+                outputs[there] = predictor(batch, there.stop - there.start, columns, text)
+                if self.link != "identity":  # an average may hide an invalid output
+                    check_link(outputs[there], self.link)
+                n_calls += 1
+                if progress:
+                    progress(there.stop - there.start)
+            averaged[:, begin : begin + n] = averages(outputs, per, self.parts, weights)
+        return averaged, Cost(m * per, n_calls)
+
+    def _tile(self, rows: slice) -> Coalitions | Noise:
+        """Some of the block's perturbations, of all features."""
+        if isinstance(self.source, Design):
+            first = self.perturbations.start
+            z = self.source.tile(slice(first + rows.start, first + rows.stop))
+        else:
+            z = self.source[rows]
+        return of_all_features(z, self.active)
+
+
+def of_all_features(z: Coalitions | Noise, active: NDArray[np.bool_] | None) -> Coalitions | Noise:
+    """Perturbations of the active features as perturbations of all; the others are unchanged."""
+    if active is None or active.all():
+        return z
+    unchanged = np.ones if z.dtype == np.bool_ else np.zeros
+    out: Any = unchanged((len(z), len(active)), dtype=z.dtype)
+    out[:, active] = z
+    return np.asarray(out)
+
+
+def _rows_in_a_call(bound: BoundMasker) -> int:
+    """Enough small rows to fill the cache, or a few large ones, such as images."""
+    enough = _MANY_ROWS if bound.calls_are_costly else _FEW_ROWS
+    worth_it = min(enough, _LARGE_TILE_BYTES // bound.row_bytes)
+    return max(1, worth_it, min(_MOST_ROWS, _TILE_BYTES // bound.row_bytes))
