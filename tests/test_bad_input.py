@@ -815,7 +815,7 @@ def test_a_label_map_with_holes_is_closed() -> None:
 def test_logits_where_probabilities_are_needed(counting_model: Any) -> None:
     """link="logit" refuses them with their range, and says how to get probabilities."""
     model = counting_model(lambda X: np.stack([_sum(X), -_sum(X)], axis=1))
-    with pytest.raises(PredictFnError, match=r"got values from -.*Of logits.*output=.softmax."):
+    with pytest.raises(PredictFnError, match=r"got values from -.*are logits.*output=.softmax."):
         px.KernelShap(model, masker=px.Superpixels(), link="logit").explain(IMAGE)
     assert model.n_rows == 2
 

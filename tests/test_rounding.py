@@ -152,12 +152,12 @@ def test_a_blank_image_has_nothing_to_remove(method: Any, masker: Any, dtype: An
 
 
 def test_an_instance_that_equals_its_background_says_so() -> None:
-    """On tables as on images; noise has nothing to move where no column varies."""
+    """On tables as on images; noise changes nothing if no column varies."""
     rows = np.ones((5, 3))
     of_one = px.KernelShap(lambda X: X.sum(axis=1)).fit(rows).explain(rows[0])
     assert of_one.notes[-1].startswith("nothing to remove: the instance equals its background")
     moved = px.Lime(lambda X: X.sum(axis=1)).fit(rows).explain(rows[0])
-    assert moved.notes[-1].startswith("nothing to move")
+    assert moved.notes[-1].startswith("nothing to perturb")
 
 
 def test_rounding_goes_through_the_slope_of_the_logit() -> None:

@@ -1,4 +1,4 @@
-"""Solutions, written into the arrays of one `Explanation` as they come."""
+"""Solutions, written into the arrays of one `Explanation` as they become available."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Finished:
     Parameters
     ----------
     places : (n,) int array
-        The instances' positions in the user's X.
+        The positions of the instances in the user's X.
     bound : BoundMasker
         One of them.
     active : (n_features,) bool array
-        The features that `solution` is of; the others change nothing.
+        The features in `solution`; the others never change the output.
     solution : Solution
     least : (n, 1, k) array
-        The rounding of an output, which is the error of what changes nothing.
+        The rounding error of an output, which is the standard error of inactive features.
     costs : (n, 2) int array
-        Rows and calls of each instance.
+        Model rows and calls of each instance.
     converged : bool
     task : Task
     """
@@ -56,11 +56,11 @@ class Collected:
     problem : Problem
     plan : Plan
     columns : (n, k) int array
-        The model outputs that are explained.
+        The explained outputs of each instance.
     full : (n, k) array
         The outputs of the instances themselves.
     costs : (n, 2) int array
-        Rows and calls of each instance before the first round; those of its rounds are added.
+        Model rows and calls of each instance before the first round; rounds add to them.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Collected:
         self._regions: list[Any] = []
 
     def see(self, bound: Sequence[BoundMasker]) -> None:
-        """The next instances, as an explanation shows them."""
+        """Add the data, names and regions of the next instances."""
         self._names = max(self._names, *(one.feature_names for one in bound), key=len)
         regions = [one.regions for one in bound if one.regions is not None]
         self._regions += regions
@@ -96,7 +96,7 @@ class Collected:
             self._widen(more)
 
     def put(self, done: Finished) -> None:
-        """Write some instances' solutions; the features that change nothing score 0."""
+        """Write the solutions of some instances; inactive features have a score of 0."""
         places, solution, d = done.places, done.solution, len(done.active)
         at = np.ix_(places, np.flatnonzero(done.active))
         self._values[places, :d] = 0.0
@@ -141,10 +141,13 @@ class Collected:
                 self._texts[kind][i] = text
 
     def explanation(self, keeps_outputs: bool) -> Explanation:
-        """One explanation of all instances; a single one loses its axis, and so does one output."""
+        """The explanation of all instances, without the axis of a single instance or output."""
         problem, plan = self._problem, self._plan
         one = 0 if problem.instances.single else slice(None)
         output = slice(None) if keeps_outputs else 0
+        data: Any = np.concatenate(self._data) if not self._regions else tuple(self._data)
+        if self._regions and len({np.shape(image) for image in data}) == 1:
+            data = np.stack(data)  # images of different sizes remain a tuple
         kept = np.array([not problem.instances.single, True, keeps_outputs])
         converged = None if plan.tol is None else self._converged
         n_rows, n_calls = self._costs.T
@@ -163,7 +166,7 @@ class Collected:
         return Explanation(
             values=self._values[one, :, output],
             standard_errors=self._errors[one, :, output],
-            data=self._shown()[one],
+            data=data[one],
             feature_names=self._names,
             output_names=tuple(names[0]) if (self._columns == self._columns[0]).all() else names,
             axes=tuple(np.array(["instance", "feature", "output"])[kept].tolist()),
@@ -182,7 +185,7 @@ class Collected:
         )
 
     def _widen(self, more: int) -> None:
-        """Make room for instances of more features; NaN beyond an instance's own."""
+        """Make room for instances with more features; the others are padded with NaN."""
         wider = (0, 0), (0, more), (0, 0)
         self._values = np.pad(self._values, wider, constant_values=np.nan)
         self._errors = np.pad(self._errors, wider, constant_values=np.nan)
@@ -207,11 +210,3 @@ class Collected:
             ours.faith_shap_errors,
             degrees,
         )
-
-    def _shown(self) -> Any:
-        """Rows as (n, d); images as one array if they are of one size, else as a tuple."""
-        if not self._regions:
-            return np.concatenate(self._data)
-        if len({np.shape(image) for image in self._data}) == 1:
-            return np.stack(self._data)
-        return tuple(self._data)

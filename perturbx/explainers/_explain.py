@@ -1,4 +1,4 @@
-"""The way of ``explain``: predictions first, then a run for each group of instances."""
+"""The steps of ``explain``: predictions first, then a run for each group of instances."""
 
 from __future__ import annotations
 
@@ -20,30 +20,26 @@ from perturbx.result import Explanation
 from perturbx.samplers import AdaptiveSampler
 
 _OUTPUT_BYTES = 2**23
-"""The most memory that the answers of one chunk of instances may take."""
-
-_PARTS = 10
-"""Parts of the background whose scores tell how much they owe to the choice of rows."""
-
-_FEWEST_ROWS = 4
-"""Fewer background rows than this say nothing of their own spread."""
+"""The most memory for the outputs of instances that are explained together."""
 
 _MOST_DESIGNS = 8
-"""Designs that are kept for later instances with the same active features."""
+"""The most designs that are kept for later instances with the same active features."""
 
 Empty: TypeAlias = tuple[Floats | None, Floats, Cost]
-"""The outputs of the background rows, where they are told apart, of their averages, the cost."""
+"""Outputs with all features absent: of each background row (or None), of averages, the cost."""
 
 
 def explain(problem: Problem, plan: Plan) -> Explanation:
     """Scores of every feature of every instance."""
     instances, first = problem.instances, problem.bound[0]
     n, task = len(instances), plan.task(first)
-    names_rows = task.sampler.draws.per_background_row
+    per_row = task.sampler.draws.per_background_row
     adapts = isinstance(task.sampler, AdaptiveSampler)
-    apart = adapts and names_rows  # each row is a game of its own, and not a sample of rows
-    parts = None if apart else _parts(plan, first)
-    kept = 1 if names_rows or parts is None else 1 + len(parts)
+    separate = adapts and per_row  # the rows are several games, not a sample of rows
+    parts = None
+    if not separate:
+        parts = Parts.dealt(first.rows_per_perturbation, first.weights, plan.rng(2))
+    kept = 1 if per_row or parts is None else 1 + len(parts)
     known, _ = problem.predictor.select(problem.outputs, problem.predictor.first_answers)
     check_memory(task, plan, known.shape[1] * kept)
     draws: dict[bytes, Draws] = {}
@@ -56,13 +52,13 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
         costs = (cost + problem.asked).divided(n)
         collected = Collected(problem, plan, columns, full, costs)
-        answers = 8 * max(task.n_perturbations, 1) * columns.shape[1] * kept
-        at_once = int(np.clip(_OUTPUT_BYTES // answers, 1, instances.chunk))
+        n_bytes = 8 * max(task.n_perturbations, 1) * columns.shape[1] * kept
+        at_once = int(np.clip(_OUTPUT_BYTES // n_bytes, 1, instances.chunk))
         for part in instances.chunks(at_once):
             ready = part.stop <= len(problem.bound)
             bound = problem.bound[part] if ready else instances.bind(part.start, part.stop)
             collected.see(bound)
-            rows, empty, cost = _empty(game, bound, columns[part], part.start, parts, apart)
+            rows, empty, cost = _empty(game, bound, columns[part], part.start, parts, separate)
             costs = cost.divided(len(bound))
             for group in _groups(bound, adapts or bound[0].reads_alone):
                 places = group + part.start
@@ -84,7 +80,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
 
 
 def _draws(plan: Plan, bound: BoundMasker, known: dict[bytes, Draws]) -> Draws:
-    """The designs for an instance: drawn once for all instances with the same active features."""
+    """The designs of an instance, drawn once for all instances with the same active features."""
     task, key = plan.task(bound), bound.active.tobytes()
     if isinstance(task.sampler, AdaptiveSampler):
         return Draws(task, plan.rng(1))
@@ -96,7 +92,7 @@ def _draws(plan: Plan, bound: BoundMasker, known: dict[bytes, Draws]) -> Draws:
 
 
 def _groups(bound: list[BoundMasker], alone: bool) -> Iterator[Ints]:
-    """Instances that share a design: those with the same active features, or each alone."""
+    """Instances that share a design: with the same active features, or each by itself."""
     if alone:
         yield from np.arange(len(bound))[:, None]
         return
@@ -105,24 +101,16 @@ def _groups(bound: list[BoundMasker], alone: bool) -> Iterator[Ints]:
         yield np.flatnonzero((actives == active).all(axis=1))
 
 
-def _parts(plan: Plan, bound: BoundMasker) -> Parts | None:
-    """The parts of the background that are kept apart; None where it has too few rows."""
-    n_background = bound.rows_per_perturbation
-    if n_background < _FEWEST_ROWS:
-        return None
-    return Parts.dealt(n_background, min(_PARTS, n_background), plan.rng(2), bound.weights)
-
-
 def _empty(
     game: Game,
     bound: list[BoundMasker],
     columns: Ints,
     first: int,
     parts: Parts | None,
-    apart: bool,
+    separate: bool,
 ) -> Empty:
-    """The outputs with nothing present; each background row's own where they can be averaged."""
-    if bound[0].rows_per_perturbation == 1 or (game.link != "identity" and not apart):
+    """The outputs with all features absent, of each background row if they can be averaged."""
+    if bound[0].rows_per_perturbation == 1 or (game.link != "identity" and not separate):
         return None, *game.empty(bound, columns, first, parts)
     rows, cost = game.empty(bound, columns, first, each_row=True)
     n_background, n, k = rows.shape
@@ -131,7 +119,7 @@ def _empty(
 
 
 def _progress_bar(n_rows: int) -> Any:
-    """A bar that is told how many rows were answered, of `n_rows` to come."""
+    """A progress bar over `n_rows` model rows."""
     from tqdm.auto import tqdm
 
     return tqdm(unit=" rows", unit_scale=True, desc="model", total=n_rows)

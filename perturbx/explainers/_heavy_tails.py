@@ -1,4 +1,4 @@
-"""Outputs of which a few hold nearly all of the variation: what a sample says of them is little."""
+"""Heavy tails: outputs whose variation comes mostly from a few perturbations."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from perturbx.designs import Evaluations, NoiseDraws
 from perturbx.solvers import Solution
 
 _FEWEST_OUTPUTS = 16
-"""Fewer outputs do not show their tails."""
+"""Fewer outputs are too few to detect heavy tails."""
 
 _FEW_NOISY = 5.0
-"""Of outputs of noise, as the kernel of a local fit discounts those that are far away."""
+"""The threshold for noise, where the kernel of a local fit gives distant outputs less weight."""
 
 
 def widened(solution: Solution, evaluations: Evaluations) -> Solution:
-    """The solution with larger errors where outputs have heavy tails, which it then says.
+    """The solution with larger standard errors for outputs with heavy tails, which it marks.
 
-    Errors are estimated from squares, and squares that come from few outputs say little: such an
-    estimate has no more degrees of freedom than one less than these outputs, and most often it is
-    too small, because the largest outputs have not been met. So errors are raised until the
-    interval of 95% is that of a t distribution with so few degrees of freedom, but at least two.
+    Standard errors are estimated from squared deviations. If a few outputs dominate these, the
+    estimate has fewer degrees of freedom than there are such outputs, and is usually too small,
+    because the largest outputs were not sampled. Errors are therefore enlarged until the 95%
+    interval is that of a t distribution with this few degrees of freedom, but at least two.
     """
     if evaluations.design.complete or len(evaluations.outputs) < _FEWEST_OUTPUTS:
         return solution
@@ -41,10 +41,10 @@ def widened(solution: Solution, evaluations: Evaluations) -> Solution:
 
 
 def effective_outputs(outputs: Outputs) -> Floats:
-    """(n, k): of how many of m equally large deviations from the mean the squares could come.
+    """(n, k): the effective number of deviations from the mean among m outputs.
 
-    (Sum of squares)^2 / sum of squared squares, which is m over the kurtosis: a third of m normal
-    outputs, and m where none deviates.
+    It is (sum of squares)^2 / (sum of fourth powers), or m over the kurtosis: m / 3 for normally
+    distributed outputs, and m for constant outputs.
     """
     deviation = outputs - outputs.mean(axis=0)
     largest = np.abs(deviation).max(axis=0)

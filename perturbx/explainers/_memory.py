@@ -1,4 +1,4 @@
-"""Whether what a budget pays for fits into memory: known before it is spent."""
+"""Checks before a budget is spent that its perturbations fit into memory."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from perturbx.errors import BudgetError
 from perturbx.explainers._plan import Plan, Task
 
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-"""Where Linux says how much memory a container may use."""
+"""Files in which Linux reports the memory limit of a container."""
 
 _USUAL = 2.0**34
-"""The memory of a machine that does not say: 16 GiB."""
+"""The assumed memory of a machine that does not report it: 16 GiB."""
 
 _EACH = 80
-"""Bytes of a perturbation whatever its features: its weight, its unit, its place in a set."""
+"""Bytes per perturbation apart from its features: its weight, cluster and place in a set."""
 
 _DRAWN = 2
-"""How many copies of a design there are while it is drawn or continued."""
+"""The number of copies of a design that exist while it is drawn or extended."""
 
 
 def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
-    """Refuse a design that does not fit.
+    """Refuse a design that does not fit into memory.
 
-    `n_outputs` are the outputs that are kept of each perturbation, those of parts included.
+    `n_outputs` outputs are stored per perturbation, including those of parts of the background.
 
     Raises
     ------
     BudgetError
-        With the memory that it would take, and the budget that would fit.
+        With the memory that is needed, and a budget that fits.
     """
     d = todo.n_features
     m = min(todo.n_perturbations, todo.sampler.most(d))
@@ -44,13 +44,13 @@ def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
     fits = max(limit / each / 2, todo.sampler.minimum(d)) * todo.rows_each
     raise BudgetError(
         f"budget={plan.budget} needs about {_size(m * each)} of memory for {m:,.0f} perturbations "
-        f"of {d:,} features, and there are {_size(limit)}: pass budget={_rounded(fits):_}, or "
+        f"of {d:,} features, and {_size(limit)} are available: pass budget={_rounded(fits):_}, or "
         "explain fewer outputs or larger groups of features."
     )
 
 
 def _available() -> float:
-    """The most bytes that the machine, its container and the limit of this process leave it."""
+    """The smallest memory limit, in bytes, of the machine, the container and this process."""
     limits = []
     try:
         limits.append(float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES"))
@@ -73,6 +73,6 @@ def _size(n_bytes: float) -> str:
 
 
 def _rounded(number: float) -> int:
-    """Down to two digits."""
+    """Rounded down to two digits."""
     unit = 10 ** max(int(np.log10(max(number, 1))) - 1, 0)
     return int(number // unit * unit)

@@ -1,4 +1,4 @@
-"""What a reader should know before trusting the scores of an instance."""
+"""Remarks that a reader should see before trusting the scores of an instance."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS = ("nothing to remove", "low fidelity", "heavy tails", "unknown errors", "
 """The kinds of remarks, in the order of `remarks`."""
 
 Said: TypeAlias = tuple[Sequence[str], Floats]
-"""A text for each of n instances, "" where there is nothing to say, and how grave it is."""
+"""A text for each of n instances, "" for no remark, and its severity."""
 
 _LOW_FIDELITY = 0.5
 
@@ -31,7 +31,7 @@ _GOOD = 0.01
 """Without `tol`, standard errors above this fraction of the range of the scores are reported."""
 
 _MOST_ADVISED = 1e11
-"""Nobody can pay for more model rows than this."""
+"""Larger budgets are not suggested."""
 
 
 def remarks(
@@ -44,14 +44,14 @@ def remarks(
     task: Task,
     plan: Plan,
 ) -> list[Said]:
-    """What is said of n instances with the same active features, for each of `KINDS`.
+    """The remarks on n instances with the same active features, for each of `KINDS`.
 
     Parameters
     ----------
     values, errors : (n, d, k) array
     solution : Solution
     least : (n, 1, k) array
-        The rounding of an output: what is as exact as that is no reason to ask more.
+        The rounding error of an output, which a larger budget cannot reduce.
     spent : (n,) int array
         The model rows of each instance.
     bound : BoundMasker
@@ -98,25 +98,24 @@ def warn_of_doubts(explanation: Explanation, tol: float | None) -> None:
 
 
 def _nothing(bound: BoundMasker) -> str:
-    """Where no feature can be removed, as from a blank image, or one that equals its fill."""
+    """The remark on instances without active features, such as a blank image."""
     if bound.accepts is NoiseDraws:
-        return "nothing to move: no column varies in the training rows, so all scores are 0"
+        return "nothing to perturb: no column varies in the training rows, so all scores are 0"
     what = "background" if bound.regions is None else "fill"
     return f"nothing to remove: the instance equals its {what}, so all scores are 0"
 
 
 def _of_fit(fidelity: Floats) -> Said:
-    """Where a local fit does not describe the model."""
+    """The remark on local fits that describe the model poorly."""
     worst = np.nan_to_num(fidelity, nan=1.0).min(axis=1)
     said = "low fidelity: R2 is only {:.2f}, so a linear model describes the neighborhood poorly"
     return [said.format(r2) if r2 < _LOW_FIDELITY else "" for r2 in worst.tolist()], -worst
 
 
 def _of_tails(solution: Solution, heavy_tails: NDArray[np.bool_]) -> Said:
-    """Where a few perturbations hold most of the variation of an output.
+    """The remark on outputs whose variation comes mostly from a few perturbations.
 
-    An output that hardly moves beside the others, such as a class that is out of the question,
-    is passed over.
+    Outputs that vary much less than the others, such as improbable classes, are ignored.
     """
     said = (
         "heavy tails: a few perturbations account for most of the variation of the output, so "
@@ -138,7 +137,7 @@ def _of_errors(
     task: Task,
     plan: Plan,
 ) -> Said:
-    """Where standard errors are large, and the budget that would make them small."""
+    """The remark on large standard errors, with the budget that would reduce them."""
     scores = above_rounding(values, least)
     reach = np.nanmax(scores, axis=1) - np.nanmin(scores, axis=1)
     largest = np.nanmax(above_rounding(np.nan_to_num(errors), least), axis=1)
@@ -154,7 +153,7 @@ def _of_errors(
 
 
 def _advice(plan: Plan, task: Task, bound: BoundMasker, rows: float) -> str:
-    """A budget of about so many rows, or what it takes to try every coalition if that is less."""
+    """A suggested budget of about `rows`, or of all coalitions if that is less."""
     rows = _rounded_up(min(rows, 2 * _MOST_ADVISED))
     everything = 1 + task.context.n_background * (2.0 ** min(task.n_features, 60) - 1)
     if bound.accepts is CoalitionDesign and rows > everything:
@@ -168,6 +167,6 @@ def _percent(share: float) -> str:
 
 
 def _rounded_up(rows: float) -> float:
-    """To two digits, as no estimate is better than that."""
+    """Rounded up to two digits."""
     unit = 10.0 ** max(0, int(np.log10(max(rows, 1.0))) - 1)
     return float(np.ceil(rows / unit) * unit)

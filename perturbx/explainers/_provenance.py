@@ -1,4 +1,4 @@
-"""Where an explanation comes from: what it takes to find its numbers again."""
+"""The provenance of an explanation: everything that is needed to reproduce its numbers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _LIBRARIES = ("numpy", "scipy", "scikit-learn", "scikit-image", "joblib")
 
 
 def provenance(explainer: Any, model: str, seed: int, fit_seed: int) -> dict[str, Any]:
-    """Plain values by name: the seeds, the parameters, the versions and the date.
+    """The seeds, parameters, versions and date, as plain values by name.
 
-    `seed` is the random state of ``explain`` and `fit_seed` that of ``fit``, as integers also
-    where they were drawn from a generator or from the system.
+    `seed` is the random state of ``explain`` and `fit_seed` that of ``fit``: integers, even if
+    they were drawn from a generator or by the operating system.
     """
-    parameters = {f.name: told(getattr(explainer, f.name)) for f in fields(explainer)}
+    parameters = {f.name: plain(getattr(explainer, f.name)) for f in fields(explainer)}
     del parameters["predict_fn"], parameters["random_state"]
     return {
         "method": type(explainer).__name__,
@@ -37,19 +37,19 @@ def provenance(explainer: Any, model: str, seed: int, fit_seed: int) -> dict[str
     }
 
 
-def told(value: Any) -> Any:
-    """A parameter as plain data; what is none, such as a background, in words."""
+def plain(value: Any) -> Any:
+    """A parameter as plain data; other objects, such as a background, are described in words."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Mapping):
-        return {str(name): told(of) for name, of in value.items()}
+        return {str(name): plain(of) for name, of in value.items()}
     if isinstance(value, (list, tuple)):
-        return tuple(map(told, value))
+        return tuple(map(plain, value))
     name = type(value).__name__
     if is_dataclass(value):
-        held = (f"{f.name}={told(getattr(value, f.name))!r}" for f in fields(value))
+        held = (f"{f.name}={plain(getattr(value, f.name))!r}" for f in fields(value))
         return f"{name}({', '.join(held)})"
     if hasattr(value, "shape"):
         return f"{name} of shape {tuple(value.shape)}"

@@ -1,4 +1,4 @@
-"""The rounds of instances that share a design: drawn, asked and solved until they are done."""
+"""The rounds of instances that share a design: draw, evaluate and solve until they are done."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from perturbx.samplers import AdaptiveSampler
 from perturbx.solvers import Solution
 
 _FIRST_ROUND = 16
-"""With `tol`, the first round takes this part of the budget; each later one doubles the sum."""
+"""With `tol`, the first round spends 1/16 of the budget, and each later round doubles the total."""
 
 _FEWEST_DEGREES = 16
-"""With fewer degrees of freedom than this, a small error does not end the search."""
+"""With fewer degrees of freedom, a small standard error may be chance, and rounds go on."""
 
 _WIDENING = 3.0
-"""By how many standard errors the range of several equal scores is too wide."""
+"""Noise widens the range of equal scores by about this many standard errors."""
 
 _MOST_NUMBERS = 2**18
-"""Designs are read in blocks of so many numbers."""
+"""Noise is converted in blocks of this many numbers."""
 
 
 class Draws:
-    """The designs of one sampler, each the continuation of the one before, drawn once each."""
+    """The designs of one sampler: each extends the previous one and is drawn once."""
 
     def __init__(self, task: Task, rng: np.random.Generator) -> None:
         self._task, self._rng = task, rng
         self._found: dict[int, Design] = {}
 
     def upto(self, total: int) -> Design:
-        """The design of at most `total` perturbations; totals are asked for in one order."""
+        """The design of at most `total` perturbations; totals never decrease."""
         if total not in self._found:
             before = self._found[max(self._found)] if self._found else None
             sampler, d = self._task.sampler, self._task.n_features
@@ -56,17 +56,17 @@ class Draws:
         return self._found[total]
 
     def following(self, evaluations: Evaluations, total: int) -> Design:
-        """The design of an adaptive sampler, continued by what was answered."""
+        """The design of an adaptive sampler, extended on the basis of the outputs so far."""
         assert isinstance(self._task.sampler, AdaptiveSampler)
         return self._task.sampler.follow(evaluations, total, self._rng)
 
 
 @dataclass(eq=False)
 class Run:
-    """n instances whose active features are the same, from the first round to the last.
+    """n instances with the same active features, from the first round to the last.
 
-    What was answered stays in `outputs` and is never asked again. An instance that is done
-    leaves, and its solution goes to the result at once.
+    Outputs are kept, so that nothing is evaluated twice. The solution of an instance is written
+    into the result as soon as the instance is done.
 
     Parameters
     ----------
@@ -77,19 +77,19 @@ class Run:
         Shared by all instances with these active features.
     bound : list of n BoundMasker
     places : (n,) int array
-        The instances' positions in the user's X.
+        The positions of the instances in the user's X.
     columns : (n, k) int array
-        The model outputs that are explained.
+        The explained outputs of each instance.
     full : (n, k) array
         The outputs of the instances themselves.
     empty : (1 + n_parts, n, k) array
-        The outputs with nothing present, over the background and over each part of it.
-    rows : (B, n, k) array or None
-        The outputs of each background row, where they are told apart.
+        The outputs with all features absent, averaged over the background and over each part.
+    rows : (n_background, n, k) array or None
+        The same outputs of each background row.
     parts : Parts or None
-        The parts of the background that are kept apart.
+        The parts of the background whose outputs are kept separately.
     costs : (n, 2) int array
-        Rows and calls of each instance so far.
+        Model rows and calls of each instance so far.
     """
 
     game: Game
@@ -114,13 +114,15 @@ class Run:
         self.undone = np.arange(len(self.bound))
 
     def finish(self, collected: Collected) -> None:
-        """All rounds, until the budget is spent or every instance is precise enough."""
+        """Run all rounds, until the budget is spent or every instance is precise enough."""
         if not self.active.any():
-            self._hand_in(collected, self._unmoved(), self.game.rounding.of(self.full)[:, None])
+            self._write(
+                collected, self._without_active(), self.game.rounding.of(self.full)[:, None]
+            )
             return
         tol, m = self.plan.tol, self.task.n_perturbations
         for total in [m] if tol is None else self._totals(m):
-            if not self._ask(total):
+            if not self._evaluate(total):
                 continue
             evaluations = self._evaluations()
             solution, least = self._solved(evaluations), evaluations.floor
@@ -128,14 +130,14 @@ class Run:
             if tol is not None and not done.all():
                 done = self._precise(solution, evaluations, least, tol)
             if done.any():
-                self._hand_in(collected, solution.of(done), least[done], self.undone[done])
+                self._write(collected, solution.of(done), least[done], self.undone[done])
             self.undone, self.outputs = self.undone[~done], self.outputs[:, :, ~done]
             if not len(self.undone):
                 return
-        self._hand_in(collected, solution.of(~done), least[~done], self.undone, converged=False)
+        self._write(collected, solution.of(~done), least[~done], self.undone, converged=False)
 
     def _totals(self, m: int) -> Iterator[int]:
-        """How many perturbations, `m` at last, there are after each round."""
+        """The number of perturbations after each round; finally `m`."""
         sampler, total = self.task.sampler, m
         if isinstance(sampler, AdaptiveSampler) or m < sampler.most(self.task.n_features):
             total = max(sampler.minimum(self.task.n_features), m // _FIRST_ROUND)
@@ -144,8 +146,8 @@ class Run:
             total *= 2
         yield m
 
-    def _ask(self, total: int) -> bool:
-        """Whether there were perturbations to ask; an adaptive sampler goes on by the answers."""
+    def _evaluate(self, total: int) -> bool:
+        """Evaluate up to `total` perturbations; returns False if there were no new ones."""
         adapts, before = isinstance(self.task.sampler, AdaptiveSampler), self.design
         while True:
             known = 0 if self.design is None else len(self.design)
@@ -155,27 +157,23 @@ class Run:
                 design = self.draws.upto(total)
             if self.design is not None and len(design) == known:
                 return self.design is not before
-            self._answer(design, known)
+            asked, cost = self.game.evaluate(
+                [self.bound[i] for i in self.undone],
+                self.columns[self.undone],
+                design,
+                self.places[self.undone],
+                known,
+                self.parts,
+                self.active,
+            )
+            self.outputs = np.concatenate([self.outputs, asked], axis=1) if known else asked
+            self.design = design
+            self.costs[self.undone] += cost.divided(len(self.undone))
             if not adapts:
                 return True
 
-    def _answer(self, design: Design, known: int) -> None:
-        """Ask what is new in a design."""
-        asked, cost = self.game.evaluate(
-            [self.bound[i] for i in self.undone],
-            self.columns[self.undone],
-            design,
-            self.places[self.undone],
-            known,
-            self.parts,
-            self.active,
-        )
-        self.outputs = np.concatenate([self.outputs, asked], axis=1) if known else asked
-        self.design = design
-        self.costs[self.undone] += cost.divided(len(self.undone))
-
     def _evaluations(self) -> Evaluations:
-        """What a solver reads of the instances that are not done."""
+        """The design and outputs of the instances that are not done, as a solver reads them."""
         design = self.design
         assert design is not None
         if isinstance(design, NoiseDraws):
@@ -191,7 +189,7 @@ class Run:
         )
 
     def _interpretable(self, z: Noise) -> Noise:
-        """What a solver reads in place of the active features' noise, which may be very large."""
+        """The noise of the active features as a solver reads it, converted in blocks."""
         interpretable = self.bound[0].interpretable
         if self.active.all():
             return np.asarray(interpretable(z), dtype=np.float64)
@@ -202,7 +200,7 @@ class Run:
         return read
 
     def _solved(self, evaluations: Evaluations) -> Solution:
-        """The solver's answer, with the part of the error that comes from the background."""
+        """The solution, with the standard errors due to the sample of background rows."""
         solver, parts = self.task.solver, self.parts
         with one_thread():
             solution = solver.solve(evaluations)
@@ -215,7 +213,7 @@ class Run:
         return replace(solution, background_errors=parts.error(np.swapaxes(values, 2, 3)))
 
     def _of_parts(self, whole: Evaluations) -> Evaluations:
-        """The same for each part of the background, as so many more outputs."""
+        """The evaluations of each part of the background, as additional outputs."""
 
         def outputs_of(array: Floats) -> Floats:
             """(n_parts, ..., k) to (..., n_parts * k)."""
@@ -235,32 +233,31 @@ class Run:
     def _precise(
         self, solution: Solution, evaluations: Evaluations, least: Floats, tol: float
     ) -> NDArray[np.bool_]:
-        """Which instances have every standard error below tol times the range of their scores.
+        """Which instances have all standard errors below tol times the range of their scores.
 
-        The features that change nothing score 0. Errors widen the range, so it is taken as it
-        would be without them. What is as exact as arithmetic, `least`, is precise, also where all
-        scores are 0. An error that few perturbations tell may be small by chance: it ends
-        nothing. Nor do errors of 0 where no perturbation changed the output, though all of them
-        together do.
+        The range includes the score 0 of inactive features, and is reduced by what noise adds to
+        it. Errors up to rounding, `least`, are always precise enough. Few degrees of freedom never
+        end a run, as errors may be small by chance. Neither do errors of 0 if no perturbation
+        changed the output but removing all features does.
         """
         if solution.degrees_of_freedom < _FEWEST_DEGREES:
             return np.zeros(len(self.undone), dtype=bool)
         highest, lowest = solution.values.max(axis=1), solution.values.min(axis=1)
         if not self.active.all():
             highest, lowest = np.maximum(highest, 0.0), np.minimum(lowest, 0.0)
-        unmoved = np.ptp(evaluations.outputs, axis=0)[:, None] <= least
+        unchanged = np.ptp(evaluations.outputs, axis=0)[:, None] <= least
         gain = np.abs(evaluations.full - evaluations.empty)[:, None]
-        errors = np.where(unmoved & (gain > 4 * least), np.inf, solution.standard_errors)
+        errors = np.where(unchanged & (gain > 4 * least), np.inf, solution.standard_errors)
         reach = (highest - lowest - _WIDENING * errors.max(axis=1))[:, None]
         return np.asarray((errors <= np.maximum(tol * reach, least)).all(axis=(1, 2)))
 
-    def _unmoved(self) -> Solution:
-        """The solution of instances that equal their background in every feature."""
+    def _without_active(self) -> Solution:
+        """The solution of instances without active features, which equal their background."""
         zeros = np.zeros((len(self.bound), 0, self.full.shape[1]))
         base = np.where(np.isnan(self.empty[0]).any(axis=1)[:, None], self.full, self.empty[0])
         return Solution(zeros, zeros, base)
 
-    def _hand_in(
+    def _write(
         self,
         collected: Collected,
         solution: Solution,
@@ -268,7 +265,7 @@ class Run:
         members: Ints | None = None,
         converged: bool = True,
     ) -> None:
-        """Write the solutions of some instances, by default all, into the result."""
+        """Write the solutions of some instances, by default all that are not done."""
         members = self.undone if members is None else members
         collected.put(
             Finished(

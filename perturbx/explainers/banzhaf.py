@@ -12,13 +12,13 @@ from perturbx.solvers import BanzhafRegression, Solver
 
 @dataclass(eq=False, repr=False)
 class Banzhaf(BaseExplainer):
-    """Banzhaf values: what a feature adds to the others, every coalition of them as likely.
+    """Banzhaf values: the mean effect of a feature when all coalitions are equally likely.
 
-    Shapley values give every size of coalition the same weight, Banzhaf values every coalition
-    (Banzhaf, Rutgers Law Review 19, 1965). They do not add up to f(x) less the average output,
-    but no average of its kind is steadier when the model is noisy (Wang & Jia, AISTATS 2023). They
-    come from the same evaluations as `KernelShap`'s values: pairs of complementary coalitions,
-    reweighted. Where the budget allows all 2^d coalitions the values are exact.
+    Shapley values give the same weight to every size of coalition, and Banzhaf values to every
+    coalition (Banzhaf, Rutgers Law Review 19, 1965). They do not sum to f(x) minus the average
+    output, but among all such averages they are the most robust to a noisy model (Wang & Jia,
+    AISTATS 2023). They are estimated from the same pairs of complementary coalitions as the values
+    of `KernelShap`, with other weights. If the budget allows all 2^d coalitions, they are exact.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One's own triple of masker, sampler and solver."""
+"""Any combination of masker, sampler and solver."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from perturbx.solvers import KernelShapRegression, Solver
 
 @dataclass(eq=False, repr=False)
 class Explainer(BaseExplainer):
-    """A method of one's own: how features go, which are tried, how the answers are read.
+    """Your own method: any combination of masker, sampler and solver.
 
     Covert, Lundberg & Lee (JMLR 22:209, 2021) show that most published methods are such
-    triples. `perturbx.testing` checks parts of one's own against the contracts.
+    combinations. Test your own parts with `perturbx.testing`.
 
     Parameters
     ----------
     {common}
     sampler : Sampler
-        Which perturbations are tried.
+        The perturbations on which the model is evaluated.
     solver : Solver
-        How the answers are read.
+        How scores are computed from the outputs.
 
     Examples
     --------

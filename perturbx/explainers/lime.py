@@ -18,19 +18,19 @@ from perturbx.solvers import Solver, WeightedRidge
 class Lime(BaseExplainer):
     """A weighted linear fit of the model around each instance.
 
-    Rows are tried with Gaussian noise around the instance, and a score is the slope of the model
-    there per standard deviation of the column; for a category it is what staying as it is
-    contributes. Images are tried with random superpixels absent, and a score is what a
-    superpixel's presence adds (Ribeiro, Singh & Guestrin, KDD 2016). The fit's weighted R2
-    (`fidelity`) says how far it can be trusted.
+    For tables, Gaussian noise is added to the instance. The score of a number is the slope of the
+    fit per standard deviation of the column, and the score of a category is the effect of keeping
+    it instead of redrawing it. For images, random superpixels are removed, and a score is the
+    effect of a superpixel's presence (Ribeiro, Singh & Guestrin, KDD 2016). The weighted R2 of the
+    fit (`fidelity`) measures how well it describes the model.
 
     Parameters
     ----------
     {common}
     kernel_width : float, optional
-        How near a perturbation must be to count: its weight is exp(-distance^2 / width^2). By
-        default chosen so that a quarter of the noise samples count; 0.25 for images, in cosine
-        distance. (The lime package takes the square root of that weight.)
+        How near a perturbation must be to count: its weight is exp(-distance^2 / width^2). The
+        default for tables gives an effective sample size of a quarter of the samples; for images
+        it is 0.25, in cosine distance. (The lime package uses the square root of that weight.)
 
     Examples
     --------

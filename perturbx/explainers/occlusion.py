@@ -1,4 +1,4 @@
-"""What is lost when one part is hidden."""
+"""Occlusion: the change of the output when one feature is removed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from perturbx.solvers import Deltas, Solver
 class Occlusion(BaseExplainer):
     """The output minus the output without one feature, for each feature.
 
-    On images a window slides over the picture and a pixel's score is the mean over the windows
-    that cover it (Zeiler & Fergus, ECCV 2014); on tables each column is replaced by the
-    background's. Nothing is sampled: the scores are exact, and so are not shares of the output.
+    On images, a window slides over the image, and a pixel's score is the mean over the windows that
+    cover it (Zeiler & Fergus, ECCV 2014). On tables, each column is replaced by that of the
+    background rows. Nothing is sampled: the scores are exact, but they do not sum to the output.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Owen values: Shapley values of features that sit in trees."""
+"""Owen values: Shapley values of features in trees."""
 
 from __future__ import annotations
 
@@ -16,37 +16,38 @@ from perturbx.solvers import OwenValues, Solver
 
 @dataclass(eq=False, repr=False)
 class OwenShap(BaseExplainer):
-    """Owen values: what a tree's branches add, shared out branch by branch, best first.
+    """Owen values: Shapley values in a tree of features, split branch by branch, best first.
 
-    Features sit in a tree: an image's pieces in superpixels that are joined to ever larger
-    regions, a table's columns by their correlation. What a branch adds is shared among its parts
-    by their Shapley value, given that the rest of the branch's surroundings are present or absent
-    as a whole (Owen, "Values of games with a priori unions", 1977). The budget goes where the
-    output changes most: the branch that adds most, weighed by what it counts, is split next.
-    Scores add up to f(x) minus the output without any feature at every budget; when everything
-    is split they are the exact Owen values, and for a tree that joins all features at once
-    the exact Shapley values. What is never split is shared as the same branch was in other
-    surroundings, or by size (pixels; columns evenly), and the standard errors say how far that may
-    be off.
+    Features are the leaves of a tree: superpixels of an image are joined in ever larger regions,
+    and columns of a table by their correlation. The effect of a branch is divided among its parts
+    by their Shapley values, where the other branches are present or absent as a whole (Owen,
+    "Values of games with a priori unions", 1977). The branch with the largest weighted effect is
+    always split next, so the budget goes where the output changes most.
 
-    For images there are two trees, one removed to a light blur and one to gray, since every fill
-    favors some pictures; the scores are the mean of both, and a score is a piece's own: the
-    heat map spreads it over the piece's pixels, so that the map adds up too.
+    Scores sum to f(x) minus the output with all features absent, at every budget. When everything
+    is split, they are the exact Owen values; for a tree that joins all features at once these are
+    the exact Shapley values. The effect of a branch that is never split is divided as in other
+    contexts in which the branch was split, or else by size (by the number of pixels; equally for
+    columns). The standard errors include the error of doing so.
+
+    For images there are two trees, one filled with a light blur and one with gray, since every fill
+    favors some images. The scores are the means of both. The heat map spreads the score of a piece
+    over its pixels, so the map has the same sum.
 
     Parameters
     ----------
     {common}
     splits_per_round : int
-        How many branches are split before their answers are seen. Fewer spend the budget a
-        little better, more make larger calls of predict_fn.
+        The number of branches that are split at once. A smaller number spends the budget slightly
+        better; a larger one makes larger calls of predict_fn.
 
     Notes
     -----
     The masker must have trees: `SuperpixelTrees` (the default for images) or `ColumnTree` (for
-    tables). Without a budget 1,000 coalitions are asked, or what splits everything. Several outputs
-    are explained from the same rows, a branch being as urgent as it is for the output for which
-    it matters most: name those that you need, as in ``outputs="top3"``, as a thousand
-    classes want a thousand different splits.
+    tables). Without a budget, 1,000 coalitions are evaluated, or fewer if they split everything.
+    Several outputs are explained from the same model rows, and the priority of a branch is its
+    largest over all outputs. Select the outputs that you need, as in ``outputs="top3"``, since
+    different classes call for different splits.
 
     Examples
     --------
@@ -68,7 +69,7 @@ class OwenShap(BaseExplainer):
         check_integer("splits_per_round", self.splits_per_round, minimum=1)
         if not context.trees:
             raise InvalidParameterError(
-                "OwenShap goes down a tree of features, and this masker has none: pass "
+                "OwenShap needs a tree of features, and this masker has none: pass "
                 "masker=px.ColumnTree(X) for tables, or px.SuperpixelTrees() for images. Series "
                 "and volumes have no trees: px.KernelShap(predict_fn, masker=px.Windows(...))."
             )

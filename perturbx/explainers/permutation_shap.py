@@ -1,4 +1,4 @@
-"""Shapley values by permutations of the features."""
+"""Shapley values from random orders of the features."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from perturbx.solvers import BackgroundContributions, MarginalContributions, Sol
 class PermutationShap(BaseExplainer):
     """Shapley values as mean marginal contributions along random orders of the features.
 
-    Every order is read forwards and backwards (Castro, Gómez & Tejada, Computers & Operations
-    Research 2009; antithetic pairs: Mitchell, Cooper, Frank & Holmes, JMLR 2022). Each runs along
-    one background row, where there are several: so many more orders can be tried, and each row's
-    own total is exact. Unbiased from two orders on, and a feature that never changes the output
-    scores exactly 0.
+    Every order is used forwards and backwards (Castro, Gómez & Tejada, Computers & Operations
+    Research 2009; antithetic pairs: Mitchell, Cooper, Frank & Holmes, JMLR 2022). With several
+    background rows, each order uses one of them, so the budget pays for many more orders, and the
+    sum of the scores is exact for each row. The scores are unbiased from two orders on, and a
+    feature that never changes the output has a score of exactly 0.
 
     Parameters
     ----------

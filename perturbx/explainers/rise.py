@@ -1,4 +1,4 @@
-"""Randomized input sampling: RISE."""
+"""RISE: randomized input sampling."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ Estimator: TypeAlias = Literal["ridge", "covariance", "mean"]
 
 @dataclass(eq=False, repr=False)
 class Rise(BaseExplainer):
-    """Random smooth masks, and what the output has to do with what they show.
+    """Scores from random smooth masks, by how the output depends on the places that they show.
 
-    A coarse grid of present and absent cells is drawn for each mask, shifted by a random part of
-    a cell, and stretched smoothly over the image; no mask is kept (Petsiuk, Das & Saenko, BMVC
-    2018). The map has one score for each point of a lattice, and is linear between them.
-    Series and volumes work alike; columns and superpixels are present or absent at random.
+    For each mask, a coarse grid of present and absent cells is drawn, shifted by a random fraction
+    of a cell, and interpolated over the image (Petsiuk, Das & Saenko, BMVC 2018). The map has one
+    score per point of a lattice, and is linear between points. Series and volumes work the same
+    way; columns and superpixels are present or absent at random.
 
     Parameters
     ----------
     {common}
     estimator : "ridge", "covariance" or "mean"
-        How the answers are read. "mean" is published RISE: the average of the masks, weighted by
-        the output; its scores are relative, and hold a common offset and how often a place
-        happened to be shown. "covariance" removes both. "ridge" fits all places at once,
-        and so takes apart what masks show together: the sharpest map for the same rows, with a
-        `fidelity` that says how well it predicts answers to masks that it has not seen.
+        How scores are computed. "mean" is published RISE: the average of the masks, weighted by
+        the output. Its scores include a common offset, and the chance frequency with which a place
+        was shown. "covariance" removes both. "ridge" fits all places jointly, to separate places
+        that masks show together. It gives the sharpest map for the same number of rows, and a
+        `fidelity` that measures how well it predicts outputs for new masks.
     p : float
-        The probability of a cell to be present.
+        The probability that a cell is present.
 
     Examples
     --------

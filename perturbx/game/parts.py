@@ -8,6 +8,11 @@ import numpy as np
 
 from perturbx._typing import Floats, Ints
 
+_PARTS = 10
+
+_FEWEST_ROWS = 4
+"""Fewer background rows than this show nothing of their variation."""
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:
@@ -32,9 +37,12 @@ class Parts:
 
     @classmethod
     def dealt(
-        cls, n_background: int, n_parts: int, rng: np.random.Generator, weights: Floats | None
-    ) -> Parts:
-        """A random partition into `n_parts` parts, whose sizes differ by at most one."""
+        cls, n_background: int, weights: Floats | None, rng: np.random.Generator
+    ) -> Parts | None:
+        """A random partition into parts whose sizes differ by at most one, or None for few rows."""
+        if n_background < _FEWEST_ROWS:
+            return None
+        n_parts = min(_PARTS, n_background)
         starts = np.linspace(0, n_background, n_parts + 1).astype(int)[:-1]
         order = rng.permutation(n_background)
         if weights is None:

@@ -108,4 +108,4 @@ except BudgetError as error:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
     )
-    assert "and there are 2 GB: pass budget=" in done.stdout, done.stderr
+    assert "and 2 GB are available: pass budget=" in done.stdout, done.stderr
