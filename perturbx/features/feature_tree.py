@@ -1,4 +1,4 @@
-"""Features in a tree: which of them go together, and how a part that is never split is shared."""
+"""Trees of features: which features form a branch, and the size of each feature."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from perturbx._typing import Coalitions, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class FeatureTree:
-    """A tree over d features: leaves of one feature or more, and nodes that join them.
+    """A tree over d features: leaves of one or more features, and nodes that join them.
 
     Parameters
     ----------
     leaf_of : (d,) int array
-        The leaf of each feature. L leaves have the numbers 0..L-1, and none is empty.
+        The leaf of each feature. The L leaves are numbered 0..L-1, and none is empty.
     children : tuple of tuples of int
-        What each inner node joins: node L + i joins the two or more nodes ``children[i]``, all
-        of which have smaller numbers. The last one is the root.
+        The children of each inner node: node L + i joins the nodes ``children[i]``, at least two,
+        all of which have smaller numbers. The last node is the root.
     size : (d,) array
-        The share of a node that is never split which goes to each of its features.
+        The relative share of each feature in the effect of a node that is never split.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class FeatureTree:
 
     @classmethod
     def balanced(cls, n_features: int) -> FeatureTree:
-        """Features in their order, halved again and again."""
+        """A balanced binary tree over the features in their order."""
         children: list[tuple[int, int]] = []
 
         def join(start: int, stop: int) -> int:
@@ -62,7 +62,7 @@ class FeatureTree:
         return cls.of_leaves(children, n_features)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is worked out again: workers receive it."""
+        """Only the fields, without cached properties, as workers receive it."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @property
@@ -71,16 +71,16 @@ class FeatureTree:
 
     @cached_property
     def n_leaves(self) -> int:
-        """How many leaves there are."""
+        """The number of leaves."""
         return int(self.leaf_of.max()) + 1
 
     @property
     def root(self) -> int:
-        """The node that holds all features."""
+        """The node that contains all features."""
         return self.n_leaves + len(self.children) - 1
 
     def children_of(self, node: int) -> tuple[int, ...]:
-        """The nodes that a node joins; none for a leaf."""
+        """The children of a node; none for a leaf."""
         return self.children[node - self.n_leaves] if node >= self.n_leaves else ()
 
     @cached_property
@@ -94,7 +94,7 @@ class FeatureTree:
 
     @cached_property
     def leaf_counts(self) -> Ints:
-        """(n_nodes,): how many leaves each node holds."""
+        """(n_nodes,): the number of leaves of each node."""
         counts = np.ones(self.root + 1, dtype=np.intp)
         for i, node in enumerate(self.children):
             counts[self.n_leaves + i] = counts[list(node)].sum()
@@ -102,7 +102,7 @@ class FeatureTree:
 
     @cached_property
     def node_sizes(self) -> Floats:
-        """(n_nodes,): the sum of the sizes of each node's features."""
+        """(n_nodes,): the total size of the features of each node."""
         sizes = np.zeros(self.root + 1)
         sizes[: self.n_leaves] = np.bincount(self.leaf_of, self.size, self.n_leaves)
         for i, node in enumerate(self.children):
@@ -111,12 +111,12 @@ class FeatureTree:
 
     @cached_property
     def split_coalitions(self) -> Ints:
-        """(n_nodes,): the coalitions that one split of a node asks for; 0 for a leaf."""
+        """(n_nodes,): the number of coalitions that one split of a node takes; 0 for a leaf."""
         inner = [2 ** len(node) - 2 for node in self.children]
         return np.array([0] * self.n_leaves + inner, dtype=np.intp)
 
     def all_coalitions(self) -> int:
-        """The coalitions that it takes to split every node in every context."""
+        """The number of coalitions that it takes to split every node in every context."""
         contexts = {self.root: 1}
         total = 0
         for node in range(self.root, self.n_leaves - 1, -1):
@@ -127,7 +127,7 @@ class FeatureTree:
         return total
 
     def restricted(self, kept: NDArray[np.bool_]) -> FeatureTree:
-        """The tree of some of the features; nodes that hold none go, as do those of one child."""
+        """The tree of some of the features, without nodes that have no or only one child left."""
         if kept.all():
             return self
         leaves, leaf_of = np.unique(self.leaf_of[kept], return_inverse=True)

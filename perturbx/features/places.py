@@ -1,4 +1,4 @@
-"""Where a region lies and how large it is, in words."""
+"""The position and size of a region, in words."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ NINTHS = (
 
 
 def ninth(covered: NDArray[np.bool_]) -> str:
-    """In which ninth of an image the middle of the covered positions lies."""
+    """The ninth of an image that contains the center of the covered positions."""
     middles = [positions.mean() + 0.5 for positions in np.nonzero(covered)]
     row, column = (int(3 * m / side) for m, side in zip(middles, covered.shape, strict=True))
     return NINTHS[3 * row + column]
 
 
 def place(regions: Regions, feature: int) -> str:
-    """Place and size of a region: the steps of a series, else a ninth and a share of the image."""
+    """Place and size of a region: the steps of a series, or a ninth and a percentage of an image."""
     covered = regions.cover(feature)
     if not covered.any():
         return "nowhere"
@@ -43,11 +43,11 @@ def place(regions: Regions, feature: int) -> str:
 
 
 def aligned(regions: Sequence[Regions]) -> bool:
-    """Whether the same feature is the same place in every instance."""
-    return all(_parts_equal(one, regions[0]) for one in regions)
+    """Whether each feature covers the same positions in every instance."""
+    return all(_same_regions(one, regions[0]) for one in regions)
 
 
-def _parts_equal(one: Any, other: Any) -> bool:
+def _same_regions(one: Any, other: Any) -> bool:
     if one is other:
         return True
     return type(one) is type(other) and all(

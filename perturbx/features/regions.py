@@ -1,4 +1,4 @@
-"""Where the features of an array-like instance lie: a label map, or a set of windows."""
+"""The positions of the features of an image, series or volume: labels, windows or a lattice."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ class Regions(ABC):
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
-        """The spatial shape of the instance, channels left out."""
+        """The spatial shape of the instance, without channels."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many features there are."""
+        """The number of features."""
 
     @abstractmethod
     def heatmap(self, scores: Floats) -> Floats:
-        """Scores (d,) as a map over the positions; NaN where no feature lies.
+        """Scores (d,) as a map over the positions; NaN where there is no feature.
 
-        Raises `InvalidInputError` if there is not one score for each feature.
+        Raises
+        ------
+        InvalidInputError
+            If there is not one score for each feature.
         """
 
     @abstractmethod
@@ -38,7 +41,7 @@ class Regions(ABC):
 
 @dataclass(frozen=True, eq=False)
 class _Labelled(Regions):
-    """Regions that do not overlap: `segments` holds labels 0..K-1, one for each position."""
+    """Regions that do not overlap: `segments` holds a label 0..K-1 for each position."""
 
     segments: Segments
 
@@ -55,7 +58,7 @@ class _Labelled(Regions):
 
 @dataclass(frozen=True, eq=False)
 class LabelMap(_Labelled):
-    """Regions that do not overlap, each of which shows its score at every position."""
+    """Regions that do not overlap; the map shows the score of a region at each of its positions."""
 
     def heatmap(self, scores: Floats) -> Floats:
         return np.asarray(_one_each(scores, self)[self.segments])
@@ -65,8 +68,8 @@ class LabelMap(_Labelled):
 class Pieces(_Labelled):
     """Regions of very different sizes, whose scores are spread evenly over their positions.
 
-    The map adds up to the sum of the scores: a piece twice as large with the same score is half
-    as strong.
+    The map has the same sum as the scores: for equal scores, a piece twice as large is half as
+    strong.
     """
 
     def heatmap(self, scores: Floats) -> Floats:
@@ -90,14 +93,14 @@ class WindowGrid(Regions):
         return len(self.starts)
 
     def box(self, feature: int) -> tuple[slice, ...]:
-        """The slices that cut one window out of the instance."""
+        """The slices of one window."""
         return tuple(
             slice(int(a), min(int(a) + s, e))
             for a, s, e in zip(self.starts[feature], self.size, self.extent, strict=True)
         )
 
     def heatmap(self, scores: Floats) -> Floats:
-        """Each position gets the mean over the windows that cover it."""
+        """The score of a position is the mean over the windows that cover it."""
         total, count = np.zeros(self.extent), np.zeros(self.extent)
         for feature, score in enumerate(_one_each(scores, self)):
             total[self.box(feature)] += score
@@ -114,19 +117,19 @@ class WindowGrid(Regions):
 
 @dataclass(frozen=True, eq=False)
 class Lattice(Regions):
-    """Points at even distances, the first and the last of each axis at the ends of the instance.
+    """Equidistant points, from the first to the last position of each axis.
 
-    Between points everything is linear along each axis (bilinear, trilinear): scores, and how
-    much of the instance is present.
+    Between points, scores and presence are interpolated linearly along each axis (bilinear or
+    trilinear interpolation).
 
     Parameters
     ----------
     nodes : tuple of int
-        How many points along each axis; 1 has the whole axis for itself.
+        The number of points along each axis; a single point covers the whole axis.
     extent : tuple of int
         The spatial shape of the instance.
     steps : tuple of int
-        How many points there are to one cell of the coarser grids that are drawn at random.
+        The number of points per cell of the coarser random grids.
     """
 
     nodes: tuple[int, ...]
@@ -141,7 +144,7 @@ class Lattice(Regions):
         return int(np.prod(self.nodes))
 
     def hats(self, axis: int) -> Floats:
-        """(extent, nodes): how much each point of an axis counts at each position."""
+        """(extent, nodes): the interpolation weight of each point of an axis at each position."""
         n = self.nodes[axis]
         place = np.linspace(0, n - 1, self.extent[axis])
         return np.asarray(np.maximum(0.0, 1 - np.abs(place[:, None] - np.arange(n))))
@@ -153,7 +156,7 @@ class Lattice(Regions):
         return heat
 
     def cover(self, feature: int) -> NDArray[np.bool_]:
-        """The positions that are nearer to this point than to another."""
+        """The positions that are nearer to this point than to any other."""
         covered = np.ones(self.extent, dtype=bool)
         point = np.unravel_index(feature, self.nodes)
         for axis, (n, at) in enumerate(zip(self.nodes, point, strict=True)):
@@ -168,7 +171,7 @@ def _one_each(scores: Floats, regions: Regions) -> Floats:
     scores = np.asarray(scores, dtype=np.float64)
     if scores.shape != (len(regions),):
         raise InvalidInputError(
-            f"A heat map of {len(regions)} regions takes {len(regions)} scores: "
+            f"A heat map of {len(regions)} regions needs {len(regions)} scores: "
             f"got shape {scores.shape}."
         )
     return scores
