@@ -27,7 +27,7 @@ def ninth(covered: NDArray[np.bool_]) -> str:
 
 
 def place(regions: Regions, feature: int) -> str:
-    """Place and size of a region: the steps of a series, or a ninth and a percentage of an image."""
+    """Place and size of a region: steps of a series, or a ninth and a percentage of an image."""
     covered = regions.cover(feature)
     if not covered.any():
         return "nowhere"

@@ -213,7 +213,7 @@ def triple(X: np.ndarray) -> np.ndarray:
 
 
 def test_tol_stops_rows_and_process(rows: np.ndarray) -> None:
-    """Both stop before the budget is spent, and say so."""
+    """Both stop before the budget is spent, and report it."""
     for budget in (40_000, 60_000):
         explainer = px.KernelShap(curved, budget=budget, tol=0.05, random_state=0).fit(rows)
         explanation = explainer.explain(rows[0])
@@ -249,7 +249,7 @@ def floors(X: np.ndarray) -> np.ndarray:
 def test_tol_never_ends_on_chance(
     model: Any, rows: np.ndarray, budget: int, tol: float, brute_force: Any
 ) -> None:
-    """Of the runs that say converged, at most one in twenty is off by 3 * tol * range."""
+    """Of the converged runs, at most one in twenty has an error above 3 * tol * range."""
     x, truth = np.ones(20), np.zeros(20)
     truth[:3] = brute_force(model, x[:3], rows[:, :3])[:, 0]
     n_claims = n_wrong = 0

@@ -1,4 +1,4 @@
-"""What is true of a design reaches the solver with the design, and by no other way."""
+"""A solver learns the facts of a design from the design alone."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_settings_that_do_not_fit_cost_no_model_row(
 def test_a_feature_that_alone_can_change_gets_the_whole_gain(
     sampler: samplers.Sampler, solver: solvers.Solver
 ) -> None:
-    """No coalition lies between the empty and the full one; every solver says so."""
+    """A single feature has no other coalitions; every solver gives its exact value."""
     explainer = px.Explainer(
         lambda rows: np.exp(rows[:, 1]),
         masker=px.Baseline(np.zeros(4)),

@@ -1,4 +1,4 @@
-"""Outputs of which a few hold nearly all of the variation are found, said, and allowed for."""
+"""Heavy tails of outputs are detected, reported, and included in the standard errors."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_ordinary_models_are_not_accused(method: str, model: Callable[[int], Mod
 
 
 def test_intervals_of_heavy_tails_are_wider() -> None:
-    """At 95% they hold the Shapley values of an exponential in at least 88% of cases."""
+    """Nominal 95% intervals contain the Shapley values of an exponential in 88% of cases."""
     z = (np.arange(2**D)[:, None] >> np.arange(D) & 1).astype(float)
     hits = []
     for seed in range(40):
@@ -100,7 +100,7 @@ def test_intervals_of_heavy_tails_are_wider() -> None:
 
 
 def test_the_cure_works() -> None:
-    """The logarithm of the output has no heavy tails: nothing is said, and the scores are exact."""
+    """The logarithm of the output has no heavy tails: no note, and the scores are exact."""
     predict = exponential(0)
     log = METHODS["regression"](lambda X: np.log(predict(X)), 0).explain(ONE)
     assert not is_noted(log)
@@ -108,7 +108,7 @@ def test_the_cure_works() -> None:
 
 
 def test_each_instance_for_itself() -> None:
-    """Of two instances the one whose features matter is named, and its slice says so alone."""
+    """The note names the one instance of two that is affected, and only its slice has it."""
     predict = exponential(1)
 
     def either(X: np.ndarray) -> np.ndarray:

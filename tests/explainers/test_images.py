@@ -98,7 +98,7 @@ def test_methods_for_images_need_no_data(method: Any, counting_model: Any) -> No
 
 
 def test_fit_without_data_forgets_the_data_of_an_earlier_fit() -> None:
-    """What was learned of a table is not kept for the images that come next."""
+    """What fit learned from a table is not used for images."""
     explainer = px.OwenShap(lambda b: b.reshape(len(b), -1).mean(axis=1), budget=60)
     explainer.fit(np.random.default_rng(0).normal(size=(20, 4)))
     image = np.random.default_rng(1).random((24, 24, 3))
@@ -109,7 +109,7 @@ def test_fit_without_data_forgets_the_data_of_an_earlier_fit() -> None:
 
 @pytest.mark.parametrize("method", [px.KernelShap, px.Lime, px.Occlusion, px.Banzhaf])
 def test_maskers_of_images_need_no_data(method: Any) -> None:
-    """fit() with an image masker needs no X; without one, images are told to need no fit."""
+    """fit() with an image masker needs no X; otherwise the error says that images need no fit."""
     image = np.random.default_rng(0).random((12, 12, 3))
     masker = px.Superpixels(method="grid", n_segments=4, fill=0)
     explainer = method(lambda b: b.sum(axis=(1, 2, 3)), masker=masker, random_state=0)

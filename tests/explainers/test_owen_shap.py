@@ -128,7 +128,7 @@ def test_the_map_finds_what_matters() -> None:
 
 
 def test_more_rows_come_nearer() -> None:
-    """The map of 3,000 rows is nearer to the exact one than that of 60, and its errors say so."""
+    """The map of 3,000 rows is nearer to the exact one than that of 60, with smaller errors."""
     masker = px.SuperpixelTrees(px.RegionTree(40), ("blur", "gray"))
     exact = px.OwenShap(_glow, masker=masker, budget=10**6, outputs=0).explain(_photo())
     assert "all of 2 trees" in exact.method
@@ -144,7 +144,7 @@ def test_more_rows_come_nearer() -> None:
 
 
 def test_tol_ends_early() -> None:
-    """Loose enough, it stops before the budget; tight, it goes on until all is split."""
+    """A loose tol stops before the budget is spent; a tight one until everything is split."""
     masker = px.SuperpixelTrees(px.RegionTree(50), "gray")
     loose = px.OwenShap(_glow, masker=masker, tol=0.3, budget=5000, outputs=0).explain(_photo())
     tight = px.OwenShap(_glow, masker=masker, tol=1e-9, budget=10**6, outputs=0).explain(_photo())
@@ -156,7 +156,7 @@ def test_tol_ends_early() -> None:
 
 
 def test_each_image_goes_its_own_way() -> None:
-    """A list of images of different sizes: the same as each alone, and rounds of its own."""
+    """Images of different sizes in a list have the same scores as each image alone."""
     images = [_photo(32, 0), _photo(32, 1)[:, :28], _photo(40, 2)]
     explainer = px.OwenShap(_glow, budget=120)
     together = explainer.explain(images)
@@ -195,7 +195,7 @@ def test_a_saved_map_comes_back(tmp_path: Any) -> None:
 
 
 def test_equal_columns_cost_nothing(table: np.ndarray, bumpy_model: Any) -> None:
-    """Columns that equal those of the only background row score 0, and the tree goes on."""
+    """Columns equal to the only background row score 0, and the other columns are split."""
     x = table[3].copy()
     x[[0, 2]] = table[0, [0, 2]]
     masker = px.ColumnTree(table[:1], clustering=[[0, 1], [2, [3, 4]]])

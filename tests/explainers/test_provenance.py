@@ -1,4 +1,4 @@
-"""What a result keeps of how it was found is enough to find it again."""
+"""The provenance of a result is enough to reproduce it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_versions_and_date_are_those_of_now():
 
 
 def test_parameters_are_told_as_plain_data_or_in_words():
-    """Data is told by its shape, parts by their settings, and a slice keeps it all."""
+    """Data is described by its shape, parts by their settings, and slices keep everything."""
     X = np.random.default_rng(0).normal(size=(30, 3))
     explainer = px.Explainer(
         lambda X: X[:, 0],

@@ -1,4 +1,4 @@
-"""What a slice of the result says it cost, and what it warns of."""
+"""The cost and the notes of a slice of the result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def bent(X: np.ndarray) -> np.ndarray:
     ],
 )
 def test_costs_of_slices_add_up_to_what_the_model_was_asked(build, batch_size, counting_model):
-    """The rows and calls of the instances are those that the model counted, whatever is shared."""
+    """Rows and calls of the instances sum to those that the model counted."""
     X = np.random.default_rng(0).normal(size=(60, 8))
     X[3, :4] = np.median(X, axis=0)[:4]
     model = counting_model(bent)
@@ -61,7 +61,7 @@ def bent_of_three(X: np.ndarray) -> np.ndarray:
 
 
 def test_a_slice_tells_its_own_notes_and_whether_it_converged():
-    """What holds for some instances is told by the slices that hold them, and by no other."""
+    """A note on some instances is in the slices that contain them, and in no other."""
     X = np.random.default_rng(0).normal(size=(4, 12))
     X[0, 1:], X[2] = 0, 0  # one feature or none that can change: exact
     explainer = px.PermutationShap(

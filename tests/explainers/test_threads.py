@@ -18,7 +18,7 @@ from perturbx.solvers import Answers, Deltas, Scores, Solver
 from threadpoolctl import ThreadpoolController
 
 SET = 3
-"""What the user chose: neither one thread nor the number of this machine's cores."""
+"""The user's setting: neither one thread nor the number of cores."""
 
 
 def blas_threads() -> set[int]:

@@ -11,7 +11,7 @@ NESTED = FeatureTree.of_leaves(((0, 1, 2), (3, 4), (5, 6)), 5)
 
 
 def test_members() -> None:
-    """A node holds the features of the nodes that it joins; the root holds all."""
+    """A node contains the features of its children; the root contains all."""
     assert NESTED.members[5].tolist() == [True, True, True, False, False]
     assert NESTED.members[6].tolist() == [False, False, False, True, True]
     assert NESTED.members[NESTED.root].all()
@@ -20,7 +20,7 @@ def test_members() -> None:
 
 
 def test_leaves_of_several_features() -> None:
-    """A leaf may hold several features, whose sizes add up."""
+    """A leaf may contain several features, whose sizes are added."""
     tree = FeatureTree(np.array([1, 0, 1]), ((0, 1),), np.array([2.0, 3.0, 5.0]))
     assert tree.members.tolist() == [[False, True, False], [True, False, True], [True] * 3]
     assert tree.node_sizes.tolist() == [3.0, 7.0, 10.0]
@@ -45,7 +45,7 @@ def test_what_splitting_everything_costs() -> None:
 
 
 def test_a_part_of_the_features() -> None:
-    """What is left keeps its place; a node with one child left is that child."""
+    """The remaining features keep their order; a node with one child left becomes that child."""
     left = NESTED.restricted(np.array([True, False, True, False, True]))
     assert left.n_features == 3
     assert left.members[left.root].all()

@@ -1,4 +1,4 @@
-"""Label maps and windows: what they cover and the maps that they draw."""
+"""Label maps and windows: the positions that they cover, and their heat maps."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_windows_end_at_the_edge():
 @pytest.mark.parametrize("n", [3, 5])
 def test_scores_must_be_one_for_each_region(regions, n):
     """Neither too few nor too many are taken."""
-    with pytest.raises(InvalidInputError, match=rf"takes 4 scores: got shape \({n},\)"):
+    with pytest.raises(InvalidInputError, match=rf"needs 4 scores: got shape \({n},\)"):
         regions.heatmap(np.zeros(n))
 
 

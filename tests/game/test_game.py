@@ -41,7 +41,7 @@ def test_no_call_exceeds_the_batch_size(
 def test_the_budget_is_kept(
     method: Any, budget: int, table: np.ndarray, counting_model: Any, bumpy_model: Any
 ) -> None:
-    """What one instance costs is at most the budget, and most of it is spent."""
+    """An instance costs at most the budget, and most of the budget is spent."""
     model = counting_model(bumpy_model)
     explainer = method(model, budget=budget, random_state=0).fit(table[:5])
     asked = model.n_rows

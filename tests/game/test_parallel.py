@@ -1,4 +1,4 @@
-"""Workers of any kind give the same numbers, and little travels to them."""
+"""Workers of any kind give the same numbers, and receive little data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_workers_change_nothing(method: Any, backend: str, boosted: Any) -> None
 
 
 def test_one_instance_is_shared_by_workers(boosted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The perturbations of a single instance are dealt to several tasks."""
+    """The perturbations of a single instance are split into several tasks."""
     tasks = []
     outputs = Block.outputs
 
@@ -56,9 +56,9 @@ def test_one_instance_is_shared_by_workers(boosted: Any, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m is not px.OwenShap])
 def test_little_travels(method: Any, boosted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task holds z, rows and state, whose size does not follow the model rows it makes.
+    """A task holds z, rows and state, whose size is independent of its number of model rows.
 
-    Owen values ask a few coalitions a round, fewer than the background has rows.
+    Owen values are left out: each round has fewer coalitions than there are background rows.
     """
     sizes, rows_made = [], []
     outputs = Block.outputs
@@ -81,7 +81,7 @@ def test_little_travels(method: Any, boosted: Any, monkeypatch: pytest.MonkeyPat
 
 
 def test_errors_of_workers_arrive(boosted: Any) -> None:
-    """With their place."""
+    """They name the instance."""
     calls = []
 
     def model(X: np.ndarray) -> np.ndarray:
@@ -108,7 +108,7 @@ def _with_a_lock(calls: list[int]) -> Any:
 
 
 class Held:
-    """A model that holds what cannot be pickled, or that refuses to be."""
+    """A model that cannot be pickled, or that refuses to be."""
 
     def __init__(self, calls: list[int], held: Any) -> None:
         self.calls, self.held = calls, held

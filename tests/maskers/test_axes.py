@@ -40,7 +40,7 @@ def test_colors_in_the_last_axis_are_seen(kind: type, channels: int) -> None:
 @pytest.mark.parametrize("kind", MASKERS)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 8, 12, 64])
 def test_channels_first_is_refused_with_a_cure_that_works(kind: type, channels: int) -> None:
-    """One, several, and a list of images: both cures are named, and each makes what it says."""
+    """One, several, and a list of images: the error names both cures, and each works."""
     images = np.zeros((2, channels, 16, 15), dtype=np.uint8)
     cases = [
         (images, "np.moveaxis(images, 1, -1)", np.moveaxis(images, 1, -1)),
@@ -63,7 +63,7 @@ def test_channels_first_is_refused_with_a_cure_that_works(kind: type, channels: 
 @pytest.mark.parametrize("kind", MASKERS)
 @pytest.mark.parametrize("channels", [5, 12, 64])
 def test_many_channels_last_must_be_said(kind: type, channels: int) -> None:
-    """More than 4 may be something else: refused, and explained as soon as it is said."""
+    """More than 4 channels are ambiguous: refused, but explained with channel_axis."""
     images = np.zeros((2, 16, 15, channels))
     for X in (images, images[0], list(images)):
         with pytest.raises(InvalidInputError, match=r"channel_axis=-1.*np\.moveaxis"):
@@ -139,7 +139,7 @@ def test_volumes_given_to_an_image_masker(kind: type, shape: tuple[int, ...]) ->
     ],
 )
 def test_windows_of_another_number_of_axes(n_axes: int, shape: Any, said: str) -> None:
-    """A tuple of the wrong length is told which length goes with what."""
+    """The error for a tuple of the wrong length names the lengths for series and volumes."""
     with pytest.raises(InvalidInputError, match=said):
         read(px.Windows(shape=(2,) * n_axes), np.zeros(shape))
 
@@ -158,13 +158,13 @@ def test_a_channel_axis_that_is_not_there(channel_axis: Any, shape: Any, said: s
 
 
 def test_a_list_of_batches() -> None:
-    """What a loader gives is joined first."""
+    """A list of batches must be concatenated first."""
     with pytest.raises(InvalidInputError, match=r"np\.concatenate\(X\)"):
         read(px.Superpixels(), [np.zeros((2, 16, 15, 3))] * 2)
 
 
 def test_channel_axis_belongs_to_the_masker() -> None:
-    """Given to a method it is told where it goes."""
+    """channel_axis passed to a method: the error says that it belongs to the masker."""
     with pytest.raises(px.errors.UnknownParameterError, match=r"masker=Superpixels\(channel_axis="):
         px.KernelShap(len, channel_axis=-1)
 
@@ -177,7 +177,7 @@ def test_label_maps_of_a_volume() -> None:
 
 
 def test_what_the_cure_explains_is_right() -> None:
-    """Twelve channels first, moved as told and moved back inside: each window loses its own sum."""
+    """Twelve channels first, moved as the error says: each score is the sum of its window."""
     rng = np.random.default_rng(0)
     images, w = rng.random((2, 12, 8, 8)), rng.normal(size=(12, 8, 8))
     masker = px.Windows(shape=4, stride=4, fill=0, channel_axis=-1)

@@ -100,7 +100,7 @@ def test_features_that_cannot_change_are_not_active(table: np.ndarray) -> None:
 
 
 def test_a_large_background_becomes_one_seeded_sample(table: np.ndarray) -> None:
-    """Real rows, without repetition, the same for the same seed, and said in the notes."""
+    """Distinct rows of X, the same for the same seed, and mentioned in the notes."""
     masker = px.Background(max_rows=10)
     fits = [masker.fit(table, NO_FEATURES, np.random.default_rng(s)) for s in (0, 0, 1)]
     rows = [f.rows for f in fits]
@@ -226,7 +226,7 @@ def test_means_of_object_arrays() -> None:
 
 
 def test_the_words_say_where_there_is_no_mean() -> None:
-    """A column without numbers is said to take its most frequent value."""
+    """The value function mentions the most frequent value of columns without numbers."""
     pd = pytest.importorskip("pandas")
     said = {}
     for name in ("n", "s", "ns"):
@@ -250,7 +250,7 @@ def test_a_mean_of_nullable_numbers_is_what_a_linear_model_is_explained_by() -> 
 
 
 def test_a_baseline_of_whole_numbers_fits_floats(table: np.ndarray) -> None:
-    """[0, 0, ...] stands for 0.0 where X holds floats, with or without fit."""
+    """[0, 0, ...] means 0.0 if X holds floats, with or without fit."""
     explainer = px.KernelShap(lambda X: X.sum(axis=1), masker=px.Baseline([0] * 5))
     for ready in (explainer, px.KernelShap(**explainer.get_params()).fit(table)):
         values = ready.explain(table[:2]).values
@@ -258,7 +258,7 @@ def test_a_baseline_of_whole_numbers_fits_floats(table: np.ndarray) -> None:
 
 
 def test_whole_numbers_cannot_have_a_fraction() -> None:
-    """A baseline of 0.5 is not cut to 0 where X holds integers."""
+    """A baseline of 0.5 is not truncated to 0 if X holds integers."""
     explainer = px.KernelShap(lambda X: X.sum(axis=1), masker=px.Baseline([0.5, 0.5]))
     with pytest.raises(InvalidInputError, match="hold values that the dtype of X, int"):
         explainer.explain([[1, 2]])
@@ -299,7 +299,7 @@ def test_rows_unlike_x_are_named(change: Any, said: str, name: str, counting_mod
 @pytest.mark.parametrize("name", MASKERS_OF_ROWS)
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_the_frame_that_an_error_types(library: str, name: str, rows: Any) -> None:
-    """An array is no frame: what the error says to pass explains by the numbers that were meant."""
+    """An array is not a frame: the cure in the error explains with the intended numbers."""
     X, kind = _frames(library), MASKERS_OF_ROWS[name]
     rows = [rows] if name == "background" and isinstance(rows, list) else rows
     explainer = px.KernelShap(lambda Z: Z["a"] * Z["b"], masker=kind(rows))
@@ -315,7 +315,7 @@ def test_the_frame_that_an_error_types(library: str, name: str, rows: Any) -> No
 
 
 def test_texts_as_rows_of_objects() -> None:
-    """A baseline of NumPy's texts stands in for words held as objects."""
+    """A baseline of NumPy strings replaces strings held as objects."""
     words = np.array([["good", "film"]], dtype=object)
     lengths = px.KernelShap(
         lambda rows: np.array([len("".join(row)) for row in rows]) * 1.0,
@@ -423,7 +423,7 @@ def test_names_of_an_array_that_look_like_other_positions() -> None:
     "columns", [[1, "1"], ["1", 1], [1.5, "1.5"], [None, "None"], [(1, 2), "(1, 2)"]]
 )
 def test_columns_that_print_alike_are_refused(columns: Any) -> None:
-    """Their scores could not be told apart."""
+    """Their scores could be confused."""
     pd = pytest.importorskip("pandas")
     X = pd.DataFrame(np.zeros((2, 2)))
     X.columns = pd.Index(columns, dtype=object, tupleize_cols=False)

@@ -69,7 +69,7 @@ EXPLAINERS: dict[str, Callable[[Any, Any, Any], Any]] = {
     ),
     "tree": lambda f, row, first: px.OwenShap(f, masker=px.ColumnTree()),
 }
-"""A method with each masker of tables, for a model, a row to stand in and the first column."""
+"""A method with each masker of tables, for a model, a baseline row and the first column."""
 
 OBJECTS: dict[str, list[Any]] = {
     "text and None": ["a", "b", None, "a", "", "b"],
@@ -193,7 +193,7 @@ def _received(kind: str, X: Any, x: Any, groups: Any = None) -> list[Any]:
 
 
 def _check_cells(kind: str, X: Any, x: Any, column: Callable[[Any, int], list[Any]]) -> list[Any]:
-    """Each cell of column 0 is that of the row whose number stands in column 1.
+    """Each cell of column 0 is that of the row whose number is in column 1.
 
     The two columns are one feature, so they always come from the same row. Noise moves the
     number by itself; there the cell is one of those that are known.
@@ -272,7 +272,7 @@ def test_types_of_polars(name: str, kind: str) -> None:
 @pytest.mark.parametrize("kind", EXPLAINERS)
 @pytest.mark.parametrize("cells", OBJECTS)
 def test_objects_in_arrays(cells: str, kind: str) -> None:
-    """An object array holds the same objects, whatever stands beside them."""
+    """An object array holds the same objects, whatever the other columns hold."""
     X = np.empty((6, 3), dtype=object)
     X[:, 0] = np.fromiter(OBJECTS[cells], dtype=object, count=6)
     X[:, 1], X[:, 2] = range(6), ["u", "v", "w", "u", "v", "w"]
@@ -381,7 +381,7 @@ def test_frames_of_one_type_carry_it_too() -> None:
 
 @pytest.mark.parametrize("masker", [px.Background, px.Baseline])
 def test_rows_without_attributes(masker: Any) -> None:
-    """What the model receives carries what X carries, wherever the other cells are from."""
+    """The model's batches carry the attributes of X, wherever the other cells are from."""
     pd = pytest.importorskip("pandas")
     rows = pd.DataFrame({"a": [1.0], "b": [2.0]})
     X = rows + 1
@@ -429,7 +429,7 @@ def test_polars_objects_are_refused() -> None:
 
 
 def test_frames_that_change_their_own_cells_are_refused() -> None:
-    """What does not come back as it was never reaches the model."""
+    """A container that cannot be rebuilt exactly never reaches the model."""
     pd = pytest.importorskip("pandas")
 
     class Coarse(pd.DataFrame):

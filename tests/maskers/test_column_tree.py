@@ -1,4 +1,4 @@
-"""Trees of columns: what goes together, what a user may give, what is refused."""
+"""Trees of columns: correlated columns, the user's own trees, and invalid settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _nodes(tree: FeatureTree) -> set[frozenset[int]]:
 
 @pytest.fixture
 def paired() -> np.ndarray:
-    """Columns 0 and 3 go together, 1 and 2 go against each other, 4 stands alone and holds NaN."""
+    """Columns 0 and 3 are correlated, 1 and 2 anticorrelated, and 4 is independent, with NaN."""
     rng = np.random.default_rng(0)
     base = rng.normal(size=(200, 3))
     noise = rng.normal(size=(200, 2)) * 0.3
@@ -124,7 +124,7 @@ def test_missing_nullable_numbers_are_numbers() -> None:
 
 
 def test_one_column_is_a_tree(paired: np.ndarray) -> None:
-    """There is nothing to split."""
+    """A single feature cannot be split."""
     assert _tree(ColumnTree(), paired[:, :1]).children == ()
 
 
@@ -149,13 +149,13 @@ def test_settings_that_mean_nothing(masker: ColumnTree, said: str, paired: np.nd
 
 
 def test_too_wide_a_node_is_refused() -> None:
-    """A flat tree of 20 features would take a million coalitions: the error says what else is."""
+    """A flat tree of 20 features would take a million coalitions: the error has a cure."""
     X = np.random.default_rng(0).normal(size=(30, 20))
     with pytest.raises(InvalidParameterError, match=r"2\*\*20 coalitions.*KernelShap"):
         _tree(ColumnTree(clustering=list(range(20))), X)
 
 
 def test_rows_are_needed() -> None:
-    """Without rows there is nothing to learn from."""
+    """Without rows, the masker needs fit(X)."""
     with pytest.raises(InvalidInputError, match="call fit"):
         ColumnTree().fit(None, Features(), np.random.default_rng(0))

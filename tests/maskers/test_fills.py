@@ -1,4 +1,4 @@
-"""What absent regions show, against closed forms."""
+"""Fills of absent regions, compared with closed forms."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def picture(shape, dtype="uint8", seed=0):
     "fill", ["mean", "blur", "light blur", "gray", "noise", 1, np.ones((8, 6, 3))]
 )
 def test_every_fill_has_the_shape_and_dtype_of_its_image(fill, dtype):
-    """A fill is an image like the one it stands in for, in every dtype."""
+    """A fill has the shape and dtype of its image."""
     image = picture((8, 6, 3), dtype)
     shown = render_fill(fill, image, True, None, 0)
     assert (shown.shape, shown.dtype) == (image.shape, image.dtype)
@@ -67,7 +67,7 @@ def test_blur_of_a_large_image_is_close_to_the_gaussian_filter():
 
 
 def test_blur_leaves_a_constant_image():
-    """A blur has nothing to do where all pixels are equal, however large the image."""
+    """A blur leaves equal pixels unchanged, however large the image."""
     image = np.full((300, 517, 3), 77, dtype=np.uint8)
     assert (render_fill("blur", image, True, None, 0) == 77).all()
 
@@ -169,7 +169,7 @@ def test_a_fill_of_the_wrong_shape_is_refused(fill, shape, channels):
 
 
 def test_fills_are_named_in_words():
-    """The value function says what was shown."""
+    """The value function names the fill."""
     assert describe_fill("mean", "their mean") == "their mean"
     assert describe_fill((1, 2), "") == "the color [1, 2]"
     assert describe_fill(0.5, "") == "the color 0.5"

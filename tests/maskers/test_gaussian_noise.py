@@ -110,7 +110,7 @@ def test_categorical_goes_by_the_labels_of_a_frame(
 
 
 def test_an_integer_that_is_no_label_is_refused() -> None:
-    """Where labels are integers, position 0 is written as the label that stands there."""
+    """If labels are integers, a column is named by its label, not by its position."""
     pd = pytest.importorskip("pandas")
     X = pd.DataFrame(np.zeros((3, 2)), columns=[7, 9])
     with pytest.raises(InvalidParameterError, match="Position 0 is labeled 7: pass that label"):
@@ -157,7 +157,7 @@ def test_one_row_has_no_scale(table: np.ndarray) -> None:
 
 
 def test_numbers_that_are_no_plain_numbers() -> None:
-    """Nullable integers cannot move: said by name, at fit."""
+    """Nullable integers cannot move: an error of fit names the column."""
     pd = pytest.importorskip("pandas")
     X = pd.DataFrame({"a": [1.0, 2.0, 4.0], "n": pd.array([1, None, 3], dtype="Int64")})
     with pytest.raises(InvalidParameterError, match="Column 'n' holds no plain numbers"):
@@ -221,7 +221,7 @@ def test_the_score_of_an_integer_is_the_models_slope() -> None:
 
 
 def test_large_integers_move_exactly() -> None:
-    """By whole steps from the number itself, beyond what a float can hold, without wrapping."""
+    """By whole steps, exactly for integers beyond the precision of floats, without overflow."""
     for dtype, top in (("int64", 2**63 - 1), ("uint64", 2**64 - 1), (">i8", 2**63 - 1)):
         X = np.array([[top - 5], [top], [top - 2], [top - 8]], dtype=dtype)
         z = np.array([[0.0], [0.5], [-0.5], [9.0], [-9.0]])

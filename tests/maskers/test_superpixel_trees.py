@@ -49,7 +49,7 @@ def test_each_row_has_its_own_fill(dtype: str) -> None:
 
 
 def test_pieces_are_the_common_refinement() -> None:
-    """Two pixels are one piece exactly if no segmentation parts them; each tree holds all."""
+    """Two pixels are in one piece exactly if no segmentation separates them."""
     image = _picture()
     specs = [RegionTree(30), RegionTree(12, compactness=20.0, nearness=1.0)]
     (bound,) = _bind(image, SuperpixelTrees(specs))
@@ -97,7 +97,7 @@ def test_the_map_adds_up() -> None:
 
 
 def test_trees_and_fills_are_paired() -> None:
-    """One of either goes with all of the other; the trees of one segmentation share its regions."""
+    """One tree may have several fills, and one fill several trees."""
     image = _picture()
     (one,) = _bind(image, SuperpixelTrees(RegionTree(20), ("blur", "gray", "mean", 3)))
     assert len(one.trees) == one.rows_per_perturbation == 4

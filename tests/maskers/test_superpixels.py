@@ -1,4 +1,4 @@
-"""Superpixels: what is read, how regions are found, and that removal is exact to the bit."""
+"""Superpixels: accepted images, how regions are found, and removal that is exact bit by bit."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_labels_are_numbered_in_the_order_of_their_values():
 
 
 def test_merging_takes_the_smallest_region_to_its_most_similar_neighbor():
-    """A single pixel joins the neighbor of its own color, not the larger one."""
+    """A single pixel is merged with the neighbor of its own color, not with the larger one."""
     labels = np.array([[0, 0, 0, 0, 1, 2, 2]])
     colors = np.array([[0, 0, 0, 0, 5, 6, 6]], dtype=float)[..., None]
     merged = _segmentation.merge_to(labels, colors, 2)
@@ -197,7 +197,7 @@ def test_nothing_and_everything_removed_are_the_image_and_the_fill():
 
 
 def test_mean_fill_is_the_mean_of_the_region():
-    """What the empty coalition shows is each region's own mean color."""
+    """The empty coalition shows the mean color of each region."""
     image = photo()
     (bound,) = bind(image, fill="mean")
     empty = rows(bound, np.zeros((1, bound.n_features), bool))[0]
@@ -258,7 +258,7 @@ def test_a_bound_masker_pickles():
     ],
 )
 def test_what_is_one_image_and_what_a_batch(X, channel_axis, n, shape):
-    """By the shape, or as channel_axis says; a batch for the model has a leading axis."""
+    """By the shape or by channel_axis; a batch for the model has a leading axis."""
     masker = fitted(channel_axis=channel_axis)
     checked = masker.check(X)
     assert (len(checked), checked.single) == (n or 1, n is None)
@@ -267,7 +267,7 @@ def test_what_is_one_image_and_what_a_batch(X, channel_axis, n, shape):
 
 
 def test_a_batch_of_images_of_different_sizes():
-    """Each image has regions of its own; they are worked on one by one."""
+    """Each image has its own regions, and is bound separately."""
     images = [photo((48, 64, 3)), photo((30, 50, 3))]
     masker = fitted(n_segments=10)
     checked = masker.check(images)
@@ -280,7 +280,7 @@ def test_a_batch_of_images_of_different_sizes():
 
 
 def test_label_maps_for_each_image_or_one_for_all():
-    """A list holds one map an image; a single array serves every image of its size."""
+    """A list holds one map per image; a single array applies to every image of its size."""
     images = np.zeros((2, 4, 4, 3))
     one, other = np.arange(16).reshape(4, 4), np.arange(16).reshape(4, 4) // 8
     assert [b.n_features for b in bind(images, segments=[one, other])] == [16, 2]
@@ -339,7 +339,7 @@ def test_a_frame_is_no_image():
 
 
 def test_a_single_region_is_refused():
-    """What is found to be one region is said, with what to do; a pixel cannot be parted at all."""
+    """A single region is an error with a cure; a single pixel has no cure."""
     with pytest.raises(InvalidInputError, match=r"raise n_segments \(now 25\), choose method"):
         bind(np.zeros((9, 9)), method="felzenszwalb")
     with pytest.raises(InvalidInputError, match="a single pixel cannot be divided"):

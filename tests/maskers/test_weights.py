@@ -86,7 +86,7 @@ def test_exact_methods_are_brute_force(
 
 @pytest.mark.parametrize("estimator", ["rows", "regression", "process"])
 def test_sampled_estimators_agree_with_brute_force(estimator: str) -> None:
-    """Within four of their standard errors, and adding up to the weighted total."""
+    """Within four standard errors, with the weighted total as their sum."""
     rng = np.random.default_rng(1)
     rows, x, weights = rng.normal(size=(6, 8)), rng.normal(size=8), rng.exponential(size=6)
 
@@ -176,7 +176,7 @@ def test_background_errors_of_weighted_rows(estimator: str) -> None:
 
 
 def test_large_weighted_backgrounds_are_sampled_in_proportion() -> None:
-    """A tenth of the rows that hold nine tenths of the weight make nine tenths of the sample."""
+    """A tenth of the rows with nine tenths of the weight make up nine tenths of the sample."""
     rows = np.repeat([[0.0], [1.0]], [900, 100], axis=0)
     weights = np.where(rows[:, 0] == 1, 81.0, 1.0)
     masker = px.Background(rows, weights=weights, max_rows=50)
@@ -200,7 +200,7 @@ def test_wrong_weights_are_refused(weights: Any, counting_model: Any) -> None:
 
 
 def test_centers_of_clusters() -> None:
-    """What shap.kmeans returns is rows with weights, also for a frame with columns of its own."""
+    """The result of shap.kmeans gives rows and weights, also for a frame with other columns."""
     shap = pytest.importorskip("shap")
     pd = pytest.importorskip("pandas")
     table = np.random.default_rng(0).normal(size=(60, 4))

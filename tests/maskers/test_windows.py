@@ -154,7 +154,7 @@ def test_other_windows_show_the_mean_of_the_image(settings):
 
 
 def test_the_buffer_is_reused_and_never_the_users():
-    """What the model does to a batch reaches neither the user's data nor the next batch."""
+    """A model that changes its batch changes neither the user's data nor the next batch."""
     x = np.arange(30.0)
     kept, masker = x.copy(), fitted(shape=6)
     checked = masker.check(x)
