@@ -67,7 +67,7 @@ class BoundBackground(BoundMasker):
     shown: NDArray[Any]
     trees: tuple[FeatureTree, ...] = ()
     weights: Floats | None = None
-    shares_empty = True
+    shares_empty: bool = True
 
     @property
     def n_features(self) -> int:
