@@ -18,11 +18,11 @@ from perturbx.solvers import OwenValues, Solver
 class OwenShap(BaseExplainer):
     """Owen values: Shapley values in a tree of features, split branch by branch, best first.
 
-    Features are the leaves of a tree: superpixels of an image are joined in ever larger regions,
-    and columns of a table by their correlation. The effect of a branch is divided among its parts
-    by their Shapley values, where the other branches are present or absent as a whole (Owen,
-    "Values of games with a priori unions", 1977). The branch with the largest weighted effect is
-    always split next, so the budget goes where the output changes most.
+    The tree joins superpixels of an image in ever larger regions, or columns of a table by their
+    correlation. The effect of a branch is divided among its parts by their Shapley values, where
+    the other branches are present or absent as a whole (Owen, "Values of games with a priori
+    unions", 1977). The branch with the largest weighted effect is always split next, so the budget
+    goes where the output changes most.
 
     Scores sum to f(x) minus the output with all features absent, at every budget. When everything
     is split, they are the exact Owen values; for a tree that joins all features at once these are

@@ -1,4 +1,4 @@
-"""What receives a score: groups of columns, regions of an image, and trees of either."""
+"""Features: groups of columns, regions of an image, and trees of either."""
 
 from perturbx.features.columns import Columns as Columns
 from perturbx.features.columns import Labels as Labels

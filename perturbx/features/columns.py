@@ -1,4 +1,4 @@
-"""Which columns of a table make a feature, and how a user may name columns and features."""
+"""Groups of columns as features, and how users name columns and features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work of one task: model rows of some perturbations and instances, asked and averaged."""
+"""The work of one task: evaluates some perturbations of some instances, and averages outputs."""
 
 from __future__ import annotations
 

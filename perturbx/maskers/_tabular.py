@@ -1,4 +1,4 @@
-"""What the maskers of tables share: checked rows, and samples of them."""
+"""Shared by the maskers of tables: checked rows, and samples of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FittedTable(FittedMasker):
     def check(self, X: Any) -> Rows:
         is_list = isinstance(X, (list, tuple))
         X, single = rows_of(X, objects=self.layout.holds_objects)
-        if is_list and type(self.layout) is ArrayLayout:  # a list has no type of its own
+        if is_list and type(self.layout) is ArrayLayout:  # a list has no dtype
             like = np.empty(0, self.layout.dtype)
             X = at_type_of(like, X, "Rows of X", of="the X of fit")
         self.layout.check(X)

@@ -54,7 +54,7 @@ def test_every_coalition_makes_every_estimator_exact(estimator: Any, rows: np.nd
     assert_allclose(explanation.values, permuted.explain(rows[0]).values, atol=1e-13)
 
 
-def test_auto_goes_by_budget(rows: np.ndarray) -> None:
+def test_auto_depends_on_the_budget(rows: np.ndarray) -> None:
     """Single rows first, then the process, then everything."""
     said = []
     for budget in (None, 60 * 80, 60 * 400, 60 * 2**12 + 1):
@@ -191,7 +191,7 @@ def test_large_errors_are_said(rows: np.ndarray) -> None:
     assert enough.explain(rows[:2]).notes == ()
 
 
-def test_no_budget_is_advised_beyond_what_tries_everything(rows: np.ndarray) -> None:
+def test_no_budget_beyond_all_coalitions_is_advised(rows: np.ndarray) -> None:
     """Five features have 30 coalitions between none and all; single rows are never all tried."""
     everything = 60 * (2**5 - 1) + 1
     settings: Any = {"budget": 1_000, "tol": 1e-6, "random_state": 0}
@@ -264,7 +264,7 @@ def test_tol_never_ends_on_chance(
 
 
 @pytest.mark.parametrize("method", [px.KernelShap, px.PermutationShap])
-def test_tol_goes_on_where_few_permutations_agree(method: Any) -> None:
+def test_tol_continues_if_few_permutations_agree(method: Any) -> None:
     """None of ten runs takes the luck of its first permutations for precision."""
     for seed in range(10):
         explanation = method(
@@ -314,7 +314,7 @@ def test_the_range_of_tol_holds_features_that_equal_the_background(method: Any) 
     [px.Rise, partial(px.Rise, estimator="covariance"), partial(px.Rise, estimator="mean")],
     ids=["ridge", "covariance", "mean"],
 )
-def test_tol_goes_on_where_nothing_was_seen(explainer: Any) -> None:
+def test_tol_continues_if_no_effect_was_seen(explainer: Any) -> None:
     """Forty masks miss a conjunction of twelve: scores of 0 are then no answer."""
     rows, x = np.zeros((1, 14)), np.ones(14)
     explanation = explainer(

@@ -19,7 +19,7 @@ def bumpy(rows: np.ndarray) -> np.ndarray:
     return np.tanh(rows[:, 0] * rows[:, 1] + rows.sum(axis=1) / 3) + rows[:, 2] * rows[:, 3]
 
 
-def test_errors_of_chosen_pairs_without_being_told() -> None:
+def test_errors_of_chosen_pairs_need_no_setting() -> None:
     """The parts of KernelShap, put together by hand, give its scores and errors to the last bit."""
     X = np.random.default_rng(0).normal(size=(2, 12))
     settings = {"masker": px.Baseline(np.zeros(12)), "budget": 301, "random_state": 0}
@@ -179,7 +179,7 @@ class Undeclared(samplers.ShapleyCoalitions):
     draws: ClassVar[type[Design]] = CustomCoalitions
 
 
-def test_a_sampler_that_draws_what_it_does_not_declare_is_refused() -> None:
+def test_a_sampler_that_draws_an_undeclared_design_is_refused() -> None:
     """With what to declare, before the model is asked about the design."""
     explainer = px.Explainer(
         bumpy,

@@ -155,7 +155,7 @@ def test_tol_ends_early() -> None:
     assert not short.converged
 
 
-def test_each_image_goes_its_own_way() -> None:
+def test_images_of_a_list_are_explained_separately() -> None:
     """Images of different sizes in a list have the same scores as each image alone."""
     images = [_photo(32, 0), _photo(32, 1)[:, :28], _photo(40, 2)]
     explainer = px.OwenShap(_glow, budget=120)

@@ -22,7 +22,7 @@ def bent(X: np.ndarray) -> np.ndarray:
     ids=["integer", "none", "generator", "legacy generator"],
 )
 @pytest.mark.parametrize("ending", ["npz", "json"])
-def test_a_saved_file_tells_how_to_repeat_its_numbers(random_state, ending, tmp_path):
+def test_a_saved_file_reproduces_its_numbers(random_state, ending, tmp_path):
     """Also without a random state: the sample of the background and the coalitions are found."""
     X = np.random.default_rng(0).normal(size=(90, 6))
     explainer = px.KernelShap(
@@ -53,7 +53,7 @@ def test_versions_and_date_are_those_of_now():
     assert timedelta(0) <= age < timedelta(minutes=5)
 
 
-def test_parameters_are_told_as_plain_data_or_in_words():
+def test_parameters_are_plain_data_or_described():
     """Data is described by its shape, parts by their settings, and slices keep everything."""
     X = np.random.default_rng(0).normal(size=(30, 3))
     explainer = px.Explainer(
@@ -83,7 +83,7 @@ def test_parameters_are_told_as_plain_data_or_in_words():
         (px.Superpixels(fill=np.zeros((6, 6))), "fill='ndarray of shape (6, 6)'"),
     ],
 )
-def test_maskers_of_images_are_told(masker, told):
+def test_maskers_of_images_are_described(masker, told):
     """With their settings, whatever these are called."""
     image = np.random.default_rng(0).random((6, 6))
     explanation = px.Occlusion(lambda X: X.mean(axis=(1, 2)), masker=masker).explain(image)

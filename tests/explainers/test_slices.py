@@ -26,7 +26,7 @@ def bent(X: np.ndarray) -> np.ndarray:
         lambda f: px.Occlusion(f),
     ],
 )
-def test_costs_of_slices_add_up_to_what_the_model_was_asked(build, batch_size, counting_model):
+def test_costs_of_slices_sum_to_the_counted_rows(build, batch_size, counting_model):
     """Rows and calls of the instances sum to those that the model counted."""
     X = np.random.default_rng(0).normal(size=(60, 8))
     X[3, :4] = np.median(X, axis=0)[:4]
@@ -60,7 +60,7 @@ def bent_of_three(X: np.ndarray) -> np.ndarray:
     return X[:, 0] * X[:, 1] + X[:, 2]
 
 
-def test_a_slice_tells_its_own_notes_and_whether_it_converged():
+def test_a_slice_has_its_own_notes_and_convergence():
     """A note on some instances is in the slices that contain them, and in no other."""
     X = np.random.default_rng(0).normal(size=(4, 12))
     X[0, 1:], X[2] = 0, 0  # one feature or none that can change: exact

@@ -134,7 +134,7 @@ def test_symmetry(method: Any) -> None:
         (px.Occlusion, None),
     ],
 )
-def test_what_the_model_ignores_scores_nothing(method: Any, budget: int | None) -> None:
+def test_ignored_features_score_zero(method: Any, budget: int | None) -> None:
     """Exactly 0, and not nearly."""
     rng = np.random.default_rng(0)
     background, X = rng.normal(size=(7, 5)), rng.normal(size=(3, 5))
@@ -149,7 +149,7 @@ def test_what_the_model_ignores_scores_nothing(method: Any, budget: int | None) 
 
 @pytest.mark.parametrize("method", [*SHAPLEY, px.Occlusion])
 @pytest.mark.parametrize("budget", [60, None])
-def test_what_equals_the_background_scores_nothing(method: Any, budget: int | None) -> None:
+def test_features_equal_to_the_background_score_zero(method: Any, budget: int | None) -> None:
     """A column with one value in every background row and in x cannot matter: exactly 0."""
     rng = np.random.default_rng(0)
     background, X = rng.normal(size=(3, 6)), rng.normal(size=(3, 6))
@@ -291,7 +291,7 @@ def test_intervals_hold_the_truth(brute_force: Any, bumpy_model: Any) -> None:
         assert np.mean(held) > 0.85, method.__name__
 
 
-def test_local_slopes_are_told_from_shares(bumpy_model: Any) -> None:
+def test_local_slopes_are_distinguished_from_shares(bumpy_model: Any) -> None:
     """Only a fit on noise gives slopes; coefficients of presence are changes of the output."""
     rows = np.random.default_rng(0).normal(size=(9, 3))
     images = np.random.default_rng(0).random((2, 6, 6))

@@ -37,7 +37,7 @@ def test_balanced(d: int) -> None:
     assert all(np.ptp(np.flatnonzero(row)) == row.sum() - 1 for row in inner)
 
 
-def test_what_splitting_everything_costs() -> None:
+def test_the_cost_of_splitting_everything() -> None:
     """By hand: the root 2; each of its children in two contexts, 6 and 2 coalitions each."""
     assert NESTED.all_coalitions() == 2 + 2 * 6 + 2 * 2
     assert FeatureTree.of_leaves(((0, 1, 2, 3),), 4).all_coalitions() == 14

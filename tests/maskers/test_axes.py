@@ -176,7 +176,7 @@ def test_label_maps_of_a_volume() -> None:
         read(px.Superpixels(segments=labels), np.zeros((8, 9, 3)))
 
 
-def test_what_the_cure_explains_is_right() -> None:
+def test_the_cure_explains_correctly() -> None:
     """Twelve channels first, moved as the error says: each score is the sum of its window."""
     rng = np.random.default_rng(0)
     images, w = rng.random((2, 12, 8, 8)), rng.normal(size=(12, 8, 8))

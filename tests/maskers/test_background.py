@@ -238,7 +238,7 @@ def test_the_words_say_where_there_is_no_mean() -> None:
     assert "mean, or their most frequent value for columns without numbers" in said["ns"]
 
 
-def test_a_mean_of_nullable_numbers_is_what_a_linear_model_is_explained_by() -> None:
+def test_a_linear_model_is_explained_by_the_mean_of_nullable_numbers() -> None:
     """Scores are weight times distance from the mean, as they are for plain numbers."""
     pd = pytest.importorskip("pandas")
     X = pd.DataFrame({"a": pd.array([0.0, None, 6.0], dtype="Float64"), "b": [1.0, 1.0, 4.0]})
@@ -334,7 +334,7 @@ def test_texts_as_rows_of_objects() -> None:
         (px.Background(max_rows=0), "max_rows must be an integer of at least 1"),
     ],
 )
-def test_settings_that_cannot_be(masker: Any, said: str, table: np.ndarray) -> None:
+def test_invalid_settings_are_refused(masker: Any, said: str, table: np.ndarray) -> None:
     """Each is refused with its cure."""
     with pytest.raises((InvalidInputError, InvalidParameterError), match=said):
         masker.fit(table, NO_FEATURES, np.random.default_rng(0))
@@ -398,9 +398,7 @@ def test_groups_go_by_the_labels_of_a_frame(columns: Any, groups: Any, scores: A
         (list("abcd"), ["a"], r"no column \['a'\]"),
     ],
 )
-def test_what_is_neither_label_nor_position_is_refused(
-    columns: Any, member: Any, said: str
-) -> None:
+def test_unknown_labels_and_positions_are_refused(columns: Any, member: Any, said: str) -> None:
     """In a frame whose labels are integers, no other integer is read as a position."""
     pd = pytest.importorskip("pandas")
     X, model = _weights(columns, pd)

@@ -84,7 +84,7 @@ def test_texts_and_categories_count_by_their_values() -> None:
     assert frozenset((0, 2)) in _nodes(_tree(ColumnTree(), frame))
 
 
-def test_trees_of_ones_own(paired: np.ndarray) -> None:
+def test_trees_of_the_user(paired: np.ndarray) -> None:
     """A linkage matrix as scipy and shap have it, as array or lists; lists of lists of names."""
     from scipy.cluster.hierarchy import linkage
 
@@ -142,7 +142,7 @@ def test_one_column_is_a_tree(paired: np.ndarray) -> None:
         (ColumnTree(max_rows=0), "max_rows must be an integer of at least 1"),
     ],
 )
-def test_settings_that_mean_nothing(masker: ColumnTree, said: str, paired: np.ndarray) -> None:
+def test_invalid_settings_are_refused(masker: ColumnTree, said: str, paired: np.ndarray) -> None:
     """Each is named, with what it may be."""
     with pytest.raises(InvalidParameterError, match=said):
         _tree(masker, paired)

@@ -100,7 +100,7 @@ def test_which_columns_have_no_distance() -> None:
         ([("u", 1), ("u", 2), ("v", 1), ("v", 2)], ("v", 2), [False, False, False, True]),
     ],
 )
-def test_categorical_goes_by_the_labels_of_a_frame(
+def test_categorical_reads_the_labels_of_a_frame(
     columns: Any, categorical: Any, expected: Any
 ) -> None:
     """A label wins over a position; one label needs no list."""
@@ -117,7 +117,7 @@ def test_an_integer_that_is_no_label_is_refused() -> None:
         _fit(px.GaussianNoise(categorical=[0]), X)
 
 
-def test_what_never_varied_scores_zero() -> None:
+def test_constant_columns_score_zero() -> None:
     """A constant column does not move, and a category without others stays."""
     X = np.column_stack([np.full(50, 3.5), np.random.default_rng(0).normal(size=50)])
     explanation = px.Lime(lambda X: X[:, 0] * 100 + X[:, 1], random_state=0).fit(X).explain(X[:2])
@@ -144,7 +144,7 @@ def test_one_instance_may_have_nothing_to_move() -> None:
         (px.GaussianNoise(categorical=[5]), "names or positions of columns"),
     ],
 )
-def test_settings_that_cannot_be(masker: Any, said: str, table: np.ndarray) -> None:
+def test_invalid_settings_are_refused(masker: Any, said: str, table: np.ndarray) -> None:
     """Each is refused with what it could be."""
     with pytest.raises(InvalidParameterError, match=said):
         _fit(masker, table)
@@ -189,7 +189,7 @@ def _codes(n: int = 2000) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["array", "int16", "pandas", "polars", "torch", "csr"])
-def test_integers_stay_within_what_fit_saw(kind: str) -> None:
+def test_integers_stay_in_the_range_of_the_training_rows(kind: str) -> None:
     """No code below the smallest or above the largest of the training rows is drawn."""
     seen: list[Any] = []
     X: Any = _codes()

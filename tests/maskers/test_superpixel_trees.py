@@ -116,7 +116,7 @@ def test_any_linkage(linkage: str) -> None:
     assert len(tree.children) == tree.n_leaves - 1
 
 
-def test_a_tree_of_ones_own() -> None:
+def test_a_tree_of_the_user() -> None:
     """A label map with a linkage matrix, for each image its own map."""
     maps = [np.arange(24).reshape(4, 6) // 8, np.arange(30).reshape(5, 6) // 10]
     matrix = np.array([[0, 2, 0.1, 2], [1, 3, 0.2, 3]])
@@ -165,7 +165,7 @@ def test_a_bound_masker_pickles() -> None:
         (SuperpixelTrees(channel_axis=0), "channel_axis must be"),
     ],
 )
-def test_settings_that_mean_nothing(masker: SuperpixelTrees, said: str) -> None:
+def test_invalid_settings_are_refused(masker: SuperpixelTrees, said: str) -> None:
     """Each is named, with what it may be and what it was."""
     with pytest.raises(InvalidParameterError, match=said):
         _bind(_picture(), masker)

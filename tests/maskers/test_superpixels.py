@@ -257,7 +257,7 @@ def test_a_bound_masker_pickles():
         ((np.zeros((9, 8, 3)), np.zeros((7, 6, 3))), "auto", 2, (9, 8, 3)),
     ],
 )
-def test_what_is_one_image_and_what_a_batch(X, channel_axis, n, shape):
+def test_one_image_is_distinguished_from_a_batch(X, channel_axis, n, shape):
     """By the shape or by channel_axis; a batch for the model has a leading axis."""
     masker = fitted(channel_axis=channel_axis)
     checked = masker.check(X)
@@ -374,7 +374,7 @@ def test_every_method_reads_thin_images(method, shape):
         ({"segments": "slic"}, "segments must be an array of labels"),
     ],
 )
-def test_settings_that_cannot_be(settings, message):
+def test_invalid_settings_are_refused(settings, message):
     """Settings are checked at fit, before any image is seen."""
     with pytest.raises(InvalidParameterError, match=message):
         fitted(**settings)

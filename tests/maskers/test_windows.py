@@ -73,7 +73,7 @@ def test_windows_are_disjoint_exactly_if_none_covers_a_position_twice(grid):
 
 @given(grids(), st.sampled_from([None, 1, 3]), st.sampled_from(["uint8", "float32", "bool", "i8"]))
 @settings(max_examples=200, deadline=None)
-def test_any_coalition_hides_what_the_reference_hides(grid, channels, dtype):
+def test_every_coalition_equals_the_reference(grid, channels, dtype):
     """To the bit, in any number of axes, with channels or not, overlapping or not."""
     extent, shape, stride = grid
     rng = np.random.default_rng(0)
@@ -228,7 +228,7 @@ def test_input_that_cannot_be_explained(X, settings, message):
         ({"channel_axis": 1}, "channel_axis must be 'auto'"),
     ],
 )
-def test_settings_that_cannot_be(settings, message):
+def test_invalid_settings_are_refused(settings, message):
     """Settings are checked at fit, before any instance is seen."""
     with pytest.raises(InvalidParameterError, match=message):
         fitted(**settings)
