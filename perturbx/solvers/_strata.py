@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,8 @@ from scipy.special import binom
 from perturbx._typing import Coalitions, Floats, Ints
 
 _MOST_NUMBERS = 2**18
+_FEWEST_PAIRS = 256
+"""A block is this large at least: products of thinner matrices wait for memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,31 +49,48 @@ class Strata:
         every = binom(self.d, self.size) * self.half
         return np.asarray(np.maximum(1 - self.drawn / every, 0.0))
 
-    def variance(self, *sums: tuple[Callable[[Ints], Floats], Floats]) -> Floats:
+    def variance(self, *sums: Callable[[Ints], tuple[Floats, Floats]]) -> Floats:
         """(p, t): of the sum over the sample of influence * residual, for p scores.
 
         Each of `sums`, which are added, is a function that gives the influence (b, p) of some
-        pairs, and residuals (c, t). The variance is that of stratified sampling without
-        replacement.
+        pairs and their residuals (b, t). It is called once for each pair, except those of a size
+        that was drawn completely. The variance is that of stratified sampling without replacement.
         """
-        influence, residual = sums[0]
-        total = np.zeros((influence(np.arange(0)).shape[1], residual.shape[1]))
-        for size in np.unique(self.size[self.unseen > 0]):
-            members = np.flatnonzero(self.size == size)
-            n_drawn = len(members)
-            squares, added = np.zeros_like(total), np.zeros_like(total)
-            for part in blocks(members, self.d):
-                terms = [(influence(part), residual[part]) for influence, residual in sums]
-                squares += sum((a * b).T @ (r * s) for a, r in terms for b, s in terms)
-                added += sum(a.T @ r for a, r in terms)
+        influence, residual = sums[0](np.arange(0))
+        total = np.zeros((influence.shape[1], residual.shape[1]))
+        for pair, squares, added in self._by_size(sums):
+            n_drawn = self.drawn[pair]
             if n_drawn >= 3:  # the mean of fewer is too uncertain to subtract
-                squares -= added**2 / n_drawn
-                squares *= n_drawn / (n_drawn - 1)
-            total += self.unseen[members[0]] * squares
+                squares = (squares - added**2 / n_drawn) * (n_drawn / (n_drawn - 1))
+            total += self.unseen[pair] * squares
         return total
+
+    def _by_size(
+        self, sums: Sequence[Callable[[Ints], tuple[Floats, Floats]]]
+    ) -> Iterator[tuple[int, Floats, Floats]]:
+        """For each size: a pair of it, and what all of them add up to, squared and not.
+
+        There are few pairs of each size where features are many, so a block holds several sizes.
+        """
+        is_open = np.flatnonzero(self.unseen > 0)
+        last, squares, added = -1, np.zeros(()), np.zeros(())
+        for part in blocks(is_open[np.argsort(self.size[is_open], kind="stable")], self.d):
+            terms = [of(part) for of in sums]
+            ends = np.flatnonzero(np.diff(self.size[part])) + 1
+            for rows in np.split(np.arange(len(part)), ends):
+                pair = int(part[rows[0]])
+                if last >= 0 and self.size[pair] != self.size[last]:
+                    yield last, squares, added
+                    squares, added = np.zeros(()), np.zeros(())
+                own = [(influence[rows], residual[rows]) for influence, residual in terms]
+                squares = squares + sum((a * b).T @ (r * s) for a, r in own for b, s in own)
+                added = added + sum(a.T @ r for a, r in own)
+                last = pair
+        if last >= 0:
+            yield last, squares, added
 
 
 def blocks(pairs: Ints, d: int) -> Iterator[Ints]:
     """Pairs in blocks, so that arrays of a number for each feature take little memory."""
-    step = max(1, _MOST_NUMBERS // d)
+    step = max(_FEWEST_PAIRS, _MOST_NUMBERS // d)
     yield from (pairs[start : start + step] for start in range(0, len(pairs), step))

@@ -69,8 +69,10 @@ class BanzhafRegression(Solver):
             values[:, fit.targets] = fit.estimate(total)
             variance[:, fit.targets] = np.nan
             if fit.determined and n_pairs >= d + 2:
-                influence = fit.influence(total)
-                variance[:, fit.targets] = strata.variance((influence.__getitem__, fit.left_out))
+                influence, left_out = fit.influence(total), fit.left_out
+                variance[:, fit.targets] = strata.variance(
+                    lambda pairs, a=influence, r=left_out: (a[pairs], r[pairs])
+                )
         return Scores(
             values,
             np.sqrt(np.maximum(variance, 0.0)),

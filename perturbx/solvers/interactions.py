@@ -174,8 +174,13 @@ class _PairTerms:
         left_out, variance = fit.left_out, self.strata.variance
         shapley, faith = fit.influence(self.shapley), fit.influence(self.faith)
         even = -faith @ self.members / 2
+
+        def of_odd(pairs: Ints) -> tuple[Floats, Floats]:
+            influence, residual = odd.left_out(pairs)
+            return influence, residual[:, fit.targets]
+
         return (
-            variance((shapley.__getitem__, left_out)),
-            variance((faith.__getitem__, left_out)),
-            variance((odd.influence, odd.residual[:, fit.targets]), (even.__getitem__, left_out)),
+            variance(lambda pairs: (shapley[pairs], left_out[pairs])),
+            variance(lambda pairs: (faith[pairs], left_out[pairs])),
+            variance(of_odd, lambda pairs: (even[pairs], left_out[pairs])),
         )

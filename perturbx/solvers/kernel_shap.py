@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
+from scipy.linalg import LinAlgError, blas, lapack
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_flag
@@ -14,6 +14,9 @@ from perturbx.solvers._answers import Answers, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._strata import Strata, blocks
+
+_ROWS = 512
+"""Triangles are copied in squares of so many rows."""
 
 
 @dataclass(frozen=True)
@@ -94,24 +97,31 @@ class OddFit:
 
     @classmethod
     def of(cls, answers: Answers[Pairs]) -> OddFit:
-        """Scores 2b that minimize the weighted squares of g - signs b, and sum to the gain.
+        """Of the answers to pairs."""
+        odd, gain = answers.design.odd(answers.outputs), answers.full - answers.empty
+        return cls.to(answers.design, odd, gain)
 
-        There may be many pairs, so they are added up in blocks.
+    @classmethod
+    def to(cls, pairs: Pairs, odd: Floats, gain: Floats) -> OddFit:
+        """Scores 2b that minimize the weighted squares of odd - signs b, and sum to the gain.
+
+        There may be many pairs, so they are added up in blocks, and many features, so there is one
+        matrix of them, which becomes its inverse.
         """
-        pairs, gain = answers.design, answers.full - answers.empty
-        first, weights, odd = pairs.first, pairs.pair_weights, pairs.odd(answers.outputs)
+        first, weights = pairs.first, pairs.pair_weights
         n_pairs, d = first.shape
-        normal, received = np.zeros((d, d)), np.zeros((d, odd.shape[1]))
+        normal, received = np.zeros((d, d), order="F"), np.zeros((d, odd.shape[1]))
         for part in blocks(np.arange(n_pairs), d):
             across, mean = _across(first[part]), _signs(first[part]).mean(axis=1)
-            rooted = np.sqrt(weights[part, None]) * across
-            normal += rooted.T @ rooted
             even_part = mean[:, None] * (gain / 2)
             received += (weights[part, None] * across).T @ (odd[part] - even_part)
+            across *= np.sqrt(weights[part, None])
+            normal = blas.dsyrk(1.0, across.T, beta=1.0, c=normal, lower=1, overwrite_c=1)
         scale = np.trace(normal) / d
         # Fewer pairs than features leave directions open; the stronger ridge keeps those at zero.
         normal.flat[:: d + 1] += scale * (1e-12 if n_pairs >= d else 1e-6)
-        inverse = np.linalg.inv(normal + scale / d)
+        normal += scale / d
+        inverse = _inverted(normal)
         inverse -= inverse.mean(axis=0)
         values = 2 * inverse.T @ received + gain / d
         values += (gain - values.sum(axis=0)) / d
@@ -122,24 +132,17 @@ class OddFit:
         weighted = self.weights[pairs, None] * _across(self.first[pairs])
         return np.asarray(2 * weighted @ self.inverse)
 
-    @property
-    def residual(self) -> Floats:
-        """(c, t): g - z'b, divided by the root of one minus its leverage."""
-        return self._residual_and_reach[0]
+    def left_out(self, pairs: Ints) -> tuple[Floats, Floats]:
+        """The influence (b, d) of some pairs, and their residuals (b, t).
 
-    @cached_property
-    def _residual_and_reach(self) -> tuple[Floats, Floats]:
-        """Residuals, and (d,) the squared influence of all pairs, by the fraction not drawn."""
-        residual, reach = np.empty_like(self.odd), np.zeros(len(self.values))
-        for part in blocks(np.arange(len(self.first)), len(self.values)):
-            influence = self.influence(part)
-            leverage = np.einsum("ij,ij->i", influence, _across(self.first[part])) / 2
-            spare = 1 - np.minimum(leverage, 1.0)
-            spare_root = np.sqrt(np.where(spare > 1e-9, spare, np.inf))
-            missed = self.odd[part] - _signs(self.first[part]) @ (self.values / 2)
-            residual[part] = missed / spare_root[:, None]
-            reach += self.strata.unseen[part] @ influence**2
-        return residual, reach
+        Residuals g - z'b are divided by the root of one minus their leverage.
+        """
+        influence = self.influence(pairs)
+        leverage = np.einsum("ij,ij->i", influence, _across(self.first[pairs])) / 2
+        spare = 1 - np.minimum(leverage, 1.0)
+        spare_root = np.sqrt(np.where(spare > 1e-9, spare, np.inf))
+        missed = self.odd[pairs] - _signs(self.first[pairs]) @ (self.values / 2)
+        return influence, missed / spare_root[:, None]
 
     def variance(self) -> Floats:
         """(d, t): the variance of stratified sampling without replacement.
@@ -147,10 +150,37 @@ class OddFit:
         Half of it uses each pair's own residual, half the mean of all: a few residuals determine
         their own spread poorly, and with hardly more pairs than features intervals would be short.
         """
-        residual, reach = self._residual_and_reach
-        own, is_open = self.strata.variance((self.influence, residual)), self.strata.unseen > 0
-        common = (residual[is_open] ** 2).sum(axis=0) / max(is_open.sum(), 1)
+        unseen, squares = self.strata.unseen, np.zeros(self.odd.shape[1])
+        reach = np.zeros(len(self.values))
+
+        def left_out(pairs: Ints) -> tuple[Floats, Floats]:
+            nonlocal squares, reach
+            influence, residual = self.left_out(pairs)
+            squares = squares + (residual**2).sum(axis=0)
+            reach = reach + unseen[pairs] @ influence**2
+            return influence, residual
+
+        own = self.strata.variance(left_out)
+        common = squares / max((unseen > 0).sum(), 1)
         return np.asarray(np.maximum((own + reach[:, None] * common) / 2, 0.0))
+
+
+def _inverted(normal: Floats) -> Floats:
+    """The inverse of a positive definite matrix in Fortran order, known by its lower triangle.
+
+    It takes the memory of `normal`, whose upper triangle is ignored.
+    """
+    d = len(normal)
+    factor, failed = lapack.dpotrf(normal, lower=1, overwrite_a=1, clean=0)
+    if failed:
+        raise LinAlgError("the coalitions leave the scores undetermined")
+    inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    for start in range(0, d, _ROWS):
+        stop = min(start + _ROWS, d)
+        inverse[start:stop, stop:] = inverse[stop:, start:stop].T
+        square = np.tril(inverse[start:stop, start:stop])
+        inverse[start:stop, start:stop] = square + np.tril(square, -1).T
+    return np.asarray(inverse)
 
 
 def _signs(first: Coalitions) -> Floats:

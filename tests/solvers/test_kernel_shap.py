@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -164,3 +165,16 @@ def test_a_constant_model_scores_zero(games: SimpleNamespace) -> None:
     solution = SOLVER.solve(games.evaluate(lambda z: np.full(len(z), 7.0), design))
     assert_allclose(solution.values, 0, atol=1e-13)
     assert_allclose(solution.standard_errors, 7e-12)
+
+
+def test_many_features_take_one_matrix_of_their_square() -> None:
+    """At 1,500 features the regression with its errors holds less than two of them at a time."""
+    d = 1500
+    slopes = np.random.default_rng(0).normal(size=d)
+    design = ShapleyCoalitions().draw(d, 3 * d, np.random.default_rng(1))
+    evaluations = Evaluations.of_game(design, lambda z: z @ slopes + z[:, 0] * z[:, 1] * z[:, 2])
+    tracemalloc.start()
+    SOLVER.solve(evaluations)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * 8 * d**2
