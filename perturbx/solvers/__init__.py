@@ -19,4 +19,5 @@ from perturbx.solvers.presences import PresenceMeans as PresenceMeans
 from perturbx.solvers.presences import PresenceSlopes as PresenceSlopes
 from perturbx.solvers.process import GaussianProcess as GaussianProcess
 from perturbx.solvers.process import LearnedPrior as LearnedPrior
+from perturbx.solvers.process.sparse_regression import SparseRegression as SparseRegression
 from perturbx.solvers.ridge import WeightedRidge as WeightedRidge

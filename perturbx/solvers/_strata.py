@@ -90,6 +90,11 @@ class Strata:
             yield last, squares, added
 
 
+def terms_of(influence: Floats, residual: Floats) -> Callable[[Ints], tuple[Floats, Floats]]:
+    """Of all pairs, as `Strata.variance` asks for them."""
+    return lambda pairs: (influence[pairs], residual[pairs])
+
+
 def blocks(pairs: Ints, d: int) -> Iterator[Ints]:
     """Pairs in blocks, so that arrays of a number for each feature take little memory."""
     step = max(_FEWEST_PAIRS, _MOST_NUMBERS // d)

@@ -13,7 +13,7 @@ from perturbx.solvers._answers import Answers, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._difference_estimator import Total, fits
 from perturbx.solvers._exact import exact_banzhaf
-from perturbx.solvers._strata import Strata
+from perturbx.solvers._strata import Strata, terms_of
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,7 @@ class BanzhafRegression(Solver):
             variance[:, fit.targets] = np.nan
             if fit.determined and n_pairs >= d + 2:
                 influence, left_out = fit.influence(total), fit.left_out
-                variance[:, fit.targets] = strata.variance(
-                    lambda pairs, a=influence, r=left_out: (a[pairs], r[pairs])
-                )
+                variance[:, fit.targets] = strata.variance(terms_of(influence, left_out))
         return Scores(
             values,
             np.sqrt(np.maximum(variance, 0.0)),

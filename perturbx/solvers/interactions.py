@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from perturbx._typing import Coalitions, Floats
+from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_kind, invalid
 from perturbx.designs import Design, Pairs
 from perturbx.result import Interactions
@@ -14,7 +14,7 @@ from perturbx.solvers._answers import Answers, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._difference_estimator import Fit, Total, fits
 from perturbx.solvers._exact import exact_interactions, exact_shapley
-from perturbx.solvers._strata import Strata
+from perturbx.solvers._strata import Strata, terms_of
 from perturbx.solvers.kernel_shap import OddFit
 
 
@@ -180,7 +180,7 @@ class _PairTerms:
             return influence, residual[:, fit.targets]
 
         return (
-            variance(lambda pairs: (shapley[pairs], left_out[pairs])),
-            variance(lambda pairs: (faith[pairs], left_out[pairs])),
-            variance(of_odd, lambda pairs: (even[pairs], left_out[pairs])),
+            variance(terms_of(shapley, left_out)),
+            variance(terms_of(faith, left_out)),
+            variance(of_odd, terms_of(even, left_out)),
         )

@@ -123,7 +123,7 @@ class OddFit:
         normal += scale / d
         inverse = _inverted(normal)
         inverse -= inverse.mean(axis=0)
-        values = 2 * inverse.T @ received + gain / d
+        values = 2 * (inverse.T @ received) + gain / d
         values += (gain - values.sum(axis=0)) / d
         return cls(values, inverse, first, weights, odd, Strata.of(first))
 
