@@ -28,6 +28,7 @@ from perturbx.solvers import (
     PresenceRidge,
     PresenceSlopes,
     Solver,
+    SparseRegression,
     WeightedRidge,
     WithInteractions,
 )
@@ -36,6 +37,7 @@ SAMPLERS = {
     KernelShapRegression(): "ShapleyCoalitions()",
     BanzhafRegression(): "ShapleyCoalitions()",
     GaussianProcess(): "ShapleyCoalitions()",
+    SparseRegression(): "ShapleyCoalitions()",
     WithInteractions(KernelShapRegression()): "ShapleyCoalitions()",
     MarginalContributions(): "Permutations()",
     BackgroundContributions(): "BackgroundPermutations(n_background)",
