@@ -19,6 +19,7 @@ from perturbx.solvers import (
     GaussianProcess,
     KernelShapRegression,
     Solver,
+    SparseRegression,
     WithInteractions,
 )
 
@@ -28,6 +29,10 @@ Prior: TypeAlias = Literal["auto", "shared", "own"]
 _SECONDS_A_ROW, _SECONDS_AN_IMAGE = 5e-5, 2e-3
 """What a model may be expected to take; the process is worth its time where it takes less."""
 
+
+_MANY_FEATURES = 500
+"""From so many features on, the process is fitted to those that matter, and the regression reads
+what is left."""
 
 _MOST_BYTES = 2**26
 """The most memory that a design of chains, a byte a feature and row, is worth."""
@@ -51,7 +56,9 @@ class KernelShap(BaseExplainer):
         the interactions that the regression treats as noise, and asks the most informative pairs
         (`perturbx.samplers.OptimalPairs`): a fifth of the squared error or less at the same
         budget (games of models, from 5 coalitions a feature on), for about a second
-        per instance (`perturbx.solvers.GaussianProcess`).
+        per instance (`perturbx.solvers.GaussianProcess`). From 500 features on it fits the
+        interactions of the few that carry them, and the regression reads what that leaves
+        (`perturbx.solvers.SparseRegression`); "auto" then does so for every model.
         "rows" spends single background rows along permutations, and works where the budget
         cannot pay for the whole background behind each coalition
         (`perturbx.solvers.BackgroundContributions`), at almost no time. "auto" takes "rows"
@@ -111,6 +118,8 @@ class KernelShap(BaseExplainer):
         wanted = estimator == "rows" or (estimator == "auto" and _rows_are_better(context, rows))
         if serves and wanted:
             return rows, BackgroundContributions()
+        if self._is_sparse(context):
+            return ShapleyCoalitions(), SparseRegression()
         pairs = context.affordable(context.n_background, _default(context)) // 2
         pays = context.shares_prior or _worth_it(context, pairs)
         is_slow = estimator == "auto" and not pays
@@ -121,6 +130,11 @@ class KernelShap(BaseExplainer):
         if is_plain:
             return ShapleyCoalitions(), KernelShapRegression()
         return OptimalPairs(), GaussianProcess()
+
+    def _is_sparse(self, context: RecipeContext) -> bool:
+        """Whether a sparse fit finds what a process of so many features has no time to look for."""
+        plain = self.estimator == "regression" or self.interactions or self.prior == "shared"
+        return context.n_features >= _MANY_FEATURES and not plain
 
     def _saw(self, instances: Instances) -> None:
         rng = np.random.default_rng(np.random.SeedSequence(self.fit_random_state_, spawn_key=(3,)))

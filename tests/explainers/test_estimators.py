@@ -325,3 +325,27 @@ def test_tol_continues_if_no_effect_was_seen(explainer: Any) -> None:
         random_state=0,
     ).explain(x)
     assert explanation.converged is False
+
+
+def _wide(X: np.ndarray) -> np.ndarray:
+    """Four of 500 columns matter, three of them together."""
+    present = X[:, :4] != 0
+    return np.asarray(present @ [1.0, -2.0, 3.0, 0.5] + 2 * present[:, :3].all(axis=1))
+
+
+def test_many_features_are_explained_by_the_few_that_matter() -> None:
+    """500 columns at 3 coalitions each: the scores are near their truth, the errors hold it.
+
+    The same bits come back for any batch size.
+    """
+    d = 500
+    settings: dict[str, Any] = {"masker": px.Baseline(np.zeros(d)), "budget": 3 * d}
+    settings["random_state"] = 0
+    explanation = px.KernelShap(_wide, **settings).explain(np.ones(d))
+    truth = np.zeros(d)
+    truth[:4] = [1 + 2 / 3, -2 + 2 / 3, 3 + 2 / 3, 0.5]
+    assert "sparse regression" in explanation.method
+    assert_allclose(explanation.values, truth, atol=0.02)
+    assert (np.abs(explanation.values - truth) <= 3 * explanation.standard_errors).mean() > 0.98
+    others = px.KernelShap(_wide, batch_size=77, **settings).explain(np.ones(d))
+    assert (others.values == explanation.values).all()
