@@ -65,7 +65,6 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
                 Run(
                     game,
                     plan,
-                    plan.task(bound[group[0]]),
                     _draws(plan, bound[group[0]], draws),
                     [bound[i] for i in group],
                     places,

@@ -37,14 +37,14 @@ class Draws:
     """The designs of one sampler: each extends the previous one and is drawn once."""
 
     def __init__(self, task: Task, rng: np.random.Generator) -> None:
-        self._task, self._rng = task, rng
+        self.task, self._rng = task, rng
         self._found: dict[int, Design] = {}
 
     def upto(self, total: int) -> Design:
         """The design of at most `total` perturbations; totals never decrease."""
         if total not in self._found:
             before = self._found[max(self._found)] if self._found else None
-            sampler, d = self._task.sampler, self._task.n_features
+            sampler, d = self.task.sampler, self.task.n_features
             design = sampler.draw(d, total, self._rng, before)
             if not (isinstance(design, sampler.draws) or design.complete):
                 name, drawn = type(sampler).__name__, type(design).__name__
@@ -57,8 +57,8 @@ class Draws:
 
     def following(self, evaluations: Evaluations, total: int) -> Design:
         """The design of an adaptive sampler, extended on the basis of the outputs so far."""
-        assert isinstance(self._task.sampler, AdaptiveSampler)
-        return self._task.sampler.follow(evaluations, total, self._rng)
+        assert isinstance(self.task.sampler, AdaptiveSampler)
+        return self.task.sampler.follow(evaluations, total, self._rng)
 
 
 @dataclass(eq=False)
@@ -72,7 +72,6 @@ class Run:
     ----------
     game : Game
     plan : Plan
-    task : Task
     draws : Draws
         Shared by all instances with these active features.
     bound : list of n BoundMasker
@@ -94,7 +93,6 @@ class Run:
 
     game: Game
     plan: Plan
-    task: Task
     draws: Draws
     bound: list[BoundMasker]
     places: Ints
@@ -104,12 +102,14 @@ class Run:
     rows: Floats | None
     parts: Parts | None
     costs: Ints
+    task: Task = field(init=False)
     active: NDArray[np.bool_] = field(init=False)
     undone: Ints = field(init=False)
     design: Design | None = field(init=False, default=None)
     outputs: Floats = field(init=False)
 
     def __post_init__(self) -> None:
+        self.task = self.draws.task
         self.active = self.bound[0].active
         self.undone = np.arange(len(self.bound))
 
