@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,11 +42,30 @@ class AntitheticChains(CoalitionDesign):
         return 2 * (self.n_features - 1)
 
     def tile(self, rows: slice) -> Coalitions:
-        number, last = np.arange(*rows.indices(len(self))), self.n_features - 1
-        place = self.place[number // max(self.length, 1)]
-        within = number % max(self.length, 1)
-        place = np.where((within >= last)[:, None], last - place, place)
-        return np.asarray(place <= (within % max(last, 1))[:, None])
+        number, last = range(len(self))[rows], self.n_features - 1
+        if not number:
+            return np.zeros((0, self.n_features), dtype=bool)
+        start, end = sorted((number[0], number[-1]))
+        z = np.empty((end + 1 - start, self.n_features), dtype=bool)
+        filled = 0
+        for halves, joined in _pieces(start, end + 1, last):
+            place = self._places(halves)[:, None]
+            here = slice(filled, filled + len(place) * len(joined))
+            # A comparison with one number a row costs less than to gather the row's places.
+            np.less_equal(
+                place,
+                np.array(joined, dtype=place.dtype)[:, None],
+                out=z[here].reshape(len(place), len(joined), -1),
+            )
+            filled = here.stop
+        return z[:: number.step]
+
+    def _places(self, halves: range) -> Orders:
+        """When each feature joins, in some of the halves: each order, and then its reverse."""
+        first = halves.start // 2
+        order = self.place[first : -(-halves.stop // 2)]
+        both = np.stack([order, self.n_features - 1 - order], axis=1)
+        return both.reshape(-1, self.n_features)[halves.start - 2 * first :][: len(halves)]
 
     @cached_property
     def cluster(self) -> Ints:
@@ -57,13 +77,28 @@ class AntitheticChains(CoalitionDesign):
         `outputs` (m, t) answer the design, `empty` (t,) or (c, t) what each chain begins with, and
         `full` (t,) what it ends with.
         """
-        c, d = self.place.shape
-        along = np.empty((c, 2, d + 1, outputs.shape[1]))
-        along[:, :, 0] = empty[..., None, :]
-        along[:, :, 1:-1] = outputs.reshape(c, 2, d - 1, -1)
-        along[:, :, -1] = full
+        (c, d), t = self.place.shape, outputs.shape[1]
+        along, steps = outputs.reshape(c, 2, d - 1, t), np.empty((c, 2, d, t))
+        np.subtract(along[:, :, 0], empty[..., None, :], out=steps[:, :, 0])
+        np.subtract(along[:, :, 1:], along[:, :, :-1], out=steps[:, :, 1:-1])
+        np.subtract(full, along[:, :, -1], out=steps[:, :, -1])
         place = np.stack([self.place, d - 1 - self.place], axis=1)
-        return np.take_along_axis(np.diff(along, axis=2), place[..., None], axis=2)
+        at = place + d * np.arange(2 * c).reshape(c, 2, 1)
+        return np.asarray(np.take(steps.reshape(-1, t), at, axis=0))
+
+
+def _pieces(start: int, stop: int, length: int) -> Iterator[tuple[range, range]]:
+    """Rows `start` to `stop` as halves of chains, whole but for the first and the last."""
+    half, low = divmod(start, length)
+    if low:
+        high = min(length, low + stop - start)
+        yield range(half, half + 1), range(low, high)
+        start, half = start + high - low, half + 1
+    whole, rest = divmod(stop - start, length)
+    if whole:
+        yield range(half, half + whole), range(length)
+    if rest:
+        yield range(half + whole, half + whole + 1), range(rest)
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,6 +69,40 @@ def test_chains_join_features_in_their_order_and_its_reverse() -> None:
     assert BackgroundChains(PLACE, np.array([4, 1])).background_row.tolist() == [4] * 4 + [1] * 4
 
 
+@pytest.mark.parametrize("d", [1, 2, 3, 5, 300])
+def test_any_tile_of_chains_has_the_coalitions_of_its_rows(d: int) -> None:
+    """The first features of each order, then of its reverse, wherever a tile begins and ends."""
+    rng = np.random.default_rng(d)
+    orders = rng.permuted(np.tile(np.arange(d), (3, 1)), axis=1)
+    expected = np.zeros((3, 2, d - 1, d), dtype=bool)
+    for order, halves in zip(orders, expected, strict=True):
+        for walk, half in zip((order, order[::-1]), halves, strict=True):
+            for size, coalition in enumerate(half, start=1):
+                coalition[walk[:size]] = True
+    expected = expected.reshape(-1, d)
+    design, m = Chains(orders.argsort(axis=1).astype(np.min_scalar_type(d))), len(expected)
+    for start, stop in [(0, m), (0, 0), *rng.integers(0, m + 1, (40, 2)).tolist()]:
+        for step in (1, 3, -1):
+            rows = slice(start, stop, step)
+            assert_array_equal(design.tile(rows), expected[rows])
+
+
+@pytest.mark.parametrize(("d", "t"), [(2, 1), (5, 1), (5, 3)])
+def test_contributions_of_chains_are_differences_along_each_order(d: int, t: int) -> None:
+    """To the last bit, for one beginning of all chains and for one each."""
+    rng = np.random.default_rng(0)
+    orders = rng.permuted(np.tile(np.arange(d), (4, 1)), axis=1)
+    design = Chains(orders.argsort(axis=1))
+    outputs, full = rng.normal(size=(len(design), t)), rng.normal(size=t)
+    for empty in (rng.normal(size=t), rng.normal(size=(4, t))):
+        found = design.contributions(outputs, empty, full)
+        for c, answers in enumerate(outputs.reshape(4, 2, d - 1, t)):
+            first = np.broadcast_to(empty, (4, t))[c]
+            for half, walk in enumerate((orders[c], orders[c][::-1])):
+                along = np.concatenate([[first], answers[half], [full]])
+                assert_array_equal(found[c, half, walk], np.diff(along, axis=0))
+
+
 def test_chains_are_stored_as_small_integers() -> None:
     """A chain of 2,000 features takes 4 kB, not the 8 MB of its coalitions."""
     design = Chains(np.arange(2000, dtype=np.uint16)[None])
