@@ -106,17 +106,24 @@ class BoundBackground(BoundMasker):
     def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: Scratch) -> Any:
         masks, buffer, differences = scratch
         c, d = len(z), len(self.instance)
+        present = self.columns.of(z)
+        is_one = not isinstance(rows, slice) or rows.stop - rows.start == 1
+        if is_one and not self.layout.column_major:
+            # The same bits as a blend, without masks as wide as the rows.
+            tile = buffer[: c * d].reshape(c, d)
+            if isinstance(rows, slice):
+                np.multiply(differences[rows], ~present, out=tile)
+            else:
+                np.take(differences, rows, axis=0, out=tile, mode="clip")
+                np.multiply(tile, ~present, out=tile)
+            np.bitwise_xor(tile, self.instance, out=tile)
+            return self.layout.decode(tile, self.tables)
         absent = masks[: c * d].reshape(c, d)
-        np.subtract(self.columns.of(z), 1, out=absent, dtype=absent.dtype, casting="unsafe")
+        np.subtract(present, 1, out=absent, dtype=absent.dtype, casting="unsafe")
         if self.layout.column_major:
             apart = differences[rows]
             apart = apart[None] if isinstance(rows, slice) else apart[:, None]
             return self._frame(absent, apart, buffer)
-        if not isinstance(rows, slice):
-            tile = buffer[: c * d].reshape(c, d)
-            np.take(differences, rows, axis=0, out=tile, mode="clip")
-            blend(absent, tile, self.instance, tile)
-            return self.layout.decode(tile, self.tables)
         difference = differences[rows]
         b = len(difference)
         times = _rows_at_once(b, d)

@@ -34,7 +34,10 @@ def _rows(bound: Any, z: np.ndarray) -> Any:
 def test_every_cell_is_the_instances_or_the_background_rows(
     data: st.DataObject, dtype: str
 ) -> None:
-    """Present cells are x's, absent ones those of row b, for any numbers whatever."""
+    """Present cells are x's, absent ones those of row b, for any numbers whatever.
+
+    So it is with all background rows behind each perturbation, with one, and with one each.
+    """
     background = data.draw(hnp.arrays(dtype, (3, 4)))
     x = data.draw(hnp.arrays(dtype, (1, 4)))
     z = data.draw(hnp.arrays(bool, (5, 4)))
@@ -42,6 +45,11 @@ def test_every_cell_is_the_instances_or_the_background_rows(
     rows = _rows(bound, z).reshape(5, 3, 4)
     expected = np.where(z[:, None, :], x[None], background[None])
     assert rows.tobytes() == expected.tobytes()
+    alone = bound.batch(z, slice(1, 2), bound.scratch(5))
+    assert alone.tobytes() == expected[:, 1].tobytes()
+    row = np.array([2, 0, 0, 1, 2])
+    one_each = bound.batch(z, row, bound.scratch(5))
+    assert one_each.tobytes() == expected[np.arange(5), row].tobytes()
 
 
 def test_cells_of_mixed_frames(mixed_frame: Any) -> None:
