@@ -47,8 +47,9 @@ def effective_outputs(outputs: Outputs) -> Floats:
     distributed outputs, and m for constant outputs.
     """
     deviation = outputs - outputs.mean(axis=0)
-    largest = np.abs(deviation).max(axis=0)
-    squares = (deviation / np.where(largest > 0, largest, 1.0)) ** 2
+    largest = np.maximum(deviation.max(axis=0), -deviation.min(axis=0))
+    deviation /= np.where(largest > 0, largest, 1.0)
+    squares = np.square(deviation, out=deviation)
     fourth = np.einsum("mnk,mnk->nk", squares, squares)
     effective = squares.sum(axis=0) ** 2 / np.where(fourth > 0, fourth, 1.0)
     return np.asarray(np.where(largest > 0, effective, len(outputs)))

@@ -81,10 +81,12 @@ def moderated(
     gained = np.maximum(supported - worth, 0.0)
     reach = stdtrit(degrees + worth + gained, 0.975) / stdtrit(degrees + worth, 0.975)
     variance *= reach**2
-    size = np.abs(contributions)
-    largest = size.max(axis=(0, 1))
+    largest = np.maximum(contributions.max(axis=(0, 1)), -contributions.min(axis=(0, 1)))
     bound = (_ROUNDING * largest) ** 2
     varies = (squares > bound).any(axis=(0, 1)) | (noise > bound).any(axis=(0, 1))
+    if varies.all():
+        return np.asarray(variance)
+    size = np.abs(contributions)
     smallest = np.where(size > _ROUNDING * largest, size, np.inf).min(axis=(0, 1))
     may_be_chance = ~varies & ((c < _FEWEST) | (smallest >= largest * (1 - _ROUNDING)))
     if may_be_chance.any():
