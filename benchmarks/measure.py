@@ -54,12 +54,14 @@ class Contestant:
     """The work of a contender's process.
 
     `turn` does the work once and returns the model rows that it asked for; `warm_up` does a
-    little of it, so that no turn pays for imports; `version` names the library.
+    little of it, so that no turn pays for imports; `version` names the library; `figures` are
+    asked for after a turn, off the clock.
     """
 
     turn: Callable[[], int]
     warm_up: Callable[[], Any] = lambda: None
     version: str = ""
+    figures: Callable[[], dict[str, float]] = dict
 
 
 def serve(build: Callable[[], Contestant]) -> None:
@@ -84,7 +86,8 @@ def serve(build: Callable[[], Contestant]) -> None:
     for _ in sys.stdin:
         start = time.process_time()
         rows = contestant.turn()
-        say(cpu=time.process_time() - start, rows=rows, megabytes=_peak() - before)
+        cpu, megabytes = time.process_time() - start, _peak() - before
+        say(cpu=cpu, rows=rows, megabytes=megabytes, figures=contestant.figures())
 
 
 def _peak() -> float:
@@ -98,7 +101,10 @@ def _peak() -> float:
 
 @dataclass
 class Result:
-    """The costs of a contender: CPU seconds by round, rows per turn, peak memory over import."""
+    """The costs of a contender: CPU seconds by round, rows per turn, peak memory over import.
+
+    `figures` are those of its last turn.
+    """
 
     name: str
     cpu: dict[int, float] = field(default_factory=dict)
@@ -106,6 +112,7 @@ class Result:
     megabytes: float = 0.0
     version: str = ""
     skipped: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -155,6 +162,7 @@ class _Process:
             self.result.cpu[turn] = answer["cpu"]
             self.result.rows = answer["rows"]
             self.result.megabytes = answer["megabytes"]
+            self.result.figures = answer["figures"]
 
 
 def race(commands: dict[str, Sequence[str]], repeats: int) -> dict[str, Result]:

@@ -19,6 +19,7 @@ from benchmarks.games import (
     Values,
     exact_shapley,
     model_game,
+    on_grid,
     permutation_shapley,
     product_shapley,
 )
@@ -63,16 +64,6 @@ def file_data(name: str, folder: Path) -> tuple[Values, Values]:
     raw = pd.read_csv(folder / "CommViolPredUnnormalizedData.txt", na_values="?")
     raw = raw[raw.iloc[:, -2].notna()]
     return raw.iloc[:, 5:-18].dropna(axis=1).to_numpy(float), raw.iloc[:, -2].to_numpy(float)
-
-
-def on_grid(X: Values) -> Values:
-    """Each column rounded to 20 bits, so that thresholds halfway between values are float32 too.
-
-    Otherwise scikit-learn's trees and TreeSHAP, which round in different places, may send a value
-    near a threshold in different directions, and the truth is off by up to 1%.
-    """
-    unit = 2.0 ** (np.ceil(np.log2(np.maximum(np.abs(X).max(axis=0), 1e-300))) - 20)
-    return np.asarray(np.round(X / unit) * unit)
 
 
 FILES = ("adult", "nhanes", "communities")
