@@ -42,7 +42,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     kept = 1 if per_row or parts is None else 1 + len(parts)
     known, _ = problem.predictor.select(problem.outputs, problem.predictor.first_answers)
     check_memory(task, plan, known.shape[1] * kept)
-    draws: dict[bytes, Draws] = {}
+    draws: dict[Any, Draws] = {}
     to_come = n * (task.n_perturbations * task.rows_each + 1) + task.context.n_background
     with _progress_bar(to_come) if plan.verbose else nullcontext() as bar:
         progress = None if bar is None else bar.update
@@ -78,9 +78,15 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     return collected.explanation(keeps_outputs)
 
 
-def _draws(plan: Plan, bound: BoundMasker, known: dict[bytes, Draws]) -> Draws:
-    """The designs of an instance, drawn once for all instances with the same active features."""
-    task, key = plan.task(bound), bound.active.tobytes()
+def _draws(plan: Plan, bound: BoundMasker, known: dict[Any, Draws]) -> Draws:
+    """The designs of an instance, drawn once for all instances with the same active features.
+
+    The features must also have the same structure, as a sampler may depend on it.
+    """
+    task = plan.task(bound)
+    lattice = task.context.lattice
+    shape = None if lattice is None else (lattice.nodes, lattice.steps)
+    key = bound.active.tobytes(), task.context.trees, shape
     if isinstance(task.sampler, AdaptiveSampler):
         return Draws(task, plan.rng(1))
     if key not in known:

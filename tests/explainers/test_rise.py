@@ -196,3 +196,18 @@ def test_wrong_settings_are_refused() -> None:
             px.Rise(spots, **settings).explain(np.ones((40, 40, 3)))
     with pytest.raises(InvalidParameterError, match="SmoothGrid with RandomGrids"):
         px.KernelShap(spots, masker=px.SmoothGrid()).explain(np.ones((40, 40, 3)))
+
+
+def test_images_whose_lattices_have_as_many_points_share_no_masks() -> None:
+    """A wide and a tall image in one list have the scores of each alone."""
+    rng = np.random.default_rng(0)
+    images = [rng.random((15, 60)), rng.random((60, 15))]
+    explainer = px.Rise(
+        lambda X: X.reshape(len(X), -1)[:, 400],
+        masker=px.SmoothGrid(),
+        budget=200,
+        random_state=0,
+    )
+    together = explainer.explain(images)
+    for i, image in enumerate(images):
+        assert np.array_equal(together[i].values, explainer.explain(image).values)
