@@ -34,9 +34,12 @@ def test_lime_takes_at_most_twice_its_noise(constant: int) -> None:
     assert _peak(explainer, X[:1]) < 2 * noise + 8e6
 
 
-@pytest.mark.parametrize("estimator", ["regression", "process"])
-def test_the_regression_takes_little_beside_its_coalitions(estimator: Any) -> None:
-    """At 100,000 coalitions of 40 features: far less than their 32 MB of signs."""
+@pytest.mark.parametrize(("estimator", "most"), [("regression", 28e6), ("process", 80e6)])
+def test_the_regression_takes_little_beside_its_coalitions(estimator: Any, most: float) -> None:
+    """At 100,000 coalitions of 40 features: far less than their 32 MB of signs.
+
+    The process adds one matrix of the 2,500 pairs that it fits, 50 MB, at any budget.
+    """
     rows = np.random.default_rng(0).normal(size=(2, 40))
     explainer = px.KernelShap(
         lambda X: X[:, 0] * X[:, 1],
@@ -45,7 +48,7 @@ def test_the_regression_takes_little_beside_its_coalitions(estimator: Any) -> No
         estimator=estimator,
         random_state=0,
     )
-    assert _peak(explainer, rows[1]) < 28e6
+    assert _peak(explainer, rows[1]) < most
 
 
 @pytest.mark.parametrize(

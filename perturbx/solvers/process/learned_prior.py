@@ -29,6 +29,9 @@ from perturbx.solvers.process.parity import ParityTerms, odd_terms
 from perturbx.solvers.process.recipes import SPARE, Learned, Recipe
 
 _MOST_TEACHERS = 48
+_MOST_OUTPUTS = 16
+"""Of one instance; 48 outputs teach no better (a photo, 1,000 classes, 5, 20 and 60 pairs a
+feature), and take two to three times as long."""
 _MOST_CELLS = 500_000
 """Pairs times features beyond which no trees are grown."""
 _WITH_RATES = 6
@@ -159,10 +162,11 @@ def _teachers(pairs: list[OddPairs], scales: Floats, answers: Answers[Pairs]) ->
     teaches = (scales > 0) & ~additive(x, y)
     teaches &= Mirrors.among(answers).sign > 0
     scales = np.where(teaches, scales, 0.0).reshape(answers.shape)
-    each = max(1, _MOST_TEACHERS // len(scales))
+    most = _MOST_OUTPUTS if len(scales) == 1 else _MOST_TEACHERS
+    each = max(1, most // len(scales))
     order = np.argsort(-scales, axis=1, kind="stable")[:, :each]
     chosen = (order + answers.shape[1] * np.arange(len(scales))[:, None]).ravel()
-    return np.asarray(np.sort(chosen[teaches[chosen]])[:_MOST_TEACHERS])
+    return np.asarray(np.sort(chosen[teaches[chosen]])[:most])
 
 
 def additive(x: Floats, y: Floats) -> NDArray[np.bool_]:
