@@ -1,40 +1,40 @@
 """The part of a game that few features carry, found where features are many.
 
-With x in {-1, 1}^d the odd part of a game is fitted by odd parity terms of trees that are grown on
-the most promising features alone, by an index (the linear fit to all features) and by how the
-index bends: times the squared mean of x, and its third elementary symmetric polynomial. Each has
-its exact Shapley values. All is learned without a fold of the pairs, and judged on that fold.
-Nothing here takes memory for a matrix of features times features, or of pairs times pairs.
+With x in {-1, 1}^d the odd part of a game is fitted by a slope for each feature and by odd parity
+terms of trees that are grown on the most promising features alone, which have exact Shapley
+values. All is learned without a fold of the pairs, and judged on that fold: how strongly slopes
+are held back, and how large the terms may be. Nothing here takes memory for a matrix of features
+times features, or of pairs times pairs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.solvers._strata import blocks
 from perturbx.solvers.process.mask_trees import Boosting, Leaves, boost
 from perturbx.solvers.process.parity import ParityTerms, odd_terms
 
-_RIDGES = np.array([0.003, 0.03, 0.3])
-"""Penalties of the linear fit, in units of the pairs it is fitted to."""
-_INNER_FOLDS = 4
-"""The index of a pair is fitted without it: these many fits for each fold."""
-_STEPS = 25
-"""Of conjugate gradients, and how small a squared gradient ends them."""
-_SMALL_GRADIENT = 1e-8
-
-_SIGNALS = np.array([0.3, 3.0, 30.0, 300.0, 3e3, 1e5])
+_FIRST_RIDGES = np.array([0.003, 0.03, 0.3])
+"""Penalties of the first slopes, in units of the pairs they are fitted to."""
+_RIDGES = np.array([0.003, 0.1, 3.0])
+"""Penalties of the slopes next to terms. Large: single features of few terms replace them."""
+_SIGNALS = np.array([3.0, 30.0, 300.0, 3e3, 3e4])
 """Prior variances of all terms together, over the variance of a pair's noise."""
-_POWERS = (0.5, 1.0)
-_JITTER = 1e-10
-_NEARLY_FREE = 30.0
-"""Prior deviation of a bend over that of all terms together."""
-_MOST_TERMS = 1200
+_FIRST_STEPS, _STEPS = 25, 35
+"""Of conjugate gradients, and by how much a squared gradient has shrunk when they end."""
+_SMALL = np.float32(1e-8)
+_LEAST_ODD = 1e-4
+"""An odd part that is smaller, over the even one, is none."""
+_TINY = np.float32(1e-30)
+_MOST_TERMS = 1000
+_MOST_SIGNS = 2**26
+"""Pairs times terms times folds."""
 _MOST_GROWN = 8000
 """How many pairs trees are grown on, at most."""
 
@@ -51,14 +51,11 @@ class SparsePart:
         The Shapley values of each fit. They sum to zero.
     carries : (d,) bool array
         The features that are in a term of any fit.
-    score : float
-        The fraction of the weighted squares that is missed.
     """
 
     predicted: Floats
     values: Floats
     carries: NDArray[np.bool_]
-    score: float
 
     @classmethod
     def of(
@@ -71,253 +68,203 @@ class SparsePart:
         n_screened: int,
         boosting: Boosting,
     ) -> SparsePart:
-        """Of pairs (n, d) and the odd part, less its gain's equal shares, and the even part (n,).
+        """Of pairs (n, d), the odd part less the gain's equal shares, and the even part (n,).
 
-        `n_screened` features are shown to the trees of each fold, at most half as many again.
+        For each fold `n_screened` features may be split by trees for what they alone tell, and
+        half as many for their slopes.
         """
         n, d = first.shape
-        rng = np.random.default_rng(0)
-        fold, inner = rng.permutation(n) % n_folds, rng.permutation(n) % _INNER_FOLDS
-        design = _Centered(first, weights / weights.mean())
-        indices = _indices(design, odd, fold, inner, n_folds)
-        received = design.transposed(odd[:, None] * (fold[:, None] != np.arange(n_folds)))
+        weights = weights / weights.mean()
+        size = 2 * first.mean(axis=1) - 1
+        # What follows from the size of a coalition alone has no Shapley values.
+        bend = size**3 - size
+        of_size = bend * (weights @ (bend * odd) / max(weights @ bend**2, 1e-300))
+        rest = odd - of_size
+        scale = max(float(np.sqrt(weights @ rest**2 / n)), _LEAST_ODD * float(even.std()))
+        scale = scale if scale > 0 else 1.0
+        even = even - even.mean()
+        fold = np.random.default_rng(0).permutation(n) % n_folds
+        seen = (fold[:, None] != np.arange(n_folds)) * weights[:, None]
+        system = _System(first, seen.astype(np.float32), np.zeros((n_folds, n, 0), np.int8))
+        penalties = _FIRST_RIDGES[:, None] * seen.sum(axis=0)
+        priors = np.broadcast_to(1 / np.sqrt(penalties), (d, *penalties.shape))
+        slopes = system.solve(rest / scale, priors, _FIRST_STEPS)
+        left = (rest / scale)[:, None] - system.predict(slopes, fold)
+        best = int((weights @ left**2).argmin())
+        alone = np.abs(system.transposed(seen[:, None] * (rest / scale)[:, None, None])[:, 0])
         chosen = np.zeros(d, dtype=bool)
-        for k, index in enumerate(indices):
-            chosen[np.argsort(-np.abs(received[:, k]), kind="stable")[:n_screened]] = True
-            chosen[np.argsort(-np.abs(index.slopes), kind="stable")[: n_screened // 2]] = True
+        for strength, n_chosen in ((alone, n_screened), (slopes[:, best], n_screened // 2)):
+            order = np.argsort(-np.abs(strength), axis=0, kind="stable")
+            chosen[order[:n_chosen]] = True
         screened = np.flatnonzero(chosen)
-        forests = _grow(first[:, screened], design.mean, odd, even, fold, n_folds, boosting)
-        most = min(_MOST_TERMS, n // 2)
-        terms = [odd_terms(leaves, len(screened), most, least=1) for leaves in forests]
-        fits = [
-            _Fit.of(first[:, screened], design, odd, fold != k, index, found)
-            for k, (index, found) in enumerate(zip(indices, terms, strict=True))
-        ]
-        missed = np.sum([fit.missed for fit in fits], axis=0)
-        power, signal = np.unravel_index(int(missed.argmin()), missed.shape)
-        best = int(power), int(signal)
-        predicted, values, carries = np.empty(n), np.zeros((n_folds, d)), np.zeros(d, dtype=bool)
-        for k, (fit, index) in enumerate(zip(fits, indices, strict=True)):
-            predicted[fold == k] = fit.predicted[best]
-            of_terms, of_bends = fit.terms_and_bends(best)
-            values[k] = index.bends @ of_bends
-            values[k, screened] += terms[k].shapley(of_terms)
-            values[k] -= values[k].mean()
-            carries[screened[terms[k].members.any(axis=0)]] = True
-        total = float(design.weights @ odd**2)
-        return cls(predicted, values, carries, float(missed[best]) / max(total, 1e-300))
+        few = first[:, screened]
+        terms = _grow(
+            few, size, np.stack([rest / scale, left[:, best]]), even / scale, fold, boosting
+        )
+        signs = np.where(few, 1.0, -1.0)
+        parities = np.stack([found.evaluate(signs).astype(np.int8) for found in terms])
+        system = _System(first, seen.astype(np.float32), parities)
+        priors = _priors(terms, seen.sum(axis=0), d)
+        fitted = system.solve(rest / scale, priors, _STEPS)
+        at_pairs = system.predict(fitted, fold)
+        best = int((weights @ ((rest / scale)[:, None] - at_pairs) ** 2).argmin())
+        values, carries = 2 * scale * fitted[:d, best].T, np.zeros(d, dtype=bool)
+        for k, found in enumerate(terms):
+            values[k, screened] += found.shapley(scale * fitted[d:, best, k])
+            carries[screened[found.members.any(axis=0)]] = True
+        values -= values.mean(axis=1, keepdims=True)
+        return cls(of_size + scale * at_pairs[:, best], values, carries)
 
 
 @dataclass(frozen=True, eq=False)
-class _Centered:
-    """Pairs as rows of signs less their mean, in blocks of 32-bit numbers."""
+class _System:
+    """Ridge fits of slopes and terms, one for each prior and each fold left out, all at once.
 
-    first: Coalitions
-    weights: Floats
-
-    @property
-    def mean(self) -> Floats:
-        """(n,): of the signs of each row."""
-        return np.asarray(2 * self.first.mean(axis=1) - 1)
-
-    def times(self, slopes: Floats) -> Floats:
-        """(n, c): signs times slopes (d, c), of rows that are not centered."""
-        found = np.empty((len(self.first), slopes.shape[1]), np.float32)
-        half = 2 * slopes.astype(np.float32)
-        for part in blocks(np.arange(len(found)), len(slopes)):
-            found[part] = self.first[part].astype(np.float32) @ half
-        return np.asarray(found - slopes.sum(axis=0), dtype=float)
-
-    def transposed(self, residual: Floats) -> Floats:
-        """(d, c): the weighted sum of the centered rows times residuals (n, c)."""
-        found = np.zeros((self.first.shape[1], residual.shape[1]), np.float32)
-        weighted = (2 * self.weights[:, None] * residual).astype(np.float32)
-        for part in blocks(np.arange(len(residual)), len(found)):
-            found += self.first[part].T.astype(np.float32) @ weighted[part]
-        return np.asarray(found - found.mean(axis=0), dtype=float)
-
-    def ridge(self, y: Floats, rows: NDArray[np.bool_], ridges: Floats) -> Floats:
-        """(d, c, r): slopes that sum to zero, of y (n,) on the rows (n, c), by each penalty.
-
-        By conjugate gradients for all columns at once (Hestenes & Stiefel, 1952).
-        """
-        (n, c), d = rows.shape, self.first.shape[1]
-        masks = np.repeat(rows * self.weights[:, None], len(ridges), axis=1).astype(np.float32)
-        penalty = np.tile(ridges, c).astype(np.float32) * masks.sum(axis=0)
-        ones = _Centered(self.first, np.ones(n))
-        gradient = ones.transposed(masks * y[:, None]).astype(np.float32)
-        slopes, step = np.zeros_like(gradient), gradient.copy()
-        square = (gradient**2).sum(axis=0)
-        enough = _SMALL_GRADIENT * square
-        for _ in range(_STEPS):
-            is_done = square <= enough
-            if is_done.all():
-                break
-            step[:, is_done] = 0.0
-            along = penalty * step
-            for part in blocks(np.arange(n), d):
-                z = self.first[part].astype(np.float32)
-                along += 4 * (z.T @ (masks[part] * (z @ step)))
-            along -= along.mean(axis=0) - (penalty * step).mean(axis=0)
-            length = square / np.maximum((step * along).sum(axis=0), np.float32(1e-30))
-            slopes += length * step
-            gradient -= length * along
-            before, square = square, (gradient**2).sum(axis=0)
-            step = gradient + square / np.maximum(before, np.float32(1e-30)) * step
-        return slopes.reshape(d, c, len(ridges)).astype(float)
-
-
-@dataclass(frozen=True, eq=False)
-class _Index:
-    """The linear fit without one fold, and how it bends.
+    Columns are less their mean sign, as the gain is known. Numbers have 32 bits: what this fit
+    misses, the regression reads.
 
     Parameters
     ----------
-    slopes : (d,) array
-    columns : (n, 4) array
-        At every pair: the cube of the mean sign, the index, the index times the squared mean sign,
-        and the sum over products of three members of the index; each less its part of the gain.
-    bends : (d, 4) array
-        The Shapley values of each column.
+    first : (n, d) bool array
+    seen : (n, folds) array
+        The weight of each pair in each fit.
+    parities : (folds, n, q) int8 array
+        The terms of each fit.
     """
 
-    slopes: Floats
-    columns: Floats
-    bends: Floats
+    first: Coalitions
+    seen: NDArray[np.float32]
+    parities: NDArray[np.int8]
+
+    def solve(self, y: Floats, priors: Floats, steps: int) -> Floats:
+        """(d + q, c, folds): coefficients of y (n,), given their prior deviations.
+
+        By conjugate gradients (Hestenes & Stiefel, 1952) on coefficients over deviations.
+        """
+        scale = priors.astype(np.float32)
+        weighted = self.seen[:, None] * y.astype(np.float32)[:, None, None]
+        gradient = scale * self.transposed(np.repeat(weighted, scale.shape[1], axis=1))
+        found, step = np.zeros_like(gradient), gradient.copy()
+        square = (gradient**2).sum(axis=0)
+        enough = _SMALL * square
+        for _ in range(steps):
+            is_done = square <= enough
+            if is_done.all():
+                break
+            step[:, is_done] = 0
+            along = step + scale * self._normal(scale * step)
+            length = square / np.maximum((step * along).sum(axis=0), _TINY)
+            length[is_done] = 0
+            found += length * step
+            gradient -= length * along
+            before, square = square, (gradient**2).sum(axis=0)
+            step = gradient + square / np.maximum(before, _TINY) * step
+        return np.asarray(scale * found, dtype=float)
+
+    def predict(self, coefficients: Floats, fold: Ints) -> Floats:
+        """(n, c): of each pair, by the fit that did not see it."""
+        found = np.empty((len(self.first), coefficients.shape[1]))
+        for part, columns in self._blocks():
+            at_pairs = columns.times(coefficients.astype(np.float32))
+            found[part] = at_pairs[np.arange(len(part)), :, fold[part]]
+        return found
+
+    def transposed(self, residual: Floats | NDArray[np.float32]) -> NDArray[np.float32]:
+        """(d + q, c, folds): all columns times weighted residuals (n, c, folds)."""
+        d, q = self.first.shape[1], self.parities.shape[2]
+        total = np.zeros((d + q, *residual.shape[1:]), np.float32)
+        for part, columns in self._blocks():
+            columns.add_transposed(residual[part].astype(np.float32), total)
+        total[:d] -= total[:d].mean(axis=0)
+        return total
+
+    def _normal(self, step: NDArray[np.float32]) -> NDArray[np.float32]:
+        d, total = self.first.shape[1], np.zeros_like(step)
+        for part, columns in self._blocks():
+            columns.add_transposed(self.seen[part, None] * columns.times(step), total)
+        total[:d] -= total[:d].mean(axis=0)
+        return total
+
+    def _blocks(self) -> Iterator[tuple[Ints, _Columns]]:
+        for part in blocks(np.arange(len(self.first)), self.first.shape[1]):
+            present = self.first[part].astype(np.float32)
+            terms = self.parities[:, part].astype(np.float32)
+            yield part, _Columns(present, 2 * present.mean(axis=1) - 1, terms)
 
 
-def _indices(design: _Centered, y: Floats, fold: Ints, inner: Ints, n_folds: int) -> list[_Index]:
-    """The index of each fold; at the pairs that it is fitted to by inner folds."""
-    scale = float(np.sqrt(np.average(y**2, weights=design.weights)))
-    pairs_of = [(fold != k) & (inner != j) for k in range(n_folds) for j in range(_INNER_FOLDS)]
-    slopes = scale * design.ridge(y / max(scale, 1e-300), np.stack(pairs_of, axis=1), _RIDGES)
-    d, c, r = slopes.shape
-    at_pairs = design.times(slopes.reshape(d, c * r)).reshape(len(y), n_folds, _INNER_FOLDS, r)
-    slopes = slopes.reshape(d, n_folds, _INNER_FOLDS, r)
-    found, every = [], np.arange(len(y))
-    for k in range(n_folds):
-        seen = fold != k
-        index = np.where(seen[:, None], at_pairs[every, k, inner], at_pairs[:, k].mean(axis=1))
-        missed = design.weights[seen] @ (y[seen, None] - index[seen]) ** 2
-        best = int(missed.argmin())
-        found.append(_bent(design, index[:, best], slopes[:, k, :, best], seen, inner))
-    return found
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """Of some pairs: features present (b, d), mean signs (b,), terms (folds, b, q)."""
+
+    present: NDArray[np.float32]
+    size: NDArray[np.float32]
+    terms: NDArray[np.float32]
+
+    def times(self, coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(b, c, folds): what coefficients (d + q, c, folds) give."""
+        (b, d), shape = self.present.shape, coefficients.shape[1:]
+        slopes = coefficients[:d].reshape(d, -1)
+        found = 2 * (self.present @ slopes) - np.outer(1 + self.size, slopes.sum(axis=0))
+        found = found.reshape(b, *shape)
+        for k, terms in enumerate(self.terms):
+            mine = np.ascontiguousarray(coefficients[d:, :, k])
+            found[:, :, k] += terms @ mine - np.outer(self.size, mine.sum(axis=0))
+        return np.asarray(found)
+
+    def add_transposed(self, residual: NDArray[np.float32], total: NDArray[np.float32]) -> None:
+        """Add to (d + q, c, folds) what residuals (b, c, folds) give; slopes up to a constant."""
+        b, d = self.present.shape
+        total[:d] += 2 * (self.present.T @ residual.reshape(b, -1)).reshape(total[:d].shape)
+        for k, terms in enumerate(self.terms):
+            mine = np.ascontiguousarray(residual[:, :, k])
+            total[d:, :, k] += terms.T @ mine - self.size @ mine
 
 
-def _bent(
-    design: _Centered, index: Floats, slopes: Floats, seen: NDArray[np.bool_], inner: Ints
-) -> _Index:
-    """Of the slopes (d, inner folds), those of the mean of them at the pairs that are not seen."""
-    mean, d = slopes.mean(axis=1), len(slopes)
-    each = np.column_stack([slopes, mean])
-    which = np.where(seen, inner, slopes.shape[1])
-    cubes = design.times(each**3)[np.arange(len(index)), which]
-    sums, squares, full_cubes = (each.sum(axis=0), (each**2).sum(axis=0), (each**3).sum(axis=0))
-    s1, s2, s3 = sums[which], squares[which], full_cubes[which]
-    size = design.mean
-    columns = np.column_stack(
-        [
-            size**3 - size,
-            index - size * s1,
-            size**2 * index - size * s1,
-            _third(index, s2, cubes) - size * _third(s1, s2, s3),
-        ]
-    )
-    # The last two follow from the products of three features among which a member of the index is.
-    others = mean.sum() - mean
-    with_size = 2 * (mean / d + 2 / d**2 * others)
-    with_size += 4 / (3 * d**2) * ((d - 1) * (d - 2) / 2 * mean + (d - 2) * others)
-    of_three = 2 / 3 * mean * (others**2 - ((mean**2).sum() - mean**2)) / 2
-    bends = np.stack([np.zeros(d), 2 * mean, with_size, of_three], axis=1)
-    return _Index(mean, columns, bends - bends.mean(axis=0))
-
-
-def _third(first: Floats, squares: Floats, cubes: Floats) -> Floats:
-    """The third elementary symmetric polynomial by Newton's identities."""
-    return np.asarray((first**3 - 3 * first * squares + 2 * cubes) / 6)
+def _priors(terms: list[ParityTerms], n_seen: Floats, d: int) -> Floats:
+    """(d + q, c, folds): the prior deviation of each coefficient, for c combinations."""
+    ridges, signals = (grid.ravel() for grid in np.meshgrid(_RIDGES, _SIGNALS))
+    priors = np.empty((d + len(terms[0]), len(ridges), len(terms)))
+    priors[:d] = 1 / np.sqrt(ridges[:, None] * n_seen)
+    for k, found in enumerate(terms):
+        deviation = np.abs(found.coefficients)
+        deviation = deviation / max(float(np.linalg.norm(deviation)), 1e-300)
+        priors[d:, :, k] = deviation[:, None] * np.sqrt(signals)
+    return priors
 
 
 def _grow(
     first: Coalitions,
     size: Floats,
-    odd: Floats,
+    odds: Floats,
     even: Floats,
     fold: Ints,
-    n_folds: int,
     boosting: Boosting,
-) -> list[Leaves]:
-    """Trees for each fold, on all coalitions but those of its pairs.
+) -> list[ParityTerms]:
+    """For each fold as many terms, of trees on all coalitions but those of its pairs.
 
+    One half of the trees sees the odd part whole, the other what slopes leave of it: `odds` (2, n).
     Of the even part, what follows from the size of a coalition alone is taken off.
     """
-    some = np.arange(min(len(first), _MOST_GROWN))
-    if len(some) < len(first):
-        some = np.random.default_rng(1).permutation(len(first))[: len(some)]
+    n, n_folds = len(first), int(fold.max()) + 1
+    some = (
+        np.random.default_rng(1).permutation(n)[:_MOST_GROWN] if n > _MOST_GROWN else np.arange(n)
+    )
     by_size = np.stack([np.ones(len(some)), size[some] ** 2, size[some] ** 4], axis=1)
     rest = even[some] - by_size @ np.linalg.lstsq(by_size, even[some], rcond=None)[0]
-    z = np.concatenate([first[some], ~first[some]])
-    target = np.concatenate([rest + odd[some], rest - odd[some]])
+    target = np.concatenate([rest + odds[:, some], rest - odds[:, some]], axis=1).T
     rows = np.tile(fold[some], 2)[:, None] != np.arange(n_folds)
-    return boost(z, np.repeat(target[:, None], n_folds, axis=1), rows, boosting)
+    z = np.concatenate([first[some], ~first[some]])
+    forests = boost(z, np.repeat(target, n_folds, axis=1), np.tile(rows, 2), boosting)
+    most = min(_MOST_TERMS, n // 2, _MOST_SIGNS // (n * n_folds))
+    d = first.shape[1]
+    terms = [
+        odd_terms(_both(whole, left), d, most, least=1)
+        for whole, left in zip(forests[:n_folds], forests[n_folds:], strict=True)
+    ]
+    fewest = min(map(len, terms))
+    return [ParityTerms(t.members[:fewest], t.coefficients[:fewest]) for t in terms]
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """Terms and bends fitted without one fold by every power and signal, and judged on it."""
-
-    missed: Floats
-    """(powers, signals)"""
-    predicted: Floats
-    """(powers, signals, pairs of the fold)"""
-    coefficients: Floats
-    """(powers, signals, columns)"""
-    n_bends: int
-
-    @classmethod
-    def of(
-        cls,
-        first: Coalitions,
-        design: _Centered,
-        odd: Floats,
-        seen: NDArray[np.bool_],
-        index: _Index,
-        terms: ParityTerms,
-    ) -> _Fit:
-        bends, n_bends = index.columns, index.columns.shape[1]
-        spread = np.sqrt((bends[seen] ** 2).mean(axis=0))
-        of_bends = np.where(spread > 0, _NEARLY_FREE / np.maximum(spread, 1e-300), 0.0)
-        scales = []
-        for power in _POWERS:
-            deviation = np.abs(terms.coefficients) ** power
-            norm = max(float(np.linalg.norm(deviation)), 1e-300)
-            scales.append(np.concatenate([of_bends, deviation / norm]))
-        size = n_bends + len(terms)
-        gram, received = np.zeros((size, size)), np.zeros(size)
-
-        def columns(part: Ints) -> Floats:
-            signs = np.where(first[part], 1.0, -1.0)
-            return np.hstack([bends[part], terms.evaluate(signs) - design.mean[part, None]])
-
-        for part in blocks(np.flatnonzero(seen), size):
-            block, weight = columns(part), design.weights[part]
-            gram += (block * weight[:, None]).T @ block
-            received += block.T @ (weight * odd[part])
-        fitted = []
-        for scale in scales:
-            scaled = gram * scale * scale[:, None]
-            diagonal = scaled.diagonal().copy()
-            for signal in _SIGNALS:
-                scaled.flat[:: size + 1] = diagonal * (1 + _JITTER) + 1 / signal
-                fitted.append(scale * solve(scaled, scale * received, assume_a="pos"))
-        coefficients = np.reshape(fitted, (len(_POWERS), len(_SIGNALS), size))
-        held = np.flatnonzero(~seen)
-        predicted = np.empty((*coefficients.shape[:2], len(held)))
-        for part in blocks(np.arange(len(held)), size):
-            predicted[:, :, part] = coefficients @ columns(held[part]).T
-        missed = (odd[held] - predicted) ** 2 @ design.weights[held]
-        return cls(missed, predicted, coefficients, n_bends)
-
-    def terms_and_bends(self, best: tuple[int, ...]) -> tuple[Floats, Floats]:
-        """The coefficients of the terms and of the bends, by one power and signal."""
-        chosen = self.coefficients[best]
-        return chosen[self.n_bends :], chosen[: self.n_bends]
+def _both(some: Leaves, others: Leaves) -> Leaves:
+    pairs = zip(vars(some).values(), vars(others).values(), strict=True)
+    return Leaves(*(np.concatenate(pair) for pair in pairs))

@@ -29,9 +29,9 @@ _EXACT = 1e-10
 class SparseRegression(Solver):
     """Kernel SHAP's regression of what a sparse fit leaves over, for 500 to 10,000 features.
 
-    Parity terms of trees that are grown on the most promising features, and a linear index with its
-    curvature, are fitted to all pairs but those of one fold, for each fold, by a ridge of which the
-    prior is chosen by what the folds leave over. Their Shapley values are exact. The regression
+    Slopes, and parity terms of trees that are grown on the most promising features, are fitted to
+    all pairs but those of one fold, for each fold, by a ridge of which the prior is chosen by what
+    the folds leave over. Their Shapley values are exact. The regression
     of `KernelShapRegression` then reads the residuals of the pairs by the fits that have not
     seen them, which correct the values: a control variate that is fitted crosswise
     (Chernozhukov et al., Econometrics Journal 21, 2018). The correction is shrunk by how much it
@@ -71,7 +71,7 @@ class SparseRegression(Solver):
     n_folds: int = 5
     n_screened: int = 128
     boosting: Boosting = field(
-        default_factory=lambda: Boosting(n_trees=100, learning_rate=0.15, n_leaves=12, depth=5)
+        default_factory=lambda: Boosting(n_trees=60, learning_rate=0.2, n_leaves=12, depth=5)
     )
 
     reads: ClassVar[tuple[type[Design], ...]] = (Pairs,)
@@ -114,9 +114,9 @@ class SparseRegression(Solver):
         of_plain, of_rest = np.split(variance, 2, axis=1)
         values, errors = np.empty_like(own), np.empty_like(own)
         for t, part in enumerate(parts):
-            corrected, squares = _corrected(part, rest[:, t], of_rest[:, t])
+            corrected, squares, risk = _corrected(part, rest[:, t], of_rest[:, t])
             exact = d * (_EXACT * np.abs(odd[:, t]).max()) ** 2
-            better = max(squares.sum(), exact) < of_plain[:, t].sum()
+            better = max(risk, exact) < of_plain[:, t].sum()
             values[:, t] = corrected if better else plain[:, t]
             errors[:, t] = np.sqrt(squares if better else of_plain[:, t])
         values += gain / d
@@ -137,20 +137,23 @@ class SparseRegression(Solver):
         )
 
 
-def _corrected(part: SparsePart, rest: Floats, variance: Floats) -> tuple[Floats, Floats]:
-    """(d,) values, less the gain's equal shares, and their variances."""
+def _corrected(part: SparsePart, rest: Floats, variance: Floats) -> tuple[Floats, Floats, float]:
+    """(d,) values, less the gain's equal shares, their variances, and the expected squared error.
+
+    Variances allow for what the correction cannot resolve and still may be there.
+    """
     k = len(part.values)
     values = part.values.mean(axis=0)
     jackknife = (k - 1) * part.values.var(axis=0)
-    squares = np.empty_like(values)
+    squares, risk = np.empty_like(values), float(jackknife.sum())
     for group in (part.carries, ~part.carries):
         if not group.any():
             continue
         signal, noise = (rest[group] ** 2).sum(), variance[group].sum()
         share = max(1 - noise / signal, 0.0) if signal > 0 else 0.0
-        # What the correction cannot resolve may still be there.
         unsure = min(share + np.sqrt(2 / group.sum()), 1.0)
         values[group] += share * rest[group]
+        risk += share * noise
         spread = (1 - _POOLED) * jackknife[group] + _POOLED * jackknife[group].mean()
         squares[group] = unsure * variance[group] + spread
-    return values, squares
+    return values, squares, risk
