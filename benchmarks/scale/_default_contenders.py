@@ -16,6 +16,7 @@ from benchmarks.peers import quiet
 from benchmarks.scale._default_games import JUDGED, Asked, Problem
 
 Array = np.ndarray
+SHAP_EVALUATIONS = 500
 Explain = Callable[[Asked, Array, Array], Any]
 """From a model, background rows and instances to scores (n, d), or (n, d, k) for k outputs."""
 
@@ -29,10 +30,9 @@ def perturbx(model: Asked, background: Array, X: Array) -> Any:
 def shap_default(model: Asked, background: Array, X: Array) -> Any:
     import shap
 
-    least = 2 * X.shape[1] + 1  # what its error asks for where 500 do not suffice
-    return shap.Explainer(model, background, seed=0)(
-        X, max_evals=max(500, least), silent=True
-    ).values
+    least = 2 * X.shape[1] + 1  # what its error asks for where its default is too little
+    settings = {"max_evals": least} if least > SHAP_EVALUATIONS else {}
+    return shap.Explainer(model, background, seed=0)(X, silent=True, **settings).values
 
 
 def shap_kernel(model: Asked, background: Array, X: Array) -> Any:
