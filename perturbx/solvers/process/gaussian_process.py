@@ -26,7 +26,7 @@ _POOLED = 0.1
 _JACKKNIFE = 1 / 3
 """The jackknife's share in the blend of standard errors, unless another is asked for."""
 
-_SURPRISE = 10.0
+SURPRISE = 10.0
 """An end that is further than so many standard deviations from what the pairs predict is a jump.
 
 Smooth games come to 8, since they curve more there than the pairs show; jumps start at about 20."""
@@ -34,7 +34,7 @@ Smooth games come to 8, since they curve more there than the pairs show; jumps s
 _MOST_ROWS = 1000
 """Predictions are made in blocks of so many pairs."""
 
-_PINNED = 1e-9
+PINNED = 1e-9
 """A pair of which less than this is left over says nothing of how well the others predict it."""
 
 
@@ -122,7 +122,7 @@ class Fit:
         """Of pairs x (n + 1, d), the full coalition last, and the variances of their noise."""
         prior_matrix = covariance.matrix(x)
         prior_matrix *= signal
-        inverse = _inverse(prior_matrix, noise)
+        inverse = inverse_of(prior_matrix, noise)
         del prior_matrix
         basis = x @ free.directions
         solved = inverse @ basis
@@ -164,7 +164,7 @@ class Fit:
     def score(self, y: Floats) -> Floats:
         """(t,): the weighted mean square of leave-one-out residuals, infinite if none is known."""
         diagonal, noise = self.diagonal[:-1], self.noise[:-1]
-        seen = diagonal * noise > _PINNED
+        seen = diagonal * noise > PINNED
         if 2 * seen.sum() <= len(seen):
             return np.full(y.shape[1], np.inf)
         smooth, _ = self.without_jumps(y)
@@ -180,17 +180,17 @@ class Fit:
         """
         none = np.zeros(y.shape[1], dtype=bool)
         spread, noise = self._end[-1], self.noise[:-1]
-        if spread <= _PINNED * self.inverse[-1, -1]:
+        if spread <= PINNED * self.inverse[-1, -1]:
             return y, none
         projected = self.project(y)
         jump = projected[-1] / spread
         rest = projected[:-1] - np.outer(self._end[:-1], jump)
         spare = np.maximum(self.diagonal[:-1] - self._end[:-1] ** 2 / spread, 0.0)
-        seen = spare * noise > _PINNED
+        seen = spare * noise > PINNED
         if not seen.any():
             return y, none
         common = (rest[seen] ** 2 / spare[seen, None]).mean(axis=0)
-        is_freed = jump**2 * spread > _SURPRISE**2 * common
+        is_freed = jump**2 * spread > SURPRISE**2 * common
         smooth = y.copy()
         smooth[-1] -= np.where(is_freed, jump, 0.0)
         return smooth, is_freed
@@ -211,7 +211,7 @@ class Fit:
         return np.asarray(np.diag(self.inverse) - taken)
 
 
-def _inverse(matrix: Floats, noise: Floats) -> Floats:
+def inverse_of(matrix: Floats, noise: Floats) -> Floats:
     """The inverse of matrix + diag(noise), with as little jitter as rounding asks for."""
     mean = float(np.trace(matrix)) / len(matrix)
     for jitter in (1e-10, 1e-8, 1e-6):
@@ -239,7 +239,7 @@ def standard_errors(
 
     The `variance` is (d, t), or (d, 1) for all targets.
     """
-    seen = diagonal * noise > _PINNED
+    seen = diagonal * noise > PINNED
     if not seen.any():
         return np.full((len(variance), len(share)), np.nan)
     influence = influence - influence.mean(axis=1, keepdims=True)

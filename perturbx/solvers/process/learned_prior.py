@@ -25,7 +25,7 @@ from perturbx.solvers.process.leave_one_out import SIGNALS, Decomposition
 from perturbx.solvers.process.mask_trees import Boosting, boost
 from perturbx.solvers.process.mirrors import Mirrors
 from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
-from perturbx.solvers.process.parity import ParityTerms, odd_terms
+from perturbx.solvers.process.parity import ParityTerms, parity_terms
 from perturbx.solvers.process.recipes import SPARE, Learned, Recipe
 
 _MOST_TEACHERS = 48
@@ -195,7 +195,7 @@ def _terms_of(teachers: list[OddPairs], boosting: Boosting) -> list[ParityTerms]
     z, targets = coalitions[0][0], np.stack([values for _, values in coalitions], axis=1)
     settings = boosting if n * d <= _MOST_CELLS else replace(boosting, n_trees=0)
     forests = boost(z, targets, np.ones(targets.shape, dtype=bool), settings)
-    return [odd_terms(leaves, d, min(2 * n + 200, 4000), least=1) for leaves in forests]
+    return [parity_terms(leaves, d, min(2 * n + 200, 4000), least=1) for leaves in forests]
 
 
 def _learned(rates: Floats, terms: list[ParityTerms]) -> Learned:

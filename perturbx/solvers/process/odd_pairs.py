@@ -50,6 +50,14 @@ class OddPairs:
         noise = 1 / np.append(self.weights, exactness * self.weights.max())
         return signs, np.append(self.odd, self.half_gain), noise
 
+    def slopes(self) -> Floats:
+        """(d,): the linear part by ridge regression."""
+        n, d = self.shape
+        weighted = self.signs * self.weights[:, None]
+        normal = weighted.T @ self.signs
+        normal.flat[:: d + 1] += (1e-3 if n < 2 * d else 1e-9) * np.trace(normal) / d
+        return np.asarray(np.linalg.solve(normal, weighted.T @ self.odd))
+
     def coalitions(self) -> tuple[Coalitions, Floats]:
         """The coalitions of the pairs, (2 n, d), and their values, less their mean."""
         present = self.signs > 0

@@ -1,8 +1,8 @@
-"""Parity (Fourier) terms: an exact basis for set functions, and the language of odd interactions.
+"""Parity (Fourier) terms: an exact basis for set functions, and the language of interactions.
 
 With x in {-1, +1}^d, every game is a sum of c_T prod_{i in T} x_i. Only terms of odd size matter
 to Shapley values: each member of T receives 2 c_T / |T| (the rest cancels between a coalition and
-its complement).
+its complement). Only terms of even size matter to interactions of two features.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class ParityTerms:
 
 
 @cache
-def _odd_subsets(length: int, least: int) -> NDArray[np.float32]:
-    """(subsets, length): the subsets of odd size of a path, at least `least` members."""
+def _subsets(length: int, least: int) -> NDArray[np.float32]:
+    """(subsets, length): the subsets of a path of `least`, `least` + 2, ... members."""
     chosen = [
         subset
-        for size in range(least + 1 - least % 2, length + 1, 2)
+        for size in range(least, length + 1, 2)
         for subset in combinations(range(length), size)
     ]
     table = np.zeros((len(chosen), length), np.float32)
@@ -57,8 +57,8 @@ def _odd_subsets(length: int, least: int) -> NDArray[np.float32]:
     return table
 
 
-def odd_terms(leaves: Leaves, d: int, most: int, least: int = 3) -> ParityTerms:
-    """The odd parity terms of trees, exactly: of size `least` or more, the `most` largest.
+def parity_terms(leaves: Leaves, d: int, most: int, least: int = 3) -> ParityTerms:
+    """The parity terms of trees of size `least`, `least` + 2, ..., exactly: the `most` largest.
 
     A leaf of value c at the end of k splits is c 2^-k prod (1 + sign_i x_i): 2^k terms. Subsets
     are told apart by the sum of a random 64-bit number per feature.
@@ -68,7 +68,7 @@ def odd_terms(leaves: Leaves, d: int, most: int, least: int = 3) -> ParityTerms:
     lengths = (leaves.features >= 0).sum(axis=1)
     for length in range(least, leaves.features.shape[1] + 1):
         rows = np.flatnonzero(lengths == length)
-        subsets = _odd_subsets(length, least)
+        subsets = _subsets(length, least)
         if not len(rows) or not len(subsets):
             continue
         path = names[leaves.features[rows, :length]]

@@ -120,6 +120,33 @@ def share_of_jackknife(n: int, d: int, score: Floats, plain: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
+class Folds:
+    """Pairs in a fixed random order, split into folds; see `Judge`."""
+
+    order: Ints
+    training: list[Ints]
+    rows: list[Ints]
+    judged: list[NDArray[np.bool_]]
+
+    @property
+    def n_rows(self) -> int:
+        """How many pairs a candidate is fitted to when it is judged."""
+        return len(self.rows[0])
+
+    @classmethod
+    def of(cls, n: int, n_folds: int, most: int) -> Folds:
+        order = np.random.default_rng(0).permutation(n)
+        training, rows, judged = [], [], []
+        for fold in range(n_folds):
+            inside, outside = order[fold::n_folds], np.delete(order, np.s_[fold::n_folds])
+            training.append(outside)
+            chosen = np.concatenate([inside, outside])[:most]
+            rows.append(chosen)
+            judged.append(np.arange(len(chosen)) < len(inside))
+        return cls(order, training, rows, judged)
+
+
+@dataclass(frozen=True, eq=False)
 class Judge:
     """Scores recipes on one target: mean weighted squares of honest leave-one-out residuals.
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_integer, check_kind
@@ -23,9 +22,10 @@ from perturbx.solvers.process.leave_one_out import Decomposition
 from perturbx.solvers.process.mask_trees import Boosting, boost
 from perturbx.solvers.process.mirrors import Mirrors
 from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
-from perturbx.solvers.process.parity import odd_terms
+from perturbx.solvers.process.parity import parity_terms
 from perturbx.solvers.process.recipes import (
     SPARE,
+    Folds,
     Judge,
     Learned,
     Recipe,
@@ -168,7 +168,7 @@ class GaussianProcess(Solver):
         inside, outside = split(len(design.first), self.most_pairs)
         n, d = len(inside), design.n_features
         most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
-        folds = _Folds.of(n, self.n_folds, most)
+        folds = Folds.of(n, self.n_folds, most)
         blind = n >= 1.3 * d + 4 and folds.n_rows < d + SPARE
         lacking = len(outside) > 0 and (n < d + SPARE or self.prior is not None)
         if d < 3 or n < _FEWEST_PAIRS or blind or lacking:
@@ -207,7 +207,7 @@ class GaussianProcess(Solver):
         self,
         pairs: OddPairs,
         start: Posterior,
-        folds: _Folds,
+        folds: Folds,
         cache: dict[tuple[Recipe, int], Decomposition],
         random: bool,
         elsewhere: Floats,
@@ -256,49 +256,13 @@ class GaussianProcess(Solver):
         most = min(2 * n + 200, 4000)
         return [
             Learned(
-                np.abs(_slopes(pairs.subset(part))),
+                np.abs(pairs.subset(part).slopes()),
                 learn_rates(pairs.subset(part)),
-                odd_terms(leaves, d, most),
-                odd_terms(leaves, d, most, least=1),
+                parity_terms(leaves, d, most),
+                parity_terms(leaves, d, most, least=1),
             )
             for part, leaves in zip(parts, forests, strict=True)
         ]
-
-
-@dataclass(frozen=True, eq=False)
-class _Folds:
-    """Pairs in a fixed random order, split into folds; see `Judge`."""
-
-    order: Ints
-    training: list[Ints]
-    rows: list[Ints]
-    judged: list[NDArray[np.bool_]]
-
-    @property
-    def n_rows(self) -> int:
-        """How many pairs a candidate is fitted to when it is judged."""
-        return len(self.rows[0])
-
-    @classmethod
-    def of(cls, n: int, n_folds: int, most: int) -> _Folds:
-        order = np.random.default_rng(0).permutation(n)
-        training, rows, judged = [], [], []
-        for fold in range(n_folds):
-            inside, outside = order[fold::n_folds], np.delete(order, np.s_[fold::n_folds])
-            training.append(outside)
-            chosen = np.concatenate([inside, outside])[:most]
-            rows.append(chosen)
-            judged.append(np.arange(len(chosen)) < len(inside))
-        return cls(order, training, rows, judged)
-
-
-def _slopes(pairs: OddPairs) -> Floats:
-    """(d,): the linear part by ridge regression."""
-    n, d = pairs.shape
-    weighted = pairs.signs * pairs.weights[:, None]
-    normal = weighted.T @ pairs.signs
-    normal.flat[:: d + 1] += (1e-3 if n < 2 * d else 1e-9) * np.trace(normal) / d
-    return np.asarray(np.linalg.solve(normal, weighted.T @ pairs.odd))
 
 
 def _as_posteriors(plain: Scores, scales: Floats, elsewhere: Floats) -> list[Posterior]:

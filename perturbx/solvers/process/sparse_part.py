@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.solvers._strata import blocks
 from perturbx.solvers.process.mask_trees import Boosting, Leaves, boost
-from perturbx.solvers.process.parity import ParityTerms, odd_terms
+from perturbx.solvers.process.parity import ParityTerms, parity_terms
 
 _FIRST_RIDGES = np.array([0.003, 0.03, 0.3])
 """Penalties of the first slopes, in units of the pairs they are fitted to."""
@@ -258,7 +258,7 @@ def _grow(
     most = min(_MOST_TERMS, n // 2, _MOST_SIGNS // (n * n_folds))
     d = first.shape[1]
     terms = [
-        odd_terms(_both(whole, left), d, most, least=1)
+        parity_terms(_both(whole, left), d, most, least=1)
         for whole, left in zip(forests[:n_folds], forests[n_folds:], strict=True)
     ]
     fewest = min(map(len, terms))
