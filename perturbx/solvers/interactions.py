@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints
-from perturbx._validation import check_kind, invalid
+from perturbx._validation import check_choice, check_kind, invalid
 from perturbx.designs import Design, Pairs
 from perturbx.result import Interactions
 from perturbx.solvers._answers import Answers, Scores
@@ -16,6 +18,15 @@ from perturbx.solvers._difference_estimator import Fit, Total, fits
 from perturbx.solvers._exact import exact_interactions, exact_shapley
 from perturbx.solvers._strata import Strata, terms_of
 from perturbx.solvers.kernel_shap import OddFit
+from perturbx.solvers.process.even_process import EvenProcess, EvenRecipe
+from perturbx.solvers.process.leave_one_out import Decomposition
+from perturbx.solvers.process.mirrors import Mirrors
+from perturbx.solvers.process.odd_pairs import read_pairs
+
+PairEstimator: TypeAlias = Literal["regression", "process"]
+
+_FEWEST_PAIRS, _MOST_PAIRS = 6, 2500
+"""Of coalitions, for the process: the cost is cubic."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +48,28 @@ class WithInteractions(Solver):
     left, which shrinks towards 0, and errors are NaN. An interaction that no sampled coalition
     exposes shows neither in the scores nor in the errors.
 
-    Standard errors are the jackknife's, within strata of coalition size, corrected for sampling
-    without replacement. Memory: about ten arrays of pairs of coalitions times pairs of features.
+    That is the regression. The process puts a Gaussian process on the even part, with a prior on
+    all interactions of an even number of features (a product kernel, and what boosted trees find
+    in the answers), chosen by honest leave-one-out with the ridge at one end; the exact indices of
+    its posterior mean are the scores. It needs no more pairs of coalitions than features, suits
+    pairs drawn at random and `OptimalPairs` alike, and takes the regression's scores where that
+    leaves nothing, with fewer than 6 pairs of coalitions, and with more than 2,500 if these are
+    more than the pairs of features; if they are not, it reads 2,500 of them. Its errors are
+    the posterior's, blended with a jackknife and enlarged by what leave-one-out residuals grow by
+    in pairs that the prior did not learn from; NaN with fewer than 4 pairs of coalitions a
+    feature.
+
+    Standard errors of the regression are the jackknife's, within strata of coalition size,
+    corrected for sampling without replacement. Memory of the regression: about ten arrays of pairs
+    of coalitions times pairs of features; of the process: about six arrays of pairs of coalitions
+    squared.
 
     Parameters
     ----------
     solver : Solver
         Of the scores; it reads pairs of coalitions too.
+    estimator : "regression" or "process"
+        Of interactions.
 
     Raises
     ------
@@ -69,8 +95,10 @@ class WithInteractions(Solver):
     scores_pairs = True
 
     solver: Solver
+    estimator: PairEstimator = "regression"
 
     def __post_init__(self) -> None:
+        check_choice("estimator", self.estimator, get_args(PairEstimator))
         expected = "a solver that reads pairs of coalitions, such as KernelShapRegression()"
         check_kind("solver", self.solver, Solver, expected)
         if not issubclass(Pairs, self.solver.reads):
@@ -97,23 +125,67 @@ class WithInteractions(Solver):
         return replace(self.solver.scores(answers), interactions=_interactions(answers, found))
 
     def estimate(self, answers: Answers[Pairs]) -> Scores:
-        pairs, full, empty = answers.design, answers.full, answers.empty
-        terms, odd = _PairTerms.of(pairs.first), OddFit.of(answers)
-        even = pairs.even(answers.outputs) - (full + empty) / 2
-        n_terms, d = terms.members.shape
-        found = [np.empty((2, n, len(full))) for n in (n_terms, n_terms, d)]
-        for fit in fits(terms.products, pairs.pair_weights, even):
-            shapley, faith = fit.estimate(terms.shapley), fit.estimate(terms.faith)
-            mains = odd.values[:, fit.targets] - terms.members.T @ faith / 2
-            values, spread = (shapley, faith, mains), terms.variances(fit, odd)
-            for part, of_values, of_spread in zip(found, values, spread, strict=True):
-                part[:, :, fit.targets] = of_values, of_spread
-        degrees = len(pairs.first) - n_terms
-        if degrees < 3:
-            for part in found:
-                part[1] = np.nan
+        scores = self.solver.scores(answers)
+        n, d = answers.design.first.shape
+        serves = d >= 3 and _FEWEST_PAIRS <= n <= max(_MOST_PAIRS, d * (d - 1) // 2)
+        if self.estimator == "regression" or not serves:
+            found, _ = _by_regression(answers)
+            degrees = n - d * (d - 1) // 2
+            if degrees < 3:
+                for part in found:
+                    part[1] = np.nan
+        else:
+            found, degrees = _by_process(answers, scores), n - 1
         interactions = _interactions(answers, found, float(max(degrees, 1)))
-        return replace(self.solver.scores(answers), interactions=interactions)
+        return replace(scores, interactions=interactions)
+
+
+def _by_regression(answers: Answers[Pairs]) -> tuple[list[Floats], NDArray[np.bool_]]:
+    """What `_interactions` reads, and which targets (t,) have no interactions of more features."""
+    pairs, full, empty = answers.design, answers.full, answers.empty
+    terms, odd = _PairTerms.of(pairs.first), OddFit.of(answers)
+    even = pairs.even(answers.outputs) - (full + empty) / 2
+    n_terms, d = terms.members.shape
+    found = [np.empty((2, n, len(full))) for n in (n_terms, n_terms, d)]
+    is_exact = np.zeros(len(full), dtype=bool)
+    for fit in fits(terms.products, pairs.pair_weights, even):
+        shapley, faith = fit.estimate(terms.shapley), fit.estimate(terms.faith)
+        mains = odd.values[:, fit.targets] - terms.members.T @ faith / 2
+        values, spread = (shapley, faith, mains), terms.variances(fit, odd)
+        for part, of_values, of_spread in zip(found, values, spread, strict=True):
+            part[:, :, fit.targets] = of_values, of_spread
+        left = np.abs(fit.residual).max(axis=0)
+        is_exact[fit.targets] = fit.determined & (left <= answers.floor[fit.targets])
+    return found, is_exact
+
+
+def _by_process(answers: Answers[Pairs], scores: Scores) -> list[Floats]:
+    """What `_interactions` reads; main effects are those of `scores`, less half of the pairs."""
+    (n, d), t = answers.design.first.shape, len(answers.full)
+    mirrors = Mirrors.among(answers)
+    i, j = np.triu_indices(d, 1)
+    found, is_exact = [np.zeros((2, p, t)) for p in (len(i), len(i), d)], np.zeros(t, dtype=bool)
+    if n > len(i):
+        found, is_exact = _by_regression(answers)
+    of_pairs, of_totals = found[:2], np.zeros((d, t))
+    pairs, scales = read_pairs(answers)
+    cache: dict[tuple[EvenRecipe, int], Decomposition] = {}
+    for target in mirrors.kept[~is_exact[mirrors.kept]]:
+        process = EvenProcess(pairs[target].subset(np.arange(min(n, _MOST_PAIRS))), cache)
+        if scales[target] * process.range <= answers.floor[target]:
+            continue
+        posterior, units = process.posterior(), scales[target] ** np.arange(1, 3)[:, None]
+        of_pairs[0][:, :, target] = posterior.shapley * units
+        of_pairs[1][:, :, target] = posterior.faith_shap * units
+        of_totals[:, target] = posterior.of_totals * scales[target] ** 2
+    for part in of_pairs:
+        part[:] = part[:, :, mirrors.source]
+        part[0] *= mirrors.sign
+    members = (np.arange(d) == i[:, None]) | (np.arange(d) == j[:, None])
+    errors = np.full((d, t), np.nan) if scores.errors is None else scores.errors
+    found[2][0] = scores.values - members.T @ of_pairs[1][0] / 2
+    found[2][1] = errors**2 + of_totals[:, mirrors.source] / 4
+    return found
 
 
 def _interactions(

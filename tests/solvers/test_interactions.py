@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from perturbx.designs import Evaluations
 from perturbx.result import Interactions
-from perturbx.samplers import ShapleyCoalitions
-from perturbx.solvers import KernelShapRegression, WithInteractions
+from perturbx.samplers import OptimalPairs, ShapleyCoalitions
+from perturbx.solvers import GaussianProcess, KernelShapRegression, WithInteractions
 from scipy.stats import t
 
 SOLVER = WithInteractions(KernelShapRegression())
+PROCESS = WithInteractions(GaussianProcess(), "process")
 FIELDS = ("shapley", "faith_shap", "shapley_errors", "faith_shap_errors")
 
 
@@ -280,3 +281,122 @@ def test_sixty_features(games: SimpleNamespace) -> None:
     found = solve(games, game, 60, 4400)
     assert_allclose(found.faith_shap[0, :, :, 0], terms, atol=1e-8)
     assert np.isfinite(found.shapley_errors).all()
+
+
+def by_process(games: SimpleNamespace, game: object, d: int, n: int, seed: int = 0) -> Interactions:
+    return PROCESS.solve(games.evaluate(game, games.draw(OptimalPairs(), d, n, seed))).interactions
+
+
+def product(d: int, seed: int) -> object:
+    """Interactions of every order."""
+    factors = np.random.default_rng(seed).uniform(0.4, 1.8, d)
+    return lambda z: np.where(z, factors, 1.0).prod(axis=1)
+
+
+def squared_error(found: Interactions, truth: Interactions) -> float:
+    return sum(
+        float(((getattr(found, name) - getattr(truth, name)) ** 2).sum())
+        for name in ("shapley", "faith_shap")
+    )
+
+
+@pytest.mark.parametrize(("n", "at_least"), [(60, 1.3), (100, 2.0)])
+def test_the_process_has_less_error(games: SimpleNamespace, n: int, at_least: float) -> None:
+    """Than the regression on pairs drawn at random, in games of all orders; geometric mean."""
+    d, ratios = 10, []
+    for seed in range(3):
+        game = product(d, seed)
+        truth, plain = solve(games, game, d, 2**d), solve(games, game, d, n, seed)
+        process = by_process(games, game, d, n, seed)
+        ratios.append(np.log(squared_error(plain, truth) / squared_error(process, truth)))
+    assert np.exp(np.mean(ratios)) > at_least
+
+
+def test_the_process_recovers_games_of_pairs(games: SimpleNamespace) -> None:
+    """Exactly, where the regression does."""
+    terms, game = quadratic(8)
+    exact = by_process(games, game, 8, 88)
+    assert_allclose(exact.faith_shap[0, :, :, 0], terms, atol=1e-8)
+    assert (exact.faith_shap_errors < 1e-6).all()
+
+
+def test_an_additive_game_has_no_interactions(games: SimpleNamespace) -> None:
+    """From fewer pairs of coalitions than of features, too; its main effects are the slopes."""
+    slopes = np.arange(12.0)
+    found = by_process(games, lambda z: z @ slopes, 12, 60)
+    assert_allclose(found.shapley, 0.0, atol=1e-9)
+    assert_allclose(np.diag(found.faith_shap[0, :, :, 0]), slopes, atol=1e-9)
+
+
+@pytest.mark.parametrize("at", [0, 12])
+def test_a_jump_at_an_end_is_shared_alike(games: SimpleNamespace, at: int) -> None:
+    """A removal whose last step is another one adds jump / (d - 1) to each interaction."""
+    d, jump = 12, 30.0
+    game = games.smooth(d)
+    there = by_process(games, lambda z: game(z) + jump * (z.sum(axis=1) == at), d, 300)
+    apart = ~np.eye(d, dtype=bool)
+    truth = solve(games, game, d, 2**d)
+    for name, share in (("shapley", 1 / (d - 1)), ("faith_shap", 6 / (d * (d + 1)))):
+        rest = getattr(there, name)[0, apart, 0] - jump * share
+        assert np.abs(rest - getattr(truth, name)[0, apart, 0]).max() < 0.25
+
+
+def test_noise_of_each_coalition_is_a_part_of_the_game(games: SimpleNamespace) -> None:
+    """At 40 coalitions a feature the process has less error than the regression, geometric mean."""
+    d, ratios = 10, []
+    for seed in range(3):
+        noise = games.random(d, seed)
+
+        def game(z: np.ndarray, noise: object = noise) -> np.ndarray:
+            return z.sum(axis=1) + 0.05 * noise(z)[:, 0]
+
+        truth, plain = solve(games, game, d, 2**d), solve(games, game, d, 400, seed)
+        process = by_process(games, game, d, 400, seed)
+        ratios.append(np.log(squared_error(plain, truth) / squared_error(process, truth)))
+    assert np.exp(np.mean(ratios)) > 1.0
+
+
+def test_mirrored_outputs_have_mirrored_interactions(games: SimpleNamespace) -> None:
+    """P and 1 - p: to the bit, with the same errors."""
+    game = games.smooth(9)
+    found = by_process(games, lambda z: np.column_stack([game(z), 1 - game(z)]), 9, 120)
+    assert_array_equal(found.shapley[..., 0], -found.shapley[..., 1])
+    errors = found.shapley_errors[:, ~np.eye(9, dtype=bool)]
+    assert_array_equal(errors[..., 0], errors[..., 1])
+    alone = by_process(games, game, 9, 120)
+    assert_allclose(found.faith_shap[..., :1], alone.faith_shap, atol=1e-9)
+
+
+def test_main_effects_of_the_process_agree_with_its_values(games: SimpleNamespace) -> None:
+    """A main effect and half of its interactions are the Shapley value that is reported."""
+    answers = games.evaluate(games.smooth(9), games.draw(OptimalPairs(), 9, 100))
+    found = PROCESS.solve(answers)
+    faith = found.interactions.faith_shap[0, :, :, 0]
+    assert_allclose((faith.sum(axis=1) + np.diag(faith)) / 2, found.values[0, :, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize(("d", "n"), [(30, 120), (100, 300)])
+def test_more_pairs_of_features_than_of_coalitions(games: SimpleNamespace, d: int, n: int) -> None:
+    """The strongest interactions are found, and errors are NaN, never 0."""
+
+    def game(z: np.ndarray) -> np.ndarray:
+        return z @ np.linspace(0, 1, d) + 8.0 * (z[:, 0] & z[:, 1]) - 6.0 * (z[:, 2] & z[:, 3])
+
+    found = by_process(games, game, d, n)
+    order = np.argsort(-np.abs(np.triu(found.shapley[0, :, :, 0], 1)).ravel())[:2]
+    assert set(order.tolist()) == {1, 2 * d + 3}
+    assert np.isnan(found.shapley_errors[:, ~np.eye(d, dtype=bool)]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [80, 160])
+def test_intervals_of_the_process_cover(games: SimpleNamespace, n: int) -> None:
+    """Nominal 95% intervals over 25 games and designs."""
+    d, covered = 9, []
+    for seed in range(25):
+        game = games.smooth(d, seed)
+        truth, found = solve(games, game, d, 2**d), by_process(games, game, d, n, seed)
+        width = t.ppf(0.975, found.degrees_of_freedom)
+        off = np.abs(found.faith_shap - truth.faith_shap)
+        covered.append((off <= width * found.faith_shap_errors).mean())
+    assert 0.91 <= np.mean(covered) <= 0.995
