@@ -94,8 +94,8 @@ class RecipeContext:
         return averages and self.link == "identity"
 
     def pays_for_all(self, default: int) -> bool:
-        """Whether every coalition can be asked; without a budget, for half as much again."""
-        rows = 1.5 * default if self.budget is None else self.budget - self.n_fixed
+        """Whether every coalition can be asked; without a budget, at twice the default."""
+        rows = 2 * default if self.budget is None else self.budget - self.n_fixed
         return rows >= self.n_coalitions * self.n_background
 
     def affordable(self, rows_each: int, default: int) -> int:

@@ -34,6 +34,11 @@ Smooth games come to 8, since they curve more there than the pairs show; jumps s
 _MOST_ROWS = 1000
 """Predictions are made in blocks of so many pairs."""
 
+_ARITHMETIC = 2e-9
+"""The least error, in units of the target's scale: the factorization is good to so many digits.
+
+A game of a few strong interactions, such as a conjunction, is fitted to the last of them."""
+
 PINNED = 1e-9
 """A pair of which less than this is left over says nothing of how well the others predict it."""
 
@@ -248,4 +253,5 @@ def standard_errors(
     common = (projected[seen] ** 2 / safe[seen]).mean(axis=0)
     own = np.maximum(variance, 0.0) * common
     squares = own ** (1 - share) * ((influence**2).T @ left_out**2) ** share
-    return np.asarray(np.sqrt((1 - _POOLED) * squares + _POOLED * squares.mean(axis=0)))
+    errors = np.sqrt((1 - _POOLED) * squares + _POOLED * squares.mean(axis=0))
+    return np.asarray(np.maximum(errors, _ARITHMETIC))
