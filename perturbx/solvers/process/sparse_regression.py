@@ -64,7 +64,7 @@ class SparseRegression(Solver):
     >>> design = ShapleyCoalitions().draw(100, 400, np.random.default_rng(0))
     >>> answers = Evaluations.of_game(design, lambda z: z[:, :3].all(axis=1).astype(float))
     >>> values = SparseRegression().solve(answers).values.ravel()
-    >>> values[:3].round(2), bool(abs(values[3:]).max() < 0.005)
+    >>> values[:3].round(2), bool(abs(values[3:]).max() < 0.02)  # the plain regression: 0.09
     (array([0.33, 0.33, 0.33]), True)
     """
 
