@@ -87,7 +87,7 @@ def teach(
     n = max(task.n_perturbations, _COALITIONS_A_FEATURE * task.n_features)
     design = task.sampler.draw(task.n_features, n, plan.rng(3)) if active.any() else None
     if len(members) < LearnedPrior.fewest or not isinstance(design, Pairs) or design.complete:
-        return Taught(explained, None, _note(said, "share their features")), Cost()
+        return Taught(explained, None, _note(said, "have the same features to remove")), Cost()
     game = Game(problem.predictor, plan.link, plan.batch_size, plan.n_jobs)
     raw, cost = game.predictions(teachers)
     columns, _ = problem.predictor.select(problem.outputs, raw)
@@ -98,14 +98,16 @@ def teach(
     evaluations = Evaluations(design, outputs[0], full, empty[0], rounding=game.rounding)
     with one_thread():
         prior = LearnedPrior.learn(Answers.of(evaluations), teachers=said)
-    note = "" if prior else _note(said, "were asked, and too few of them show interactions")
+    note = (
+        "" if prior else _note(f"fewer than {LearnedPrior.fewest} of {said}", "show interactions")
+    )
     taught = Taught(explained, prior and prior.widened(active), note)
     return taught, cost + of_empty + of_design
 
 
 def _note(teachers: str, why: str) -> str:
     return (
-        f"no prior is shared: {teachers} {why}, and at least {LearnedPrior.fewest} must; each "
+        f"no prior is shared: {teachers} {why}, and it takes at least {LearnedPrior.fewest}. Each "
         "instance learns its own"
     )
 
