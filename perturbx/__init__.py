@@ -26,6 +26,7 @@ from perturbx.maskers import Superpixels as Superpixels
 from perturbx.maskers import SuperpixelTrees as SuperpixelTrees
 from perturbx.maskers import Windows as Windows
 from perturbx.result import Explanation as Explanation
+from perturbx.result import compare_cohorts as compare_cohorts
 from perturbx.result import load as load
 
 if _TYPE_CHECKING:
@@ -63,6 +64,7 @@ __all__ = [
     "SuperpixelTrees",
     "Superpixels",
     "Windows",
+    "compare_cohorts",
     "interop",
     "load",
     "metrics",

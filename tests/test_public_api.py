@@ -21,7 +21,7 @@ MASKERS |= {"SuperpixelTrees", "Superpixels", "Windows"}
 NAMES = {
     "perturbx": METHODS
     | MASKERS
-    | {"Explanation", "RegionTree", "interop", "load", "metrics", "plots"},
+    | {"Explanation", "RegionTree", "compare_cohorts", "interop", "load", "metrics", "plots"},
     "perturbx.maskers": MASKERS
     | {"Features", "Fill", "FittedMasker", "Instances", "Masker", "RegionTree", "BoundMasker"},
     "perturbx.explainers": METHODS | {"BaseExplainer", "RecipeContext"},

@@ -1,7 +1,10 @@
 """The frozen result of every method: slicing, storage, summary and views."""
 
+from perturbx.result.cohorts import CohortComparison as CohortComparison
+from perturbx.result.cohorts import compare_cohorts as compare_cohorts
 from perturbx.result.explanation import Explanation as Explanation
 from perturbx.result.explanation import load as load
+from perturbx.result.importance import Importance as Importance
 from perturbx.result.interactions import Interactions as Interactions
 from perturbx.result.per_instance import PerInstance as PerInstance
 from perturbx.result.per_instance import Remark as Remark

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from perturbx.errors import InvalidParameterError
 from perturbx.features import Regions
 from perturbx.result import storage
 from perturbx.result.consistency import check, check_loaded
+from perturbx.result.difference import difference
 from perturbx.result.interactions import Interactions
 from perturbx.result.notebook import notebook
 from perturbx.result.per_instance import PerInstance
@@ -24,6 +25,8 @@ from perturbx.result.summary import summary
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from perturbx.result.importance import Importance
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -174,6 +177,18 @@ class Explanation:
     def __getitem__(self, key: Key) -> Explanation:
         return replace(self, **picked(self, key))
 
+    def __sub__(self, other: Explanation) -> Explanation:
+        """The difference of the scores of the same rows, for two models, dates or methods.
+
+        Raises
+        ------
+        InvalidParameterError
+            If rows, features or outputs differ; `perturbx.compare_cohorts` compares two groups.
+        """
+        if not isinstance(other, Explanation):
+            return NotImplemented
+        return replace(self, **difference(self, other))
+
     def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """Confidence intervals: lower and upper ends, each of the shape of `values`.
 
@@ -220,6 +235,33 @@ class Explanation:
                 "A heat map needs an image, a series or a volume: these features are columns."
             )
         return self.regions.heatmap(without_rounding(one_output(self, output)).values)
+
+    def importance(self, groups: Mapping[str, Sequence[str | int]] | None = None) -> Importance:
+        """The mean size of each feature's scores over the instances, with intervals.
+
+        Parameters
+        ----------
+        groups : mapping of str to list of features, optional
+            Names of groups, whose scores are added up in each instance before their size is
+            taken. Features outside of all groups are left out.
+
+        Returns
+        -------
+        Importance
+            Intervals hold for the population that the instances are a sample of; they include
+            the errors of the scores.
+
+        Raises
+        ------
+        InvalidParameterError
+            If there is one instance, if instances share no features or outputs, or if groups
+            overlap.
+        SelectionError
+            If a group names a feature that does not exist.
+        """
+        from perturbx.result.importance import importance
+
+        return importance(without_rounding(self), groups)
 
     def to_frame(self) -> pd.DataFrame:
         """A tidy pandas DataFrame: a row for each instance, output and feature."""
