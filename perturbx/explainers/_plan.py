@@ -154,8 +154,10 @@ class Plan:
         BudgetError
             If the budget is too small.
         """
-        n_features = int(bound.active.sum())
-        key = n_features, bound.trees, bound.regions
+        active = bound.active
+        n_features = int(active.sum())
+        # A tree of the active features depends on which they are, and not on their number alone.
+        key = active.tobytes() if bound.trees else n_features, bound.trees, bound.regions
         if key not in self.tasks:
             if bound.regions is not None or bound.trees:
                 self.tasks.clear()  # each image has regions of its own

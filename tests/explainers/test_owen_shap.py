@@ -58,6 +58,19 @@ def test_unions_of_columns(table: np.ndarray, bumpy_model: Any) -> None:
     assert "all of a tree" in found.method
 
 
+def test_rows_that_vary_in_different_columns_keep_their_own_trees() -> None:
+    """Each of two rows is its background in one column, not the same one: Owen's definition."""
+
+    def model(rows: np.ndarray) -> np.ndarray:
+        return rows[:, 0] * rows[:, 1] * rows[:, 3] + rows[:, 1] * rows[:, 2] * rows[:, 3]
+
+    background, unions = np.zeros((1, 4)), [[0, 1], [2, 3]]
+    rows = np.array([[0.0, 2.0, 3.0, 4.0], [1.0, 2.0, 0.0, 4.0]])
+    masker = px.ColumnTree(background, clustering=unions)
+    values = px.OwenShap(model, masker=masker, random_state=0).explain(rows).values
+    assert_allclose(values, [_owen(model, x, background, unions) for x in rows], atol=1e-12)
+
+
 def test_a_flat_tree_gives_shapley_values(
     table: np.ndarray, bumpy_model: Any, brute_force: Any
 ) -> None:
