@@ -19,6 +19,7 @@ from perturbx.explainers import Rise as Rise
 from perturbx.maskers import Background as Background
 from perturbx.maskers import Baseline as Baseline
 from perturbx.maskers import ColumnTree as ColumnTree
+from perturbx.maskers import ConditionalCopula as ConditionalCopula
 from perturbx.maskers import GaussianNoise as GaussianNoise
 from perturbx.maskers import RegionTree as RegionTree
 from perturbx.maskers import SmoothGrid as SmoothGrid
@@ -50,6 +51,7 @@ __all__ = [
     "Banzhaf",
     "Baseline",
     "ColumnTree",
+    "ConditionalCopula",
     "Explainer",
     "Explanation",
     "GaussianNoise",

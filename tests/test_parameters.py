@@ -121,6 +121,7 @@ MASKERS_OF_TABLES = {
     "Background": px.Occlusion,
     "Baseline": px.Occlusion,
     "ColumnTree": px.OwenShap,
+    "ConditionalCopula": px.Occlusion,
     "GaussianNoise": px.Lime,
 }
 

@@ -16,6 +16,7 @@ from perturbx.solvers import Solver
 METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "OwenShap"}
 METHODS |= {"PermutationShap", "Rise"}
 MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
+MASKERS |= {"ConditionalCopula"}
 MASKERS |= {"SuperpixelTrees", "Superpixels", "Windows"}
 
 NAMES = {

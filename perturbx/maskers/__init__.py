@@ -9,6 +9,7 @@ from perturbx.maskers._region_trees import RegionTree as RegionTree
 from perturbx.maskers.background import Background as Background
 from perturbx.maskers.baseline import Baseline as Baseline
 from perturbx.maskers.column_tree import ColumnTree as ColumnTree
+from perturbx.maskers.conditional_copula import ConditionalCopula as ConditionalCopula
 from perturbx.maskers.fills import Fill as Fill
 from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise
 from perturbx.maskers.smooth_grid import SmoothGrid as SmoothGrid

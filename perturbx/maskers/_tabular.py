@@ -127,3 +127,14 @@ def require(X: Any, what: str) -> Any:
             "call explain(image)."
         )
     return training_rows(X)
+
+
+def dense(X: Any, what: str) -> Any:
+    """Rows that are no sparse matrix; an error if they are, since `what` needs every cell."""
+    if hasattr(X, "toarray"):
+        raise InvalidInputError(
+            f"{what} learns how columns depend on each other, which takes dense rows: pass "
+            "X.toarray(), and let predict_fn convert its batch, as in lambda X: "
+            "model(scipy.sparse.csr_array(X)); or use masker=px.Background()."
+        )
+    return X
