@@ -39,17 +39,18 @@ def bar(
     """Draw the largest scores of one instance, or the mean |score| over several instances.
 
     Whiskers are 95% intervals. For one instance they cover the error of sampling perturbations;
-    for several they are intervals of the mean over instances (t distribution). Several outputs
-    are drawn side by side. Next to the names are values of the data, or pieces of the image.
+    for several they are those of `Explanation.importance`. Several outputs are drawn side by
+    side. Next to the names are values of the data, or pieces of the image.
 
     Parameters
     ----------
     explanation : Explanation
         One instance (``explanation[0]``) or several.
     max_display : int
-        The most rows to draw. If there are more features, the last row is the sum of the others;
-        for one instance it has no interval, since the errors of its scores are correlated. It is
-        left out for images whose scores do not add up.
+        The most rows to draw. If there are more features, the last row is the sum of the others.
+        For one instance it has no interval, since the errors of its scores are correlated; for
+        several their intervals add up, which is the most that the error can be. The row is left
+        out for images whose scores do not add up.
     output : int, str or None
         The output to draw; None for all of them, if there are at most six.
     ax : matplotlib Axes or None
@@ -135,19 +136,18 @@ def _sums_say_nothing(explanation: Explanation) -> bool:
 
 
 def _means(explanation: Explanation, max_display: int) -> _Bars:
-    """Means over instances; the last row is the mean of the sum of the others."""
-    n, d = explanation.shape[:2]
-    sizes = np.abs(explanation.values).reshape(n, d, -1)
-    top, rest = _split(sizes.mean(axis=0), max_display)
-    if len(rest):
-        total = sizes[:, rest].sum(axis=1, keepdims=True)
-        sizes = np.concatenate([sizes[:, top], total], axis=1)
-    else:
-        sizes = sizes[:, top]
-    mean = sizes.mean(axis=0)
-    half = _style.half_interval(sizes)
+    """Importance over instances; the last row is the sum of the others, and of their errors."""
+    found = explanation.importance()
+    values, _, upper = (
+        ends.reshape(len(found.feature_names), -1) for ends in (found.values, *found.interval())
+    )
+    top, rest = _split(values, max_display)
+    scores, half = (
+        np.concatenate([part[top], part[rest].sum(axis=0, keepdims=True)][: 1 + bool(rest)])
+        for part in (values, upper - values)
+    )
     names = _names(explanation, top, rest)
-    return _Bars(names, None, mean, np.maximum(mean - half, 0), mean + half, len(rest) > 0)
+    return _Bars(names, None, scores, np.maximum(scores - half, 0), scores + half, len(rest) > 0)
 
 
 def _split(sizes: Floats, max_display: int) -> tuple[list[int], list[int]]:

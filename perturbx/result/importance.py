@@ -128,6 +128,8 @@ def importance(
 ) -> Importance:
     """The mean size of the scores of each feature, or of each group's summed scores."""
     check_rows(explanation)
+    if not len(explanation):
+        raise InvalidParameterError("Importance is a mean over instances, and there are none.")
     values, errors = cubes(explanation)
     names = explanation.feature_names
     if groups is not None:
@@ -135,16 +137,17 @@ def importance(
         names = tuple(groups)
     each, allowance = sizes(values, errors)
     n = len(each)
-    signs = np.abs(1 - 2 * _tail(values, errors))
-    shared = (errors * signs).mean(axis=0)
-    spread = each.std(axis=0, ddof=1) if n > 1 else np.full(shared.shape, np.nan)
+    with np.errstate(over="ignore"):  # scores near 1e308 have infinite errors
+        shared = (errors * np.abs(1 - 2 * _tail(values, errors))).mean(axis=0)
+        spread = each.std(axis=0, ddof=1) if n > 1 else np.full(shared.shape, np.nan)
+        total = np.sqrt(spread**2 / n + shared**2)
     shape = (len(names), *explanation.shape[2:])
     return Importance(
         values=np.maximum(each.mean(axis=0), 0.0).reshape(shape),
-        standard_errors=np.sqrt(spread**2 / n + shared**2).reshape(shape),
+        standard_errors=total.reshape(shape),
         bias=allowance.mean(axis=0).reshape(shape),
         feature_names=names,
-        output_names=tuple(explanation.output_names),
+        output_names=_output_names(explanation),
         n_instances=n,
         method=explanation.method_name,
         value_function=explanation.value_function,
@@ -186,17 +189,20 @@ def check_rows(explanation: Explanation) -> None:
             "These images have regions of their own, so no feature is the same in all of them: "
             'explain them with the same regions, such as px.Superpixels(method="grid").'
         )
-    if np.ndim(explanation.output_names) == 2:
-        raise InvalidParameterError(
-            "Each instance has outputs of its own, whose scores have no common mean: name the "
-            "outputs to explain, as in outputs=[0, 1]."
-        )
 
 
 def cubes(explanation: Explanation) -> tuple[Floats, Floats]:
     """(n, d, k) scores and standard errors."""
     n, d = explanation.shape[:2]
     return explanation.values.reshape(n, d, -1), explanation.standard_errors.reshape(n, d, -1)
+
+
+def _output_names(explanation: Explanation) -> tuple[str, ...]:
+    """Names along the output axis: positions, where each instance has outputs of its own."""
+    names = explanation.output_names
+    if np.ndim(names) == 1:
+        return tuple(names)
+    return tuple(f"output {j + 1}" for j in range(np.shape(names)[1]))
 
 
 def _summed(

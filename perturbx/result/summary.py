@@ -11,6 +11,7 @@ from perturbx._rounding import above_rounding
 from perturbx._typing import Floats, Ints
 from perturbx.features import Regions
 from perturbx.features.places import aligned, place
+from perturbx.result.importance import importance
 from perturbx.result.text import shorten, show
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Table:
 def tabulate(explanation: Explanation) -> Table:
     """The largest scores first; over several instances their mean size, or each image's largest."""
     axes, regions = explanation.axes, explanation.regions
-    if "instance" in axes and len(explanation) == 1 and regions is not None:
+    if axes[:1] == ("instance",) and len(explanation) == 1:
         return tabulate(explanation[0])
     kind = "feature" if "feature" in axes or not axes else axes[0]
     is_mean = kind == "feature" and "instance" in axes
@@ -92,9 +93,9 @@ def tabulate(explanation: Explanation) -> Table:
         largest = np.nan_to_num(np.abs(scores)).max(axis=2).argmax(axis=1)
         scores, errors = scores[np.arange(n), largest], errors[np.arange(n), largest]
     elif is_mean:
-        title = "mean |score| ± typical standard error"
-        with np.errstate(over="ignore"):  # errors near 1e308 are shown as inf
-            scores, errors = _mean(np.abs(scores)), np.sqrt(_mean(errors**2))
+        title, unknown = "mean |score| ± standard error", np.full(scores.shape[1:], np.nan)
+        found = importance(explanation) if len(explanation) else None
+        scores, errors = (found.values, found.standard_errors) if found else (unknown, unknown)
     size = len(scores) if axes else 1
     columns = int(np.prod(scores.shape[1:]))
     scores, errors = scores.reshape(size, columns), errors.reshape(size, columns)

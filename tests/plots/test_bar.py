@@ -46,14 +46,20 @@ def test_signs_have_colors(make):
 
 
 def test_several_instances(make):
-    """Bars are means of |score|, whiskers the t interval of that mean over instances."""
-    explanation = make(n=12, d=4)
-    sizes = np.abs(explanation.values)
-    _, widths, ends = drawn(plots.bar(explanation, show=False))
+    """Bars and whiskers are those of `importance`; of exact scores, means of |score|."""
+    exact = replace(make(n=12, d=4), standard_errors=np.zeros((12, 4)))
+    sizes = np.abs(exact.values)
+    _, widths, ends = drawn(plots.bar(exact, show=False))
     order = np.argsort(-sizes.mean(axis=0))
     np.testing.assert_allclose(widths, sizes.mean(axis=0)[order])
     low, high = stats.t.interval(0.95, 11, sizes.mean(axis=0), stats.sem(sizes))
     np.testing.assert_allclose(ends, np.stack([np.maximum(low, 0), high], axis=1)[order])
+    noisy = make(n=12, d=4)
+    _, widths, ends = drawn(plots.bar(noisy, show=False))
+    found = noisy.importance()
+    order = np.argsort(-found.values)
+    np.testing.assert_allclose(widths, found.values[order])
+    np.testing.assert_allclose(ends, np.stack(found.interval(), axis=1)[order])
 
 
 def test_the_rest_is_summed(make):
@@ -61,7 +67,7 @@ def test_the_rest_is_summed(make):
     explanation = make(n=5, d=30)
     for part, scores in (
         (explanation[0], explanation.values[0]),
-        (explanation, np.abs(explanation.values).mean(axis=0)),
+        (explanation, explanation.importance().values),
     ):
         names, widths, ends = drawn(plots.bar(part, show=False))
         rest = np.argsort(-np.abs(scores))[9:]

@@ -254,9 +254,9 @@ def test_repr_of_one_instance_shows_each_score():
 
 
 def test_repr_of_several_instances_shows_mean_sizes():
-    """The mean of |score|, without a sign."""
+    """The importance, without a sign."""
     explanation = build(outputs=False)
-    means = np.abs(explanation.values).mean(axis=0)
+    means = explanation.importance().values
     rows = repr(explanation).splitlines()[-D:]
     assert [row.split()[0] for row in rows] == [FEATURES[i] for i in np.argsort(-means)]
     np.testing.assert_allclose([float(r.split()[1]) for r in rows], np.sort(means)[::-1], atol=1e-3)
