@@ -22,6 +22,7 @@ from perturbx.maskers import ColumnTree as ColumnTree
 from perturbx.maskers import ConditionalCopula as ConditionalCopula
 from perturbx.maskers import GaussianNoise as GaussianNoise
 from perturbx.maskers import RegionTree as RegionTree
+from perturbx.maskers import SeriesSegments as SeriesSegments
 from perturbx.maskers import SmoothGrid as SmoothGrid
 from perturbx.maskers import Superpixels as Superpixels
 from perturbx.maskers import SuperpixelTrees as SuperpixelTrees
@@ -62,6 +63,7 @@ __all__ = [
     "PermutationShap",
     "RegionTree",
     "Rise",
+    "SeriesSegments",
     "SmoothGrid",
     "SuperpixelTrees",
     "Superpixels",

@@ -18,6 +18,7 @@ METHODS |= {"PermutationShap", "Rise"}
 MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
 MASKERS |= {"ConditionalCopula"}
 MASKERS |= {"SuperpixelTrees", "Superpixels", "Windows"}
+MASKERS |= {"SeriesSegments"}
 
 NAMES = {
     "perturbx": METHODS

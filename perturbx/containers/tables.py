@@ -68,7 +68,7 @@ def rows_of(X: Any, name: str = "X", objects: bool = False) -> tuple[Any, bool]:
         raise InvalidInputError(
             f"{name} must have two dimensions, rows and columns; got shape {tuple(X.shape)}. "
             "For images pass masker=Superpixels(...) or masker=Windows(...), for series "
-            "masker=Windows(shape=(k,))."
+            "masker=SeriesSegments(...)."
         )
     if 0 in X.shape:
         raise InvalidInputError(f"{name} is empty: its shape is {tuple(X.shape)}.")

@@ -266,11 +266,12 @@ class BaseExplainer(BaseEstimator):
             return self.masker_, self.predictor_
         masker = self._masker_for(X)
         if masker.needs_fit:
-            layout_of(training_rows(X))  # what is no table needs another cure than a fit
+            if not masker.of_images:
+                layout_of(training_rows(X))  # what is no table needs another cure than a fit
             cure = ""
             if self.masker is None and isinstance(X, np.ndarray) and X.ndim <= 2:
                 image = f"gray image pass masker=px.{self.image_masker.__name__}(...)"
-                series = "series pass masker=px.Windows(shape=(k,))"
+                series = "series pass masker=px.SeriesSegments()"
                 cure = f" For one {series if X.ndim == 1 else image}."
             raise NotFittedError(
                 f"{type(masker).__name__} learns from data: call fit(X_train) before explain.{cure}"

@@ -43,11 +43,11 @@ class OwenShap(BaseExplainer):
 
     Notes
     -----
-    The masker must have trees: `SuperpixelTrees` (the default for images) or `ColumnTree` (for
-    tables). Without a budget, 1,000 coalitions are evaluated, or fewer if they split everything.
-    Several outputs are explained from the same model rows, and the priority of a branch is its
-    largest over all outputs. Select the outputs that you need, as in ``outputs="top3"``, since
-    different classes call for different splits.
+    The masker must have trees: `SuperpixelTrees` (the default for images), `ColumnTree` (for
+    tables) or `SeriesSegments`. Without a budget, 1,000 coalitions are evaluated, or fewer if they
+    split everything. Several outputs are explained from the same model rows, and the priority of a
+    branch is its largest over all outputs. Select the outputs that you need, as in
+    ``outputs="top3"``, since different classes call for different splits.
 
     Examples
     --------
@@ -70,7 +70,8 @@ class OwenShap(BaseExplainer):
         if not context.trees:
             raise InvalidParameterError(
                 "OwenShap needs a tree of features, and this masker has none: pass "
-                "masker=px.ColumnTree(X) for tables, or px.SuperpixelTrees() for images. Series "
-                "and volumes have no trees: px.KernelShap(predict_fn, masker=px.Windows(...))."
+                "masker=px.ColumnTree(X) for tables, px.SuperpixelTrees() for images, or "
+                "px.SeriesSegments() for series. Volumes have no trees: "
+                "px.KernelShap(predict_fn, masker=px.Windows(...))."
             )
         return OwenSplits(context.trees, self.splits_per_round), OwenValues()

@@ -1,4 +1,4 @@
-"""Features: groups of columns, regions of an image, and trees of either."""
+"""Features: groups of columns, regions of an image, segments of a series, and trees of these."""
 
 from perturbx.features.columns import Columns as Columns
 from perturbx.features.columns import Labels as Labels
@@ -8,3 +8,4 @@ from perturbx.features.regions import Lattice as Lattice
 from perturbx.features.regions import Pieces as Pieces
 from perturbx.features.regions import Regions as Regions
 from perturbx.features.regions import WindowGrid as WindowGrid
+from perturbx.features.series_map import SeriesMap as SeriesMap

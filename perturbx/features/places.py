@@ -28,6 +28,8 @@ def ninth(covered: NDArray[np.bool_]) -> str:
 
 def place(regions: Regions, feature: int) -> str:
     """Place and size of a region: steps of a series, or a ninth and a percentage of an image."""
+    if regions.names is not None:
+        return regions.names[feature]
     covered = regions.cover(feature)
     if not covered.any():
         return "nowhere"

@@ -24,6 +24,11 @@ class Regions(ABC):
     def __len__(self) -> int:
         """The number of features."""
 
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Names that say where each feature lies; None where features are only numbered."""
+        return None
+
     @abstractmethod
     def heatmap(self, scores: Floats) -> Floats:
         """Scores (d,) as a map over the positions; NaN where there is no feature.

@@ -1,4 +1,4 @@
-"""How features are removed: background rows, baselines, noise, superpixels, windows, grids."""
+"""How features are removed: background rows, baselines, noise, superpixels, windows, segments."""
 
 from perturbx.maskers._base import BoundMasker as BoundMasker
 from perturbx.maskers._base import Features as Features
@@ -12,6 +12,7 @@ from perturbx.maskers.column_tree import ColumnTree as ColumnTree
 from perturbx.maskers.conditional_copula import ConditionalCopula as ConditionalCopula
 from perturbx.maskers.fills import Fill as Fill
 from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise
+from perturbx.maskers.series_segments import SeriesSegments as SeriesSegments
 from perturbx.maskers.smooth_grid import SmoothGrid as SmoothGrid
 from perturbx.maskers.superpixel_trees import SuperpixelTrees as SuperpixelTrees
 from perturbx.maskers.superpixels import Superpixels as Superpixels

@@ -72,7 +72,8 @@ class Images(Instances):
         shapes = sorted({image.shape for image in arrays})
         if len(shapes) > 1:
             raise InvalidInputError(
-                f"images of different shapes cannot share a batch: got {shapes[0]} and {shapes[1]}."
+                "instances of different shapes cannot share a batch: got "
+                f"{shapes[0]} and {shapes[1]}."
             )
         return np.array(arrays, dtype=arrays[0].dtype)
 

@@ -43,6 +43,8 @@ def cells(one: Explanation, features: list[int]) -> list[Any] | None:
     if not isinstance(one.regions, Regions):
         return None
     shape = one.regions.shape
+    if one.regions.names is not None:  # they say where the regions lie
+        return None
     if len(shape) == 1:
         return [_stretch(np.flatnonzero(one.regions.cover(i))) for i in features]
     if len(shape) > 2:

@@ -9,6 +9,8 @@ import numpy as np
 
 from perturbx._typing import Floats
 from perturbx.errors import InvalidParameterError
+from perturbx.features import Regions, SeriesMap
+from perturbx.features.places import aligned
 from perturbx.plots import _rows, _style
 from perturbx.result import Explanation, one_output, without_rounding
 
@@ -98,12 +100,17 @@ def _drawable(explanation: Explanation, output: int | str | None) -> Explanation
         explanation = one_output(explanation, output)
     if "instance" in explanation.axes and len(explanation) == 1:
         return explanation[0]
-    if "instance" in explanation.axes and explanation.regions is not None:
+    if isinstance(explanation.regions, tuple) and not _share_segments(explanation.regions):
         raise InvalidParameterError(
             "Regions of different images have nothing in common to take a mean of: "
             "use bar(explanation[i]), or overlay(explanation[i])."
         )
     return explanation
+
+
+def _share_segments(regions: tuple[Regions, ...]) -> bool:
+    """Whether these are series whose segments lie at the same steps."""
+    return all(isinstance(one, SeriesMap) for one in regions) and aligned(regions)
 
 
 def _scores(explanation: Explanation, max_display: int) -> _Bars:

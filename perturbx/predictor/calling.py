@@ -89,5 +89,5 @@ def _advice_on_images(batch: Any, error: Exception) -> str:
     alpha = " If the model takes three channels, without transparency: pass image[..., :3]."
     return (
         f"{alpha * (shape[-1] == 4)} X was read as images of shape {shape[1:]}: for series pass "
-        "masker=px.Windows(shape=(k,)), for volumes and videos px.Windows(shape=(k, k, k))."
+        "masker=px.SeriesSegments(), for volumes and videos px.Windows(shape=(k, k, k))."
     )

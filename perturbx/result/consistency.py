@@ -11,7 +11,7 @@ import numpy as np
 
 from perturbx._typing import ScoreKind
 from perturbx.errors import InvalidParameterError
-from perturbx.features import LabelMap, Lattice, Pieces, Regions, WindowGrid
+from perturbx.features import LabelMap, Lattice, Pieces, Regions, SeriesMap, WindowGrid
 from perturbx.result.interactions import Interactions
 from perturbx.result.per_instance import PerInstance, Remark
 from perturbx.result.slicing import AXES, AXES_OF, PAIRS
@@ -138,6 +138,8 @@ def _lie_in(image: Any, places: Regions) -> bool:
             return False
         labels = np.unique(places.segments)
         is_right = len(labels) > 0 and np.array_equal(labels, np.arange(len(labels)))
+        if isinstance(places, SeriesMap):
+            is_right = is_right and _are_channels(image, places)
     elif isinstance(places, WindowGrid):
         starts, extent = places.starts, places.extent
         is_right = (
@@ -156,6 +158,15 @@ def _lie_in(image: Any, places: Regions) -> bool:
     # With channels, they are the last axis or the first.
     without = (image.shape[:-1], image.shape[1:]) if channels else (image.shape,)
     return spatial in (image.shape, *without)
+
+
+def _are_channels(image: Any, places: SeriesMap) -> bool:
+    """Whether a series has the channels that are named, and each feature lies in one or all."""
+    n = image.shape[-1] if image.ndim == 2 else 0
+    if places.segments.ndim not in (1, 2) or not _is(places.channel_names, *_NAMES[:2], (n,)):
+        return False
+    columns = places.segments.reshape(len(places.segments), -1).T
+    return sum(len(np.unique(column)) for column in columns) == len(places)
 
 
 def _are_lengths(*parts: Any) -> bool:

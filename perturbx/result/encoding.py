@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx.errors import InvalidParameterError
-from perturbx.features import LabelMap, Lattice, Pieces, WindowGrid
+from perturbx.features import LabelMap, Lattice, Pieces, SeriesMap, WindowGrid
 from perturbx.result.interactions import Interactions
 from perturbx.result.per_instance import PerInstance, Remark
 
@@ -41,6 +41,7 @@ _KNOWN: dict[str, type[Any]] = {
     "pieces": Pieces,
     "label_map": LabelMap,
     "lattice": Lattice,
+    "series_map": SeriesMap,
     "window_grid": WindowGrid,
     "interactions": Interactions,
     "per_instance": PerInstance,

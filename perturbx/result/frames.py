@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perturbx._validation import needed
+from perturbx.result.series import maps_of, segment_means
 from perturbx.result.slicing import AXES
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
     pandas.DataFrame
         Columns instance (position), output, feature, data (None where a feature is a region),
         score, standard_error, lower and upper (the 95% interval). Regions that an image of a
-        batch does not have take no row.
+        batch does not have take no row. Segments of series also have start, stop (the first step
+        after the segment) and channel (None for all channels), and data is their mean.
 
     Raises
     ------
@@ -49,6 +51,7 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
         "output": np.broadcast_to(names if names.size else np.array(None), (n, k))[:, None, :],
         "feature": np.array(explanation.feature_names, dtype=object)[:, None],
         "data": data,
+        **_segments(explanation, d),
         "score": values,
         "standard_error": _cube(explanation.standard_errors, axes),
         "lower": _cube(lower, axes),
@@ -59,10 +62,28 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
         for name, cube in cubes.items()
     }
     frame: pd.DataFrame = pandas.DataFrame(columns)
-    frame["data"] = frame["data"].infer_objects()
     if explanation.regions is not None:
         frame = frame[frame["score"].notna()].reset_index(drop=True)
+    for name in {"data", "start", "stop"} & set(frame):
+        frame[name] = frame[name].infer_objects()
     return frame
+
+
+def _segments(explanation: Explanation, d: int) -> dict[str, Any]:
+    """(n, d, 1) columns of the segments of series: where they lie, and their means."""
+    maps = maps_of(explanation)
+    if not maps:
+        return {}
+    data = explanation.data if "instance" in explanation.axes else (explanation.data,)
+    columns = [
+        (one.names, segment_means(series, one), *one.spans.T, one.channels)
+        for one, series in zip(maps, data, strict=True)
+    ]
+    cubes = np.full((5, len(maps), d, 1), None, dtype=object)
+    for i, parts in enumerate(columns):
+        for j, part in enumerate(parts):
+            cubes[j, i, : len(part), 0] = np.asarray(part, dtype=object)
+    return dict(zip(("feature", "data", "start", "stop", "channel"), cubes, strict=True))
 
 
 def _cube(array: Any, axes: Any) -> Any:

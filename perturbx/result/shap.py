@@ -9,7 +9,9 @@ import numpy as np
 from perturbx._typing import Floats
 from perturbx._validation import needed
 from perturbx.errors import InvalidInputError
-from perturbx.features import Regions
+from perturbx.features import Regions, SeriesMap
+from perturbx.features.places import aligned
+from perturbx.result.series import maps_of, segment_means
 from perturbx.result.text import safe, show
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ def to_shap(explanation: Explanation) -> Any:
     ``decision(x.base_values[0], x.values, x.data, x.feature_names)``. Dollars in names and texts
     are escaped, as matplotlib would read two of them as a formula.
 
-    The scores of an image's regions are spread evenly over their elements, so that the map has
+    Segments of series are columns, with the means of the series in them as data. The scores of an
+    image's regions are spread evenly over their elements, so that the map has
     the image's shape, channels last, and sums to the scores. 95% intervals become shap's
     ``lower_bounds`` and ``upper_bounds``, standard errors its ``error_std``.
 
@@ -47,7 +50,10 @@ def to_shap(explanation: Explanation) -> Any:
     shap = needed("shap", "to_shap", '"perturbx[shap]"')
     values, data = explanation.values, explanation.data
     fields: dict[str, Any] = {}
-    if explanation.regions is not None:
+    maps = maps_of(explanation)
+    if maps:
+        data = _means(explanation, maps)
+    if explanation.regions is not None and not maps:
         values, data = _images(explanation)
     else:
         fields["lower_bounds"], fields["upper_bounds"] = explanation.interval()
@@ -63,6 +69,19 @@ def to_shap(explanation: Explanation) -> Any:
         if names.ndim == 1 or np.shape(values)[-2:] != names.shape:
             fields["output_names"] = names.tolist() if names.ndim == 1 else names
     return shap.Explanation(values, base_values=explanation.base_values, data=data, **fields)
+
+
+def _means(explanation: Explanation, maps: tuple[SeriesMap, ...]) -> Floats:
+    """The mean of each segment of series."""
+    if "instance" not in explanation.axes:
+        return segment_means(explanation.data, maps[0])
+    if not aligned(maps):
+        raise InvalidInputError(
+            "shap holds a batch of series as one array, so their segments must lie at the same "
+            "steps. Use explanation[i].to_shap()."
+        )
+    pairs = zip(explanation.data, maps, strict=True)
+    return np.stack([segment_means(series, one) for series, one in pairs])
 
 
 def _images(explanation: Explanation) -> tuple[Floats, Any]:

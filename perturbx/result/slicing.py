@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,6 +12,7 @@ import numpy as np
 from perturbx._validation import position_of, shown
 from perturbx.errors import SelectionError
 from perturbx.features import Regions
+from perturbx.result.series import maps_of
 
 if TYPE_CHECKING:
     from perturbx.result.explanation import Explanation
@@ -39,12 +41,14 @@ def picked(e: Explanation, key: Key) -> dict[str, Any]:
     """The fields of ``e[key]`` that differ from those of `e`."""
     names = {"feature": e.feature_names, "output": e.output_names}
     picks = locate(key, dict(zip(e.axes, e.shape, strict=True)), names)
-    if "feature" in picks and e.regions is not None:
+    if "feature" in picks and e.regions is not None and not maps_of(e):
         raise SelectionError(
             "Regions of an image cannot be picked: index explanation.values, or use "
             "explanation.heatmap() to see where they are."
         )
     axes_of = dict(AXES_OF)
+    if "feature" in picks and e.regions is not None:
+        e = replace(e, regions=None, data=None)  # single segments are no series
     if e.regions is not None:
         axes_of |= dict.fromkeys(("data", "regions"), ("instance",))
     new = {n: cut(getattr(e, n), _shared(axes, e.axes), picks) for n, axes in axes_of.items()}
@@ -67,7 +71,7 @@ def picked(e: Explanation, key: Key) -> dict[str, Any]:
     if isinstance(new.get("regions"), Regions):
         # Other images of the batch may have more regions.
         d = len(new["regions"])
-        new["feature_names"] = e.feature_names[:d]
+        new["feature_names"] = new["regions"].names or e.feature_names[:d]
         for name in ("values", "standard_errors", "background_errors"):
             new[name] = None if new[name] is None else new[name][:d]
     return new

@@ -9,9 +9,10 @@ import numpy as np
 
 from perturbx._rounding import above_rounding
 from perturbx._typing import Floats, Ints
-from perturbx.features import Regions
+from perturbx.features import Regions, SeriesMap
 from perturbx.features.places import aligned, place
 from perturbx.result.importance import importance
+from perturbx.result.series import maps_of, segment_means
 from perturbx.result.text import shorten, show
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _ROWS, _OUTPUTS, _WIDTH = 10, 3, 36
 
-_PLACE = "place, size"
+_PLACE, _MEAN = "place, size", "mean value"
 
 _ARITHMETIC = 1e-9
 """Standard errors below this fraction of the largest score or output are rounding errors."""
@@ -32,7 +33,7 @@ class Table:
     Parameters
     ----------
     kind : str
-        The meaning of a row: "feature", "instance", "output" or "image".
+        The meaning of a row: "feature", "instance", "output", "image" or "series".
     names, data : tuple of str
         The rows, and their values or the places of their regions; data is empty if there are
         neither.
@@ -83,11 +84,14 @@ def tabulate(explanation: Explanation) -> Table:
     kind = "feature" if "feature" in axes or not axes else axes[0]
     is_mean = kind == "feature" and "instance" in axes
     heading, title = "data" if regions is None else _PLACE, "score ± standard error"
+    heading = _MEAN if maps_of(explanation) else heading
     scores, errors = np.asarray(explanation.values), _doubts(explanation)
     largest = np.arange(0)
     if isinstance(regions, tuple) and not aligned(regions):
         # No two images have a region in common: a row for each image, with its largest score.
-        kind, heading = "image", f"largest score at ({_PLACE})"
+        is_series = bool(maps_of(explanation))
+        kind = "series" if is_series else "image"
+        heading = f"largest score at{'' if is_series else f' ({_PLACE})'}"
         n, d = scores.shape[:2]
         scores, errors = scores.reshape(n, d, -1), errors.reshape(n, d, -1)
         largest = np.nan_to_num(np.abs(scores)).max(axis=2).argmax(axis=1)
@@ -146,6 +150,10 @@ def _instance(explanation: Explanation) -> str:
     regions, data = explanation.regions, explanation.data
     if not isinstance(regions, Regions):
         return "1 instance"
+    if isinstance(regions, SeriesMap):
+        n = len(regions.channel_names)
+        channels = f" and {n} channel{'s'[: n != 1]}" * bool(n)
+        return f"1 series of {regions.n_steps:,} steps{channels}"
     sides = " × ".join(map(str, regions.shape))
     kinds = {1: f"1 series of {sides} steps", 2: f"1 image of {sides} pixels"}
     channels = np.shape(data)[len(regions.shape) :]
@@ -188,8 +196,12 @@ def _names(explanation: Explanation, kind: str, shown: list[int]) -> list[Any]:
 def _data(explanation: Explanation, kind: str, shown: list[int], largest: Ints) -> tuple[str, ...]:
     """The data of each row, or where its region lies; nothing where rows have neither."""
     data, regions = explanation.data, explanation.regions
-    if kind == "image" and isinstance(regions, tuple):
+    if kind in ("image", "series") and isinstance(regions, tuple):
         return tuple(place(regions[i], int(largest[i])) for i in shown)
+    if isinstance(regions, SeriesMap) and kind == "feature":
+        return tuple(show(mean) for mean in segment_means(data, regions)[shown])
+    if maps_of(explanation):
+        return ()
     if regions is not None and kind == "feature":
         first = regions if isinstance(regions, Regions) else regions[0] if regions else None
         return () if first is None else tuple(place(first, i) for i in shown)
