@@ -33,7 +33,10 @@ class Design(ABC):
     """(m,): the background row of each perturbation; None if all rows are averaged."""
 
     complete: bool = False
-    """True if `z` holds every coalition except the empty and the full one, once each."""
+    """True if `z` holds every coalition that can occur, once each, but the empty and the full one.
+
+    These are all 2**d - 2, unless orders of features are constrained (`DownSets`).
+    """
 
     compact: ClassVar[bool] = False
     """True if it is much smaller than its `z`, which then is built in tiles."""

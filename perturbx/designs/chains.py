@@ -1,12 +1,14 @@
-"""Random orders in which features join, each read forwards and backwards."""
+"""Random orders in which features join, each with a second one that mirrors it."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Orders, Outputs
 from perturbx.designs._base import CoalitionDesign
@@ -14,10 +16,10 @@ from perturbx.designs._base import CoalitionDesign
 
 @dataclass(frozen=True, eq=False)
 class AntitheticChains(CoalitionDesign):
-    """c antithetic chains: features join one by one in an order, then in its reverse.
+    """c antithetic chains: features join one by one in an order, then in a second one.
 
     A chain has 2 * (d - 1) coalitions: row j holds the first j + 1 features of the order, and row
-    d - 1 + j those of the reversed order. Only the orders are stored.
+    d - 1 + j those of the second order. Only orders are stored.
 
     Parameters
     ----------
@@ -28,6 +30,18 @@ class AntitheticChains(CoalitionDesign):
     compact = True
 
     place: Orders
+
+    @abstractmethod
+    def second(self, chains: slice) -> Orders:
+        """When each feature joins in the second order of some chains."""
+
+    @property
+    def blocks(self) -> tuple[Ints, ...]:
+        """Blocks of features whose places vary together: one of all, if any order may occur.
+
+        Features of which one chain holds everything that they can add are in no block.
+        """
+        return (np.arange(self.n_features),)
 
     def __len__(self) -> int:
         return len(self.place) * self.length
@@ -61,10 +75,10 @@ class AntitheticChains(CoalitionDesign):
         return z[:: number.step]
 
     def _places(self, halves: range) -> Orders:
-        """When each feature joins, in some of the halves: each order, and then its reverse."""
+        """When each feature joins, in some of the halves: each order, and then the second one."""
         first = halves.start // 2
-        order = self.place[first : -(-halves.stop // 2)]
-        both = np.stack([order, self.n_features - 1 - order], axis=1)
+        chains = slice(first, -(-halves.stop // 2))
+        both = np.stack([self.place[chains], self.second(chains)], axis=1)
         return both.reshape(-1, self.n_features)[halves.start - 2 * first :][: len(halves)]
 
     @cached_property
@@ -72,7 +86,7 @@ class AntitheticChains(CoalitionDesign):
         return np.repeat(np.arange(len(self.place)), self.length)
 
     def contributions(self, outputs: Floats, empty: Floats, full: Floats) -> Outputs:
-        """(c, 2, d, t): what each feature adds when it joins, forwards and backwards.
+        """(c, 2, d, t): what each feature adds when it joins, in the two orders of each chain.
 
         `outputs` (m, t) answer the design, `empty` (t,) or (c, t) what each chain begins with, and
         `full` (t,) what it ends with.
@@ -82,7 +96,7 @@ class AntitheticChains(CoalitionDesign):
         np.subtract(along[:, :, 0], empty[..., None, :], out=steps[:, :, 0])
         np.subtract(along[:, :, 1:], along[:, :, :-1], out=steps[:, :, 1:-1])
         np.subtract(full, along[:, :, -1], out=steps[:, :, -1])
-        place = np.stack([self.place, d - 1 - self.place], axis=1)
+        place = np.stack([self.place, self.second(slice(None))], axis=1)
         at = place + d * np.arange(2 * c).reshape(c, 2, 1)
         return np.asarray(np.take(steps.reshape(-1, t), at, axis=0))
 
@@ -103,14 +117,17 @@ def _pieces(start: int, stop: int, length: int) -> Iterator[tuple[range, range]]
 
 @dataclass(frozen=True, eq=False)
 class Chains(AntitheticChains):
-    """Chains whose outputs are averaged over all background rows."""
+    """Chains in any order, then in its reverse; outputs are averaged over all background rows."""
 
     drawn_by = "Permutations()"
+
+    def second(self, chains: slice) -> Orders:
+        return self.n_features - 1 - self.place[chains]
 
 
 @dataclass(frozen=True, eq=False)
 class BackgroundChains(AntitheticChains):
-    """Chains that each use one background row.
+    """Chains in any order, then in its reverse, that each use one background row.
 
     Parameters
     ----------
@@ -121,6 +138,64 @@ class BackgroundChains(AntitheticChains):
     """
 
     drawn_by = "BackgroundPermutations(n_background)"
+    per_background_row = True
+
+    row: Ints
+    complete: bool = False
+
+    def second(self, chains: slice) -> Orders:
+        return self.n_features - 1 - self.place[chains]
+
+    @cached_property
+    def background_row(self) -> Ints:  # type: ignore[override]
+        return np.repeat(self.row, self.length)
+
+
+@dataclass(frozen=True, eq=False)
+class ConsistentChains(AntitheticChains):
+    """Chains along orders that are consistent with a partial order.
+
+    Parameters
+    ----------
+    again : (c, d) int array
+        When each feature joins in the second order of each chain: also a consistent order, and
+        mirrored as far as the partial order allows.
+    stage : (d,) int array
+        Features of a lower stage join before all those of a higher one.
+    settled : (d,) bool array
+        True where one chain holds everything that a feature can add, such as a feature that joins
+        at the same place in every order.
+    """
+
+    drawn_by = "Permutations(order)"
+
+    again: Orders
+    stage: Ints
+    settled: NDArray[np.bool_]
+
+    def second(self, chains: slice) -> Orders:
+        return self.again[chains]
+
+    @property
+    def blocks(self) -> tuple[Ints, ...]:
+        varies = ~self.settled
+        stages = np.unique(self.stage[varies])
+        return tuple(np.flatnonzero(varies & (self.stage == stage)) for stage in stages)
+
+
+@dataclass(frozen=True, eq=False)
+class ConsistentBackgroundChains(ConsistentChains):
+    """Chains along consistent orders that each use one background row.
+
+    Parameters
+    ----------
+    row : (c,) int array
+        The background row of each chain.
+    complete : bool
+        True for one feature.
+    """
+
+    drawn_by = "BackgroundPermutations(n_background, order)"
     per_background_row = True
 
     row: Ints

@@ -99,6 +99,9 @@ class BaseExplainer(BaseEstimator):
     image_masker: ClassVar[type[Masker]] = Superpixels
     """Removes parts of images where the user names no masker."""
 
+    order: ClassVar[Any] = None
+    """The user's partial order of the features, a parameter of the methods that have one."""
+
     for_images: ClassVar[bool] = False
     """True if `fit` without data is no mistake, as images come first and need none."""
 
@@ -212,6 +215,7 @@ class BaseExplainer(BaseEstimator):
             n_jobs=self.n_jobs,
             verbose=self.verbose,
             seeds=check_random_state(self.random_state),
+            order=self.order,
         )
         bound = check_plan(instances, plan)
         check_workers(self.predict_fn, self.n_jobs)

@@ -162,6 +162,10 @@ class Collected:
         names = np.asarray(problem.predictor.output_names, dtype=object)[self._columns]
         through = "" if plan.link == "identity" else f"{plan.link} of "
         background, pairs = self._background, self._pairs
+        value_function = f"{through}{problem.predictor.name}, {problem.masker.value_function}"
+        order = "" if plan.order is None else plan.order_in_words(problem.bound[0])
+        if order:
+            value_function += f", where features join in the order {order}"
         settled: Any = {name: array[one, output] for name, array in totals.items()}
         return Explanation(
             values=self._values[one, :, output],
@@ -170,7 +174,7 @@ class Collected:
             feature_names=self._names,
             output_names=tuple(names[0]) if (self._columns == self._columns[0]).all() else names,
             axes=tuple(np.array(["instance", "feature", "output"])[kept].tolist()),
-            value_function=f"{through}{problem.predictor.name}, {problem.masker.value_function}",
+            value_function=value_function,
             degrees_of_freedom=self._degrees,
             effective_samples=None if np.isinf(self._samples) else self._samples,
             background_errors=None if background is None else background[one, :, output],

@@ -11,7 +11,7 @@ import numpy as np
 from perturbx._typing import LinkName, OutputSelection
 from perturbx.designs import CoalitionDesign, Design, NoiseDraws
 from perturbx.errors import BudgetError, InvalidParameterError
-from perturbx.features import FeatureTree, Lattice
+from perturbx.features import FeatureOrder, FeatureTree, Labels, Lattice
 from perturbx.game import Cost, check_link
 from perturbx.maskers import BoundMasker, FittedMasker, Instances
 from perturbx.predictor import Predictor
@@ -21,6 +21,10 @@ from perturbx.solvers import GaussianProcess, LearnedPrior, Solver, check_reads
 _MOST_BOUND = 2**26
 """Instances that are bound to be checked are kept for later as far as their rows take no more
 bytes than this."""
+
+
+_MOST_SHOWN = 200
+"""A longer order of features is shortened where it is shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,8 @@ class RecipeContext:
         The points that the features are, where presence is graded between them.
     shares_prior : bool
         True where other instances have taught, or will teach, what the model's interactions are.
+    order : FeatureOrder or None
+        The user's partial order of these features, where the method has one.
     """
 
     accepts: type[Design]
@@ -76,6 +82,7 @@ class RecipeContext:
     trees: tuple[FeatureTree, ...] = ()
     lattice: Lattice | None = None
     shares_prior: bool = False
+    order: FeatureOrder | None = None
 
     @property
     def n_fixed(self) -> int:
@@ -93,10 +100,11 @@ class RecipeContext:
         averages = self.accepts is CoalitionDesign and self.n_background > 1
         return averages and self.link == "identity"
 
-    def pays_for_all(self, default: int) -> bool:
+    def pays_for_all(self, default: int, n_coalitions: float | None = None) -> bool:
         """Whether every coalition can be asked; without a budget, at twice the default."""
         rows = 2 * default if self.budget is None else self.budget - self.n_fixed
-        return rows >= self.n_coalitions * self.n_background
+        every = self.n_coalitions if n_coalitions is None else n_coalitions
+        return rows >= every * self.n_background
 
     def affordable(self, rows_each: int, default: int) -> int:
         """How many perturbations the budget pays for, or `default` rows if there is no budget."""
@@ -125,7 +133,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How it is explained: the recipe and its price."""
+    """How it is explained: the recipe and its price; `order` is the user's order of features."""
 
     method: str
     recipe: Recipe
@@ -138,6 +146,7 @@ class Plan:
     seeds: np.random.SeedSequence
     shares_prior: bool = False
     prior: LearnedPrior | None = None
+    order: Any = None
     tasks: dict[Any, Task] = field(default_factory=dict)
 
     def rng(self, key: int) -> np.random.Generator:
@@ -156,8 +165,9 @@ class Plan:
         """
         active = bound.active
         n_features = int(active.sum())
-        # A tree of the active features depends on which they are, and not on their number alone.
-        key = active.tobytes() if bound.trees else n_features, bound.trees, bound.regions
+        # Trees and orders of the active features depend on which they are, not on their number.
+        relates = bound.trees or self.order is not None
+        key = active.tobytes() if relates else n_features, bound.trees, bound.regions
         if key not in self.tasks:
             if bound.regions is not None or bound.trees:
                 self.tasks.clear()  # each image has regions of its own
@@ -209,7 +219,17 @@ class Plan:
             trees=trees,
             lattice=bound.regions if isinstance(bound.regions, Lattice) else None,
             shares_prior=self.shares_prior,
+            order=None if self.order is None else self.order_of(bound).restricted(active),
         )
+
+    def order_of(self, bound: BoundMasker) -> FeatureOrder:
+        """The user's order of all features of an instance."""
+        return FeatureOrder.read(self.order, Labels(bound.feature_labels, bound.feature_names))
+
+    def order_in_words(self, bound: BoundMasker) -> str:
+        """The user's order, shortened where it is long."""
+        text = self.order_of(bound).describe(bound.feature_names)
+        return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
 
 def check_plan(instances: Instances, plan: Plan) -> list[BoundMasker]:
@@ -238,7 +258,7 @@ def check_plan(instances: Instances, plan: Plan) -> list[BoundMasker]:
         _check_alike(instances)
     if len(instances) == 1 or plan.budget is None:
         return bound
-    if plan.budget >= plan.least_rows(first, 2 * first.n_features):
+    if plan.order is None and plan.budget >= plan.least_rows(first, 2 * first.n_features):
         return bound
     n_kept = _MOST_BOUND // max(first.row_bytes, 1)
     for part in instances.chunks():

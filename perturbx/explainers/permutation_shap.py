@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from perturbx.explainers._base import BaseExplainer
 from perturbx.explainers._plan import RecipeContext
@@ -20,9 +22,19 @@ class PermutationShap(BaseExplainer):
     sum of the scores is exact for each row. The scores are unbiased from two orders on, and a
     feature that never changes the output has a score of exactly 0.
 
+    With `order` the scores are asymmetric Shapley values (Frye, Rowat & Feige, NeurIPS 2020): the
+    mean over the orders that let causes join before their effects. A cause is then credited with
+    what it does through its effects, as far as the masker lets absent features depend on present
+    ones. The sum of the scores is the same.
+
     Parameters
     ----------
     {common}
+    order : list of lists, or mapping, optional
+        What comes first: levels that hold every feature once, such as ``[["age", "sex"],
+        ["income"]]``, or the causes of features, such as ``{"income": ["age", "sex"]}``; features
+        that a mapping does not name are free. Features are named by label, by name, or by
+        position, and a group by its name. Every consistent order is equally likely.
 
     Examples
     --------
@@ -31,10 +43,23 @@ class PermutationShap(BaseExplainer):
     >>> explainer = px.PermutationShap(lambda X: X[:, 0] * X[:, 1], random_state=0).fit(X)
     >>> explainer.explain(X[:1]).values[0, 2]
     np.float64(0.0)
+
+    The second feature adds everything to the first, which alone adds nothing:
+
+    >>> model = lambda X: X[:, 0] * X[:, 1]
+    >>> explainer = px.PermutationShap(model, masker=px.Baseline([0.0, 0.0]), order=[[0], [1]])
+    >>> explainer.explain([[2.0, 3.0]]).values
+    array([[0., 6.]])
     """
 
+    order: Sequence[Any] | Mapping[Any, Any] | None = field(  # type: ignore[misc]
+        default=None, kw_only=True
+    )
+
     def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
-        rows = BackgroundPermutations(context.n_background)
-        if context.knows_rows and not context.pays_for_all(rows.default(context.n_features)):
+        order = context.order if context.order is not None and context.order.before.any() else None
+        rows, averaged = BackgroundPermutations(context.n_background, order), Permutations(order)
+        d = context.n_features
+        if context.knows_rows and not context.pays_for_all(rows.default(d), averaged.most(d)):
             return rows, BackgroundContributions(unbiased=True)
-        return Permutations(), MarginalContributions()
+        return averaged, MarginalContributions()

@@ -1,7 +1,8 @@
-"""Features: groups of columns, regions of an image, segments of a series, and trees of these."""
+"""Features: groups of columns, regions of an image, segments of a series, trees and orders."""
 
 from perturbx.features.columns import Columns as Columns
 from perturbx.features.columns import Labels as Labels
+from perturbx.features.feature_order import FeatureOrder as FeatureOrder
 from perturbx.features.feature_tree import FeatureTree as FeatureTree
 from perturbx.features.regions import LabelMap as LabelMap
 from perturbx.features.regions import Lattice as Lattice

@@ -53,7 +53,7 @@ class Labels:
         known = list(self.labels[:10])
         raise InvalidParameterError(f"{unknown} {shown(label)}; there are {known}.{cure}")
 
-    def positions(self, columns: Any, unknown: str, what: str) -> list[int]:
+    def positions(self, columns: Any, unknown: str, what: str, noun: str = "columns") -> list[int]:
         """The positions of one column, or of a list of columns.
 
         Raises
@@ -66,7 +66,7 @@ class Labels:
             isinstance(columns, tuple) and columns in self.labels
         )
         if not is_label and (not isinstance(columns, Iterable) or getattr(columns, "ndim", 1) != 1):
-            raise InvalidParameterError(f"{what} must be a list of columns; got {shown(columns)}.")
+            raise InvalidParameterError(f"{what} must be a list of {noun}; got {shown(columns)}.")
         members = [columns] if is_label else columns
         return [self.position(member, unknown) for member in members]
 

@@ -56,6 +56,11 @@ class BoundMasker(ABC):
         """A name for each feature."""
 
     @property
+    def feature_labels(self) -> tuple[Any, ...]:
+        """The user's own label of each feature, of any type: by default its name."""
+        return self.feature_names
+
+    @property
     @abstractmethod
     def data(self) -> Any:
         """The instance as an explanation shows it: (d,) values, or the image."""

@@ -115,6 +115,10 @@ class BoundCopula(BoundMasker):
         return self.columns.names
 
     @property
+    def feature_labels(self) -> tuple[Any, ...]:
+        return self.columns.labels
+
+    @property
     def data(self) -> Any:
         return self.shown
 

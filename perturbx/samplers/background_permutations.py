@@ -6,11 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perturbx._validation import check_integer
-from perturbx.designs import BackgroundChains, Design
+from perturbx._typing import Ints
+from perturbx._validation import check_integer, check_kind
+from perturbx.designs import (
+    AntitheticChains,
+    BackgroundChains,
+    ConsistentBackgroundChains,
+    Design,
+)
 from perturbx.errors import InvalidParameterError
+from perturbx.features import FeatureOrder
 from perturbx.samplers._base import Sampler
-from perturbx.samplers.permutations import more_orders
+from perturbx.samplers.permutations import check_order, more_consistent_orders, more_orders
 
 _DEFAULT_CHAINS = 10
 """Chains per background row when the user sets no budget."""
@@ -37,6 +44,8 @@ class BackgroundPermutations(Sampler):
     ----------
     n_background : int
         The number of background rows.
+    order : FeatureOrder, optional
+        Chains then follow orders that are consistent with this one, as in `Permutations`.
 
     Examples
     --------
@@ -48,11 +57,16 @@ class BackgroundPermutations(Sampler):
     """
 
     n_background: int
-
-    draws = BackgroundChains
+    order: FeatureOrder | None = None
 
     def __post_init__(self) -> None:
         check_integer("n_background", self.n_background, minimum=1)
+        if self.order is not None:
+            check_kind("order", self.order, FeatureOrder, "a FeatureOrder or None")
+
+    @property
+    def draws(self) -> type[AntitheticChains]:  # type: ignore[override]
+        return BackgroundChains if self.order is None else ConsistentBackgroundChains
 
     def check(self, n_features: int, n_background: int) -> None:
         if self.n_background != n_background:
@@ -61,6 +75,8 @@ class BackgroundPermutations(Sampler):
                 f"background, which has {n_background} rows: pass "
                 f"BackgroundPermutations(n_background={n_background})."
             )
+        if self.order is not None:
+            check_order(self.order, n_features).check()
 
     def minimum(self, n_features: int) -> int:
         return 2 * (n_features - 1)
@@ -77,16 +93,30 @@ class BackgroundPermutations(Sampler):
 
     def draw(
         self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
-    ) -> BackgroundChains:
-        d, known = n_features, self.own(drawn, BackgroundChains)
+    ) -> BackgroundChains | ConsistentBackgroundChains:
+        d = n_features
+        orders = None if self.order is None else check_order(self.order, d)
+        known: BackgroundChains | ConsistentBackgroundChains | None
+        if orders is None:
+            known = self.own(drawn, BackgroundChains)
+        else:
+            known = self.own(drawn, ConsistentBackgroundChains)
         before = np.zeros(0, dtype=np.intp) if known is None else known.row
         n_chains = n // (2 * (d - 1)) if d > 1 else 0
-        if d == 2:
+        if d == 2 or (orders is not None and orders.settled.all()):
             n_chains = min(n_chains, self.n_background)
-        n_chains = max(n_chains, len(before))
+        row = self._rows(before, max(n_chains, len(before)), rng)
+        if orders is None:
+            return BackgroundChains(more_orders(d, len(row), rng, known), row, complete=d == 1)
+        places = more_consistent_orders(orders, len(row), rng, known)  # type: ignore[arg-type]
+        return ConsistentBackgroundChains(
+            *places, orders.stage, orders.settled, row, complete=d == 1
+        )
+
+    def _rows(self, before: Ints, n_chains: int, rng: np.random.Generator) -> Ints:
+        """(c,): the background row of each chain, beginning with `before`."""
         times = np.bincount(before, minlength=self.n_background)
         rows = [before, rng.permutation(np.flatnonzero(times < times.max()))]
         while sum(map(len, rows)) < n_chains:
             rows.append(rng.permutation(self.n_background))
-        row = np.concatenate(rows)[:n_chains].astype(np.intp)
-        return BackgroundChains(more_orders(d, n_chains, rng, known), row, complete=d == 1)
+        return np.concatenate(rows)[:n_chains].astype(np.intp)

@@ -13,6 +13,7 @@ from scipy.special import binom
 
 from perturbx._typing import Floats
 from perturbx.designs import Design
+from perturbx.errors import RejectPerturbations
 from perturbx.solvers._answers import Answers, Scores
 
 
@@ -60,9 +61,20 @@ def exact_interactions(answers: Answers[Design]) -> tuple[Floats, Floats]:
 
 
 def _table(answers: Answers[Design]) -> Floats:
-    """(2**d, t): v of each coalition, at the number whose binary digits its features are."""
+    """(2**d, t): v of each coalition, at the number whose binary digits its features are.
+
+    Raises
+    ------
+    RejectPerturbations
+        If they are not all there, as orders of features are constrained.
+    """
     z = answers.design.z.astype(bool, copy=False)
     d = z.shape[1]
+    if len(z) < 2**d - 2:
+        raise RejectPerturbations(
+            f"All {2**d:,} coalitions are needed: got {type(answers.design).__name__} of "
+            f"{len(z) + 2:,}. Use the sampler ShapleyCoalitions()."
+        )
     table = np.empty((2**d, len(answers.full)))
     table[z @ (2 ** np.arange(d)[::-1])] = answers.outputs
     table[0], table[-1] = answers.empty, answers.full

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._typing import Floats, Ints, Outputs
-from perturbx.designs import BackgroundChains, Design
+from perturbx.designs import BackgroundChains, ConsistentBackgroundChains, Design
 from perturbx.errors import RejectPerturbations
 from perturbx.solvers._answers import Answers, Scores
 from perturbx.solvers._base import Solver
@@ -78,7 +78,7 @@ class BackgroundContributions(Solver):
     array([0. , 2. , 0.5])
     """
 
-    reads = (BackgroundChains,)
+    reads = (BackgroundChains, ConsistentBackgroundChains)
     needs_background_rows = True
     additive = True
 
@@ -98,7 +98,9 @@ class BackgroundContributions(Solver):
             spread = np.sqrt(variance * n / (n - 1))[None]
         return Scores(values, estimator="exact, one feature", background_errors=spread)
 
-    def estimate(self, answers: Answers[BackgroundChains]) -> Scores:
+    def estimate(
+        self, answers: Answers[BackgroundChains] | Answers[ConsistentBackgroundChains]
+    ) -> Scores:
         design, empty_rows, weights = answers.design, answers.empty_rows, answers.row_weights
         if empty_rows is None:
             raise RejectPerturbations(
@@ -123,11 +125,12 @@ class BackgroundContributions(Solver):
         n_chains = len(row) if n_asked == n_rows else n_asked
         degrees = max(n_chains - n_rows, min(n_chains, n_rows) - 1, 0) + PRIOR_DEGREES
         unknown = np.full_like(values, np.nan)
+        kind = "consistent " if isinstance(design, ConsistentBackgroundChains) else ""
         return Scores(
             values,
             np.sqrt(sampling) if n_chains > 1 else unknown,
             degrees_of_freedom=float(degrees),
-            estimator=f"{len(row):,} permutations, one background row each",
+            estimator=f"{len(row):,} {kind}permutations, one background row each",
             background_errors=np.sqrt(between / n_rows) if n_asked > 1 else unknown,
         )
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perturbx.designs import Chains, Design
+from perturbx._typing import Floats, Outputs
+from perturbx.designs import AntitheticChains, Chains, ConsistentChains, Design, DownSets
 from perturbx.solvers._answers import Answers, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._exact import exact_shapley
@@ -28,6 +29,10 @@ class MarginalContributions(Solver):
     NaN. Where all readings of all features agree, the game is taken to be additive from eight
     chains on, unless all steps have one size, as those of a single threshold do.
 
+    Orders that are consistent with a partial order give asymmetric Shapley values (Frye, Rowat &
+    Feige, NeurIPS 2020), with an error of rounding for features that one chain settles. From
+    every coalition that can occur (`DownSets`) they are exact.
+
     Examples
     --------
     >>> import numpy as np
@@ -40,25 +45,42 @@ class MarginalContributions(Solver):
     array([0.5, 0.5, 0. , 0. ])
     """
 
-    reads = (Chains,)
+    reads = (Chains, ConsistentChains)
     additive = True
 
     def exact(self, answers: Answers[Design]) -> Scores:
-        return exact_shapley(answers)
-
-    def estimate(self, answers: Answers[Chains]) -> Scores:
-        outputs, empty, full = answers.outputs, answers.empty, answers.full
-        readings = answers.design.contributions(outputs, empty, full)
-        estimates, n_chains = readings.mean(axis=1), len(readings)
-        values = estimates.mean(axis=0)
-        errors = np.full_like(values, np.nan)
-        if n_chains > 1:
-            squares = (estimates - values) ** 2
-            halves = (readings[:, 0] - readings[:, 1]) / 2
-            errors = np.sqrt(moderated(squares, n_chains - 1, halves**2, estimates) / n_chains)
+        design = answers.design
+        if not isinstance(design, DownSets):
+            return exact_shapley(answers)
         return Scores(
-            values,
-            errors,
-            degrees_of_freedom=float(n_chains + 1),
-            estimator=f"{n_chains:,} permutations, each read both ways",
+            design.contributions(answers.outputs, answers.empty, answers.full),
+            estimator=f"exact, all {len(design) + 2:,} coalitions that can occur",
         )
+
+    def estimate(self, answers: Answers[AntitheticChains]) -> Scores:
+        outputs, empty, full = answers.outputs, answers.empty, answers.full
+        design = answers.design
+        readings = design.contributions(outputs, empty, full)
+        n_chains = len(readings)
+        consistent = "consistent " if isinstance(design, ConsistentChains) else ""
+        return Scores(
+            readings.mean(axis=(0, 1)),
+            _errors(design, readings),
+            degrees_of_freedom=float(n_chains + 1),
+            estimator=f"{n_chains:,} {consistent}permutations, each read both ways",
+        )
+
+
+def _errors(design: AntitheticChains, readings: Outputs) -> Floats:
+    """(d, t): from readings (c, 2, d, t); features of one block support each other."""
+    estimates, n_chains = readings.mean(axis=1), len(readings)
+    squares = (estimates - estimates.mean(axis=0)) ** 2
+    halves = ((readings[:, 0] - readings[:, 1]) / 2) ** 2
+    errors = np.zeros(estimates.shape[1:])
+    for block in design.blocks:
+        errors[block] = np.nan
+        if n_chains > 1:
+            parts = squares[:, block], halves[:, block], estimates[:, block]
+            variance = moderated(parts[0], n_chains - 1, *parts[1:])
+            errors[block] = np.sqrt(variance / n_chains)
+    return errors

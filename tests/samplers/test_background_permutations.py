@@ -113,5 +113,5 @@ def test_a_background_without_rows_is_refused() -> None:
 
 def test_other_samplers_average_over_rows() -> None:
     """Their perturbations are averaged over all background rows."""
-    assert not Permutations.draws.per_background_row
+    assert not Permutations().draws.per_background_row
     assert not ShapleyCoalitions.draws.per_background_row
