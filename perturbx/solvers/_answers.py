@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Floats, ScoreKind
+from perturbx._typing import Floats, Ints, ScoreKind
 from perturbx.designs import Design, Evaluations
 from perturbx.result import Interactions
 
@@ -113,6 +113,18 @@ class Answers(Generic[D_co]):
             (n, k),
             None if rows is None else rows.reshape(len(rows), n * k),
             evaluations.row_weights,
+        )
+
+    def only(self, targets: Ints) -> Answers[D_co]:
+        """The answers for some targets, as of so many instances with one output each."""
+        return replace(
+            self,
+            outputs=self.outputs[:, targets],
+            full=self.full[targets],
+            empty=self.empty[targets],
+            floor=self.floor[targets],
+            shape=(len(targets), 1),
+            empty_rows=None if self.empty_rows is None else self.empty_rows[:, targets],
         )
 
 

@@ -16,7 +16,6 @@ from functools import cached_property
 import numpy as np
 
 from perturbx._typing import Floats, Ints
-from perturbx.solvers.process.covariance import Covariance
 from perturbx.solvers.process.gaussian_process import Fit, Posterior, standard_errors
 from perturbx.solvers.process.parity import ParityTerms
 
@@ -40,42 +39,39 @@ class AdaptedFit:
     Parameters
     ----------
     fit : Fit
-    covariance : Covariance
-        Of which `fit` was made, with `signal`.
     terms : ParityTerms
-    x : (n + 1, d) array
-        The pairs in {-1, 1}, the full coalition last.
-    n_free : int
-        How many directions no prior ties down.
     """
 
     fit: Fit
-    covariance: Covariance
-    signal: float
     terms: ParityTerms
-    x: Floats
-    n_free: int
 
-    def posterior(self, y: Floats, share: Floats) -> Posterior:
-        """Values and errors (d, t) of g (n + 1, t), as `Fit.posterior`."""
+    def posterior(self, y: Floats, share: Floats, others: Floats) -> Posterior:
+        """Values and errors (d, t) of g (n + 1, t), as `Fit.posterior`; the mean at `others`."""
         smooth, _ = self.fit.without_jumps(y)
         projected = self.fit.project(smooth)
         shared = self.fit.posterior(y, share)
         values, errors = np.empty_like(shared.values), np.empty_like(shared.values)
+        raising = np.zeros((len(self._few), y.shape[1]))
         for t in range(y.shape[1]):
             one = slice(t, t + 1)
-            found = self._one(smooth[:, one], projected[:, one], share[one])
+            received = self._parity.T @ projected[:, t]
+            raised, inverse = self._raised(received, float(smooth[:, t] @ projected[:, t]))
+            raising[raised, t] = inverse @ received[raised]
+            found = self._one(smooth[:, one], projected[:, one], share[one], raised, inverse)
             values[:, one], errors[:, one] = found.values, found.standard_errors
         values += (2 * y[-1] - values.sum(axis=0)) / len(values)
         # Residuals of pairs that have bent the prior are too small by a factor that they do not
         # tell; those of the shared prior are honest, but of a worse fit.
         errors = np.clip(shared.standard_errors, errors, _MOST_OPTIMISM * errors)
-        return Posterior(values, np.maximum(errors, _ARITHMETIC))
+        elsewhere = self.fit.mean(others, smooth - self._parity @ raising)
+        elsewhere += self._few.evaluate(others) @ raising
+        return Posterior(values, np.maximum(errors, _ARITHMETIC), elsewhere)
 
-    def _one(self, y: Floats, projected: Floats, share: Floats) -> Posterior:
-        """Of one target, with Q y."""
+    def _one(
+        self, y: Floats, projected: Floats, share: Floats, raised: Ints, inverse: Floats
+    ) -> Posterior:
+        """Of one target, with Q y, and what `_raised` finds."""
         fit, received = self.fit, self._parity.T @ projected[:, 0]
-        raised, inverse = self._raised(received, float(y[:, 0] @ projected[:, 0]))
         coefficients = inverse @ received[raised]
         values = fit.influence.T @ y[:, 0] + coefficients @ self._gains[raised]
         through = self._projected[:, raised]
@@ -95,8 +91,8 @@ class AdaptedFit:
 
         `received` (q,) is P' Q y, and `square` y' Q y.
         """
-        degrees = max(len(self.x) - self.n_free, 1)
-        most = min((len(self.x) - 1) // 2, _MOST_RAISED)
+        degrees = max(len(self.fit.x) - self.fit.free.directions.shape[1], 1)
+        most = min((len(self.fit.x) - 1) // 2, _MOST_RAISED)
         raised = np.zeros(0, dtype=int)
         inverse = np.zeros((0, 0))
         variances: Floats = self._variances
@@ -119,12 +115,12 @@ class AdaptedFit:
     @cached_property
     def _variances(self) -> Floats:
         """(q,): the shared prior variance of each term."""
-        return self.signal * self.covariance.variances(self.terms.members)[:_MOST_TERMS]
+        return self.fit.signal * self.fit.covariance.variances(self.terms.members)[:_MOST_TERMS]
 
     @cached_property
     def _parity(self) -> Floats:
         """(n + 1, q): the terms at the pairs."""
-        return self._few.evaluate(self.x).astype(np.float64)
+        return self._few.evaluate(self.fit.x).astype(np.float64)
 
     @cached_property
     def _projected(self) -> Floats:

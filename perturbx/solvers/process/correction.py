@@ -46,7 +46,7 @@ def _regression(answers: Answers[Pairs], pairs: Ints, odd: Floats) -> Scores:
         answers,
         design=Pairs(design.first[pairs], design.pair_weights[pairs]),
         outputs=np.stack([odd, -odd], axis=1).reshape(2 * len(odd), -1),
-        full=np.zeros_like(answers.full),
-        empty=np.zeros_like(answers.empty),
+        full=np.zeros(odd.shape[1]),
+        empty=np.zeros(odd.shape[1]),
     )
     return KernelShapRegression().estimate(some)

@@ -47,12 +47,14 @@ PINNED = 1e-9
 class Posterior:
     """Shapley values (d,) with standard errors (d,); (d, t) for t targets.
 
-    `elsewhere` (k,) is the mean at other pairs, where it was asked for.
+    `elsewhere` (k,), or (k, t), is the mean at other pairs, where it was asked for. `score` is that
+    of leave-one-out by which a prior was chosen, where one was.
     """
 
     values: Floats
     standard_errors: Floats
     elsewhere: Floats = field(default_factory=lambda: np.zeros(0))
+    score: float = np.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,16 +88,9 @@ def posterior(
     """
     x, y, noise = pairs.with_end()
     fit = Fit.of(x, noise, covariance, signal, free)
-    found = fit.posterior(y[:, None], np.array([share]))
-    values, errors = found.values[:, 0], found.standard_errors[:, 0]
-    if elsewhere is None:
-        return Posterior(values, errors)
-    smooth = fit.without_jumps(y[:, None])[0][:, 0]
-    mean, left = elsewhere @ (free.directions @ (fit.kept @ smooth)), fit.project(smooth)
-    for start in range(0, len(mean), _MOST_ROWS):
-        rows = slice(start, start + _MOST_ROWS)
-        mean[rows] += signal * (covariance.matrix(elsewhere[rows], x) @ left)
-    return Posterior(values, errors, mean)
+    found = fit.posterior(y[:, None], np.array([share]), elsewhere)
+    mean = found.elsewhere if elsewhere is None else found.elsewhere[:, 0]
+    return Posterior(found.values[:, 0], found.standard_errors[:, 0], mean)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +99,12 @@ class Fit:
 
     Parameters
     ----------
+    x : (n + 1, d) array
+        The pairs in {-1, 1}, the full coalition last.
+    noise : (n + 1,) array
+        Its variance at each pair.
+    covariance, signal, free
+        The prior.
     influence : (n + 1, d) array
         What each pair's g adds to each Shapley value.
     inverse : (n + 1, n + 1) array
@@ -112,15 +113,18 @@ class Fit:
         A^-1 H, and (H' A^-1 H)^-1 H' A^-1: Q is inverse - solved kept.
     variance : (d,) array
         The posterior variance of each value, in units of the one unknown variance.
-    noise : (n + 1,) array
     """
 
+    x: Floats
+    noise: Floats
+    covariance: Covariance
+    signal: float
+    free: Free
     influence: Floats
     inverse: Floats
     solved: Floats
     kept: Floats
     variance: Floats
-    noise: Floats
 
     @classmethod
     def of(cls, x: Floats, noise: Floats, covariance: Covariance, signal: float, free: Free) -> Fit:
@@ -143,10 +147,13 @@ class Fit:
         prior = signal * covariance.shapley_variance() + (own**2 / noise[:, None]).sum(axis=0)
         explained = signal**2 * np.einsum("ni,ni->i", received, through)
         variance = prior - explained + np.einsum("pi,pi->i", slack, gram_inverse @ slack)
-        return cls(influence, inverse, solved, kept, variance, noise)
+        prior_parts = (x, noise, covariance, signal, free)
+        return cls(*prior_parts, influence, inverse, solved, kept, variance)
 
-    def posterior(self, y: Floats, share: Floats) -> Posterior:
+    def posterior(self, y: Floats, share: Floats, others: Floats | None = None) -> Posterior:
         """Values and errors (d, t) of g (n + 1, t), whose last row is half the gain.
+
+        With the mean at other pairs (k, d).
 
         Standard errors are the posterior's own, the one unknown variance being the mean square of
         leave-one-out residuals, each over its own predicted variance (Dubrule, Mathematical
@@ -161,10 +168,19 @@ class Fit:
         of_end = (self.influence[-1] - self.influence[-1].mean()) ** 2 / self._end[-1]
         variance = self.variance[:, None] + np.outer(of_end, is_freed)
         diagonal = self.diagonal[:-1]
-        return Posterior(
-            values,
-            standard_errors(self.influence[:-1], variance, projected, diagonal, noise, share),
-        )
+        errors = standard_errors(self.influence[:-1], variance, projected, diagonal, noise, share)
+        if others is None:
+            return Posterior(values, errors)
+        return Posterior(values, errors, self.mean(others, smooth))
+
+    def mean(self, others: Floats, smooth: Floats) -> Floats:
+        """(k, t): the posterior mean at other pairs (k, d), of y (n + 1, t) without jumps."""
+        found = others @ (self.free.directions @ (self.kept @ smooth))
+        left = self.signal * self.project(smooth)
+        for start in range(0, len(found), _MOST_ROWS):
+            rows = slice(start, start + _MOST_ROWS)
+            found[rows] += self.covariance.matrix(others[rows], self.x) @ left
+        return np.asarray(found)
 
     def score(self, y: Floats) -> Floats:
         """(t,): the weighted mean square of leave-one-out residuals, infinite if none is known."""

@@ -20,13 +20,14 @@ from perturbx._typing import Floats, Ints
 from perturbx.designs import Pairs
 from perturbx.solvers._answers import Answers
 from perturbx.solvers._base import check_reads
+from perturbx.solvers.process.correction import split
 from perturbx.solvers.process.interaction_rates import MOST_FEATURES, learn_rates
-from perturbx.solvers.process.leave_one_out import SIGNALS, Decomposition
+from perturbx.solvers.process.leave_one_out import SIGNALS, SPARE, Decomposition, plain_scores
 from perturbx.solvers.process.mask_trees import Boosting, boost
 from perturbx.solvers.process.mirrors import Mirrors
 from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
 from perturbx.solvers.process.parity import ParityTerms, parity_terms
-from perturbx.solvers.process.recipes import SPARE, Learned, Recipe
+from perturbx.solvers.process.recipes import Learned, Recipe
 
 _MOST_TEACHERS = 48
 _MOST_OUTPUTS = 16
@@ -34,10 +35,15 @@ _MOST_OUTPUTS = 16
 feature), and take two to three times as long."""
 _MOST_CELLS = 500_000
 """Pairs times features beyond which no trees are grown."""
+_MOST_PAIRS = 2500
+"""Of each teacher, at most."""
 _WITH_RATES = 6
 """How many teachers the rates of the product kernel are learned from."""
 _MOST_JUDGED = 300
 """How many pairs are used to judge a candidate, at most."""
+
+_LITTLE = 0.5
+"""A prior that leaves more than this of the plain regression's squared residuals does not fit."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,12 @@ class Choice:
     """What predicts best where there are `n_pairs` pairs: the best first, then what stands by.
 
     The others answer for targets that the first does not fit: one without terms of trees.
+    `strangers` is the share of the teachers whom the first does not fit; see `misfits`.
     """
 
     n_pairs: int
     recipes: tuple[tuple[Recipe, float], ...]
+    strangers: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +102,10 @@ class LearnedPrior:
         chosen = _teachers(pairs, scales, answers)
         if len(chosen) < cls.fewest:
             return None
-        taught_by = [pairs[i] for i in chosen]
+        inside, _ = split(len(design.first), _MOST_PAIRS)
+        taught_by = [pairs[i].subset(inside) for i in chosen]
         instance = chosen // answers.shape[1]
-        n, d = pairs[0].shape
+        n, d = taught_by[0].shape
         terms = _terms_of(taught_by, boosting or Boosting())
         alike = [learn_rates(pairs) for pairs in taught_by[:_WITH_RATES]]
         rates = np.exp(np.mean(np.log(alike), axis=0))
@@ -243,6 +252,11 @@ def _candidates(d: int, n: int) -> Iterator[Recipe]:
             yield from (Recipe("rates", strength, share=share, power=power) for power in (0.5, 1.0))
 
 
+def misfits(score: Floats, plain: Floats) -> NDArray[np.bool_]:
+    """(t,): of which targets a prior explains little that the plain regression does not."""
+    return np.asarray(np.isfinite(plain) & (score > _LITTLE * plain))
+
+
 def _choice(taught: list[Learned], judged: list[list[OddPairs]], rows: Ints) -> Choice:
     """The best candidate at some of the pairs, and the best without terms."""
     d = taught[0].slopes.size
@@ -251,25 +265,36 @@ def _choice(taught: list[Learned], judged: list[list[OddPairs]], rows: Ints) -> 
         if recipe.share > 0 and not all(len(learned.terms_with_linear) for learned in taught):
             continue
         scores = _scores(recipe, taught, judged, rows)
-        best = int(scores.argmin())
-        found.append((float(scores[best]), recipe, float(SIGNALS[best])))
+        mean = scores.mean(axis=1)
+        best = int(mean.argmin())
+        found.append((float(mean[best]), recipe, float(SIGNALS[best]), scores[best]))
     first = min(found, key=lambda entry: entry[0])
-    plain = [entry for entry in found if entry[1].share == 0 and entry is not first]
-    second = [min(plain, key=lambda entry: entry[0])] if first[1].share > 0 else []
-    return Choice(len(rows), tuple((recipe, signal) for _, recipe, signal in [first, *second]))
+    without = [entry for entry in found if entry[1].share == 0 and entry is not first]
+    second = [min(without, key=lambda entry: entry[0])] if first[1].share > 0 else []
+    plain = np.concatenate([plain_scores(*_at(targets, rows)) for targets in judged])
+    return Choice(
+        len(rows),
+        tuple((recipe, signal) for _, recipe, signal, _ in [first, *second]),
+        float(misfits(np.exp(first[3]), plain).mean()),
+    )
 
 
 def _scores(
     recipe: Recipe, taught: list[Learned], judged: list[list[OddPairs]], rows: Ints
 ) -> Floats:
-    """(signals,): mean logarithms of the scores of each half under what the other half taught."""
+    """(signals, t): logarithms of the scores of each half under what the other half taught."""
     found = []
     counted = np.append(np.ones(len(rows), dtype=bool), False)
     for learned, targets in zip(taught, judged, strict=True):
-        parts = [pairs.subset(rows).with_end(exactness=1e4) for pairs in targets]
-        x, _, noise = parts[0]
+        x, noise, y = _at(targets, rows)
         basis = x @ recipe.free(x.shape[1]).directions
         decomposition = Decomposition.of(recipe.covariance(learned).matrix(x), basis, noise)
-        y = np.stack([odd for _, odd, _ in parts], axis=1)
         found.append(np.log(np.maximum(decomposition.scores(y, counted), 1e-30)))
-    return np.asarray(np.concatenate(found, axis=1).mean(axis=1))
+    return np.concatenate(found, axis=1)
+
+
+def _at(targets: list[OddPairs], rows: Ints) -> tuple[Floats, Floats, Floats]:
+    """Signs (n + 1, d), noise (n + 1,) and odd values (n + 1, t) at some pairs, and the end."""
+    parts = [pairs.subset(rows).with_end(exactness=1e4) for pairs in targets]
+    x, _, noise = parts[0]
+    return x, noise, np.stack([odd for _, odd, _ in parts], axis=1)

@@ -13,6 +13,10 @@ SIGNALS = np.array([0.03, 0.3, 3.0, 30.0, 300.0, 3e3, 1e5])
 """Prior variance of the interactions over that of the noise. Small: plain regression."""
 
 
+SPARE = 3
+"""How many more pairs than features it takes to judge free slopes by leaving pairs out."""
+
+
 @dataclass(frozen=True, eq=False)
 class Decomposition:
     """Eigenvectors of a whitened covariance: one factorization for every signal and target."""
@@ -57,3 +61,17 @@ class Decomposition:
             return np.full(y.shape[1], np.inf)
         residual = (self.vectors[counted] @ left) / diagonal[counted, None]
         return np.asarray((residual**2).sum(axis=0) / (1 / self.noise[counted]).sum())
+
+
+def plain_scores(x: Floats, noise: Floats, y: Floats) -> Floats:
+    """(t,): the leave-one-out scores of the plain regression, infinite without pairs to spare."""
+    n, d = len(x) - 1, x.shape[1]
+    if n < d + SPARE:
+        return np.full(y.shape[1], np.inf)
+    weighted = x / noise[:, None]
+    normal = weighted.T @ x
+    normal.flat[:: d + 1] += 1e-12 * np.trace(normal) / d
+    inverse = np.linalg.inv(normal)
+    spare = 1 - ((weighted @ inverse) * x).sum(axis=1)[:n, None]
+    residual = (y - x @ (inverse @ (weighted.T @ y)))[:n] / np.maximum(spare, 1e-7)
+    return np.asarray(np.average(residual**2, axis=0, weights=1 / noise[:n]))

@@ -47,14 +47,7 @@ class Mirrors:
         """Without the mirror images."""
         if len(self.kept) == len(self.source):
             return answers
-        return replace(
-            answers,
-            outputs=answers.outputs[:, self.kept],
-            full=answers.full[self.kept],
-            empty=answers.empty[self.kept],
-            floor=answers.floor[self.kept],
-            shape=(len(self.kept), 1),
-        )
+        return answers.only(self.kept)
 
     def restored(self, scores: Scores) -> Scores:
         """With them: the same scores with the other sign, and the same errors."""

@@ -23,9 +23,6 @@ from perturbx.solvers.process.odd_kernel import OddKernel, bounded
 from perturbx.solvers.process.odd_pairs import OddPairs
 from perturbx.solvers.process.parity import ParityTerms
 
-SPARE = 3
-"""How many more pairs than features it takes to judge free slopes by leaving pairs out."""
-
 _LEAST_SHARE, _MOST_SHARE = 0.2, 1.1
 """Of the jackknife at chosen pairs; see `share_of_jackknife`."""
 

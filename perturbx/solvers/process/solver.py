@@ -18,13 +18,12 @@ from perturbx.solvers.process.correction import corrected, split
 from perturbx.solvers.process.gaussian_process import Posterior, posterior
 from perturbx.solvers.process.interaction_rates import learn_rates
 from perturbx.solvers.process.learned_prior import LearnedPrior
-from perturbx.solvers.process.leave_one_out import Decomposition
+from perturbx.solvers.process.leave_one_out import SPARE, Decomposition, plain_scores
 from perturbx.solvers.process.mask_trees import Boosting, boost
 from perturbx.solvers.process.mirrors import Mirrors
 from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
 from perturbx.solvers.process.parity import parity_terms
 from perturbx.solvers.process.recipes import (
-    SPARE,
     Folds,
     Judge,
     Learned,
@@ -33,7 +32,7 @@ from perturbx.solvers.process.recipes import (
     share_of_jackknife,
     tree_recipes,
 )
-from perturbx.solvers.process.shared_fit import plain_scores, solve_shared
+from perturbx.solvers.process.shared_fit import solve_shared, widening
 
 _FEWEST_PAIRS = 6
 _MOST_CELLS = 500_000
@@ -130,30 +129,54 @@ class GaussianProcess(Solver):
 
     def _estimate(self, answers: Answers[Pairs]) -> Scores:
         design = answers.design
-        inside, outside = split(len(design.first), self.most_pairs)
-        n, d = len(inside), design.n_features
-        if self.prior is not None and d >= 3 and not len(outside):
-            return solve_shared(self.prior, answers)
-        if answers.shape[1] >= _MANY_OUTPUTS and d >= 3 and n >= _FEWEST_PAIRS and not len(outside):
+        n, d = min(len(design.first), self.most_pairs), design.n_features
+        if self.prior is not None and d >= 3 and n:
+            return self._under(self.prior, answers)
+        if answers.shape[1] >= _MANY_OUTPUTS and d >= 3 and n >= _FEWEST_PAIRS:
             return self._each_instance(answers)
-        return self._each_target(answers)
+        return self._each_target(answers)[0]
+
+    def _under(self, prior: LearnedPrior, answers: Answers[Pairs]) -> Scores:
+        """Each target by a shared prior, or by its own where it does not fit that one.
+
+        Which prior answers does not depend on the other targets. So one that does not fit learns
+        its own however many others do not either, unless its instance has many outputs.
+        """
+        shared = solve_shared(prior, answers, self.most_pairs)
+        strange = np.flatnonzero(shared.misfits)
+        if answers.shape[1] >= _MANY_OUTPUTS or not len(strange):
+            return shared.scores
+        own, left = self._each_target(answers.only(strange))
+        better = left < shared.left[strange]
+        if not better.any():
+            return shared.scores
+        own_prior, scores = strange[better], shared.scores
+        assert scores.errors is not None  # both estimate them
+        assert own.errors is not None
+        wider = widening(own.degrees_of_freedom, scores.degrees_of_freedom)
+        values, errors = scores.values.copy(), scores.errors.copy()
+        values[:, own_prior] = own.values[:, better]
+        errors[:, own_prior] = own.errors[:, better] * wider
+        return replace(
+            scores,
+            values=values,
+            errors=errors,
+            estimator=f"{scores.estimator}; {len(own_prior)} of {len(shared.left)} scores from "
+            "a prior of their own",
+        )
 
     def _each_instance(self, answers: Answers[Pairs]) -> Scores:
         """The outputs of an instance teach each other, and nothing to other instances."""
         n, k = answers.shape
         found = []
         for i in range(n):
-            mine = slice(i * k, (i + 1) * k)
-            part = replace(
-                answers,
-                outputs=answers.outputs[:, mine],
-                full=answers.full[mine],
-                empty=answers.empty[mine],
-                floor=answers.floor[mine],
-                shape=(1, k),
-            )
+            part = replace(answers.only(np.arange(i * k, (i + 1) * k)), shape=(1, k))
             prior = LearnedPrior.learn(part, self.boosting, "the outputs of the instance")
-            found.append(self._each_target(part) if prior is None else solve_shared(prior, part))
+            found.append(
+                self._each_target(part)[0]
+                if prior is None
+                else solve_shared(prior, part, self.most_pairs).scores
+            )
         errors = [scores.errors for scores in found if scores.errors is not None]
         return Scores(
             np.concatenate([scores.values for scores in found], axis=1),
@@ -162,21 +185,22 @@ class GaussianProcess(Solver):
             estimator=found[0].estimator,
         )
 
-    def _each_target(self, answers: Answers[Pairs]) -> Scores:
-        """Each learns a prior of its own."""
+    def _each_target(self, answers: Answers[Pairs]) -> tuple[Scores, Floats]:
+        """Each learns a prior of its own; with their leave-one-out scores (t,), inf if unknown."""
         design = answers.design
         inside, outside = split(len(design.first), self.most_pairs)
         n, d = len(inside), design.n_features
         most = max(self.most_judged, min(3 * d, 2 * self.most_judged))
         folds = Folds.of(n, self.n_folds, most)
         blind = n >= 1.3 * d + 4 and folds.n_rows < d + SPARE
-        lacking = len(outside) > 0 and (n < d + SPARE or self.prior is not None)
+        lacking = len(outside) > 0 and n < d + SPARE
+        unknown = np.full(len(answers.full), np.inf)
         if d < 3 or n < _FEWEST_PAIRS or blind or lacking:
-            return KernelShapRegression().estimate(answers)
+            return KernelShapRegression().estimate(answers), unknown
         if d <= n < d + SPARE:
             # So few pairs to spare cannot tell a prior that shrinks all scores to their mean from
             # one that does not, nor how far off the regression is.
-            return KernelShapRegression(errors=False).estimate(answers)
+            return KernelShapRegression(errors=False).estimate(answers), unknown
         pairs, scales = read_pairs(answers)
         elsewhere = pairs[0].signs[outside]
         starts = _as_posteriors(KernelShapRegression().estimate(answers), scales, elsewhere)
@@ -201,7 +225,10 @@ class GaussianProcess(Solver):
             errors[:] = np.nan
         gain = answers.full - answers.empty
         values += (gain - values.sum(axis=0)) / d
-        return Scores(values, errors, degrees_of_freedom=float(max(n - d, 2)), estimator=estimator)
+        scores = Scores(
+            values, errors, degrees_of_freedom=float(max(n - d, 2)), estimator=estimator
+        )
+        return scores, np.array([f.score for f in found])
 
     def _solve_target(
         self,
@@ -233,13 +260,15 @@ class GaussianProcess(Solver):
         covariance, free = recipe.covariance(learned[-1]), recipe.free(d)
         if not random:
             share = float(share_of_jackknife(n, d, np.array(score), np.array(plain)))
-            return posterior(pairs, covariance, signal, free, share=share, elsewhere=elsewhere)
+            fit = posterior(pairs, covariance, signal, free, share=share, elsewhere=elsewhere)
+            return replace(fit, score=score)
         fit = posterior(pairs, covariance, signal, free, elsewhere=elsewhere)
         # Residuals of pairs that taught the prior are too small; those of pairs that half of the
         # others taught too large, for all of them teach more. Between the two lies the root.
         optimism = judge.optimism(recipe, signal, learned[-1])
         unseen = 1 - n / (2.0 ** min(d - 1, 60) - 1)
-        return replace(fit, standard_errors=fit.standard_errors * np.sqrt(unseen * optimism**0.5))
+        errors = fit.standard_errors * np.sqrt(unseen * optimism**0.5)
+        return replace(fit, standard_errors=errors, score=score)
 
     def _learn(self, pairs: OddPairs, parts: list[Ints]) -> list[Learned]:
         """What each part of the pairs teaches by itself."""

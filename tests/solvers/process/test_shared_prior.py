@@ -67,7 +67,7 @@ def test_others_gain_from_what_teachers_taught(
     """Less than half the squared error of the regression, for instances that did not teach."""
     family = Family(15, 2)
     evaluations = games.evaluate(family, drawn(pairs, seed=3))
-    shared = GaussianProcess(prior=prior).solve(evaluations).values[:, :, 0]
+    shared = GaussianProcess(prior=prior, boosting=FEW_TREES).solve(evaluations).values[:, :, 0]
     plain = KernelShapRegression().solve(evaluations).values[:, :, 0]
     ratio = errors_of(shared, family.phi) / errors_of(plain, family.phi)
     assert np.exp(np.log(ratio).mean()) < 0.5
@@ -79,7 +79,7 @@ def test_a_target_alone_and_among_others(
 ) -> None:
     """Scores and errors do not depend on what else is solved."""
     evaluations = games.evaluate(Family(20, 4), drawn(pairs))
-    solver = GaussianProcess(prior=prior)
+    solver = GaussianProcess(prior=prior, boosting=FEW_TREES)
     together = solver.solve(evaluations)
     for row in (0, 13):
         alone = solver.solve(only(evaluations, slice(row, row + 1)))
@@ -95,7 +95,7 @@ def test_additive_games_are_exact(
     """From as many pairs as features on, the slopes come out, under any prior."""
     slopes = np.random.default_rng(0).normal(size=(D, 3))
     evaluations = games.evaluate(lambda z: scale * (z @ slopes + 5), drawn(pairs))
-    values = GaussianProcess(prior=prior).solve(evaluations).values[0]
+    values = GaussianProcess(prior=prior, boosting=FEW_TREES).solve(evaluations).values[0]
     assert_allclose(values, scale * slopes, atol=1e-8 * scale)
 
 
@@ -103,7 +103,7 @@ def test_additive_games_are_exact(
 def test_scores_add_up(games: SimpleNamespace, prior: LearnedPrior, pairs: int) -> None:
     """At any budget, to the last bits."""
     evaluations = games.evaluate(Family(5, 6), drawn(pairs))
-    total = GaussianProcess(prior=prior).solve(evaluations).values.sum(axis=1)
+    total = GaussianProcess(prior=prior, boosting=FEW_TREES).solve(evaluations).values.sum(axis=1)
     assert_allclose(total, evaluations.full - evaluations.empty, atol=1e-12)
 
 
@@ -111,7 +111,7 @@ def test_complete_designs_are_read_exactly(games: SimpleNamespace, prior: Learne
     """Whatever the prior says, all coalitions give Shapley's definition."""
     game = games.random(5, 0)
     evaluations = games.evaluate(game, games.draw(ShapleyCoalitions(), 5, 32))
-    values = GaussianProcess(prior=prior).solve(evaluations).values[0]
+    values = GaussianProcess(prior=prior, boosting=FEW_TREES).solve(evaluations).values[0]
     assert_allclose(values, games.brute_force(game, 5), atol=1e-12)
 
 
@@ -128,7 +128,7 @@ def test_a_prior_that_does_not_fit_lets_go(
         games.evaluate(lambda z: table[z @ powers][:, :, None], every)
     )
     phi = truth.values[:, :, 0]
-    shared = GaussianProcess(prior=prior).solve(evaluations).values[:, :, 0]
+    shared = GaussianProcess(prior=prior, boosting=FEW_TREES).solve(evaluations).values[:, :, 0]
     plain = KernelShapRegression().solve(evaluations).values[:, :, 0]
     ratio = errors_of(shared, phi) / errors_of(plain, phi)
     assert np.exp(np.log(ratio).mean()) < 1.2
@@ -143,7 +143,7 @@ def test_intervals_hold_the_truth(games: SimpleNamespace, prior: LearnedPrior, p
     family, hits = Family(40, 7), []
     for seed in range(6):
         evaluations = games.evaluate(family, drawn(pairs, seed))
-        found = GaussianProcess(prior=prior).solve(evaluations)
+        found = GaussianProcess(prior=prior, boosting=FEW_TREES).solve(evaluations)
         reach = found.standard_errors * t.ppf(0.975, found.degrees_of_freedom)
         hits.append((np.abs(found.values - family.phi[:, :, None]) <= reach).mean())
     assert 0.88 <= np.mean(hits) <= 1.0
@@ -151,7 +151,9 @@ def test_intervals_hold_the_truth(games: SimpleNamespace, prior: LearnedPrior, p
 
 def test_too_few_pairs_for_an_error(games: SimpleNamespace, prior: LearnedPrior) -> None:
     """Residuals of three pairs do not tell how far off the scores are: NaN."""
-    found = GaussianProcess(prior=prior).solve(games.evaluate(Family(2, 1), drawn(3)))
+    found = GaussianProcess(prior=prior, boosting=FEW_TREES).solve(
+        games.evaluate(Family(2, 1), drawn(3))
+    )
     assert np.isfinite(found.values).all()
     assert np.isnan(found.standard_errors).all()
 
@@ -165,7 +167,10 @@ def test_mirror_images_get_the_same_scores(games: SimpleNamespace, prior: Learne
         return np.concatenate([p, 1 - p], axis=2)
 
     evaluations = games.evaluate(both, drawn(20))
-    for solver in (GaussianProcess(prior=prior), GaussianProcess(boosting=FEW_TREES)):
+    for solver in (
+        GaussianProcess(prior=prior, boosting=FEW_TREES),
+        GaussianProcess(boosting=FEW_TREES),
+    ):
         found = solver.solve(evaluations)
         assert_array_equal(found.values[..., 1], -found.values[..., 0])
         assert_array_equal(found.standard_errors[..., 1], found.standard_errors[..., 0])
@@ -224,7 +229,7 @@ def test_a_prior_for_some_of_the_features(games: SimpleNamespace, prior: Learned
     phi = slopes + np.isin(np.arange(7), [0, 4, 5]) * 2 / 3
     assert errors_of(found.values[:, :, 0], phi[None])[0] < 0.01
     with pytest.raises(RejectPerturbations, match="learned for 9 features: got 7"):
-        GaussianProcess(prior=prior).solve(games.evaluate(game, design))
+        GaussianProcess(prior=prior, boosting=FEW_TREES).solve(games.evaluate(game, design))
 
 
 def test_a_prior_travels(games: SimpleNamespace, prior: LearnedPrior) -> None:
@@ -237,7 +242,9 @@ def test_a_prior_travels(games: SimpleNamespace, prior: LearnedPrior) -> None:
 
 def test_the_estimator_is_told(games: SimpleNamespace, prior: LearnedPrior) -> None:
     """That the prior was learned from others, and from how many."""
-    found = GaussianProcess(prior=prior).solve(games.evaluate(Family(1, 5), drawn(20)))
+    found = GaussianProcess(prior=prior, boosting=FEW_TREES).solve(
+        games.evaluate(Family(1, 5), drawn(20))
+    )
     assert "prior learned from 12 targets" in found.estimator
 
 
@@ -281,3 +288,68 @@ def test_fewer_pairs_than_free_slopes_need(games: SimpleNamespace, pairs: int) -
     found = GaussianProcess(prior=learned).solve(games.evaluate(family, drawn(pairs, seed=3)))
     assert found.degrees_of_freedom == pairs - 1  # free slopes would leave one or two
     assert np.median(errors_of(found.values[:, :, 0], family.phi)) < 0.1
+
+
+def test_more_pairs_than_are_fitted_correct_the_fit(
+    games: SimpleNamespace, prior: LearnedPrior
+) -> None:
+    """A fit to 30 of 120 pairs, corrected by 90: nearer than the fit alone, or all regressed."""
+    family = Family(20, 5)
+    noise = 0.5 * np.random.default_rng(1).normal(size=(2**D, 20))
+    every = np.arange(2**D)[:, None] >> np.arange(D) & 1 == 1
+
+    def game(z: np.ndarray) -> np.ndarray:
+        return family(z) + noise[z @ 2 ** np.arange(D)][:, :, None]
+
+    def errors(solver: GaussianProcess | KernelShapRegression, pairs: int) -> np.ndarray:
+        design = ShapleyCoalitions().draw(D, 2 * pairs, np.random.default_rng(2))
+        found = solver.solve(games.evaluate(game, design)).values[:, :, 0]
+        return np.log(errors_of(found, truth))
+
+    cube = ShapleyCoalitions().draw(D, len(every), np.random.default_rng(0))
+    truth = KernelShapRegression().solve(games.evaluate(game, cube)).values[:, :, 0]
+    few = GaussianProcess(prior=prior, boosting=FEW_TREES, most_pairs=30)
+    of_both = errors(few, 120)
+    assert (of_both - errors(few, 30)).mean() < np.log(0.6)
+    assert (of_both - errors(KernelShapRegression(), 120)).mean() < np.log(1.0)
+
+
+def test_a_corrected_fit_among_others(games: SimpleNamespace, prior: LearnedPrior) -> None:
+    """Scores add up, a row alone gets the same, and the correction is named."""
+    solver = GaussianProcess(prior=prior, boosting=FEW_TREES, most_pairs=40)
+    evaluations = games.evaluate(Family(9, 4), drawn(90))
+    together = solver.solve(evaluations)
+    alone = solver.solve(only(evaluations, slice(3, 4)))
+    assert_allclose(alone.values[0], together.values[3], atol=1e-10)
+    assert_allclose(alone.standard_errors[0], together.standard_errors[3], rtol=1e-6)
+    gain = evaluations.full - evaluations.empty
+    assert_allclose(together.values.sum(axis=1), gain, atol=1e-12)
+    assert "corrected by a regression on 50 others" in together.estimator
+
+
+@pytest.mark.parametrize("pairs", [15, 24])
+def test_a_game_that_the_teachers_do_not_know_learns_by_itself(
+    games: SimpleNamespace, prior: LearnedPrior, pairs: int
+) -> None:
+    """An AND of features that no teacher joins: found as a prior of its own finds it, and told."""
+    slopes = np.random.default_rng(0).normal(size=D)
+
+    def game(z: np.ndarray) -> np.ndarray:
+        return np.asarray(z @ slopes + 3 * z[:, [0, 5, 8]].all(axis=1))
+
+    phi = slopes + np.isin(np.arange(D), [0, 5, 8]) * 1.0
+    evaluations = games.evaluate(game, drawn(pairs, seed=1))
+    shared, own, plain = (
+        solver.solve(evaluations)
+        for solver in (
+            GaussianProcess(prior=prior, boosting=FEW_TREES),
+            GaussianProcess(boosting=FEW_TREES),
+            KernelShapRegression(),
+        )
+    )
+    ours, by_itself, regressed = (
+        errors_of(found.values[:, :, 0], phi[None])[0] for found in (shared, own, plain)
+    )
+    assert ours < 1.2 * by_itself + 1e-6
+    assert ours < 0.2 * regressed
+    assert "1 of 1 scores from a prior of their own" in shared.estimator
