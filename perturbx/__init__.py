@@ -20,6 +20,8 @@ from perturbx.maskers import Background as Background
 from perturbx.maskers import Baseline as Baseline
 from perturbx.maskers import ColumnTree as ColumnTree
 from perturbx.maskers import ConditionalCopula as ConditionalCopula
+from perturbx.maskers import ConditionalForest as ConditionalForest
+from perturbx.maskers import ConditionalNearest as ConditionalNearest
 from perturbx.maskers import GaussianNoise as GaussianNoise
 from perturbx.maskers import RegionTree as RegionTree
 from perturbx.maskers import SeriesSegments as SeriesSegments
@@ -53,6 +55,8 @@ __all__ = [
     "Baseline",
     "ColumnTree",
     "ConditionalCopula",
+    "ConditionalForest",
+    "ConditionalNearest",
     "Explainer",
     "Explanation",
     "GaussianNoise",

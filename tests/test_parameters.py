@@ -122,6 +122,8 @@ MASKERS_OF_TABLES = {
     "Baseline": px.Occlusion,
     "ColumnTree": px.OwenShap,
     "ConditionalCopula": px.Occlusion,
+    "ConditionalForest": px.Occlusion,
+    "ConditionalNearest": px.Occlusion,
     "GaussianNoise": px.Lime,
 }
 

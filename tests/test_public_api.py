@@ -16,7 +16,7 @@ from perturbx.solvers import Solver
 METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "OwenShap"}
 METHODS |= {"PermutationShap", "Rise"}
 MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
-MASKERS |= {"ConditionalCopula"}
+MASKERS |= {"ConditionalCopula", "ConditionalForest", "ConditionalNearest"}
 MASKERS |= {"SuperpixelTrees", "Superpixels", "Windows"}
 MASKERS |= {"SeriesSegments"}
 

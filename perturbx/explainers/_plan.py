@@ -71,6 +71,8 @@ class RecipeContext:
         True where other instances have taught, or will teach, what the model's interactions are.
     order : FeatureOrder or None
         The user's partial order of these features, where the method has one.
+    single_rows : bool
+        True where one background row alone costs a fraction of all of them.
     """
 
     accepts: type[Design]
@@ -83,6 +85,7 @@ class RecipeContext:
     lattice: Lattice | None = None
     shares_prior: bool = False
     order: FeatureOrder | None = None
+    single_rows: bool = True
 
     @property
     def n_fixed(self) -> int:
@@ -97,7 +100,7 @@ class RecipeContext:
     @property
     def knows_rows(self) -> bool:
         """True where single background rows can stand behind a perturbation."""
-        averages = self.accepts is CoalitionDesign and self.n_background > 1
+        averages = self.accepts is CoalitionDesign and self.n_background > 1 and self.single_rows
         return averages and self.link == "identity"
 
     def pays_for_all(self, default: int, n_coalitions: float | None = None) -> bool:
@@ -220,6 +223,7 @@ class Plan:
             lattice=bound.regions if isinstance(bound.regions, Lattice) else None,
             shares_prior=self.shares_prior,
             order=None if self.order is None else self.order_of(bound).restricted(active),
+            single_rows=bound.single_rows,
         )
 
     def order_of(self, bound: BoundMasker) -> FeatureOrder:
@@ -297,8 +301,9 @@ def _check_parts(sampler: Sampler, solver: Solver, context: RecipeContext) -> No
     if solver.needs_background_rows and not context.knows_rows and context.n_features > 1:
         raise InvalidParameterError(
             f"{type(solver).__name__} needs the output of each background row, and there is one "
-            "row alone, or a link of their average: use px.Background with several rows and "
-            'link="identity", or the parts Permutations() and MarginalContributions().'
+            "row alone, or a link of their average, or a masker that draws all rows together: use "
+            'px.Background with several rows and link="identity", or the parts Permutations() and '
+            "MarginalContributions()."
         )
     if context.n_features:
         sampler.check(context.n_features, context.n_background)

@@ -191,6 +191,7 @@ class KernelShap(BaseExplainer):
             "interactions=True, which need pairs of coalitions": self.interactions,
             f'link="{context.link}", which applies to averages': context.link != "identity",
             "a masker with one row behind each perturbation": context.n_background == 1,
+            "a masker that draws all rows of a coalition together": not context.single_rows,
         }
         for what, is_so in lacking.items():
             if is_so:

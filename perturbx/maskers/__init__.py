@@ -10,6 +10,8 @@ from perturbx.maskers.background import Background as Background
 from perturbx.maskers.baseline import Baseline as Baseline
 from perturbx.maskers.column_tree import ColumnTree as ColumnTree
 from perturbx.maskers.conditional_copula import ConditionalCopula as ConditionalCopula
+from perturbx.maskers.conditional_forest import ConditionalForest as ConditionalForest
+from perturbx.maskers.conditional_nearest import ConditionalNearest as ConditionalNearest
 from perturbx.maskers.fills import Fill as Fill
 from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise
 from perturbx.maskers.series_segments import SeriesSegments as SeriesSegments

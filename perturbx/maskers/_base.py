@@ -33,6 +33,12 @@ class BoundMasker(ABC):
     reads_alone: bool = False
     """True if `interpretable` depends on the instance, so that no two instances share a design."""
 
+    single_rows: bool = True
+    """True if one row alone can be built for a fraction of what all of them cost.
+
+    Designs that use one row behind each perturbation are refused otherwise.
+    """
+
     shares_empty: bool = False
     """True if every instance has the same model rows with all features absent."""
 

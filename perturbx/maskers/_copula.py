@@ -13,6 +13,9 @@ from perturbx.maskers._marginals import Marginal
 _RIDGE = 1e-6
 """Added to the variance of each score, so that copies of a column share what they tell."""
 
+_PRIOR_ROWS = 10.0
+"""How many rows of a neighborhood the correlations of all rows count for."""
+
 _MOST_NUMBERS = 2**19
 """Matrices of coalitions are built in blocks of so many numbers."""
 
@@ -41,7 +44,13 @@ class Copula:
     marginals: tuple[Marginal, ...]
     covariance: Floats
 
-    def shift(self, rows: Floats, given: Floats, known: NDArray[np.bool_]) -> Floats:
+    def shift(
+        self,
+        rows: Floats,
+        given: Floats,
+        known: NDArray[np.bool_],
+        covariance: Floats | None = None,
+    ) -> Floats:
         """(c, b, d): what is added to each score, once the known ones are as given.
 
         Parameters
@@ -50,21 +59,24 @@ class Copula:
             Mean scores of the rows that are moved, and the scores that are given.
         known : (c, d) bool array
             The columns that are given; nothing is added to them.
+        covariance : (c, d, d) array, optional
+            One for each coalition, where it is not the same everywhere.
         """
         (c, d), apart = known.shape, given - rows
         wide = np.broadcast_to(apart, (c, *apart.shape[-2:]))
         out, step = np.empty(wide.shape), max(1, _MOST_NUMBERS // d**2)
         for start in range(0, c, step):
             part = slice(start, start + step)
+            own = self.covariance if covariance is None else covariance[part]
             # Not a product of matrices, whose rounding depends on how many rows there are.
-            np.einsum(
-                "cas,cbs->cba", gains(self.covariance, known[part]), wide[part], out=out[part]
-            )
+            np.einsum("cas,cbs->cba", gains(own, known[part]), wide[part], out=out[part])
         return out
 
 
 def gains(covariance: Floats, known: NDArray[np.bool_]) -> Floats:
     """(c, d, d): how each score follows the known ones of each coalition; 0 for all others.
+
+    The covariance is (d, d), or (c, d, d): one for each coalition.
 
     The symmetric sweep operator (Beaton, 1964; Goodnight, The American Statistician 33, 1979),
     on many coalitions at once: it rounds the same however many there are, and on any number of
@@ -73,7 +85,8 @@ def gains(covariance: Floats, known: NDArray[np.bool_]) -> Floats:
     size = known.sum(axis=1)
     turn = np.argsort(-size, kind="stable")
     pivots = np.argsort(~known[turn], axis=1, kind="stable")
-    swept = np.repeat(covariance[None], len(known), axis=0)
+    d = known.shape[1]
+    swept = np.broadcast_to(covariance, (len(known), d, d))[turn].copy()
     for step in range(int(size.max(initial=0))):
         n = int(np.count_nonzero(size > step))
         each, pivot = np.arange(n), pivots[:n, step]
@@ -87,6 +100,20 @@ def gains(covariance: Floats, known: NDArray[np.bool_]) -> Floats:
     found[turn] = swept
     found *= ~known[:, :, None] & known[:, None, :]
     return found
+
+
+def local_covariances(rows: Floats, covariance: Floats, effective: Floats) -> Floats:
+    """(c, d, d): the covariance of each of c sets of b rows (c, b, d), shrunk to that of all rows.
+
+    `effective` (c,) is how many rows each set is worth; the correlations of all rows count for
+    `_PRIOR_ROWS` more.
+    """
+    about = rows - rows.mean(axis=1, keepdims=True)
+    own = np.einsum("cbi,cbj->cij", about, about) / rows.shape[1]
+    scale = np.sqrt(np.einsum("cii->ci", own)) / np.sqrt(np.diag(covariance))
+    kept = (effective / (effective + _PRIOR_ROWS))[:, None, None]
+    found = kept * own + (1 - kept) * covariance * scale[:, :, None] * scale[:, None, :]
+    return np.asarray(found + _RIDGE * np.eye(rows.shape[2]))
 
 
 def shrunk_covariance(scores: Floats) -> Floats:

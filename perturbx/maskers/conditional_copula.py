@@ -6,19 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from perturbx._typing import Floats
 from perturbx._validation import check_choice, check_integer
-from perturbx.containers import Layout, layout_of
-from perturbx.features import Columns
 from perturbx.maskers._base import Features, FittedMasker, Masker
-from perturbx.maskers._copula import Copula, shrunk_covariance
-from perturbx.maskers._marginals import marginals_of, numbers_of
-from perturbx.maskers._tabular import dense, require
+from perturbx.maskers._learned import Learned
+from perturbx.maskers._reach import every
 from perturbx.maskers.bound_copula import FittedCopula
 
-MOST_TRAINING_ROWS = 5_000
+_MOST_TRAINING_ROWS = 5_000
 """More training rows than this say little more about how columns depend on each other."""
 
 
@@ -80,54 +75,24 @@ class ConditionalCopula(Masker):
         """
         max_rows = check_integer("max_rows", self.max_rows, minimum=1)
         kind = check_choice("marginals", self.marginals, ("ranks", "normal"))
-        X = dense(require(X, "ConditionalCopula"), "ConditionalCopula")
-        layout = layout_of(X, features.names)
-        columns = Columns.grouped(layout.names, layout.labels, features.groups)
-        n_seen = X.shape[0]
-        rows = layout.take(X, _sampled(n_seen, MOST_TRAINING_ROWS, rng))
-        n = rows.shape[0]
-        copula, scores, bits = learned_copula(layout, rows, kind == "normal")
-        chosen = _sampled(n, max_rows, rng)
-        uniform = _uniform(layout.names, len(chosen), rng)
-        spread = [
-            m.spread(*cells)
-            for m, *cells in zip(
-                copula.marginals, bits[chosen].T, scores[chosen].T, uniform, strict=True
-            )
-        ]
-        notes = []
-        if n < n_seen:
-            notes.append(f"the copula was learned from a random sample of {n} of {n_seen} rows")
-        if len(chosen) < n:
-            notes.append(f"the background is a random sample of {len(chosen)} of {n_seen} rows")
-        return FittedCopula(
-            layout,
-            columns,
-            rows,
-            copula,
-            chosen,
-            np.stack(spread, axis=1),
-            f"absent features from {len(chosen)} draws given the present ones (Gaussian copula)",
-            tuple(notes),
+        learned = Learned.of(
+            X,
+            features,
+            rng,
+            masker="ConditionalCopula",
+            most=_MOST_TRAINING_ROWS,
+            normal=kind == "normal",
         )
-
-
-def learned_copula(layout: Layout, rows: Any, normal: bool) -> tuple[Copula, Floats, NDArray[Any]]:
-    """The copula of some rows, with their scores and bits, (n, d)."""
-    (cells,) = layout.encode(rows)
-    types = [layout.number_type(j, cells.tables) for j in range(len(layout.names))]
-    takes = [t if normal and t is not None and t.kind in "iuf" else None for t in types]
-    marginals, scores = marginals_of(cells.bits, numbers_of(layout, rows), takes)
-    return Copula(tuple(marginals), shrunk_covariance(scores)), scores, cells.bits
-
-
-def _sampled(n: int, most: int, rng: np.random.Generator) -> Any:
-    """The positions of at most so many of n rows, in their order."""
-    return np.arange(n) if n <= most else np.sort(rng.choice(n, size=most, replace=False))
-
-
-def _uniform(names: tuple[str, ...], n: int, rng: np.random.Generator) -> list[Floats]:
-    """For each column n numbers from 0 to 1, evenly spread, whatever the order of the columns."""
-    seed = int(rng.integers(2**63))
-    each = [np.random.default_rng([seed, *name.encode()]) for name in names]
-    return [(own.permutation(n) + own.random(n)) / n for own in each]
+        n, order = len(learned.means), learned.order
+        chosen = np.sort(order[every(n, max_rows, rng)])
+        few = (f"the background is a sample of {len(chosen)} of {n} rows",) * (len(chosen) < n)
+        return FittedCopula(
+            layout=learned.layout,
+            columns=learned.columns,
+            learned=learned,
+            value_function=(
+                f"absent features from {len(chosen)} draws given the present ones (Gaussian copula)"
+            ),
+            notes=(*learned.notes, *few),
+            chosen=chosen,
+        )
