@@ -59,7 +59,7 @@ NAMES = {
         "stability",
         "sufficiency",
     },
-    "perturbx.plots": {"bar", "curves", "overlay", "waterfall"},
+    "perturbx.plots": {"bar", "curves", "overlay", "series", "waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",
         "efficientnet_lite0",

@@ -10,10 +10,11 @@ from perturbx._validation import invalid, real_numbers
 from perturbx.errors import InvalidParameterError
 from perturbx.features import LabelMap, Regions
 from perturbx.result import Explanation
+from perturbx.result.series import is_series
 
 
 def picture(given: Any, image: Any = None) -> Explanation:
-    """The explanation of a single image, series or volume, or an error with the remedy."""
+    """The explanation of a single image or volume, or an error with the remedy."""
     if isinstance(given, Explanation) and image is not None:
         raise invalid("image", "left out, since an explanation has its own", image)
     explanation = given if isinstance(given, Explanation) else _of_a_map(given, image)
@@ -25,11 +26,13 @@ def picture(given: Any, image: Any = None) -> Explanation:
         )
     if not isinstance(explanation.regions, Regions):
         raise InvalidParameterError(
-            "overlay needs an image or a series: these features are columns. Use plots.bar."
+            "overlay needs an image or a volume: these features are columns. Use plots.bar."
         )
+    if is_series(explanation.regions):
+        raise InvalidParameterError("overlay draws images and volumes: use plots.series.")
     if len(explanation.regions.shape) > 3:
         raise InvalidParameterError(
-            f"overlay draws series, images and volumes, not shape {explanation.regions.shape}: "
+            f"overlay draws images and volumes, not shape {explanation.regions.shape}: "
             "draw a part of explanation.heatmap()."
         )
     return explanation
@@ -44,7 +47,7 @@ def _of_a_map(scores: Any, image: Any) -> Explanation:
         heat, pixels = real_numbers(scores), np.asarray(image)
     except (TypeError, ValueError) as error:
         raise invalid("explanation", expected, scores) from error
-    if heat.ndim not in (1, 2) or heat.shape not in (pixels.shape, pixels.shape[: heat.ndim]):
+    if heat.ndim != 2 or heat.shape != pixels.shape[:2]:
         raise InvalidParameterError(
             "scores and image must have the same height and width: got shapes "
             f"{heat.shape} and {pixels.shape}. Sum scores over channels first, and put the "

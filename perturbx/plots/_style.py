@@ -14,6 +14,7 @@ from perturbx.result import Explanation
 from perturbx.result.text import numbers as numbers
 from perturbx.result.text import output_label as output_label
 from perturbx.result.text import safe as safe
+from perturbx.result.text import shorten as shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,6 +61,15 @@ def axes_in(ax: Any, n: int = 1, drawn: str = "", cure: str = "") -> list[Any]:
     if drawn and len(axes) != n:
         raise InvalidParameterError(f"{drawn} and got {len(axes)} axes: pass {n} axes{cure}.")
     return axes
+
+
+def tones(ax: Axes) -> tuple[str, str, str]:
+    """Colors for text, for secondary text and for lines that are visible on these axes."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(ax.get_facecolor())
+    is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+    return ("#e8e8e8", "#a6a6a6", "#5a5a5a") if is_dark else (INK, GRAY, LINE)
 
 
 def finished(axes: Any, show_it: bool) -> Any:
@@ -112,7 +122,7 @@ def aside(ax: Axes, text: str) -> None:
         ha="center",
         va="top",
         fontsize=SMALL,
-        color=GRAY,
+        color=tones(ax)[1],
     )
 
 

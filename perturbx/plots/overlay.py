@@ -1,4 +1,4 @@
-"""Heat maps of scores over images, series and slices of volumes."""
+"""Heat maps of scores over images and slices of volumes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ Scale: TypeAlias = Literal["shared", "own"]
 
 _MOST_BORDERED = 200
 
-_FLAT = 0.2
-"""Channels of a series get their own scales if one has less than this share of the range."""
-
 
 def overlay(
     explanation: Explanation | Floats,
@@ -41,7 +38,7 @@ def overlay(
     ax: Axes | Any = None,
     show: bool = True,
 ) -> Axes | Any:
-    """Draw the heat map of one image over the image, or of one series behind its line.
+    """Draw the heat map of one image over the image.
 
     Red regions increase the output, blue ones decrease it, and color fades out towards zero. One
     symmetric scale is used for all outputs, or on request one for each. It ends at the largest
@@ -54,7 +51,7 @@ def overlay(
     Parameters
     ----------
     explanation : Explanation, or array with `image`
-        One image, series or volume (``explanation[0]``): gray or with channels, of any type and
+        One image or volume (``explanation[0]``): gray or with channels, of any type and
         range. Or a map of scores from another library, (H, W), with its image.
     image : (H, W) or (H, W, C) array, optional
         The image under a map of scores; an explanation has its own.
@@ -89,9 +86,9 @@ def overlay(
     Raises
     ------
     InvalidParameterError
-        If there is more than one instance, if the features are columns, if there are more than
-        twelve outputs, if the numbers of axes and outputs differ, or if `level` is given and no
-        standard error is known.
+        If there is more than one instance, if the features are columns or parts of a series (see
+        `series`), if there are more than twelve outputs, if the numbers of axes and outputs
+        differ, or if `level` is given and no standard error is known.
 
     Examples
     --------
@@ -115,8 +112,7 @@ def overlay(
     shown = outputs(picture(explanation, image), output)
     panels = views(shown, top, level, own_scales=scale == "own")
     axes = _panels(panels, ax)
-    # Weaker colors behind a series keep its dark line visible.
-    scores = heatmaps.colors(alpha if panels[0].heat.ndim == 2 else 0.75 * alpha)
+    scores = heatmaps.colors(alpha)
     if borders is None:
         borders = len(shown[0].feature_names) <= _MOST_BORDERED
     drawn = []
@@ -139,15 +135,14 @@ def _panels(panels: list[View], ax: Any) -> list[Any]:
     k = len(panels)
     if ax is not None:
         return _style.axes_in(ax, k, f"overlay draws {k} outputs", ", or output=")
-    flat = panels[0].heat.ndim == 2
-    rows = -(-k // 4) if flat else k
+    rows = -(-k // 4)
     columns = -(-k // rows)
-    width, height = _size(panels[0], columns) if flat else (8.0, 2.0)
+    width, height = _size(panels[0], columns)
     figure, grid = _style.pyplot().subplots(
         rows,
         columns,
         figsize=(columns * width + 0.9, rows * (height + 0.4)),
-        layout="compressed" if flat else "constrained",
+        layout="compressed",
         squeeze=False,
     )
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
@@ -168,8 +163,6 @@ def _draw(ax: Axes, view: View, scores: Floats, saturation: float, borders: bool
     from matplotlib.colors import ListedColormap
 
     colors: Any = {"cmap": ListedColormap(scores), "vmin": -view.end, "vmax": view.end}
-    if view.heat.ndim == 1:
-        return _draw_series(ax, view, colors)
     pixels = photo(view.image, view.shape, view.step)
     height, width = np.multiply(view.heat.shape, view.step) - 0.5
     place: Any = {"extent": (-0.5, width, height, -0.5)}
@@ -188,32 +181,6 @@ def _line(ax: Axes, view: View, labels: NDArray[np.generic], **style: Any) -> No
     ax.plot(*heatmaps.borders(labels, view.step), scalex=False, scaley=False, **style)
 
 
-def _draw_series(ax: Axes, view: View, colors: Any) -> Any:
-    n = len(view.heat)
-    series = np.asarray(view.image, dtype=np.float64)
-    series = series.T if series.ndim == 2 and len(series) != n else series
-    reach = np.ptp(series, axis=0)
-    apart = series.ndim == 2 and bool((reach < _FLAT * np.ptp(series)).any())
-    if apart:  # channels in different units: each from its lowest to its highest value
-        series = (series - series.min(axis=0)) / np.where(reach > 0, reach, 1.0)
-    if view.kept is not None:
-        ax.plot(series, color=_style.LINE, linewidth=1.0)
-        series = np.where(view.kept.reshape(n, *[1] * (series.ndim - 1)), series, np.nan)
-    ax.plot(series, color=_style.INK, linewidth=1.2)
-    ax.set_xlim(-0.5, n - 0.5)
-    if apart:
-        ax.set_yticks([0, 1], ["lowest", "highest"])  # of each channel
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        ax.spines[side].set_color(_style.LINE)
-    ax.tick_params(colors=_style.GRAY, labelsize=_style.SMALL, color=_style.LINE)
-    if view.kept is not None:
-        return None
-    ends = (-0.5, n - 0.5, *ax.get_ylim())
-    return ax.imshow(view.heat[None], extent=ends, aspect="auto", zorder=0, **colors)
-
-
 def _words(ax: Axes, view: View) -> None:
     """The output and its prediction above the panel, a caption below it."""
     ax.set_title(_style.safe(view.title), fontsize=_style.TEXT, color=_style.INK, pad=5)
@@ -222,7 +189,7 @@ def _words(ax: Axes, view: View) -> None:
         ax.annotate(
             view.caption,
             (0.5, 0),
-            xytext=(0, -4 if view.heat.ndim == 2 else -22),
+            xytext=(0, -4),
             xycoords="axes fraction",
             textcoords="offset points",
             ha="center",

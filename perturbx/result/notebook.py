@@ -40,12 +40,13 @@ def notebook(explanation: Explanation) -> str:
 
 
 def _pictures(explanation: Explanation) -> str:
-    """Heat maps over their images, side by side; empty without images."""
+    """Heat maps over their images, or under their series; empty for tables."""
     if explanation.regions is None or "feature" not in explanation.axes:
         return ""
+    from perturbx.result.series_pictures import series_pictures
     from perturbx.result.thumbnails import thumbnails
 
-    figures = [
+    figures = series_pictures(explanation) or [
         f'<figure style="margin:0 10px 8px 0;width:{_SIDE}px">'
         f'<img style="width:100%;image-rendering:{"pixelated" if small.coarse else "auto"}" '
         f'alt="heat map of {escape(small.title)}" '

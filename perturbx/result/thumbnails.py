@@ -12,6 +12,7 @@ import numpy as np
 from perturbx.result import heatmaps
 from perturbx.result.photo import RGB, photo, under_color
 from perturbx.result.reading import one_output
+from perturbx.result.series import is_series
 from perturbx.result.views import View, views
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Thumbnail:
 def thumbnails(explanation: Explanation) -> list[Thumbnail]:
     """Up to four: outputs of one image on one scale, or images each on its own scale.
 
-    None for series.
+    None for series, which have `series_pictures`.
     """
     if "instance" in explanation.axes:
         first = 0 if "output" in explanation.axes else None
@@ -51,7 +52,7 @@ def thumbnails(explanation: Explanation) -> list[Thumbnail]:
 
 
 def _of_one(shown: list[Explanation]) -> list[Thumbnail]:
-    if len(getattr(shown[0].regions, "shape", ())) not in (2, 3):
+    if len(getattr(shown[0].regions, "shape", ())) not in (2, 3) or is_series(shown[0].regions):
         return []
     panels = views(shown, side=_SIDE)
     coarse = max(panels[0].heat.shape) < _SIDE // 4

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from perturbx import plots
 from perturbx.errors import InvalidParameterError
+from perturbx.features import SeriesMap
 
 IMPORTS = """
 import sys
@@ -31,7 +32,8 @@ def test_importing_is_light():
 def test_without_matplotlib_the_error_says_how_to_get_it(name, make, photo, found, monkeypatch):
     """Without matplotlib, an ImportError names the command to install it."""
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    one = {"overlay": photo, "curves": found}.get(name, lambda: make()[0])()
+    own = {"overlay": photo, "curves": found, "series": lambda: photo(**line())}
+    one = own.get(name, lambda: make()[0])()
     with pytest.raises(ImportError, match=r'pip install "perturbx\[plots\]"'):
         getattr(plots, name)(one, show=False)
 
@@ -44,6 +46,7 @@ def test_settings_of_the_user_are_left_alone(make, photo, found):
     plots.bar(make()[0], show=False)
     plots.waterfall(make()[0], show=False)
     plots.overlay(photo(), show=False)
+    plots.series(photo(**line()), show=False)
     plots.curves(found(), show=False)
     assert dict(mpl.rcParams) == before
 
@@ -69,6 +72,9 @@ def test_names_with_dollars_are_drawn_as_they_are(make, photo, found):
     plots.bar(one[0], show=False)
     plots.waterfall(one[0], show=False)
     plots.bar(make(k=2, feature_names=names, output_names=("$a$", "$b$"))[0], show=False)
+    track = SeriesMap(np.arange(4)[:, None], ("$\\frac$",))
+    one = photo(image=np.zeros((4, 1)), regions=track)
+    plots.series(replace(one, output_names=("$\\frac$",)), show=False)
     plots.overlay(replace(photo(k=2), output_names=("$a$", "$\\frac$")), show=False)
     plots.curves(
         {
@@ -95,6 +101,11 @@ def test_pictures_say_how_they_are_read(make):
     assert not any(text.startswith("whiskers") for text in texts(plots.bar(unknown, show=False)))
     upwards = "read upwards, from the base value to the prediction"
     assert upwards in texts(plots.waterfall(make()[0], show=False))
+
+
+def line():
+    """A series of eight steps in four segments."""
+    return {"image": np.arange(8.0), "regions": SeriesMap(np.repeat(np.arange(4), 2))}
 
 
 def texts(ax):

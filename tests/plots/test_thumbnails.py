@@ -64,8 +64,8 @@ def test_large_images_are_small_in_the_view(photo):
     assert picture.shape == (150, 225, 3)
 
 
-def test_a_volume_shows_a_slice_and_a_series_nothing(photo):
-    """A volume shows its most important slice; a series has no picture."""
+def test_a_volume_shows_a_slice_and_a_series_no_heat_map(photo):
+    """A volume shows its most important slice; a series has curves instead."""
     volume = LabelMap(np.repeat(np.arange(3), 24).reshape(3, 4, 6))
     one = photo(image=np.zeros((3, 4, 6)), regions=volume)
     one = replace(one, values=np.array([0.1, 5.0, -1.0]))
