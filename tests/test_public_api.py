@@ -94,11 +94,11 @@ NAMES = {
 }
 
 PARTS: dict[str, tuple[type, set[str]]] = {
-    "perturbx.designs": (Design, {"Evaluations", "Steps"}),
+    "perturbx.designs": (Design, {"Evaluations", "Steps", "Variances"}),
     "perturbx.samplers": (Sampler, set()),
     "perturbx.solvers": (
         Solver,
-        {"Answers", "LearnedPrior", "Scores", "Solution", "check_reads"},
+        {"Answers", "LearnedPrior", "Noise", "Scores", "Solution", "check_reads"},
     ),
 }
 """The base of the parts of a room, and what else is public there."""

@@ -19,3 +19,4 @@ from perturbx.designs.pairs import Pairs as Pairs
 from perturbx.designs.tree_splits import BackgroundTreeSplits as BackgroundTreeSplits
 from perturbx.designs.tree_splits import Steps as Steps
 from perturbx.designs.tree_splits import TreeSplits as TreeSplits
+from perturbx.designs.variances import Variances as Variances

@@ -100,6 +100,23 @@ class AntitheticChains(CoalitionDesign):
         at = place + d * np.arange(2 * c).reshape(c, 2, 1)
         return np.asarray(np.take(steps.reshape(-1, t), at, axis=0))
 
+    @property
+    def ends(self) -> Ints:
+        """(2, c, d): in how many of a chain's two orders each feature is the first, or the last."""
+        both = np.stack([self.place, self.second(slice(None))])
+        return np.asarray([(both == end).sum(axis=0) for end in (0, self.n_features - 1)])
+
+    def doubts(self, variances: Floats) -> Outputs:
+        """(c, 2, d, t): the variance of each contribution, the empty and the full output known.
+
+        `variances` (m, t) are those of the answers to the design.
+        """
+        (c, d), t = self.place.shape, variances.shape[1]
+        # With alternating signs differences become sums, up to a sign.
+        sign = (-1.0) ** np.arange(d - 1)[:, None]
+        signed = (variances.reshape(c, 2, d - 1, t) * sign).reshape(-1, t)
+        return np.abs(self.contributions(signed, np.zeros(t), np.zeros(t)))
+
 
 def _pieces(start: int, stop: int, length: int) -> Iterator[tuple[range, range]]:
     """Rows `start` to `stop` as halves of chains, whole but for the first and the last."""

@@ -55,3 +55,11 @@ class DownSets(CoalitionDesign):
         gains = self.probability[:, None] * (table[self.upper] - table[self.lower])
         np.add.at(means, self.joins, gains)
         return means
+
+    @property
+    def influence(self) -> Floats:
+        """(m + 2, d): what each answer adds to those means; the empty one first, the full last."""
+        weights = np.zeros((len(self) + 2, self.n_features))
+        np.add.at(weights, (self.upper, self.joins), self.probability)
+        np.subtract.at(weights, (self.lower, self.joins), self.probability)
+        return weights

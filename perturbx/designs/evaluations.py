@@ -13,6 +13,7 @@ from perturbx._rounding import Rounding
 from perturbx._typing import Floats, Outputs
 from perturbx.designs._base import Design
 from perturbx.designs.continuous import NoiseDraws
+from perturbx.designs.variances import Variances
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,9 @@ class Evaluations:
         The rounding error of an output.
     row_weights : (B,) array, optional
         The weight of each background row, 1 in total; equal by default.
+    variances : Variances, optional
+        How far each answer is from its expectation, where answers are random. The standard errors
+        of every solver include it. By default answers are exact.
     """
 
     design: Design
@@ -45,6 +49,7 @@ class Evaluations:
     empty_rows: Floats | None = None
     rounding: Rounding = field(default_factory=Rounding)
     row_weights: Floats | None = None
+    variances: Variances | None = None
 
     @cached_property
     def floor(self) -> Floats:

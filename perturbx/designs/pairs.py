@@ -68,3 +68,7 @@ class Pairs(CoalitionDesign):
     def even(self, outputs: Floats) -> Floats:
         """(c, t): the mean of the answers (m, t) to the members of each pair."""
         return np.asarray((outputs[0::2] + outputs[1::2]) / 2)
+
+    def doubt(self, variances: Floats) -> Floats:
+        """(c, t): the variance of `odd`, and of `even`, from those of the answers (m, t)."""
+        return np.asarray((variances[0::2] + variances[1::2]) / 4)

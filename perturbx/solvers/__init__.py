@@ -1,6 +1,7 @@
 """The model's outputs turned into scores, with standard errors."""
 
 from perturbx.solvers._answers import Answers as Answers
+from perturbx.solvers._answers import Noise as Noise
 from perturbx.solvers._answers import Scores as Scores
 from perturbx.solvers._answers import Solution as Solution
 from perturbx.solvers._base import Solver as Solver

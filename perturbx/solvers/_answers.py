@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, ScoreKind
-from perturbx.designs import Design, Evaluations
+from perturbx.designs import Design, Evaluations, Variances
 from perturbx.result import Interactions
 
 D_co = TypeVar("D_co", bound=Design, covariant=True)
@@ -45,6 +46,8 @@ class Solution:
         Where a few outputs hold most of the variation, so that errors were enlarged.
     score_kind : "shares" or "slopes"
         Whether a score is a share of the output or its change, or a slope per unit of noise.
+    noise_errors : (n, d, k) array or None
+        The part of `standard_errors` that comes from answers being random, where they are.
     """
 
     values: Floats
@@ -58,11 +61,12 @@ class Solution:
     interactions: Interactions | None = None
     heavy_tails: NDArray[np.bool_] | None = None
     score_kind: ScoreKind = "shares"
+    noise_errors: Floats | None = None
 
     def of(self, chosen: NDArray[np.bool_]) -> Solution:
         """The solution of some of the instances."""
         names = ("values", "standard_errors", "base", "fidelity", "background_errors")
-        arrays = {name: getattr(self, name) for name in (*names, "heavy_tails")}
+        arrays = {name: getattr(self, name) for name in (*names, "heavy_tails", "noise_errors")}
         pairs = self.interactions
         return replace(
             self,
@@ -89,6 +93,9 @@ class Answers(Generic[D_co]):
         The output of each background row, where these are known.
     row_weights : (B,) array or None
         The weight of each background row, 1 in total; None if they are equal.
+    variances : Variances or None
+        How far each answer is from its expectation, with an axis (t,) of targets; None if answers
+        are exact.
     """
 
     design: D_co
@@ -99,6 +106,7 @@ class Answers(Generic[D_co]):
     shape: tuple[int, int]
     empty_rows: Floats | None = None
     row_weights: Floats | None = None
+    variances: Variances | None = None
 
     @classmethod
     def of(cls, evaluations: Evaluations) -> Answers[Design]:
@@ -113,10 +121,12 @@ class Answers(Generic[D_co]):
             (n, k),
             None if rows is None else rows.reshape(len(rows), n * k),
             evaluations.row_weights,
+            None if evaluations.variances is None else evaluations.variances.flat(),
         )
 
     def only(self, targets: Ints) -> Answers[D_co]:
         """The answers for some targets, as of so many instances with one output each."""
+        rows, variances = self.empty_rows, self.variances
         return replace(
             self,
             outputs=self.outputs[:, targets],
@@ -124,8 +134,45 @@ class Answers(Generic[D_co]):
             empty=self.empty[targets],
             floor=self.floor[targets],
             shape=(len(targets), 1),
-            empty_rows=None if self.empty_rows is None else self.empty_rows[:, targets],
+            empty_rows=None if rows is None else rows[:, targets],
+            variances=None if variances is None else variances.of(targets),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """What random answers add to the variance of scores: (d, t) arrays.
+
+    Parameters
+    ----------
+    total : (d, t) array
+        The variance of the scores if nothing but the answers were random.
+    unseen : (d, t) array
+        The part of it that `Scores.errors` do not contain yet. Residuals show the noise of the
+        answers that were fitted, so a solver that estimates its errors from them counts that once.
+    """
+
+    total: Floats
+    unseen: Floats
+
+    def of(self, targets: Ints | NDArray[np.bool_]) -> Noise:
+        """The same for some of the targets."""
+        return Noise(self.total[:, targets], self.unseen[:, targets])
+
+    def replaced(self, targets: Ints, by: Noise) -> Noise:
+        """With that of some targets replaced."""
+        total, unseen = self.total.copy(), self.unseen.copy()
+        total[:, targets], unseen[:, targets] = by.total, by.unseen
+        return Noise(total, unseen)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Noise | None]) -> Noise | None:
+        """Of targets one after another; None if there is none."""
+        known = [part for part in parts if part is not None]
+        if not known:
+            return None
+        names = ("total", "unseen")
+        return cls(*(np.concatenate([getattr(p, name) for p in known], axis=1) for name in names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +190,8 @@ class Scores:
     fidelity : (t,) array or None
     estimator, degrees_of_freedom, effective_samples, interactions, score_kind
         As in `Solution`.
+    noise : Noise or None
+        What random answers add, where `Answers.variances` are given.
     """
 
     values: Floats
@@ -155,3 +204,4 @@ class Scores:
     effective_samples: float | None = None
     interactions: Interactions | None = None
     score_kind: ScoreKind = "shares"
+    noise: Noise | None = None

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from perturbx._typing import Floats
 from perturbx.designs import Design, Evaluations
 from perturbx.errors import RejectPerturbations
-from perturbx.solvers._answers import Answers, Scores, Solution
+from perturbx.solvers._answers import Answers, Noise, Scores, Solution
 
 
 class Solver(ABC):
@@ -59,26 +60,32 @@ class Solver(ABC):
         scores, (n, k) = self.scores(answers), answers.shape
         unknown = np.full_like(scores.values, np.nan)
         errors = np.zeros_like(scores.values) if scores.errors is None else scores.errors
-        background = scores.background_errors
+        degrees = scores.degrees_of_freedom
+        if answers.variances is not None and scores.noise is not None:
+            freedom = answers.variances.degrees_of_freedom
+            errors, degrees = _with_noise(errors, degrees, scores.noise.unseen, freedom)
+        background, noise = scores.background_errors, scores.noise
         arrays = np.stack(
             [
                 scores.values,
                 np.maximum(errors, answers.floor),
                 unknown if background is None else background,
+                unknown if noise is None else np.sqrt(noise.total),
             ]
         )
-        values, errors, known = np.moveaxis(arrays.reshape(3, -1, n, k), 1, 2)
+        values, errors, known, of_noise = np.moveaxis(arrays.reshape(4, -1, n, k), 1, 2)
         return Solution(
             values,
             errors,
             base=(answers.empty if scores.base is None else scores.base).reshape(n, k),
-            degrees_of_freedom=scores.degrees_of_freedom,
+            degrees_of_freedom=degrees,
             fidelity=None if scores.fidelity is None else scores.fidelity.reshape(n, k),
             effective_samples=scores.effective_samples,
             estimator=scores.estimator,
             background_errors=None if background is None else known,
             interactions=scores.interactions,
             score_kind=scores.score_kind,
+            noise_errors=None if noise is None else of_noise,
         )
 
     def scores(self, answers: Answers[Any]) -> Scores:
@@ -104,7 +111,9 @@ class Solver(ABC):
                 f"{name} needs some perturbations: got none. Draw more with the sampler "
                 f"{design.drawn_by}."
             )
-        return Scores((answers.full - answers.empty)[None], estimator="exact, one feature")
+        variances, values = answers.variances, (answers.full - answers.empty)[None]
+        noise = None if variances is None else Noise(variances.ends[None], variances.ends[None])
+        return Scores(values, estimator="exact, one feature", noise=noise)
 
     def exact(self, answers: Answers[Design]) -> Scores | None:
         """The scores from every coalition; None if the solver has no formula for them."""
@@ -114,8 +123,23 @@ class Solver(ABC):
     def estimate(self, answers: Answers[Any]) -> Scores:
         """Scores with standard errors from a design that the solver reads, and that is not empty.
 
-        Annotate the design that is read: ``def estimate(self, answers: Answers[Pairs])``.
+        Annotate the design that is read: ``def estimate(self, answers: Answers[Pairs])``. Where
+        `answers.variances` are given, return what they add as `Scores.noise`.
         """
+
+
+def _with_noise(
+    errors: Floats, degrees: float, added: Floats, freedom: float
+) -> tuple[Floats, float]:
+    """Standard errors with a variance that is added to them, each with its degrees of freedom.
+
+    Those of the sum follow Satterthwaite (Biometrics Bulletin 2, 1946).
+    """
+    seen, unseen = float(np.nansum(errors**2)), float(np.nansum(added))
+    if unseen > 0:
+        spread = seen**2 / degrees + unseen**2 / freedom
+        degrees = (seen + unseen) ** 2 / spread if spread > 0 else np.inf
+    return np.where(added > 0, np.sqrt(errors**2 + added), errors), degrees
 
 
 def check_reads(

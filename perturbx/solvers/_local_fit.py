@@ -29,6 +29,8 @@ class LocalFit:
     """(t,)"""
     r2: Floats
     """(t,): weighted; NaN where the target never changed."""
+    noise: Floats
+    """(d, t): the variance of the slopes that comes from that of the targets; 0 if not given."""
 
 
 def local_fit(
@@ -39,11 +41,13 @@ def local_fit(
     alpha: float,
     select: Selection | None,
     rounding: Floats,
+    variances: Floats | None = None,
 ) -> LocalFit:
     """Ridge of targets (m, t) on z (m, d) with weights (m,) that sum to 1.
 
     `alpha` is the penalty on the slopes of standardized features, as a fraction of all weights;
-    a target that varies by no more than `rounding` (t,) is constant.
+    a target that varies by no more than `rounding` (t,) is constant. `variances` (m, t) are those
+    of the targets.
     """
     mean, standard = weights @ targets, _Standardized.of(z, weights)
     # A constant output has no scale: a rounding error must not become a score.
@@ -58,7 +62,7 @@ def local_fit(
     if select is not None:
         kept &= select(gram, cross)
     slopes, errors = np.zeros_like(cross), np.full_like(cross, np.nan)
-    residual = change.copy()
+    residual, noise = change.copy(), np.zeros_like(cross)
     # Each set of features that some targets keep; most often one for all of them.
     patterns, which = kept[:, :1], np.zeros(kept.shape[1], dtype=np.intp)
     if (kept != patterns).any():
@@ -69,13 +73,18 @@ def local_fit(
         inverse[block] = np.linalg.inv(gram[block] + alpha * np.eye(int(pattern.sum())))
         slopes[:, of] = inverse @ cross[:, of]
         for part in _parts(z):
-            residual[part, of] -= standard.rows(part) @ slopes[:, of]
+            rows = standard.rows(part)
+            residual[part, of] -= rows @ slopes[:, of]
+            if variances is not None:
+                influence = (weights[part, None] * rows) @ inverse
+                noise[:, of] += (influence**2).T @ variances[part][:, of]
         errors[:, of] = _slope_errors(standard, inverse, weights, residual[:, of], cluster)
     spread, unexplained = weights @ change**2, weights @ residual**2
     ratio = np.divide(unexplained, spread, out=np.full_like(spread, np.nan), where=spread > 0)
     slopes /= standard.scale[:, None]
     errors = np.where(kept, errors / standard.scale[:, None], np.nan)
-    return LocalFit(slopes, errors, mean - standard.center @ slopes, 1 - ratio)
+    noise /= standard.scale[:, None] ** 2
+    return LocalFit(slopes, errors, mean - standard.center @ slopes, 1 - ratio, noise)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,6 +18,10 @@ _NEIGHBORS, _NEIGHBOR_FRACTION = 10, 0.15
 
 _SMALLEST, _LARGEST = -1.0, 2.0
 """Bounds of the fraction that a child gets, which may be any where its node adds almost nothing."""
+
+
+Fractions: TypeAlias = dict[tuple[int, int], tuple[tuple[int, ...], Floats]]
+"""By tree and node: its children, and the fractions (c, t) of the node that they get."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +61,7 @@ class Splits:
         return cls(split, child, size, got - size[:, None] * deltas[split])
 
 
-def learned_fractions(
-    steps: Steps, deltas: Floats, splits: Splits
-) -> dict[tuple[int, int], tuple[tuple[int, ...], Floats]]:
+def learned_fractions(steps: Steps, deltas: Floats, splits: Splits) -> Fractions:
     """By tree and node that was split in some context: its children, and their fractions (c, t).
 
     Least squares of what a child got beyond its fraction by size, on what the node added, over

@@ -9,7 +9,7 @@ import numpy as np
 from perturbx._typing import Floats, Ints, Outputs
 from perturbx.designs import BackgroundChains, ConsistentBackgroundChains, Design
 from perturbx.errors import RejectPerturbations
-from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._control_variate import Prediction, predict_all_rows, shares_of
 from perturbx.solvers._moderation import PRIOR_DEGREES, RATIO, moderated
@@ -96,7 +96,10 @@ class BackgroundContributions(Solver):
             weights = np.full(n, 1 / n) if weights is None else weights
             variance = np.einsum("b,bt->t", weights**2, (rows - answers.empty) ** 2)
             spread = np.sqrt(variance * n / (n - 1))[None]
-        return Scores(values, estimator="exact, one feature", background_errors=spread)
+        noise = None
+        if answers.variances is not None:
+            noise = Noise(answers.variances.ends[None], answers.variances.ends[None])
+        return Scores(values, estimator="exact, one feature", background_errors=spread, noise=noise)
 
     def estimate(
         self, answers: Answers[BackgroundChains] | Answers[ConsistentBackgroundChains]
@@ -124,7 +127,9 @@ class BackgroundContributions(Solver):
         n_asked = len(np.unique(row))
         n_chains = len(row) if n_asked == n_rows else n_asked
         degrees = max(n_chains - n_rows, min(n_chains, n_rows) - 1, 0) + PRIOR_DEGREES
-        unknown = np.full_like(values, np.nan)
+        unknown, noise = np.full_like(values, np.nan), _noise(answers, row, n_rows)
+        if noise is not None:  # the two readings of a chain may tell less than what is known
+            sampling = np.maximum(sampling, noise.total - noise.unseen)
         kind = "consistent " if isinstance(design, ConsistentBackgroundChains) else ""
         return Scores(
             values,
@@ -132,7 +137,31 @@ class BackgroundContributions(Solver):
             degrees_of_freedom=float(degrees),
             estimator=f"{len(row):,} {kind}permutations, one background row each",
             background_errors=np.sqrt(between / n_rows) if n_asked > 1 else unknown,
+            noise=noise,
         )
+
+
+def _noise(
+    answers: Answers[BackgroundChains] | Answers[ConsistentBackgroundChains], row: Ints, n_rows: int
+) -> Noise | None:
+    """What random answers add to c chains with the rows `row` (c,).
+
+    Chains show their own noise, and that of the rows they begin with. What all of them share does
+    not show: the full output, and the mean of all rows, of which a feature gets its d-th part.
+    """
+    variances, weights, d = answers.variances, answers.row_weights, answers.design.n_features
+    if variances is None or variances.empty_rows is None:
+        return None
+    weights = np.full(n_rows, 1 / n_rows) if weights is None else weights
+    share = weights[row] / np.bincount(row, minlength=n_rows)[row]
+    share /= share.sum()
+    first, last = answers.design.ends * share[:, None] / 2
+    doubts = answers.design.doubts(variances.outputs).sum(axis=1)
+    along = np.einsum("c,cdt->dt", (share / 2) ** 2, doubts)
+    along += np.einsum("cd,ct->dt", first**2, variances.empty_rows[row])
+    of_rows = weights**2 @ variances.empty_rows / d**2
+    unseen = last.sum(axis=0)[:, None] ** 2 * variances.full + of_rows
+    return Noise(along + unseen, unseen)
 
 
 def _estimate(

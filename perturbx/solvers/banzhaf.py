@@ -9,7 +9,7 @@ from scipy.special import gammaln
 
 from perturbx._typing import Floats
 from perturbx.designs import Design, Pairs
-from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._difference_estimator import Total, fits
 from perturbx.solvers._exact import exact_banzhaf
@@ -65,17 +65,26 @@ class BanzhafRegression(Solver):
         strata = Strata.of(rows > 0)
         total = Total(2.0, 2 * _fractions(strata)[:, None] * rows, rows)
         values, variance = np.empty((2, d, odd.shape[1]))
+        of_noise, variances = np.zeros((2, d, odd.shape[1])), answers.variances
         for fit in fits(rows, np.ones(len(rows)), odd):
             values[:, fit.targets] = fit.estimate(total)
             variance[:, fit.targets] = np.nan
             if fit.determined and n_pairs >= d + 2:
                 influence, left_out = fit.influence(total), fit.left_out
                 variance[:, fit.targets] = strata.variance(terms_of(influence, left_out))
+            if variances is not None:
+                doubt = answers.design.doubt(variances.outputs[:, fit.targets])
+                doubt = np.vstack([doubt, variances.ends[fit.targets] / 4])
+                squares = (fit.influence(total) ** 2).T
+                # Residuals show noise by the fraction of each size that was not drawn.
+                shown = 1 - strata.unseen[:, None]
+                of_noise[:, :, fit.targets] = squares @ doubt, squares @ (shown * doubt)
         return Scores(
             values,
             np.sqrt(np.maximum(variance, 0.0)),
             degrees_of_freedom=float(max(n_pairs - d + 1, 1)),
             estimator=f"Banzhaf regression on {n_pairs:,} pairs of coalitions",
+            noise=None if variances is None else Noise(*of_noise),
         )
 
 

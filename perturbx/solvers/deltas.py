@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perturbx.designs import LeaveOneOut
-from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 
 
@@ -14,7 +14,7 @@ class Deltas(Solver):
     """The full output less the output without a feature: occlusion, leave one out.
 
     Zeiler & Fergus (ECCV 2014, section 4.2). Nothing is sampled, so the standard errors are
-    those of arithmetic. The scores do not sum to the output.
+    those of arithmetic, or of answers that are random. The scores do not sum to the output.
 
     Examples
     --------
@@ -28,4 +28,8 @@ class Deltas(Solver):
     reads = (LeaveOneOut,)
 
     def estimate(self, answers: Answers[LeaveOneOut]) -> Scores:
-        return Scores(answers.full - answers.outputs)
+        noise, variances = None, answers.variances
+        if variances is not None:
+            both = variances.full + variances.outputs
+            noise = Noise(both, both)
+        return Scores(answers.full - answers.outputs, noise=noise)

@@ -15,7 +15,7 @@ from perturbx.result import Interactions
 from perturbx.solvers._answers import Answers, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._difference_estimator import Fit, Total, fits
-from perturbx.solvers._exact import exact_interactions, exact_shapley
+from perturbx.solvers._exact import exact_interactions, exact_shapley, interaction_noise
 from perturbx.solvers._strata import Strata, terms_of
 from perturbx.solvers.kernel_shap import OddFit
 from perturbx.solvers.process.even_process import EvenProcess, EvenRecipe
@@ -123,6 +123,8 @@ class WithInteractions(Solver):
         np.subtract.at(mains, i, faith / 2)
         np.subtract.at(mains, j, faith / 2)
         found = [np.stack([part, np.zeros_like(part)]) for part in (shapley, faith, mains)]
+        for part, noise in zip(found, interaction_noise(answers) or (), strict=False):
+            part[1] = noise
         return replace(self.solver.scores(answers), interactions=_interactions(answers, found))
 
     def estimate(self, answers: Answers[Pairs]) -> Scores:
@@ -155,6 +157,9 @@ def _by_regression(answers: Answers[Pairs]) -> tuple[list[Floats], NDArray[np.bo
         values, spread = (shapley, faith, mains), terms.variances(fit, odd)
         for part, of_values, of_spread in zip(found, values, spread, strict=True):
             part[:, :, fit.targets] = of_values, of_spread
+        if answers.variances is not None:
+            for part, added in zip(found, terms.noise(fit, odd, answers), strict=True):
+                part[1][:, fit.targets] += added
         left = np.abs(fit.residual).max(axis=0)
         is_exact[fit.targets] = fit.determined & (left <= answers.floor[fit.targets])
     return found, is_exact
@@ -257,3 +262,26 @@ class _PairTerms:
             variance(terms_of(faith, left_out)),
             variance(of_odd, terms_of(even, left_out)),
         )
+
+    def noise(
+        self, fit: Fit, odd: OddFit, answers: Answers[Pairs]
+    ) -> tuple[Floats, Floats, Floats]:
+        """What random answers add to the variances, beyond what residuals show.
+
+        The even part is less its value at the ends, whose error all pairs share. Residuals show
+        the noise of pairs by the fraction of each size that was not drawn.
+        """
+        variances = answers.variances
+        assert variances is not None
+        variances, shown = variances.of(fit.targets), 1 - self.strata.unseen[:, None]
+        doubt, ends = shown * answers.design.doubt(variances.outputs), variances.ends / 4
+        shapley, faith = fit.influence(self.shapley), fit.influence(self.faith)
+        of_pairs = [
+            (part**2).T @ doubt + part.sum(axis=0)[:, None] ** 2 * ends for part in (shapley, faith)
+        ]
+        even, of_odd = -faith @ self.members / 2, odd.influence(np.arange(len(faith)))
+        first, second = shown * variances.outputs[0::2], shown * variances.outputs[1::2]
+        mains = ((of_odd + even) ** 2).T @ first + ((of_odd - even) ** 2).T @ second
+        shift, gain = even.sum(axis=0)[:, None] / 2, odd.of_gain[:, None]
+        of_ends = (gain - shift) ** 2 * variances.full + (gain + shift) ** 2 * variances.empty
+        return of_pairs[0], of_pairs[1], mains / 4 + of_ends

@@ -10,7 +10,7 @@ from scipy.linalg import LinAlgError, blas, lapack
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_flag
 from perturbx.designs import Design, Pairs
-from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._strata import Strata, blocks
@@ -76,6 +76,7 @@ class KernelShapRegression(Solver):
             np.sqrt(fit.variance()) if known else np.full_like(fit.values, np.nan),
             degrees_of_freedom=float(max(degrees, 1)),
             estimator=f"regression on {n_pairs:,} pairs of coalitions",
+            noise=fit.noise(answers),
         )
 
 
@@ -163,6 +164,31 @@ class OddFit:
         own = self.strata.variance(left_out)
         common = squares / max((unseen > 0).sum(), 1)
         return np.asarray(np.maximum((own + reach[:, None] * common) / 2, 0.0))
+
+    def noise(self, answers: Answers[Pairs]) -> Noise | None:
+        """What random answers add.
+
+        Residuals show the noise of the pairs, but by the fraction of each size that was not drawn,
+        as where all of a size is known: not the noise of those answers.
+        """
+        if answers.variances is None:
+            return None
+        own = answers.design.doubt(answers.variances.outputs)
+        total, unseen = np.zeros((2, len(self.values), own.shape[1]))
+        for part in blocks(np.arange(len(own)), len(self.values)):
+            squares = self.influence(part) ** 2
+            total += squares.T @ own[part]
+            unseen += squares.T @ ((1 - self.strata.unseen[part, None]) * own[part])
+        ends = self.of_gain[:, None] ** 2 * answers.variances.ends
+        return Noise(total + ends, unseen + ends)
+
+    @property
+    def of_gain(self) -> Floats:
+        """(d,): what a unit of v(all) - v(none) adds to each score."""
+        d, shift = len(self.values), np.zeros(len(self.values))
+        for part in blocks(np.arange(len(self.first)), d):
+            shift += _signs(self.first[part]).mean(axis=1) @ self.influence(part)
+        return np.asarray(1 / d - shift / 2)
 
 
 def _inverted(normal: Floats) -> Floats:

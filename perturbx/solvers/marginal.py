@@ -8,7 +8,7 @@ import numpy as np
 
 from perturbx._typing import Floats, Outputs
 from perturbx.designs import AntitheticChains, Chains, ConsistentChains, Design, DownSets
-from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._moderation import moderated
@@ -55,6 +55,7 @@ class MarginalContributions(Solver):
         return Scores(
             design.contributions(answers.outputs, answers.empty, answers.full),
             estimator=f"exact, all {len(design) + 2:,} coalitions that can occur",
+            noise=_noise_of_all(design, answers),
         )
 
     def estimate(self, answers: Answers[AntitheticChains]) -> Scores:
@@ -68,6 +69,7 @@ class MarginalContributions(Solver):
             _errors(design, readings),
             degrees_of_freedom=float(n_chains + 1),
             estimator=f"{n_chains:,} {consistent}permutations, each read both ways",
+            noise=_noise(answers),
         )
 
 
@@ -84,3 +86,28 @@ def _errors(design: AntitheticChains, readings: Outputs) -> Floats:
             variance = moderated(parts[0], n_chains - 1, *parts[1:])
             errors[block] = np.sqrt(variance / n_chains)
     return errors
+
+
+def _noise_of_all(design: DownSets, answers: Answers[Design]) -> Noise | None:
+    """What random answers add where every coalition that can occur was asked."""
+    variances = answers.variances
+    if variances is None:
+        return None
+    table = np.concatenate([variances.empty[None], variances.outputs, variances.full[None]])
+    added = design.influence.T**2 @ table
+    return Noise(added, added)
+
+
+def _noise(answers: Answers[AntitheticChains]) -> Noise | None:
+    """What random answers add: those along the chains show in their spread, the ends do not."""
+    variances, design = answers.variances, answers.design
+    if variances is None:
+        return None
+    n_readings = 2 * len(design.place)
+    along = design.doubts(variances.outputs).sum(axis=(0, 1)) / n_readings**2
+    first, last = (design.ends.sum(axis=1) / n_readings)[..., None] ** 2
+    unseen = first * variances.empty + last * variances.full
+    total = along + unseen
+    settled = np.setdiff1d(np.arange(design.n_features), np.concatenate(design.blocks or [[]]))
+    unseen[settled] = total[settled]
+    return Noise(total, unseen)

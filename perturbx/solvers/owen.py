@@ -11,9 +11,9 @@ from perturbx._validation import check_flag
 from perturbx.designs import Steps, TreeSplits
 from perturbx.errors import RejectPerturbations
 from perturbx.features import FeatureTree
-from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
-from perturbx.solvers._owen_splits import Splits, deviations, learned_fractions
+from perturbx.solvers._owen_splits import Fractions, Splits, deviations, learned_fractions
 
 
 @dataclass(frozen=True)
@@ -87,18 +87,44 @@ class OwenValues(Solver):
             empty = rows
         deltas = steps.deltas(answers.outputs, answers.full, empty)
         splits = Splits.of(steps, deltas)
-        values = _values(steps, deltas, splits if self.by_example else None)
+        learned = learned_fractions(steps, deltas, splits) if self.by_example else {}
+        values = _values(steps, deltas, learned)
         is_exact = not (steps.is_open & (steps.n_coalitions > 0)).any()
         of_all = f"{n_trees} trees" if n_trees > 1 else "a tree"
         which = "all" if is_exact else "best first"
         errors = _errors(steps, deltas, splits)
-        return Scores(values, errors, f"Owen values, {which} of {of_all}")
+        noise = _noise(answers, learned)
+        return Scores(values, errors, f"Owen values, {which} of {of_all}", noise=noise)
 
 
-def _values(steps: Steps, deltas: Floats, splits: Splits | None) -> Floats:
-    """(d, t): what the open steps add, divided as in the splits (if given), and by size."""
+def _noise(answers: Answers[TreeSplits], learned: Fractions) -> Noise | None:
+    """What random answers add: scores are sums of answers, given how nodes are divided."""
+    steps, variances = answers.design.steps, answers.variances
+    if variances is None:
+        return None
+    of_empty = variances.empty[None] if len(steps.trees) == 1 else variances.empty_rows
+    assert of_empty is not None  # as many as trees, or the design was refused
+    every = np.concatenate([variances.outputs, variances.full[None], of_empty[::-1]])
+    added = np.zeros((steps.trees[0].n_features, every.shape[1]))
+    for t in range(every.shape[1]):
+        influence = np.zeros((len(every), len(added)))
+        for r, tree in enumerate(steps.trees):
+            own = np.flatnonzero(steps.is_open & (steps.tree == r))
+            shares = tree.members * tree.size / tree.node_sizes[:, None]
+            for node in range(tree.n_leaves, tree.root + 1):
+                if (r, node) in learned:
+                    children, fractions = learned[r, node]
+                    shares[node] = fractions[:, t] @ shares[list(children)]
+            parts = steps.weight[own, None] * shares[steps.node[own]]
+            np.add.at(influence, steps.high[own], parts)
+            np.subtract.at(influence, steps.low[own], parts)
+        added[:, t] = (influence**2).T @ every[:, t]
+    return Noise(added, added)
+
+
+def _values(steps: Steps, deltas: Floats, learned: Fractions) -> Floats:
+    """(d, t): what the open steps add, divided as in the splits, and by size."""
     values = np.zeros((steps.trees[0].n_features, *deltas.shape[1:]))
-    learned = {} if splits is None else learned_fractions(steps, deltas, splits)
     for r, tree in enumerate(steps.trees):
         own = steps.is_open & (steps.tree == r)
         mass = np.zeros((tree.root + 1, *deltas.shape[1:]))

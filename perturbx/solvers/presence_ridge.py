@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_number
 from perturbx.designs import CoalitionDesign, Design, SoftMasks
-from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._svd import thin_svd
 from perturbx.solvers.presences import centered
@@ -75,9 +75,13 @@ class PresenceRidge(Solver):
         chosen, unexplained = _chosen(fit, strengths)
         d, t = z.shape[1], outputs.shape[1]
         slopes, errors = np.zeros((d, t)), np.full((d, t), np.nan)
+        added, variances = np.zeros((d, t)), answers.variances
         for which in np.unique(chosen):
             of = chosen == which
             slopes[:, of], errors[:, of] = fit.slopes(strengths[which], of)
+            if variances is not None:
+                influence = fit.influence(strengths[which])
+                added[:, of] = influence**2 @ variances.outputs[:, of]
         fixed = np.ptp(z, axis=0) == 0
         slopes[fixed], errors[fixed] = 0.0, np.nan
         spread = (fit.targets**2).sum(axis=0)
@@ -89,6 +93,7 @@ class PresenceRidge(Solver):
             degrees_of_freedom=float(max(len(z) - 2, 1)),
             fidelity=np.maximum(1 - ratio, 0.0),
             estimator=f"ridge on {len(z):,} random masks",
+            noise=None if variances is None else Noise(added, np.zeros_like(added)),
         )
 
 
@@ -125,11 +130,16 @@ class _Fit:
 
     def slopes(self, strength: float, of: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """(d, t) slopes of some targets, and their standard errors."""
+        variance = self.influence(strength) ** 2 @ self._left_out(strength)[:, of] ** 2
+        return self._back(strength) @ self.along[:, of], np.sqrt(variance)
+
+    def influence(self, strength: float) -> Floats:
+        """(d, m): what each target's value adds to each slope."""
+        return np.asarray(self._back(strength) @ self.left.T)
+
+    def _back(self, strength: float) -> Floats:
         pull = np.sqrt(self.squares) / (self.squares + self._penalty(strength))
-        back = self.right * pull
-        influence = back @ self.left.T
-        variance = influence**2 @ self._left_out(strength)[:, of] ** 2
-        return back @ self.along[:, of], np.sqrt(variance)
+        return np.asarray(self.right * pull)
 
     def _left_out(self, strength: float) -> Floats:
         """(m, t): leave-one-out residuals."""

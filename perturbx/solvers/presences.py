@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from perturbx._typing import Floats
 from perturbx.designs import CoalitionDesign, Design, Independent, SoftMasks
-from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 
 _MOST_NUMBERS = 2**18
@@ -57,6 +58,7 @@ class PresenceMeans(Solver):
             errors / p,
             f"means over {m:,} random masks",
             degrees_of_freedom=float(max(m - 1, 1)),
+            noise=_noise(answers, z / (m * p)),
         )
 
 
@@ -94,12 +96,26 @@ class PresenceSlopes(Solver):
         step = max(1, _MOST_NUMBERS // m)
         blocks = [z[:, start : start + step] for start in range(0, z.shape[1], step)]
         slopes, errors = map(np.concatenate, zip(*(_slopes(b, moves) for b in blocks), strict=True))
+        noise = None
+        if answers.variances is not None:
+            change = centered(z)
+            squares = (change**2).sum(axis=0)
+            noise = _noise(answers, change / np.where(squares > 0, squares, 1.0))
         return Scores(
             slopes,
             errors,
             f"slopes over {m:,} random masks",
             degrees_of_freedom=float(max(m - 2, 1)),
+            noise=noise,
         )
+
+
+def _noise(answers: Answers[Any], influence: Floats) -> Noise | None:
+    """What random answers add, (m, d) of which is `influence`: the residuals show it."""
+    if answers.variances is None:
+        return None
+    total = (influence**2).T @ answers.variances.outputs
+    return Noise(total, np.zeros_like(total))
 
 
 def _slopes(z: Floats, answers: Floats) -> tuple[Floats, Floats]:

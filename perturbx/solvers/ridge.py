@@ -12,7 +12,7 @@ from perturbx._typing import Floats
 from perturbx._validation import check_choice, check_integer, check_number, invalid
 from perturbx.designs import CoalitionDesign, Design, NoiseDraws
 from perturbx.errors import InvalidParameterError
-from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._local_fit import local_fit
 from perturbx.solvers._selection import SELECTIONS, SelectionName
@@ -107,8 +107,11 @@ class WeightedRidge(Solver):
         select = None
         if self.n_select is not None:
             select = partial(SELECTIONS[self.selection], n=self.n_select)
-        outputs, cluster = answers.outputs, design.cluster
-        fit = local_fit(design.z, outputs, weights, cluster, self.alpha, select, answers.floor)
+        outputs, cluster, variances = answers.outputs, design.cluster, answers.variances
+        doubt = None if variances is None else variances.outputs
+        fit = local_fit(
+            design.z, outputs, weights, cluster, self.alpha, select, answers.floor, doubt
+        )
         first = np.flatnonzero(np.diff(cluster, prepend=cluster[:1] - 1))
         n_clusters = _effective(np.add.reduceat(weights, first))
         degrees = n_clusters - design.n_features - 1
@@ -122,6 +125,7 @@ class WeightedRidge(Solver):
             effective_samples=_effective(weights),
             estimator=f"weighted ridge on {len(weights):,} perturbations",
             score_kind="shares" if isinstance(design, CoalitionDesign) else "slopes",
+            noise=None if doubt is None else Noise(fit.noise, np.zeros_like(fit.noise)),
         )
 
     def proximity(self, design: Design) -> Floats:

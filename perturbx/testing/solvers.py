@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from perturbx.designs import CoalitionDesign, CustomCoalitions, Design, Evaluations
+from perturbx.designs import CoalitionDesign, CustomCoalitions, Design, Evaluations, Variances
 from perturbx.errors import RejectPerturbations
 from perturbx.samplers import (
     BackgroundPermutations,
@@ -53,6 +53,7 @@ def check_solver(solver: Solver, sampler: Sampler) -> None:
     again = pickle.loads(pickle.dumps(solver)).solve(before)
     require(np.array_equal(solution.values, again.values), "the same answers, the same scores")
     _check_solution(solver, solution, evaluations, (n, d, k))
+    _check_noise(solver, solution, evaluations)
     for i in range(n):
         alone = solver.solve(_one(evaluations, i)).values[0]
         close = np.allclose(alone, solution.values[i], rtol=0, atol=1e-9)
@@ -83,6 +84,19 @@ def _check_solution(
     if solver.additive:
         rest = e.full - solution.base - solution.values.sum(axis=1)
         require(np.abs(rest).max() < 1e-10, "base and scores add up to the full output")
+
+
+def _check_noise(solver: Solver, plain: Solution, e: Evaluations) -> None:
+    """Random answers leave the scores as they are, and enlarge the errors that do not show them."""
+    rows = None if e.empty_rows is None else np.ones_like(e.empty_rows)
+    ends = np.ones_like(e.full)
+    variances = Variances(np.ones_like(e.outputs), ends, ends, rows)
+    noisy = solver.solve(replace(e, variances=variances))
+    require(np.array_equal(plain.values, noisy.values), "variances of answers move no score")
+    added, errors = noisy.noise_errors, noisy.standard_errors
+    require(added is not None, "Scores.noise says what random answers add")
+    least = np.nan_to_num(plain.standard_errors) * (1 - 1e-12)
+    require((np.isnan(errors) | (errors >= least)).all(), "random answers make no error smaller")
 
 
 def _check_reads(solver: Solver, design: Design) -> None:

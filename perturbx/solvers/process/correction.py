@@ -48,5 +48,6 @@ def _regression(answers: Answers[Pairs], pairs: Ints, odd: Floats) -> Scores:
         outputs=np.stack([odd, -odd], axis=1).reshape(2 * len(odd), -1),
         full=np.zeros(odd.shape[1]),
         empty=np.zeros(odd.shape[1]),
+        variances=None,
     )
     return KernelShapRegression().estimate(some)

@@ -150,6 +150,8 @@ class EvenProcess:
         optimism = self._optimism(recipe, signal)
         x, y, noise = self._x, self._y, self._noise(1e6)
         fit = _Fit.of(x, y, noise, recipe.covariance(learned[-1]), signal)
+        if self.pairs.doubt is not None:
+            fit = replace(fit, doubt=float(self.pairs.doubt[-1]))
         return fit.without_jump().posterior(optimism)
 
     @property
@@ -239,7 +241,10 @@ class EvenProcess:
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """The posterior of one target, factorized: Q = A^-1 - A^-1 1 (1' A^-1 1)^-1 1' A^-1."""
+    """The posterior of one target, factorized: Q = A^-1 - A^-1 1 (1' A^-1 1)^-1 1' A^-1.
+
+    `doubt` is the variance of the end, where answers are random: residuals show that of the pairs.
+    """
 
     x: Floats
     y: Floats
@@ -248,6 +253,7 @@ class _Fit:
     signal: float
     q: Floats
     jump: float = 0.0
+    doubt: float = 0.0
 
     @classmethod
     def of(
@@ -293,7 +299,8 @@ class _Fit:
         return EvenPosterior(of(SHAPLEY), of(FAITH_SHAP), self._blended(totals, optimism)[1])
 
     def _of(self, received: Floats, direct: Floats, prior: Floats) -> Floats:
-        """(3, p): values, posterior variances and those of the jackknife of p linear functions.
+        """(4, p): values of p linear functions, and variances: the posterior's, the jackknife's,
+        and that of the end.
 
         `received` (n + 1, p) are their values at covariance(., x_n), `prior` (p,) their variances,
         and `direct` (n + 1, p) what the noise of each pair adds: it is a part of the game.
@@ -306,7 +313,9 @@ class _Fit:
         common, left_out = self._residuals
         jackknife = (through[:-1] ** 2).T @ left_out**2
         values = through.T @ self.y + self.jump * direct[-1]
-        return np.stack([values, np.maximum(variance, 0.0) * common, jackknife])
+        # All pairs are less the end, and the columns of Q sum to 0.
+        of_end = through[-1] ** 2 * self.doubt
+        return np.stack([values, np.maximum(variance, 0.0) * common, jackknife, of_end])
 
     @cached_property
     def _residuals(self) -> tuple[float, Floats]:
@@ -321,6 +330,6 @@ class _Fit:
 
     @staticmethod
     def _blended(found: Floats, optimism: float) -> Floats:
-        values, own, jackknife = found
-        variance = optimism * own ** (1 - _JACKKNIFE) * jackknife**_JACKKNIFE
+        values, own, jackknife, of_end = found
+        variance = optimism * own ** (1 - _JACKKNIFE) * jackknife**_JACKKNIFE + of_end
         return np.stack([values, (1 - _POOLED) * variance + _POOLED * variance.mean()])

@@ -48,13 +48,16 @@ class Posterior:
     """Shapley values (d,) with standard errors (d,); (d, t) for t targets.
 
     `elsewhere` (k,), or (k, t), is the mean at other pairs, where it was asked for. `score` is that
-    of leave-one-out by which a prior was chosen, where one was.
+    of leave-one-out by which a prior was chosen, where one was. `noise` (2, d)
+    are the variances that random answers add, in all and of the full and the empty coalition alone,
+    where the answers have variances.
     """
 
     values: Floats
     standard_errors: Floats
     elsewhere: Floats = field(default_factory=lambda: np.zeros(0))
     score: float = np.inf
+    noise: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,8 @@ def posterior(
     fit = Fit.of(x, noise, covariance, signal, free)
     found = fit.posterior(y[:, None], np.array([share]), elsewhere)
     mean = found.elsewhere if elsewhere is None else found.elsewhere[:, 0]
-    return Posterior(found.values[:, 0], found.standard_errors[:, 0], mean)
+    added = None if pairs.doubt is None else fit.added_by(pairs.doubt[:, None])[:, :, 0]
+    return Posterior(found.values[:, 0], found.standard_errors[:, 0], mean, noise=added)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +185,16 @@ class Fit:
             rows = slice(start, start + _MOST_ROWS)
             found[rows] += self.covariance.matrix(others[rows], self.x) @ left
         return np.asarray(found)
+
+    def added_by(self, doubt: Floats) -> Floats:
+        """(2, d, t): the variance added by that of g (n + 1, t), in all and by the end alone.
+
+        Values sum to twice the end, so its error is shared.
+        """
+        missing = -self.influence.sum(axis=1, keepdims=True)
+        missing[-1] += 2
+        squares = (self.influence + missing / self.influence.shape[1]) ** 2
+        return np.stack([squares.T @ doubt, np.outer(squares[-1], doubt[-1])])
 
     def score(self, y: Floats) -> Floats:
         """(t,): the weighted mean square of leave-one-out residuals, infinite if none is known."""

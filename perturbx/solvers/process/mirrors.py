@@ -53,9 +53,12 @@ class Mirrors:
         """With them: the same scores with the other sign, and the same errors."""
         if len(self.kept) == len(self.source):
             return scores
-        errors = scores.errors
+        errors, noise = scores.errors, scores.noise
+        if noise is not None:
+            noise = noise.of(self.source)
         return replace(
             scores,
             values=scores.values[:, self.source] * self.sign,
             errors=None if errors is None else errors[:, self.source],
+            noise=noise,
         )

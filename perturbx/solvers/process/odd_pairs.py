@@ -19,6 +19,8 @@ class OddPairs:
     With x in {-1, +1}^d, ``odd`` is g(x) = (v(S) - v(complement)) / 2 and ``even`` their mean;
     the pair of the full and the empty coalition has ``half_gain`` and ``even_end``. Shapley
     values depend on the odd part alone; the even part only tells which features interact.
+    Where answers are random, ``doubt`` (n + 1,) has the variances of `odd`, which are those of
+    `even`, and last that of the pair of the full and the empty coalition.
     """
 
     signs: Floats
@@ -27,6 +29,7 @@ class OddPairs:
     even: Floats
     half_gain: float
     even_end: float
+    doubt: Floats | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -41,6 +44,7 @@ class OddPairs:
             self.even[rows],
             self.half_gain,
             self.even_end,
+            None if self.doubt is None else self.doubt[np.append(rows, -1)],
         )
 
     def with_end(self, exactness: float = 1e6) -> tuple[Floats, Floats, Floats]:
@@ -87,8 +91,20 @@ def read_pairs(answers: Answers[Pairs]) -> tuple[list[OddPairs], Floats]:
     even_end = (answers.full + answers.empty) / 2
     scale = np.abs(np.vstack([odd, half_gain])).max(axis=0)
     safe = np.where(scale > 0, scale, 1.0)
+    doubts = None
+    if answers.variances is not None:
+        own, ends = design.doubt(answers.variances.outputs), answers.variances.ends / 4
+        doubts = np.vstack([own, ends]) / safe**2
     pairs = [
-        OddPairs(signs, weights, odd[:, t] / s, even[:, t] / s, half_gain[t] / s, even_end[t] / s)
+        OddPairs(
+            signs,
+            weights,
+            odd[:, t] / s,
+            even[:, t] / s,
+            half_gain[t] / s,
+            even_end[t] / s,
+            None if doubts is None else doubts[:, t],
+        )
         for t, s in enumerate(safe)
     ]
     return pairs, scale

@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from perturbx._typing import Floats
 from perturbx.designs import Pairs
 from perturbx.errors import RejectPerturbations
-from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers.kernel_shap import KernelShapRegression
 from perturbx.solvers.process.adapted_fit import AdaptedFit
 from perturbx.solvers.process.correction import corrected, split
@@ -79,6 +79,7 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
         )
     x, _, noise = pairs[0].with_end()
     y = np.stack([np.append(target.odd, target.half_gain) for target in pairs], axis=1)
+    doubts = np.stack([np.zeros(n + 1) if p.doubt is None else p.doubt for p in pairs], axis=1)
     plain = KernelShapRegression().estimate(answers)
     assert plain.errors is not None  # the regression estimates them
     choice = prior.choice(n)
@@ -94,6 +95,8 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
     degrees = _degrees(candidates[0], n, d)
     values = plain.values.copy()
     errors = plain.errors * widening(plain.degrees_of_freedom, degrees)
+    of_noise = plain.noise
+    unseen = 1 - n / (2.0 ** min(d - 1, 60) - 1) if design.random else 1.0
     for place, candidate in enumerate(candidates):
         mine = np.flatnonzero(chosen == place)
         if not len(mine):
@@ -112,8 +115,11 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
                 values[:, mine], errors[:, mine], answers, outside, left
             )
         errors[:, mine] *= widening(_degrees(candidate, n, d), degrees)
+        if of_noise is not None and not len(outside):
+            total, ends = scales[mine] ** 2 * fit.added_by(doubts[:, mine])
+            of_noise = of_noise.replaced(mine, Noise(total, (1 - unseen) * (total - ends) + ends))
     if design.random:
-        errors *= np.sqrt(1 - n / (2.0 ** min(d - 1, 60) - 1))
+        errors *= np.sqrt(unseen)
     if n < _FEWEST_PAIRS:
         errors[:] = np.nan
     gain = answers.full - answers.empty
@@ -126,6 +132,7 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
         degrees_of_freedom=degrees,
         estimator=f"Gaussian process on {n:,} pairs of coalitions{correction}, its prior learned "
         f"from {prior.teachers}{elsewhere}",
+        noise=of_noise,
     )
     left = np.take_along_axis(np.vstack([own, of_plain]), chosen[None], axis=0)[0]
     known = choice.strangers <= _MOST_STRANGERS

@@ -10,7 +10,7 @@ import numpy as np
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_integer, check_kind
 from perturbx.designs import Design, Pairs
-from perturbx.solvers._answers import Answers, Scores
+from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers.kernel_shap import KernelShapRegression
@@ -157,10 +157,14 @@ class GaussianProcess(Solver):
         values, errors = scores.values.copy(), scores.errors.copy()
         values[:, own_prior] = own.values[:, better]
         errors[:, own_prior] = own.errors[:, better] * wider
+        noise = scores.noise
+        if noise is not None and own.noise is not None:
+            noise = noise.replaced(own_prior, own.noise.of(better))
         return replace(
             scores,
             values=values,
             errors=errors,
+            noise=noise,
             estimator=f"{scores.estimator}; {len(own_prior)} of {len(shared.left)} scores from "
             "a prior of their own",
         )
@@ -183,6 +187,7 @@ class GaussianProcess(Solver):
             np.concatenate(errors, axis=1),
             degrees_of_freedom=min(scores.degrees_of_freedom for scores in found),
             estimator=found[0].estimator,
+            noise=Noise.joined([scores.noise for scores in found]),
         )
 
     def _each_target(self, answers: Answers[Pairs]) -> tuple[Scores, Floats]:
@@ -203,7 +208,8 @@ class GaussianProcess(Solver):
             return KernelShapRegression(errors=False).estimate(answers), unknown
         pairs, scales = read_pairs(answers)
         elsewhere = pairs[0].signs[outside]
-        starts = _as_posteriors(KernelShapRegression().estimate(answers), scales, elsewhere)
+        plain = KernelShapRegression().estimate(answers)
+        starts = _as_posteriors(plain, scales, elsewhere)
         cache: dict[tuple[Recipe, int], Decomposition] = {}
         found = [
             start
@@ -225,8 +231,10 @@ class GaussianProcess(Solver):
             errors[:] = np.nan
         gain = answers.full - answers.empty
         values += (gain - values.sum(axis=0)) / d
+        noise = plain.noise if len(outside) else _noise(found, plain.noise, scales, design, n)
+        degrees = float(max(n - d, 2))
         scores = Scores(
-            values, errors, degrees_of_freedom=float(max(n - d, 2)), estimator=estimator
+            values, errors, degrees_of_freedom=degrees, estimator=estimator, noise=noise
         )
         return scores, np.array([f.score for f in found])
 
@@ -301,6 +309,25 @@ def _as_posteriors(plain: Scores, scales: Floats, elsewhere: Floats) -> list[Pos
     values = np.ascontiguousarray(plain.values.T) / safe
     errors = np.ascontiguousarray(plain.errors.T) / safe
     return [Posterior(v, e, elsewhere @ (v / 2)) for v, e in zip(values, errors, strict=True)]
+
+
+def _noise(
+    found: list[Posterior], plain: Noise | None, scales: Floats, design: Pairs, n: int
+) -> Noise | None:
+    """What random answers add; `plain` is that of the regression, which answers for some targets.
+
+    The errors at pairs drawn at random shrink with the share of all pairs that was seen. The noise
+    of the answers does not.
+    """
+    if plain is None:
+        return None
+    total, unseen = plain.total.copy(), plain.unseen.copy()
+    seen = n / (2.0 ** min(design.n_features - 1, 60) - 1) if design.random else 0.0
+    for t, one in enumerate(found):
+        if one.noise is not None:
+            of_all, of_ends = one.noise * scales[t] ** 2
+            total[:, t], unseen[:, t] = of_all, seen * (of_all - of_ends) + of_ends
+    return Noise(total, unseen)
 
 
 def _is_additive(pairs: OddPairs, plain: Posterior) -> bool:

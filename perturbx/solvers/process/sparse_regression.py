@@ -109,7 +109,7 @@ class SparseRegression(Solver):
         left = odd - np.stack([part.predicted for part in parts], axis=1)
         nothing = np.zeros_like(gain)
         fit = OddFit.to(design, np.hstack([odd, left]), np.append(nothing, nothing))
-        variance = fit.variance()
+        variance, noise = fit.variance(), fit.noise(answers)
         plain, rest = np.split(fit.values, 2, axis=1)
         of_plain, of_rest = np.split(variance, 2, axis=1)
         values, errors = np.empty_like(own), np.empty_like(own)
@@ -121,9 +121,8 @@ class SparseRegression(Solver):
             errors[:, t] = np.sqrt(squares if better else of_plain[:, t])
         values += gain / d
         values += (gain - values.sum(axis=0)) / d
-        return Scores(
-            values, errors, degrees_of_freedom=float(max(n - d + 1, 1)), estimator=estimator
-        )
+        degrees = float(max(n - d + 1, 1))
+        return Scores(values, errors, degrees_of_freedom=degrees, estimator=estimator, noise=noise)
 
     def _part(self, design: Pairs, odd: Floats, even: Floats) -> SparsePart:
         return SparsePart.of(
