@@ -14,6 +14,7 @@ from perturbx.features import SeriesMap
 from perturbx.plots import _style
 from perturbx.result import Explanation, heatmaps, one_output, without_rounding
 from perturbx.result.series import Track, is_series, largest_tracks, tracks_of
+from perturbx.result.text import titled
 from perturbx.result.views import percent
 
 if TYPE_CHECKING:
@@ -216,8 +217,7 @@ def _label(
     ink, gray, _ = _style.tones(axes[0])
     name = str(one.output_names[0]) if len(one.output_names) == 1 else ""
     (prediction,) = _style.numbers([float(one.predictions)], signed=False)
-    known = np.isfinite(one.predictions)
-    title = f"{_style.output_label(name)}  {prediction if known else ''}".strip()
+    title = titled(_style.output_label(name), float(one.predictions), prediction)
     axes[0].set_title(_style.safe(title), fontsize=_style.TEXT, color=ink, pad=5)
     style: dict[str, Any] = {"fontsize": _style.SMALL, "color": gray}
     for strip in strips:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -262,6 +262,62 @@ class Explanation:
         from perturbx.result.importance import importance
 
         return importance(without_rounding(self), groups)
+
+    def over_outputs(
+        self,
+        how: Literal["mean", "sum", "mean_abs"] = "mean",
+        groups: Mapping[str, Sequence[str | int]] | None = None,
+        weights: Sequence[float] | None = None,
+    ) -> Explanation:
+        """Summarize scores over outputs, such as the steps of a forecast or a survival curve.
+
+        Parameters
+        ----------
+        how : "mean", "sum" or "mean_abs"
+            The mean or the sum of the scores, which explains the mean or the sum of the outputs,
+            and adds up as they do; or the mean of |score|, the size of a feature's effect on any
+            of the outputs, which explains no output and does not add up.
+        groups : mapping of str to list of outputs, optional
+            Names of groups of outputs, by name or position, such as ``{"first day": range(24)}``.
+            None: all outputs are one group, and there is no output axis.
+        weights : sequence of float, optional
+            The weight of each output, such as the widths of time intervals for the area under a
+            survival curve (``how="sum"``). For means only their ratios count.
+
+        Returns
+        -------
+        Explanation
+
+        Raises
+        ------
+        InvalidParameterError
+            If a single output was explained, if each instance has outputs of its own, or if
+            groups or weights are invalid.
+        SelectionError
+            If a group names an output that does not exist.
+
+        Notes
+        -----
+        The outputs were explained from the same perturbations, so their errors are correlated, and
+        an explanation does not know how. Standard errors are therefore the weighted means (sums)
+        of those of the outputs. By the triangle inequality this bounds the root mean square error,
+        for the mean of |score| including its upward bias. The bound is exact if the errors are
+        perfectly correlated, and at most the square root of the number of outputs too large. For
+        exact errors of a mean, explain it: ``px.KernelShap(lambda X: forecast(X).mean(axis=1))``.
+
+        Examples
+        --------
+        >>> import numpy as np, perturbx as px
+        >>> X = np.random.default_rng(0).normal(size=(20, 3))
+        >>> forecast = lambda X: np.stack([X[:, 0], X[:, 0] + X[:, 1]], axis=1)
+        >>> explainer = px.KernelShap(forecast, masker=px.Baseline(np.zeros(3)))
+        >>> explanation = explainer.explain([[1.0, 2.0, 3.0]])
+        >>> explanation.over_outputs("mean").values
+        array([[1., 1., 0.]])
+        """
+        from perturbx.result.over_outputs import over_outputs
+
+        return over_outputs(self, how, groups, weights)
 
     def to_frame(self) -> pd.DataFrame:
         """A tidy pandas DataFrame: a row for each instance, output and feature."""

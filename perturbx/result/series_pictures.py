@@ -11,7 +11,7 @@ from perturbx._typing import Floats
 from perturbx.result import heatmaps
 from perturbx.result.reading import one_output
 from perturbx.result.series import Track, is_series, largest_tracks, tracks_of
-from perturbx.result.text import numbers, output_label, shorten
+from perturbx.result.text import numbers, output_label, shorten, titled
 
 if TYPE_CHECKING:
     from perturbx.result.explanation import Explanation
@@ -56,7 +56,7 @@ def _figure(one: Explanation, words: str, end: float) -> str:
     tracks = largest_tracks(every, _CHANNELS)
     name = str(one.output_names[0]) if len(one.output_names) == 1 else ""
     (prediction,) = numbers([float(one.predictions)], signed=False)
-    title = escape(f"{shorten(output_label(name), 28)}  {prediction}".strip())
+    title = escape(titled(shorten(output_label(name), 28), float(one.predictions), prediction))
     left_out = len(every) - len(tracks)
     more = [f"{left_out} more channels"] if left_out else []
     caption = escape(", ".join([*([words] if words else []), *more]))

@@ -138,7 +138,7 @@ def head(explanation: Explanation) -> list[str]:
     if explanation.method != explanation.method_name:
         lines.append(f"estimate: {explanation.method.partition(':')[2].strip()}")
     lines.append(f"value function: {explanation.value_function}")
-    if np.size(explanation.predictions) == 1:
+    if np.size(explanation.predictions) == 1 and np.isfinite(explanation.predictions).all():
         base, prediction = np.ravel(explanation.base_values), np.ravel(explanation.predictions)
         lines.append(f"base value {base[0]:.4g}, prediction {prediction[0]:.4g}")
     lines.append(_cost(explanation))

@@ -34,6 +34,11 @@ def output_label(name: str) -> str:
     return f"output {name}" if name.isdigit() else name
 
 
+def titled(name: str, prediction: float, text: str) -> str:
+    """The name of an output and its prediction as `text`; a summary of sizes has none."""
+    return f"{name}  {'' if np.isnan(prediction) else text}".strip()
+
+
 def numbers(values: Iterable[float], signed: bool = True) -> list[str]:
     """Three digits for the largest number, and as many decimals for the others."""
     known = np.asarray(list(values), dtype=float)

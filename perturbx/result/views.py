@@ -14,7 +14,7 @@ from perturbx.features import LabelMap
 from perturbx.result import heatmaps
 from perturbx.result.photo import step_of
 from perturbx.result.reading import one_output, without_rounding
-from perturbx.result.text import numbers, output_label, shorten
+from perturbx.result.text import numbers, output_label, shorten, titled
 
 if TYPE_CHECKING:
     from perturbx.result.explanation import Explanation
@@ -110,7 +110,7 @@ def _title(one: Explanation, prediction: str) -> str:
         return ""
     named = len(one.output_names) == 1
     name = shorten(output_label(str(one.output_names[0])), _TITLE) if named else ""
-    return f"{name}  {prediction}".strip()
+    return titled(name, float(one.predictions), prediction)
 
 
 def _beyond(heats: list[Floats], largest: float) -> str:
