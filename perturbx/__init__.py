@@ -16,6 +16,7 @@ from perturbx.explainers import Occlusion as Occlusion
 from perturbx.explainers import OwenShap as OwenShap
 from perturbx.explainers import PermutationShap as PermutationShap
 from perturbx.explainers import Rise as Rise
+from perturbx.explainers import Sage as Sage
 from perturbx.maskers import Background as Background
 from perturbx.maskers import Baseline as Baseline
 from perturbx.maskers import ColumnTree as ColumnTree
@@ -67,6 +68,7 @@ __all__ = [
     "PermutationShap",
     "RegionTree",
     "Rise",
+    "Sage",
     "SeriesSegments",
     "SmoothGrid",
     "SuperpixelTrees",

@@ -57,7 +57,7 @@ METRICS = _exported(metrics, metrics.Metric)
 EXPLAINERS = [
     kind
     for kind in _exported(explainers, explainers.BaseExplainer)
-    if kind is not explainers.BaseExplainer
+    if kind not in (explainers.BaseExplainer, explainers.Sage)  # scores of a whole data set
 ]
 
 

@@ -14,7 +14,7 @@ from perturbx.samplers import Sampler
 from perturbx.solvers import Solver
 
 METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "OwenShap"}
-METHODS |= {"PermutationShap", "Rise"}
+METHODS |= {"PermutationShap", "Rise", "Sage"}
 MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
 MASKERS |= {"ConditionalCopula", "ConditionalForest", "ConditionalNearest"}
 MASKERS |= {"SuperpixelTrees", "Superpixels", "Windows"}

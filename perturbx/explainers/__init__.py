@@ -10,3 +10,4 @@ from perturbx.explainers.occlusion import Occlusion as Occlusion
 from perturbx.explainers.owen_shap import OwenShap as OwenShap
 from perturbx.explainers.permutation_shap import PermutationShap as PermutationShap
 from perturbx.explainers.rise import Rise as Rise
+from perturbx.explainers.sage import Sage as Sage
