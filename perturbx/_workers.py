@@ -6,6 +6,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from inspect import iscoroutinefunction
 from typing import Any
 
 from perturbx.errors import InvalidParameterError, PredictFnError
@@ -33,7 +34,9 @@ def check_workers(predict_fn: Any, n_jobs: int | None) -> None:
     from joblib.parallel import BACKENDS, get_active_backend
 
     backend, _ = get_active_backend()
-    if n_workers(n_jobs) == 1 or getattr(backend, "uses_threads", False):
+    calls = predict_fn, getattr(type(predict_fn), "__call__", None)  # noqa: B004
+    threads = getattr(backend, "uses_threads", False) or any(map(iscoroutinefunction, calls))
+    if threads or n_workers(n_jobs) == 1:
         return
     if isinstance(backend, BACKENDS["loky"]) and _has_a_parents_workers():
         raise InvalidParameterError(
@@ -49,9 +52,14 @@ def check_workers(predict_fn: Any, n_jobs: int | None) -> None:
 
 
 def in_workers(
-    function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], n_jobs: int | None
+    function: Callable[..., Any],
+    tasks: Iterable[tuple[Any, ...]],
+    n_jobs: int | None,
+    backend: str | None = None,
 ) -> Iterator[Any]:
     """The results of the function for the arguments of each task, in their order.
+
+    The `backend` is that of ``joblib.parallel_config`` if it is None.
 
     Raises
     ------
@@ -63,7 +71,9 @@ def in_workers(
     from joblib import Parallel, delayed
 
     try:
-        yield from Parallel(n_jobs=n_jobs)(delayed(function)(*task) for task in tasks)
+        yield from Parallel(n_jobs=n_jobs, backend=backend)(
+            delayed(function)(*task) for task in tasks
+        )
     except pickle.PicklingError as error:
         raise _cannot_be_sent(error) from error
     except Exception as error:

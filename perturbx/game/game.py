@@ -172,7 +172,12 @@ class Game:
             yield from (block.outputs(self.predictor, self.progress) for block in blocks)
             return
         tasks = ((block, self.predictor) for block in blocks)
-        for outputs, cost in in_workers(Block.outputs, tasks, self.n_jobs):
-            if self.progress:
-                self.progress(cost.n_rows)
-            yield outputs, cost
+        backend = "threading" if self.predictor.is_async else None
+        try:
+            for outputs, cost in in_workers(Block.outputs, tasks, self.n_jobs, backend):
+                if self.progress:
+                    self.progress(cost.n_rows)
+                yield outputs, cost
+        except BaseException:  # Ctrl-C too: no call stays in flight
+            self.predictor.cancel()
+            raise

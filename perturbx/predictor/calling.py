@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from traceback import walk_tb
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from perturbx._typing import PredictFn
 from perturbx._validation import invalid
 from perturbx.errors import InvalidParameterError, PerturbxError, PredictFnError
+from perturbx.predictor.awaiting import Awaited
 
 _METHODS = ("predict_proba", "decision_function", "predict")
 
@@ -28,7 +30,9 @@ def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:
         owner = getattr(predict_fn, "__self__", None)
         name = getattr(predict_fn, "__name__", type(predict_fn).__name__)
         is_method = owner is not None and not isinstance(owner, type(np))
-        return predict_fn, f"{name} of {type(owner).__name__}" if is_method else name
+        name = f"{name} of {type(owner).__name__}" if is_method else name
+        calls = predict_fn, type(predict_fn).__call__
+        return Awaited(predict_fn) if any(map(iscoroutinefunction, calls)) else predict_fn, name
     kind = type(predict_fn).__name__
     for method in _METHODS:
         found = getattr(predict_fn, method, None)

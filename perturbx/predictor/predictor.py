@@ -14,6 +14,7 @@ from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
 from perturbx._validation import check_selection, distinct_names, invalid, position_of, top_of
 from perturbx.errors import InvalidParameterError, PredictFnError
 from perturbx.predictor.answers import not_finite, numbers_of, resolution_of
+from perturbx.predictor.awaiting import Awaited
 from perturbx.predictor.calling import failure, resolve
 
 _PROBE = "the first rows"
@@ -57,6 +58,16 @@ class Predictor:
         """True for the probabilities of two classes: either may be 1 minus the other."""
         near = np.abs(self.first_answers.sum(axis=1) - 1) <= 4 * self.resolution
         return self.n_outputs == 2 and bool(near.all())
+
+    @property
+    def is_async(self) -> bool:
+        """True if calls are awaited: they are made by threads, also where there are workers."""
+        return isinstance(self.predict_fn, Awaited)
+
+    def cancel(self) -> None:
+        """End the calls that are still awaited."""
+        if isinstance(self.predict_fn, Awaited):
+            self.predict_fn.cancel()
 
     def __call__(self, batch: Any, n_rows: int, columns: Ints | None, place: str) -> Floats:
         """Answers to a batch of `n_rows` rows, (n_rows, k): some columns, or all for None."""
