@@ -19,6 +19,7 @@ from perturbx.explainers import Rise as Rise
 from perturbx.explainers import Sage as Sage
 from perturbx.maskers import Background as Background
 from perturbx.maskers import Baseline as Baseline
+from perturbx.maskers import CausalCopula as CausalCopula
 from perturbx.maskers import ColumnTree as ColumnTree
 from perturbx.maskers import ConditionalCopula as ConditionalCopula
 from perturbx.maskers import ConditionalForest as ConditionalForest
@@ -54,6 +55,7 @@ __all__ = [
     "Background",
     "Banzhaf",
     "Baseline",
+    "CausalCopula",
     "ColumnTree",
     "ConditionalCopula",
     "ConditionalForest",

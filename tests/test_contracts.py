@@ -30,7 +30,11 @@ from perturbx.testing import (
     check_solver,
 )
 
-NEEDED: dict[str, Any] = {"n_background": 3, "solver": solvers.KernelShapRegression()}
+NEEDED: dict[str, Any] = {
+    "n_background": 3,
+    "solver": solvers.KernelShapRegression(),
+    "order": [[0, 1], [2, 3, 4]],
+}
 """Values for what a constructor cannot do without."""
 
 
@@ -85,7 +89,7 @@ def test_maskers(kind: type, table: np.ndarray) -> None:
         check_masker(kind(channel_axis=-1), np.random.default_rng(0).normal(size=(3, 30, 2)))
         return
     is_image = "channel_axis" in inspect.signature(kind).parameters
-    check_masker(kind(), _images() if is_image else table[:6])
+    check_masker(_made(kind), _images() if is_image else table[:6])
 
 
 @pytest.mark.parametrize("kind", [maskers.Background, maskers.Baseline, maskers.GaussianNoise])

@@ -120,6 +120,7 @@ METHODS = [k for k in exported(explainers, explainers.BaseExplainer) if k.__name
 MASKERS_OF_TABLES = {
     "Background": px.Occlusion,
     "Baseline": px.Occlusion,
+    "CausalCopula": px.Occlusion,
     "ColumnTree": px.OwenShap,
     "ConditionalCopula": px.Occlusion,
     "ConditionalForest": px.Occlusion,
@@ -181,7 +182,9 @@ def test_parameters_of_maskers(kind: Any, name: str) -> None:
     def use(value: Any) -> None:
         if kind.__name__ in MASKERS_OF_TABLES:
             method = MASKERS_OF_TABLES[kind.__name__]
-            explainer = method(model, masker=kind(**{name: value}), random_state=0)
+            needed = {"order": [[0], [1]]} if "order" in own_parameters(kind) else {}
+            masker = kind(**{**needed, name: value})
+            explainer = method(model, masker=masker, random_state=0)
             explainer.fit(TABLE).explain(TABLE[:2])
             return
         masker = kind(**{name: value})

@@ -16,6 +16,7 @@ from perturbx.solvers import Solver
 METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "OwenShap"}
 METHODS |= {"PermutationShap", "Rise", "Sage"}
 MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
+MASKERS |= {"CausalCopula"}
 MASKERS |= {"ConditionalCopula", "ConditionalForest", "ConditionalNearest"}
 MASKERS |= {"SuperpixelTrees", "Superpixels", "Windows"}
 MASKERS |= {"SeriesSegments"}

@@ -8,6 +8,7 @@ from perturbx.maskers._base import Masker as Masker
 from perturbx.maskers._region_trees import RegionTree as RegionTree
 from perturbx.maskers.background import Background as Background
 from perturbx.maskers.baseline import Baseline as Baseline
+from perturbx.maskers.causal_copula import CausalCopula as CausalCopula
 from perturbx.maskers.column_tree import ColumnTree as ColumnTree
 from perturbx.maskers.conditional_copula import ConditionalCopula as ConditionalCopula
 from perturbx.maskers.conditional_forest import ConditionalForest as ConditionalForest

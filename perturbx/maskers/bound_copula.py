@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.maskers._base import BoundMasker
+from perturbx.maskers._stages import Stage, shift_along
 from perturbx.maskers.bound_moved import BoundMoved, FittedMoved, Moves
 
 
@@ -21,9 +22,12 @@ class FittedCopula(FittedMoved):
     ----------
     chosen : (b,) int array
         Which of the training rows are the background.
+    stages : tuple of Stage
+        In which absent features follow their causes; none where they follow all present ones.
     """
 
     chosen: Ints
+    stages: tuple[Stage, ...] = ()
 
     def bound(self, rows: Any) -> list[BoundMasker]:
         learned, chosen = self.learned, self.chosen
@@ -31,6 +35,7 @@ class FittedCopula(FittedMoved):
             "background": learned.bits[chosen],
             "means": learned.means[chosen],
             "spread": learned.spread[chosen],
+            "stages": self.stages,
         }
         return [BoundCopula(**own, **one) for one in self.scored(rows)]
 
@@ -44,11 +49,13 @@ class BoundCopula(BoundMoved):
     background : (b, d) array
     means, spread : (b, d) arrays
         The mean scores of the background's cells, and their own, which differ where cells tie.
+    stages : tuple of Stage
     """
 
     background: NDArray[Any]
     means: Floats
     spread: Floats
+    stages: tuple[Stage, ...] = ()
 
     @property
     def rows_per_perturbation(self) -> int:  # type: ignore[override]
@@ -59,4 +66,7 @@ class BoundCopula(BoundMoved):
             part[rows] if isinstance(rows, slice) else part[rows][:, None]
             for part in (self.background, self.means, self.spread)
         )
-        return cells, spread, self.copula.shift(means, np.nan_to_num(self.given), known)
+        given = np.nan_to_num(self.given)
+        if self.stages:
+            return cells, spread, shift_along(self.copula, self.stages, means, given, known)
+        return cells, spread, self.copula.shift(means, given, known)
