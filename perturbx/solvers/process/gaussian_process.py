@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, lapack
 
-from perturbx._typing import Floats
+from perturbx._typing import Floats, Ints
 from perturbx.solvers.process.covariance import Covariance
 from perturbx.solvers.process.odd_pairs import OddPairs, direct_shares
 
@@ -61,6 +61,37 @@ class Posterior:
 
 
 @dataclass(frozen=True, eq=False)
+class Reading:
+    """What a fit makes of t targets, once for scores, values and errors.
+
+    Parameters
+    ----------
+    smooth : (n + 1, t) array
+        G without its jumps.
+    projected : (n + 1, t) array
+        Q times that.
+    half_gain : (t,) array
+        The last row of g, with its jumps.
+    is_freed : (t,) bool array
+        Which targets have one.
+    """
+
+    smooth: Floats
+    projected: Floats
+    half_gain: Floats
+    is_freed: NDArray[np.bool_]
+
+    def of(self, targets: Ints) -> Reading:
+        """Of some of the targets."""
+        return Reading(
+            self.smooth[:, targets],
+            self.projected[:, targets],
+            self.half_gain[targets],
+            self.is_freed[targets],
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Free:
     """The part of g that no prior ties down: X times `directions` (d, p)."""
 
@@ -91,7 +122,8 @@ def posterior(
     """
     x, y, noise = pairs.with_end()
     fit = Fit.of(x, noise, covariance, signal, free)
-    found = fit.posterior(y[:, None], np.array([share]), elsewhere)
+    reading = fit.read(y[:, None])
+    found = fit.posterior(reading, np.array([share]), elsewhere)
     mean = found.elsewhere if elsewhere is None else found.elsewhere[:, 0]
     added = None if pairs.doubt is None else fit.added_by(pairs.doubt[:, None])[:, :, 0]
     return Posterior(found.values[:, 0], found.standard_errors[:, 0], mean, noise=added)
@@ -154,10 +186,25 @@ class Fit:
         prior_parts = (x, noise, covariance, signal, free)
         return cls(*prior_parts, influence, inverse, solved, kept, variance)
 
-    def posterior(self, y: Floats, share: Floats, others: Floats | None = None) -> Posterior:
-        """Values and errors (d, t) of g (n + 1, t), whose last row is half the gain.
+    def read(self, y: Floats) -> Reading:
+        """Of g (n + 1, t), whose last row is half the gain: the end as the pairs predict it.
 
-        With the mean at other pairs (k, d).
+        A game may jump at the full or the empty coalition, by rounding or because the removal of
+        the last feature is another one. Where the end is far from what the pairs predict, it says
+        nothing of them: then all features share the jump alike.
+        """
+        projected = self.project(y)
+        jump = self._jumps(projected)
+        is_freed = jump != 0
+        if not is_freed.any():
+            return Reading(y, projected, y[-1], is_freed)
+        smooth = y.copy()
+        smooth[-1] -= jump
+        projected[:, is_freed] = self.project(smooth[:, is_freed])
+        return Reading(smooth, projected, y[-1], is_freed)
+
+    def posterior(self, reading: Reading, share: Floats, others: Floats | None = None) -> Posterior:
+        """Values and errors (d, t), with the mean at other pairs (k, d).
 
         Standard errors are the posterior's own, the one unknown variance being the mean square of
         leave-one-out residuals, each over its own predicted variance (Dubrule, Mathematical
@@ -165,20 +212,25 @@ class Fit:
         logarithms, with the jackknife, which needs no prior but assumes that residuals do not
         cancel; `share` (t,) is its share. A tenth of the variance is pooled over the features.
         """
-        smooth, is_freed = self.without_jumps(y)
-        values = self.influence.T @ smooth
-        values += (2 * y[-1] - values.sum(axis=0)) / len(values)
-        projected, noise = self.project(smooth)[:-1], self.noise[:-1]
+        values = self.influence.T @ reading.smooth
+        values += (2 * reading.half_gain - values.sum(axis=0)) / len(values)
         of_end = (self.influence[-1] - self.influence[-1].mean()) ** 2 / self._end[-1]
-        variance = self.variance[:, None] + np.outer(of_end, is_freed)
-        diagonal = self.diagonal[:-1]
-        errors = standard_errors(self.influence[:-1], variance, projected, diagonal, noise, share)
+        errors = standard_errors(
+            self.influence[:-1],
+            self.variance[:, None] + np.outer(of_end, reading.is_freed),
+            reading.projected[:-1],
+            self.diagonal[:-1],
+            self.noise[:-1],
+            share,
+        )
         if others is None:
             return Posterior(values, errors)
-        return Posterior(values, errors, self.mean(others, smooth))
+        return Posterior(values, errors, self.mean(others, reading.smooth))
 
     def mean(self, others: Floats, smooth: Floats) -> Floats:
         """(k, t): the posterior mean at other pairs (k, d), of y (n + 1, t) without jumps."""
+        if not len(others):
+            return np.zeros((0, smooth.shape[1]))
         found = others @ (self.free.directions @ (self.kept @ smooth))
         left = self.signal * self.project(smooth)
         for start in range(0, len(found), _MOST_ROWS):
@@ -196,39 +248,29 @@ class Fit:
         squares = (self.influence + missing / self.influence.shape[1]) ** 2
         return np.stack([squares.T @ doubt, np.outer(squares[-1], doubt[-1])])
 
-    def score(self, y: Floats) -> Floats:
+    def score(self, reading: Reading) -> Floats:
         """(t,): the weighted mean square of leave-one-out residuals, infinite if none is known."""
         diagonal, noise = self.diagonal[:-1], self.noise[:-1]
         seen = diagonal * noise > PINNED
         if 2 * seen.sum() <= len(seen):
-            return np.full(y.shape[1], np.inf)
-        smooth, _ = self.without_jumps(y)
-        left_out = self.project(smooth)[:-1][seen] / diagonal[seen, None]
+            return np.full(len(reading.half_gain), np.inf)
+        left_out = reading.projected[:-1][seen] / diagonal[seen, None]
         return np.asarray(np.average(left_out**2, axis=0, weights=1 / noise[seen]))
 
-    def without_jumps(self, y: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """Y with the end as the pairs predict it, for targets (t,) where that is far from the end.
-
-        A game may jump at the full or the empty coalition, by rounding or because the removal of
-        the last feature is another one. Such an end says nothing of the other pairs: then all
-        features share the jump alike.
-        """
-        none = np.zeros(y.shape[1], dtype=bool)
+    def _jumps(self, projected: Floats) -> Floats:
+        """(t,): how far the end is from what the pairs predict, where that is far; Q y is given."""
         spread, noise = self._end[-1], self.noise[:-1]
+        nothing = np.zeros(projected.shape[1])
         if spread <= PINNED * self.inverse[-1, -1]:
-            return y, none
-        projected = self.project(y)
+            return nothing
         jump = projected[-1] / spread
         rest = projected[:-1] - np.outer(self._end[:-1], jump)
         spare = np.maximum(self.diagonal[:-1] - self._end[:-1] ** 2 / spread, 0.0)
         seen = spare * noise > PINNED
         if not seen.any():
-            return y, none
+            return nothing
         common = (rest[seen] ** 2 / spare[seen, None]).mean(axis=0)
-        is_freed = jump**2 * spread > SURPRISE**2 * common
-        smooth = y.copy()
-        smooth[-1] -= np.where(is_freed, jump, 0.0)
-        return smooth, is_freed
+        return np.where(jump**2 * spread > SURPRISE**2 * common, jump, 0.0)
 
     @cached_property
     def _end(self) -> Floats:

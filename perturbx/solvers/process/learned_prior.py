@@ -30,15 +30,17 @@ from perturbx.solvers.process.parity import ParityTerms, parity_terms
 from perturbx.solvers.process.recipes import Learned, Recipe
 
 _MOST_TEACHERS = 48
-_MOST_OUTPUTS = 16
-"""Of one instance; 48 outputs teach no better (a photo, 1,000 classes, 5, 20 and 60 pairs a
-feature), and take two to three times as long."""
+_MOST_OUTPUTS = 8
+"""Of one instance; 16 or 48 outputs teach no better (photos, 1,000 classes, 5 to 60 pairs a
+feature), and take two to five times as long."""
 _MOST_CELLS = 500_000
 """Pairs times features beyond which no trees are grown."""
 _MOST_PAIRS = 2500
 """Of each teacher, at most."""
-_WITH_RATES = 6
+_WITH_RATES = 3
 """How many teachers the rates of the product kernel are learned from."""
+_PLENTY = 3
+"""From so many pairs a feature on, slopes are not tied down."""
 _MOST_JUDGED = 300
 """How many pairs are used to judge a candidate, at most."""
 
@@ -83,13 +85,19 @@ class LearnedPrior:
 
     @classmethod
     def learn(
-        cls, answers: Answers[Any], boosting: Boosting | None = None, teachers: str = ""
+        cls,
+        answers: Answers[Any],
+        boosting: Boosting | None = None,
+        teachers: str = "",
+        *,
+        is_reused: bool = True,
     ) -> LearnedPrior | None:
         """From the answers of teachers to the same pairs, which also may be more than others get.
 
         None if fewer than `fewest` targets have interactions. Of outputs that mirror
         each other, such as p and 1 - p, one teaches. `teachers` says who they are, by default
-        how many targets.
+        how many targets. `is_reused` False if nothing but these answers is solved under it: then
+        candidates are judged at as many pairs alone.
 
         Raises
         ------
@@ -113,7 +121,7 @@ class LearnedPrior:
         taught = [_learned(rates, [terms[i] for i in np.flatnonzero(half == h)]) for h in (0, 1)]
         judged = [[taught_by[i] for i in np.flatnonzero(half != h)] for h in (0, 1)]
         order = np.random.default_rng(0).permutation(n) if design.random else np.arange(n)
-        sizes = _sizes(min(n, _MOST_JUDGED), d)
+        sizes = _sizes(min(n, _MOST_JUDGED), d) if is_reused else [min(n, _MOST_JUDGED)]
         choices = tuple(_choice(taught, judged, order[:size]) for size in sizes)
         return cls(_learned(rates, terms), choices, teachers or f"{len(chosen)} targets")
 
@@ -237,19 +245,21 @@ def _sizes(n: int, d: int) -> list[int]:
     return found
 
 
-def _candidates(d: int, n: int) -> Iterator[Recipe]:
-    """Kernels without terms, and blends with them; slopes are free where pairs can be spared."""
-    yield Recipe("rates", 1.0, linear=0.9)
+def _plain(d: int, n: int) -> list[list[Recipe]]:
+    """Kernels without terms: with slopes tied down, and free where pairs can be spared."""
+    tied, free = [Recipe("rates", 1.0, linear=0.9)], []
+    if n >= d + SPARE:
+        strengths = (0.6, 1.0, 1.6) if d <= MOST_FEATURES else (1.0, 3.0)
+        free = [Recipe("rates", strength) for strength in strengths]
+    # With plenty of pairs a prior on the slopes only costs time.
+    return [recipes for recipes in (tied if n < _PLENTY * d else [], free) if recipes]
+
+
+def _blends(base: Recipe) -> Iterator[Recipe]:
+    """`base` with terms, which take over a part of what ties slopes down."""
+    linear = 0.7 if base.linear > 0 else 0.0
     for share in (0.5, 0.9, 0.99):
-        yield from (
-            Recipe("rates", 1.0, linear=0.7, share=share, power=power) for power in (0.5, 1.0)
-        )
-    if n < d + SPARE:
-        return
-    for strength in (0.6, 1.0, 1.6) if d <= MOST_FEATURES else (1.0, 3.0):
-        yield Recipe("rates", strength)
-        for share in (0.5, 0.9, 0.99):
-            yield from (Recipe("rates", strength, share=share, power=power) for power in (0.5, 1.0))
+        yield from (replace(base, linear=linear, share=share, power=power) for power in (0.5, 1.0))
 
 
 def misfits(score: Floats, plain: Floats) -> NDArray[np.bool_]:
@@ -257,25 +267,39 @@ def misfits(score: Floats, plain: Floats) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(plain) & (score > _LITTLE * plain))
 
 
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """A candidate with its best signal: logarithms of its scores (t,), and their mean."""
+
+    mean: float
+    recipe: Recipe
+    signal: float
+    scores: Floats
+
+
 def _choice(taught: list[Learned], judged: list[list[OddPairs]], rows: Ints) -> Choice:
     """The best candidate at some of the pairs, and the best without terms."""
-    d = taught[0].slopes.size
-    found = []
-    for recipe in _candidates(d, len(rows)):
-        if recipe.share > 0 and not all(len(learned.terms_with_linear) for learned in taught):
-            continue
+
+    def scored(recipe: Recipe) -> _Scored:
         scores = _scores(recipe, taught, judged, rows)
         mean = scores.mean(axis=1)
         best = int(mean.argmin())
-        found.append((float(mean[best]), recipe, float(SIGNALS[best]), scores[best]))
-    first = min(found, key=lambda entry: entry[0])
-    without = [entry for entry in found if entry[1].share == 0 and entry is not first]
-    second = [min(without, key=lambda entry: entry[0])] if first[1].share > 0 else []
+        return _Scored(float(mean[best]), recipe, float(SIGNALS[best]), scores[best])
+
+    bases = [
+        min(map(scored, some), key=lambda entry: entry.mean)
+        for some in _plain(taught[0].slopes.size, len(rows))
+    ]
+    found = list(bases)
+    if all(len(learned.terms_with_linear) for learned in taught):
+        found += [scored(recipe) for base in bases for recipe in _blends(base.recipe)]
+    first, without = (min(some, key=lambda entry: entry.mean) for some in (found, bases))
+    chosen = [first] if first is without else [first, without]
     plain = np.concatenate([plain_scores(*_at(targets, rows)) for targets in judged])
     return Choice(
         len(rows),
-        tuple((recipe, signal) for _, recipe, signal, _ in [first, *second]),
-        float(misfits(np.exp(first[3]), plain).mean()),
+        tuple((entry.recipe, entry.signal) for entry in chosen),
+        float(misfits(np.exp(first.scores), plain).mean()),
     )
 
 

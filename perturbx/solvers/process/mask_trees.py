@@ -59,6 +59,13 @@ class _Level:
     members: NDArray[np.float32]
     inside: NDArray[np.float32]
 
+    def below(self, nodes: Ints, side: Ints) -> NDArray[np.float32]:
+        """(k, m): the coalitions on one side of each of some nodes."""
+        found = self.inside[nodes]
+        absent = np.flatnonzero(side == 0)
+        found[absent] = self.members[nodes[absent]] - found[absent]
+        return found
+
 
 def boost(
     z: Coalitions,
@@ -107,8 +114,7 @@ def _grow(
     target = np.arange(len(residual))
     parent, side = np.full((2, len(residual)), -1)
     paths, turns = np.full((2, len(residual), settings.depth), -1)
-    weighted = residual
-    counts, sums = members @ design, weighted @ design
+    counts, sums = members @ design, residual @ design
     levels: list[_Level] = []
     for depth in range(settings.depth):
         gain, feature = _best_splits(counts, sums, min_leaf[target], settings.penalty)
@@ -117,11 +123,13 @@ def _grow(
         if n == 0:
             break
         target, parent, side, feature = target[keep], parent[keep], side[keep], feature[keep]
-        members, weighted, counts, sums = members[keep], weighted[keep], counts[keep], sums[keep]
-        paths, turns = paths[keep], turns[keep]
+        counts, sums, paths, turns = counts[keep], sums[keep], paths[keep], turns[keep]
         paths[:, depth] = feature
-        present = columns[feature]
-        inside, weighted_in = members * present, weighted * present
+        members = levels[-1].below(parent, side) if levels else members[keep]
+        inside = columns[feature]
+        inside *= members
+        weighted_in = residual[target]
+        weighted_in *= inside
         counts_in, sums_in = inside @ design, weighted_in @ design
         counts = np.concatenate([counts - counts_in, counts_in])
         sums = np.concatenate([sums - sums_in, sums_in])
@@ -130,8 +138,6 @@ def _grow(
         levels.append(
             _Level(target, parent, side, gain[keep], paths, turns, values, members, inside)
         )
-        members = np.concatenate([members - inside, inside])
-        weighted = np.concatenate([weighted - weighted_in, weighted_in])
         target, parent = np.concatenate([target, target]), np.arange(2 * n) % n
         side = np.arange(2 * n) // n
         paths, turns = np.concatenate([paths, paths]), np.concatenate([turns, turns])
@@ -198,10 +204,11 @@ def _harvest(
     for level, here, below, place in zip(levels, chosen, after, _children(levels), strict=True):
         # a side that is not in the next level has place -1, and finds the False at the end
         ends = here & ~np.append(below, False)[place]
-        values = np.where(ends, level.values, np.float32(0))
-        mine = (level.target == np.arange(len(residual))[:, None]).astype(np.float32)
-        residual -= (mine * values[0]) @ level.members
-        residual -= (mine * (values[1] - values[0])) @ level.inside
+        used = np.flatnonzero(ends.any(axis=0))
+        values = np.where(ends, level.values, np.float32(0))[:, used]
+        mine = (level.target[used] == np.arange(len(residual))[:, None]).astype(np.float32)
+        residual -= (mine * values[0]) @ level.members[used]
+        residual -= (mine * (values[1] - values[0])) @ level.inside[used]
         side, node = np.nonzero(ends)
         turns = level.turns[node].astype(float)
         turns[np.arange(len(node)), (level.paths[node] >= 0).sum(axis=1) - 1] = 2 * side - 1

@@ -86,7 +86,8 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
     candidates = choice.recipes
     judged = np.append(np.arange(min(n, _MOST_JUDGED)), n)
     judges = [_fit(prior, candidate, x[judged], noise[judged]) for candidate in candidates]
-    own = np.stack([fit.score(y[judged]) for fit in judges])
+    read = [fit.read(y[judged]) for fit in judges]
+    own = np.stack([fit.score(reading) for fit, reading in zip(judges, read, strict=True)])
     of_plain = plain_scores(x, noise, y)
     weighed = np.vstack([own, of_plain])
     weighed[1:] /= _STANDS_BY
@@ -101,11 +102,15 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
         mine = np.flatnonzero(chosen == place)
         if not len(mine):
             continue
-        fit = judges[place] if len(judged) == n + 1 else _fit(prior, candidate, x, noise)
+        if len(judged) == n + 1:
+            fit, reading = judges[place], read[place].of(mine)
+        else:
+            fit = _fit(prior, candidate, x, noise)
+            reading = fit.read(y[:, mine])
         share = share_of_jackknife(n, d, own[place, mine], of_plain[mine])
         terms = candidate[0].terms(prior.learned)
         solver = AdaptedFit(fit, terms) if n >= _ADAPTS * d and len(terms) else fit
-        found = solver.posterior(y[:, mine], share, others)
+        found = solver.posterior(reading, share, others)
         values[:, mine] = scales[mine] * found.values
         errors[:, mine] = scales[mine] * found.standard_errors
         if len(outside):

@@ -175,7 +175,8 @@ class GaussianProcess(Solver):
         found = []
         for i in range(n):
             part = replace(answers.only(np.arange(i * k, (i + 1) * k)), shape=(1, k))
-            prior = LearnedPrior.learn(part, self.boosting, "the outputs of the instance")
+            teachers = "the outputs of the instance"
+            prior = LearnedPrior.learn(part, self.boosting, teachers, is_reused=False)
             found.append(
                 self._each_target(part)[0]
                 if prior is None
