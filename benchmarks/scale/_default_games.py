@@ -18,8 +18,8 @@ JUDGED = 5
 """So many rows have a known truth."""
 _BACKGROUND, _HALF = 100, 1000
 _MOST_ENUMERATED = 12
-_NUMBERS = 4e8
-"""A long run computes about so many numbers per row."""
+_ROWS, _NUMBERS = 20_000_000, 4e8
+"""A long run asks the model about so many rows, or computes so many numbers, for each row."""
 
 
 @dataclass
@@ -82,15 +82,19 @@ def problem(kind: str, d: int) -> Problem:
 
 
 def _truth(model: Any, kind: str, X: Array, background: Array) -> tuple[Array, float]:
-    """Enumeration, interventional TreeSHAP or a long run, and its uncertainty."""
+    """Enumeration, interventional TreeSHAP or a long run, and its uncertainty.
+
+    TreeSHAP is exact for a forest, whose probabilities are a mean over trees. For boosted trees it
+    rescales the values of the log-odds, which is not the same: 3% of the squared size at d = 30.
+    """
     d = X.shape[1]
     if d <= _MOST_ENUMERATED:
         games = (partial(masked_mean, Asked(model, 1), x, background) for x in X)
         return np.array([exact_shapley(v, d) for v in games]), 0.0
-    if kind in ("boosting", "forest"):
+    if kind == "forest":
         return _tree_shap(model, X, background), 0.0
-    layers = _Layers.of(model)
-    runs = [layers.long_run(x, background, np.random.default_rng(0)) for x in X]
+    run = partial(_long_run, model) if kind == "boosting" else _Layers.of(model).long_run
+    runs = [run(x, background, np.random.default_rng(0)) for x in X]
     truth, variance = (np.array(part) for part in zip(*runs, strict=True))
     return truth, float(variance.sum() / (truth**2).sum())
 
@@ -103,6 +107,21 @@ def _tree_shap(model: Any, X: Array, background: Array) -> Array:
     )
     found = np.asarray(explainer.shap_values(X, check_additivity=False))
     return found[..., 1] if found.ndim == 3 else found
+
+
+def _long_run(
+    model: Any, x: Array, background: Array, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Antithetic permutations over the whole background: their mean, and its variance."""
+    chains = _ROWS // (2 * background.size)
+    found = np.zeros((chains, len(x)))
+    predict = Asked(model, 1)
+    for chain in found:
+        order = rng.permutation(len(x))
+        for walk in (order, order[::-1]):
+            present = walk.argsort() < np.arange(len(x) + 1)[:, None]
+            chain[walk] += np.diff(masked_mean(predict, x, background, present)) / 2
+    return found.mean(axis=0), found.var(axis=0, ddof=1) / chains
 
 
 @dataclass(frozen=True)
