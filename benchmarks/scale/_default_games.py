@@ -18,7 +18,7 @@ JUDGED = 5
 """So many rows have a known truth."""
 _BACKGROUND, _HALF = 100, 1000
 _MOST_ENUMERATED = 12
-_ROWS, _NUMBERS = 20_000_000, 4e8
+_ROWS, _NUMBERS = 8_000_000, 4e8
 """A long run asks the model about so many rows, or computes so many numbers, for each row."""
 
 

@@ -18,7 +18,9 @@ _USUAL = 2.0**34
 """The assumed memory of a machine that does not report it: 16 GiB."""
 
 _EACH = 80
-"""Bytes per perturbation apart from its features: its weight, cluster and place in a set."""
+"""Bytes per perturbation apart from its features: its weight, cluster and place in a set.
+
+They hold its share of a compact design too."""
 
 _DRAWN = 2
 """The number of copies of a design that exist while it is drawn or extended."""
@@ -36,7 +38,8 @@ def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
     """
     d = todo.n_features
     m = min(todo.n_perturbations, todo.sampler.most(d))
-    each = float(_EACH + d * _DRAWN * todo.sampler.draws.entry_bytes)
+    draws = todo.sampler.draws
+    each = float(_EACH + (0 if draws.compact else d * _DRAWN * draws.entry_bytes))
     each += 8 * (todo.solver.working(d) + 4 * n_outputs)
     limit = _available()
     if m * each <= limit:

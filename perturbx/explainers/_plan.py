@@ -73,6 +73,11 @@ class RecipeContext:
         The user's partial order of these features, where the method has one.
     single_rows : bool
         True where one background row alone costs a fraction of all of them.
+    n_outputs : int
+        How many outputs are explained; 1 before the model has been asked.
+    n_instances : int
+        How many instances the call explains; 1 before the model has been asked, and always with a
+        budget: scores then do not depend on the company of an instance.
     """
 
     accepts: type[Design]
@@ -86,6 +91,8 @@ class RecipeContext:
     shares_prior: bool = False
     order: FeatureOrder | None = None
     single_rows: bool = True
+    n_outputs: int = 1
+    n_instances: int = 1
 
     @property
     def n_fixed(self) -> int:
@@ -118,6 +125,9 @@ class RecipeContext:
 Recipe: TypeAlias = Callable[[RecipeContext], tuple[Sampler, Solver]]
 """Picks the sampler and the solver that estimate the right thing in a context."""
 
+Spending: TypeAlias = Callable[[RecipeContext, Sampler], int]
+"""How many perturbations of the sampler are tried where there is no budget."""
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -147,9 +157,12 @@ class Plan:
     n_jobs: int | None
     verbose: int
     seeds: np.random.SeedSequence
+    n_instances: int = 1
+    n_outputs: int = 1
     shares_prior: bool = False
     prior: LearnedPrior | None = None
     order: Any = None
+    spends: Spending | None = None
     tasks: dict[Any, Task] = field(default_factory=dict)
 
     def rng(self, key: int) -> np.random.Generator:
@@ -186,15 +199,16 @@ class Plan:
         context = self._context(bound, n_features)
         sampler, _ = self.recipe(context)
         rows_each = 1 if sampler.draws.per_background_row else context.n_background
-        return _minimum(sampler, n_features) * rows_each + context.n_fixed
+        return sampler.minimum(n_features) * rows_each + context.n_fixed
 
     def _task(self, bound: BoundMasker, n_features: int) -> Task:
         context = self._context(bound, n_features)
         sampler, solver = self.recipe(context)
         _check_parts(sampler, solver, context)
         rows_each = 1 if sampler.draws.per_background_row else context.n_background
-        minimum = _minimum(sampler, n_features)
-        default = max(minimum, sampler.default(n_features)) * rows_each
+        minimum = sampler.minimum(n_features) if n_features else 0
+        usual = self.spends(context, sampler) if self.spends else sampler.default(n_features)
+        default = max(minimum, usual) * rows_each
         affordable = context.affordable(rows_each, default)
         if affordable >= minimum:
             return Task(context, sampler, solver, n_features, int(affordable), rows_each)
@@ -224,6 +238,8 @@ class Plan:
             shares_prior=self.shares_prior,
             order=None if self.order is None else self.order_of(bound).restricted(active),
             single_rows=bound.single_rows,
+            n_outputs=self.n_outputs,
+            n_instances=self.n_instances if self.budget is None else 1,
         )
 
     def order_of(self, bound: BoundMasker) -> FeatureOrder:
@@ -322,8 +338,3 @@ def _check_alike(instances: Instances) -> None:
             '(the first ones): pass masker=px.Superpixels(method="grid"), segments= of your own, '
             "or explain the images one by one."
         )
-
-
-def _minimum(sampler: Sampler, n_features: int) -> int:
-    """The fewest perturbations; none where no feature can change."""
-    return sampler.minimum(n_features) if n_features else 0

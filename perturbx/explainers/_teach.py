@@ -10,6 +10,7 @@ import numpy as np
 
 from perturbx._typing import Ints, LinkName
 from perturbx.designs import Evaluations, Pairs
+from perturbx.explainers._choice import CHOICE
 from perturbx.explainers._plan import Plan, Problem
 from perturbx.explainers._threads import one_thread
 from perturbx.game import Cost, Game
@@ -69,10 +70,13 @@ def sampled(instances: Instances, rng: np.random.Generator) -> list[Any]:
 
 
 def is_worth_it(problem: Problem, plan: Plan) -> bool:
-    """Whether the call asks for so many rows that teaching adds few to them."""
-    task = plan.task(problem.bound[0])
+    """Whether teaching adds few model rows to the call; without a budget, whether it saves time."""
+    task, n = plan.task(problem.bound[0]), len(problem.instances)
     asked = N_TEACHERS * max(task.n_perturbations, _COALITIONS_A_FEATURE * task.n_features)
-    return asked <= _MOST_OF_THE_CALL * task.n_perturbations * len(problem.instances)
+    if plan.budget is not None:
+        return asked <= _MOST_OF_THE_CALL * task.n_perturbations * n
+    teaching = CHOICE.teaching + CHOICE.model_seconds(asked * task.rows_each, is_image=False)
+    return teaching < n * CHOICE.process_seconds(task.n_perturbations // 2, plan.n_outputs)
 
 
 def teach(

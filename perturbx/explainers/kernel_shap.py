@@ -10,6 +10,7 @@ import numpy as np
 from perturbx._validation import check_choice, check_flag
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers._base import BaseExplainer, by_value
+from perturbx.explainers._choice import CHOICE
 from perturbx.explainers._plan import Plan, Problem, RecipeContext
 from perturbx.explainers._teach import Teachers, is_worth_it, sampled, teach
 from perturbx.maskers import Instances
@@ -25,17 +26,6 @@ from perturbx.solvers import (
 
 Estimator: TypeAlias = Literal["auto", "regression", "process", "rows"]
 Prior: TypeAlias = Literal["auto", "shared", "own"]
-
-_SECONDS_A_ROW, _SECONDS_AN_IMAGE = 5e-5, 2e-3
-"""What a model may be expected to take; the process is worth its time where it takes less."""
-
-
-_MANY_FEATURES = 500
-"""From so many features on, the process is fitted to those that matter, and the regression reads
-what is left."""
-
-_MOST_BYTES = 2**26
-"""The most memory that a design of chains, a byte a feature and row, is worth."""
 
 
 @dataclass(eq=False, repr=False)
@@ -58,15 +48,16 @@ class KernelShap(BaseExplainer):
         budget (games of models, from 5 coalitions a feature on), for about a second
         per instance (`perturbx.solvers.GaussianProcess`). From 500 features on it fits the
         interactions of the few that carry them, and the regression reads what that leaves
-        (`perturbx.solvers.SparseRegression`); "auto" then does so for every model.
+        (`perturbx.solvers.SparseRegression`).
         "rows" spends single background rows along permutations, and works where the budget
         cannot pay for the whole background behind each coalition
         (`perturbx.solvers.BackgroundContributions`), at almost no time. "auto" takes "rows"
-        without a budget and while it is small against features times background rows, and then
-        "process" where it costs less time than asking a model of 50 microseconds a row (2
-        milliseconds an image). It goes by budget, features and background rows, never by the
-        clock, so that a seed fixes the scores: for a near-free model and a large budget take
-        "regression".
+        without a budget, and while the budget pays for few coalitions: up to 15 per feature with
+        100 background rows, 8 with 50. Then, and without a budget with fewer than 40 background
+        rows or a single one, it takes "process", unless that costs more than twice the time of a
+        model of 50 microseconds a row (2 milliseconds an image), as with several outputs. It
+        goes by budget, features, outputs and background rows, never by the clock, so that a
+        seed fixes the scores: for a near-free model and a large budget take "regression".
     prior : "auto", "shared" or "own"
         Where the process learns which features interact. "own": from the answers about each
         instance. "shared": once, from 24 rows that `fit` saw (of the first call, if it saw none),
@@ -75,8 +66,9 @@ class KernelShap(BaseExplainer):
         not choose it: 1/2.4, 1/1.2, 1/.9). A row's scores then do not depend on the rows that
         are explained with it. The teachers' model rows, for 10 coalitions a feature or as many
         as an instance gets, come on top of the budget in the call that asks them. "auto" shares
-        from the first call on to which teaching adds at most a quarter; until then each
-        instance learns its own. For tables, without `interactions`.
+        from the first call on to which teaching adds at most a quarter, or, without a budget, in
+        which it saves time; until then each instance learns its own. For tables, without
+        `interactions`.
     interactions : bool
         Also score pairs of features from the same answers: ``explanation.interactions``. The
         process reads them too, with a third to a half of the regression's squared error at 20
@@ -84,6 +76,13 @@ class KernelShap(BaseExplainer):
 
     Notes
     -----
+    Without a budget, up to ten instances get the full default each: every coalition where that is
+    cheap, ten permutations per background row and at least 1,000, or 20 coalitions per feature for
+    the process. With more instances each gets a share, down to three tenths, which
+    leaves the mean |score| precise and the errors of an instance at about 2% of the range of its
+    scores; a note then says how many model rows each got, and which ``budget`` gives more. With
+    a budget, how many instances are explained changes nothing.
+
     Standard errors speak of the coalitions that were not tried. What no estimator can see is an
     interaction that no tried coalition met, such as a rare conjunction of six features.
 
@@ -118,15 +117,14 @@ class KernelShap(BaseExplainer):
             self._check_rows(context)
         rows = BackgroundPermutations(context.n_background)
         serves = context.knows_rows and not self.interactions
-        wanted = estimator == "rows" or (estimator == "auto" and _rows_are_better(context, rows))
+        wanted = estimator == "rows" or (estimator == "auto" and self._rows_are_better(context))
         if serves and wanted:
             return rows, BackgroundContributions()
+        if estimator == "auto" and not self.interactions and _pays_for_all(context):
+            return ShapleyCoalitions(), KernelShapRegression()
         if self._is_sparse(context):
             return ShapleyCoalitions(), SparseRegression()
-        pairs = context.affordable(context.n_background, _default(context)) // 2
-        pays = context.shares_prior or _worth_it(context, pairs)
-        is_slow = estimator == "auto" and not pays
-        is_plain = estimator == "regression" or is_slow
+        is_plain = estimator == "regression" or (estimator == "auto" and not self._pays(context))
         if self.interactions:
             if is_plain:
                 return ShapleyCoalitions(), WithInteractions(KernelShapRegression())
@@ -138,15 +136,68 @@ class KernelShap(BaseExplainer):
     def _is_sparse(self, context: RecipeContext) -> bool:
         """Whether a sparse fit finds what a process of so many features has no time to look for."""
         plain = self.estimator == "regression" or self.interactions or self.prior == "shared"
-        return context.n_features >= _MANY_FEATURES and not plain
+        return context.n_features >= CHOICE.many_features and not plain
+
+    def _spends(self, context: RecipeContext, sampler: Sampler) -> int:
+        """Everything, if that is cheap; what the estimator needs; a share of it for many rows."""
+        d, full = context.n_features, sampler.default(context.n_features)
+        if isinstance(sampler, BackgroundPermutations):
+            enough = max(context.n_background, CHOICE.usual_background) if d > 2 else 1
+            full = max(full, BackgroundPermutations(enough).default(d))
+            least = sampler.minimum(d) * context.n_background
+        elif _pays_for_all(context):
+            return context.n_coalitions
+        elif self.interactions:
+            return full
+        elif isinstance(sampler, OptimalPairs) and not context.is_image:
+            full = min(full, 2 * CHOICE.default_pairs(d, context.n_background))
+            least = CHOICE.least_coalitions * d
+        else:
+            least = 2 * CHOICE.least_coalitions * d
+        return max(int(full * CHOICE.share(context.n_instances)), min(full, least))
+
+    def _pays(self, context: RecipeContext) -> bool:
+        """Whether the process is worth its time, for an ordinary model or few background rows."""
+        n_outputs, n_background = context.n_outputs, context.n_background
+        is_table = not (context.is_image or self.interactions)
+        few = n_background < CHOICE.few_background and is_table
+        if context.shares_prior or (few and CHOICE.targets(n_outputs) <= CHOICE.few_targets):
+            return True
+        pairs = context.affordable(n_background, self._default_rows(context)) // 2
+        return CHOICE.is_worth_it(pairs, 2 * pairs * n_background, n_outputs, context.is_image)
+
+    def _default_rows(self, context: RecipeContext) -> int:
+        return self._spends(context, OptimalPairs()) * context.n_background
+
+    def _rows_are_better(self, context: RecipeContext) -> bool:
+        """Without a budget, unless background rows are few; with one, before the crossover."""
+        n_background = context.n_background
+        if _pays_for_all(context):
+            return False
+        if context.budget is None:
+            return n_background >= CHOICE.few_background
+        whole = context.affordable(n_background, 0)
+        crossover = CHOICE.plain
+        if self._pays(context) and not self._is_sparse(context):
+            own_or_shared = CHOICE.shared if context.shares_prior else CHOICE.own
+            crossover = CHOICE.crossover(own_or_shared, n_background)
+        return whole < crossover * context.n_features
 
     def _saw(self, instances: Instances) -> None:
         rng = np.random.default_rng(np.random.SeedSequence(self.fit_random_state_, spawn_key=(3,)))
         self.teachers_ = sampled(instances, rng)
 
     def _prepared(self, X: Any) -> tuple[Problem, Plan]:
+        problem, plan = super()._prepared(X)
+        columns, _ = problem.predictor.select(self.outputs, problem.predictor.first_answers)
+        known = {"n_instances": len(problem.instances), "n_outputs": columns.shape[1]}
+        problem, plan = self._taught(problem, replace(plan, spends=self._spends, tasks={}, **known))
+        if plan.budget is None and len(problem.instances) > CHOICE.few_instances:
+            problem = replace(problem, notes=(*problem.notes, *_frugality(problem, plan)))
+        return problem, plan
+
+    def _taught(self, problem: Problem, own: Plan) -> tuple[Problem, Plan]:
         """With the prior that is shared, which is learned now if it pays and was not before."""
-        problem, own = super()._prepared(X)
         bound = problem.bound[0]
         if self.prior == "own" or self.interactions or bound.regions is not None:
             return problem, own
@@ -201,30 +252,23 @@ class KernelShap(BaseExplainer):
                 )
 
 
-def _rows_are_better(context: RecipeContext, rows: BackgroundPermutations) -> bool:
-    """Before the crossover, unless a design of chains would not fit into little memory.
-
-    The regression never beats rows before 40 coalitions a feature; the process does from 4 to 13
-    on: measured on nine games of 10 to 60 features. Who sets no budget is in a hurry.
-    """
-    d, default = context.n_features, rows.default(context.n_features)
-    if context.pays_for_all(default):
-        return False
-    is_large = context.affordable(1, default) * d > _MOST_BYTES
-    if is_large and context.affordable(context.n_background, _default(context)) >= 2 * d:
-        return False
-    whole = context.affordable(context.n_background, default)
-    crossover = 8 * d if _worth_it(context, whole // 2) else 40 * d
-    if context.shares_prior:
-        crossover = 3 * d
-    return context.budget is None or whole < crossover
+def _pays_for_all(context: RecipeContext) -> bool:
+    return context.pays_for_all(
+        BackgroundPermutations(context.n_background).default(context.n_features)
+    )
 
 
-def _default(context: RecipeContext) -> int:
-    return ShapleyCoalitions().default(context.n_features) * context.n_background
-
-
-def _worth_it(context: RecipeContext, pairs: int) -> bool:
-    """Whether solving by the process takes less time than asking an ordinary model."""
-    seconds = _SECONDS_AN_IMAGE if context.is_image else _SECONDS_A_ROW
-    return bool(0.2 + 0.002 * pairs < 2 * pairs * context.n_background * seconds)
+def _frugality(problem: Problem, plan: Plan) -> tuple[str, ...]:
+    """The note that many instances got less than the full default each, if they did."""
+    bound, n = problem.bound[0], len(problem.instances)
+    each, alone = (
+        task.n_perturbations * task.rows_each + task.context.n_fixed
+        for task in (plan.task(bound), replace(plan, n_instances=1, tasks={}).task(bound))
+    )
+    if each >= alone:
+        return ()
+    return (
+        f"{each:_} model rows for each of {n:,} instances, where a single one gets {alone:_}: "
+        "enough for the mean |score|, and for errors of about 2% of the range of an instance's "
+        f"scores. Pass budget={alone:_} for more",
+    )

@@ -22,9 +22,6 @@ from perturbx.samplers.permutations import check_order, more_consistent_orders, 
 _DEFAULT_CHAINS = 10
 """Chains per background row when the user sets no budget."""
 
-_DEFAULT_BYTES = 2**27
-"""The most memory that a design may then take."""
-
 
 @dataclass(frozen=True)
 class BackgroundPermutations(Sampler):
@@ -82,13 +79,12 @@ class BackgroundPermutations(Sampler):
         return 2 * (n_features - 1)
 
     def default(self, n_features: int) -> int:
-        """Ten chains per row; fewer where they would take much memory or many model rows."""
+        """Ten chains per row; fewer where they would take many model rows."""
         length = 2 * (n_features - 1)
         if n_features <= 2:
             return length * self.n_background
         usual = 2 * n_features + 2048
         n_chains = min(_DEFAULT_CHAINS * self.n_background, usual * self.n_background // length)
-        n_chains = min(n_chains, _DEFAULT_BYTES // (length * n_features))
         return length * max(n_chains, -(-usual // length))
 
     def draw(
