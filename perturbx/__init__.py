@@ -24,6 +24,7 @@ from perturbx.maskers import ColumnTree as ColumnTree
 from perturbx.maskers import ConditionalCopula as ConditionalCopula
 from perturbx.maskers import ConditionalForest as ConditionalForest
 from perturbx.maskers import ConditionalNearest as ConditionalNearest
+from perturbx.maskers import ConditionalRegression as ConditionalRegression
 from perturbx.maskers import GaussianNoise as GaussianNoise
 from perturbx.maskers import RegionTree as RegionTree
 from perturbx.maskers import SeriesSegments as SeriesSegments
@@ -60,6 +61,7 @@ __all__ = [
     "ConditionalCopula",
     "ConditionalForest",
     "ConditionalNearest",
+    "ConditionalRegression",
     "Explainer",
     "Explanation",
     "GaussianNoise",

@@ -125,6 +125,7 @@ MASKERS_OF_TABLES = {
     "ConditionalCopula": px.Occlusion,
     "ConditionalForest": px.Occlusion,
     "ConditionalNearest": px.Occlusion,
+    "ConditionalRegression": px.Occlusion,
     "GaussianNoise": px.Lime,
 }
 

@@ -18,6 +18,7 @@ METHODS |= {"PermutationShap", "Rise", "Sage"}
 MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
 MASKERS |= {"CausalCopula"}
 MASKERS |= {"ConditionalCopula", "ConditionalForest", "ConditionalNearest"}
+MASKERS |= {"ConditionalRegression"}
 MASKERS |= {"SuperpixelTrees", "Superpixels", "Windows"}
 MASKERS |= {"SeriesSegments"}
 

@@ -31,7 +31,7 @@ from perturbx.explainers._notes import warn_of_doubts
 from perturbx.explainers._plan import Plan, Problem, RecipeContext, check_outputs, check_plan
 from perturbx.explainers._provenance import provenance
 from perturbx.explainers._threads import threads_kept
-from perturbx.game import Cost, probe, probe_cost
+from perturbx.game import Cost, Game, probe, probe_cost
 from perturbx.maskers import Background, Features, FittedMasker, Instances, Masker, Superpixels
 from perturbx.predictor import Predictor, resolve
 from perturbx.result import Explanation
@@ -157,6 +157,9 @@ class BaseExplainer(BaseEstimator):
                 check_workers(self.predict_fn, self.n_jobs)
                 instances = masker.check(X)
                 predictor = self._probe(instances)
+                if masker.asks is not None:
+                    asked = Game(predictor, batch_size=self.batch_size).predictions(masker.asks)
+                    masker = masker.taught(asked[0])
                 self._saw(instances)
         self.masker_, self.predictor_ = masker, predictor
         self.fitted_with_ = self._settings_of_fit()

@@ -79,6 +79,8 @@ class Block:
         instance: int,
     ) -> tuple[Floats, Cost]:
         """(1 + n_parts, m, k): the outputs of one instance, averaged over all rows and parts."""
+        if bound.knows_answers:
+            return self._known(predictor, bound, columns, instance)
         first, named, k = self.perturbations.start, self.background_row, len(columns)
         m = self.perturbations.stop - first
         per = bound.rows_per_perturbation if named is None else 1
@@ -108,6 +110,24 @@ class Block:
                     progress(there.stop - there.start)
             averaged[:, begin : begin + n] = averages(outputs, per, self.parts, weights)
         return averaged, Cost(m * per, n_calls)
+
+    def _known(
+        self, predictor: Predictor, bound: BoundMasker, columns: Ints, instance: int
+    ) -> tuple[Floats, Cost]:
+        """(1, m, k): outputs that a masker knows; the model is asked where all is present."""
+        m = self.perturbations.stop - self.perturbations.start
+        step = self.batch_size or _MOST_ROWS
+        found, n_asked = np.empty((1, m, len(columns))), 0
+        for start in range(0, m, step):
+            part = slice(start, min(start + step, m))
+            z = np.asarray(self._tile(part), dtype=bool)
+            found[0, part] = bound.answers(z)[:, columns]
+            whole = np.flatnonzero(z.all(axis=1))
+            if len(whole):
+                batch = bound.batch(z[whole[:1]], slice(0, 1), bound.scratch(1))
+                found[0, start + whole] = predictor(batch, 1, columns, f"instance {instance}")
+                n_asked += 1
+        return found, Cost(n_asked, n_asked)
 
     def _tile(self, rows: slice) -> Coalitions | Noise:
         """Some of the block's perturbations, of all features."""

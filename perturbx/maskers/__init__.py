@@ -13,6 +13,9 @@ from perturbx.maskers.column_tree import ColumnTree as ColumnTree
 from perturbx.maskers.conditional_copula import ConditionalCopula as ConditionalCopula
 from perturbx.maskers.conditional_forest import ConditionalForest as ConditionalForest
 from perturbx.maskers.conditional_nearest import ConditionalNearest as ConditionalNearest
+from perturbx.maskers.conditional_regression import (
+    ConditionalRegression as ConditionalRegression,
+)
 from perturbx.maskers.fills import Fill as Fill
 from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise
 from perturbx.maskers.series_segments import SeriesSegments as SeriesSegments

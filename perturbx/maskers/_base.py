@@ -42,6 +42,9 @@ class BoundMasker(ABC):
     shares_empty: bool = False
     """True if every instance has the same model rows with all features absent."""
 
+    knows_answers: bool = False
+    """True if `answers` replaces the model, and `batch` serves the full coalition alone."""
+
     regions: Regions | None = None
     """The positions of the features in an image, series or volume."""
 
@@ -96,6 +99,10 @@ class BoundMasker(ABC):
         user data.
         """
 
+    def answers(self, z: Coalitions) -> Floats:
+        """(c, n_outputs): the model's output for coalitions `z`, on average; if `knows_answers`."""
+        raise NotImplementedError
+
     def interpretable(self, z: Coalitions | Noise) -> Coalitions | Noise:
         """`z` as a solver reads it: the same for all instances, unless `reads_alone`."""
         return z
@@ -140,6 +147,13 @@ class FittedMasker(ABC):
 
     notes: tuple[str, ...] = ()
     """Notes for the explanation, for example that the background is a sample."""
+
+    asks: Instances | None = None
+    """Instances whose outputs it needs before it can be bound; None if it needs none."""
+
+    def taught(self, answers: Floats) -> FittedMasker:
+        """The masker that has learned from the outputs (n, n_outputs) of what it `asks`."""
+        raise NotImplementedError
 
     @abstractmethod
     def check(self, X: Any) -> Instances:

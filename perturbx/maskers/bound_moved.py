@@ -57,7 +57,7 @@ class FittedMoved(FittedTable):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class BoundMoved(BoundMasker):
+class BoundScored(BoundMasker):
     """One row as bits and as normal scores.
 
     Parameters
@@ -79,13 +79,6 @@ class BoundMoved(BoundMasker):
     shown: NDArray[Any]
     trees: tuple[FeatureTree, ...] = ()
     shares_empty: bool = True
-
-    @abstractmethod
-    def moves(self, known: Coalitions, rows: slice | Ints) -> Moves:
-        """The rows behind each of c coalitions of known columns, and how they move.
-
-        `rows` are some of them, as for `batch`.
-        """
 
     @property
     def n_features(self) -> int:
@@ -117,6 +110,18 @@ class BoundMoved(BoundMasker):
 
     def scratch(self, n_rows: int) -> NDArray[Any]:
         return np.empty(n_rows * len(self.instance), dtype=self.instance.dtype)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BoundMoved(BoundScored):
+    """Training rows behind each coalition, which move to follow the columns that are present."""
+
+    @abstractmethod
+    def moves(self, known: Coalitions, rows: slice | Ints) -> Moves:
+        """The rows behind each of c coalitions of known columns, and how they move.
+
+        `rows` are some of them, as for `batch`.
+        """
 
     def batch(self, z: Coalitions | Noise, rows: slice | Ints, scratch: NDArray[Any]) -> Any:
         present = self.columns.of(z)

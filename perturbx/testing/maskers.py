@@ -31,6 +31,10 @@ def check_masker(masker: Masker, X: Any) -> None:
     check_part(masker)
     fitted = masker.fit(X, Features(), np.random.default_rng(0))
     instances = fitted.check(X)
+    if fitted.asks is not None:
+        answers = np.random.default_rng(0).normal(size=(len(fitted.asks), 2))
+        fitted = fitted.taught(answers)
+        instances = fitted.check(X)
     n = len(instances)
     require(not instances.single and n >= 2, "check_masker is given several instances")
     require(bool(fitted.value_function), "value_function says how features are removed")
@@ -55,7 +59,9 @@ def _check_bound(bound: BoundMasker, instance: Any) -> None:
     require(bound.active.shape == (d,), "active says yes or no to each feature")
     require(bound.row_bytes > 0, "row_bytes are known")
     whole = slice(0, per)
-    for z in _perturbations(bound):
+    if bound.knows_answers:
+        _check_answers(bound)
+    for z in [] if bound.knows_answers else _perturbations(bound):
         scratch = bound.scratch(len(z) * per)
         every = copy.deepcopy(bound.batch(z, whole, scratch))
         n_rows = len(z) * per
@@ -75,6 +81,15 @@ def _check_bound(bound: BoundMasker, instance: Any) -> None:
     batch = bound.batch(everything, whole, bound.scratch(per))
     for row in range(per):
         require(equal(batch[row : row + 1], instance), "all present is the instance itself")
+
+
+def _check_answers(bound: BoundMasker) -> None:
+    for z in _perturbations(bound):
+        found = bound.answers(np.asarray(z, dtype=bool))
+        require(found.shape == (len(z), 2), "answers has a row for each coalition")
+        require(bool(np.isfinite(found).all()), "answers are finite")
+        alone = [bound.answers(np.asarray(one[None], dtype=bool))[0] for one in z]
+        require(equal(found, np.stack(alone)), "the answer to a coalition depends on no other one")
 
 
 def _perturbations(bound: BoundMasker) -> list[Coalitions | Noise]:
