@@ -147,7 +147,9 @@ def _of_errors(
     for i in np.flatnonzero(share > tol).tolist():
         texts[i] = f"standard errors reach {_percent(share[i])} of the score range "
         texts[i] += f"(target {_percent(tol)})"
-        if task.solver.samples:
+        if bound.draws:
+            texts[i] += ": raise max_rows of the masker, and budget by as much"
+        elif task.solver.samples:
             texts[i] += _advice(plan, task, bound, spent[i] * (share[i] / tol) ** 2)
     return texts, share
 

@@ -267,6 +267,8 @@ class Run:
     ) -> None:
         """Write the solutions of some instances, by default all that are not done."""
         members = self.undone if members is None else members
+        if self.bound[0].draws:
+            solution = solution.with_draws(1.0 if self.parts is None else len(self.parts) - 1.0)
         collected.put(
             Finished(
                 self.places[members],

@@ -39,6 +39,13 @@ class BoundMasker(ABC):
     Designs that use one row behind each perturbation are refused otherwise.
     """
 
+    draws: bool = False
+    """True if its rows are draws from a distribution, which determines the value function.
+
+    Standard errors then include that there are few. Otherwise its rows are part of the value
+    function, and how far scores depend on them is reported as ``background_errors``.
+    """
+
     shares_empty: bool = False
     """True if every instance has the same model rows with all features absent."""
 

@@ -14,7 +14,11 @@ from perturbx.maskers._copula import Copula
 _PENALTY = 1e-3
 """The ridge, as a fraction of the rows."""
 
-_TREES, _LEAVES, _RATE = 200, 15, 0.08
+_TREES, _LEAVES, _RATE = 200, 8, 0.05
+
+_SMALLEST_LEAF = 0.02
+"""Leaves hold this fraction of the rows: what is known of a row leaves most of its answer open,
+and small leaves would learn that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +104,7 @@ def _boosted(inputs: Floats, wanted: Floats, seed: int) -> Any:
         max_iter=_TREES,
         max_leaf_nodes=_LEAVES,
         learning_rate=_RATE,
+        min_samples_leaf=max(20, int(_SMALLEST_LEAF * len(inputs))),
         early_stopping=False,
         random_state=seed % 2**31,
     ).fit(inputs, wanted)

@@ -116,6 +116,8 @@ class BoundScored(BoundMasker):
 class BoundMoved(BoundScored):
     """Training rows behind each coalition, which move to follow the columns that are present."""
 
+    draws = True
+
     @abstractmethod
     def moves(self, known: Coalitions, rows: slice | Ints) -> Moves:
         """The rows behind each of c coalitions of known columns, and how they move.

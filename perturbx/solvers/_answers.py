@@ -74,6 +74,26 @@ class Solution:
             **{name: array[chosen] for name, array in arrays.items() if array is not None},
         )
 
+    def with_draws(self, freedom: float) -> Solution:
+        """The solution where background rows are draws of what is absent.
+
+        Their error, of so many degrees of freedom, then is a part of the standard errors, NaN
+        where it is unknown. The same draws serve all coalitions, so that it is an error of the
+        scores, not of each answer by itself. Degrees follow Satterthwaite (1946).
+        """
+        added = self.background_errors
+        added = np.full_like(self.standard_errors, np.nan) if added is None else added
+        seen, more = (float(np.nansum(e**2)) for e in (self.standard_errors, added))
+        spread = seen**2 / self.degrees_of_freedom + more**2 / freedom
+        before = np.zeros_like(added) if self.noise_errors is None else self.noise_errors
+        return replace(
+            self,
+            standard_errors=np.hypot(self.standard_errors, added),
+            degrees_of_freedom=(seen + more) ** 2 / spread if spread else np.inf,
+            background_errors=None,
+            noise_errors=np.hypot(before, added),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Answers(Generic[D_co]):
