@@ -428,7 +428,7 @@ def test_a_model_that_cannot_make_up_its_mind(table: np.ndarray) -> None:
         return np.full(len(X), 2.0 + 0.25 * (len(calls) == 2))
 
     with pytest.warns(UnstableModelWarning, match="same row, by 0.25"):
-        px.KernelShap(model).fit(table)
+        px.KernelShap(model, stochastic=False).fit(table)
     calls.clear()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -117,6 +117,7 @@ PARAMETERS = [
     "link",
     "batch_size",
     "n_jobs",
+    "stochastic",
     "random_state",
     "verbose",
 ]

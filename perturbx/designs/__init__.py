@@ -16,6 +16,7 @@ from perturbx.designs.continuous import SoftMasks as SoftMasks
 from perturbx.designs.down_sets import DownSets as DownSets
 from perturbx.designs.evaluations import Evaluations as Evaluations
 from perturbx.designs.pairs import Pairs as Pairs
+from perturbx.designs.repeated import Repeated as Repeated
 from perturbx.designs.tree_splits import BackgroundTreeSplits as BackgroundTreeSplits
 from perturbx.designs.tree_splits import Steps as Steps
 from perturbx.designs.tree_splits import TreeSplits as TreeSplits

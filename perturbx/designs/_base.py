@@ -41,9 +41,27 @@ class Design(ABC):
     compact: ClassVar[bool] = False
     """True if it is much smaller than its `z`, which then is built in tiles."""
 
+    shows_noise: ClassVar[bool] = True
+    """True if residuals show the noise of answers. If not, each perturbation is asked twice or
+    more where the model answers differently each time."""
+
     @abstractmethod
     def __len__(self) -> int:
         """The number m of perturbations."""
+
+    @staticmethod
+    def worth_of_ends(n_features: int) -> float:
+        """Per row spent on perturbations, how many to spend on the full output, and on the empty.
+
+        Where the model answers differently each time, asking them so often makes the variance of
+        the scores the smallest that the rows allow.
+        """
+        return 0.0
+
+    def repeats(self, n: int) -> Ints:
+        """(m,): how often each perturbation is asked, of `n` answers of a noisy model."""
+        alike = self.complete or not self.shows_noise
+        return np.full(len(self), max(n // max(len(self), 1), 1) if alike else 1)
 
     @abstractmethod
     def tile(self, rows: slice) -> Coalitions | Noise:

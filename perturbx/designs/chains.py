@@ -31,6 +31,11 @@ class AntitheticChains(CoalitionDesign):
 
     place: Orders
 
+    @staticmethod
+    def worth_of_ends(n_features: int) -> float:
+        """The variance of c chains is noise * (1 / c + 2 / (d^2 r)) if ends are asked r times."""
+        return float(np.sqrt(2 / n_features) / (2 * max(n_features - 1, 1)))
+
     @abstractmethod
     def second(self, chains: slice) -> Orders:
         """When each feature joins in the second order of some chains."""

@@ -39,6 +39,11 @@ class DownSets(CoalitionDesign):
     def __post_init__(self) -> None:
         check_rows("DownSets", self.present, np.bool_)
 
+    @staticmethod
+    def worth_of_ends(n_features: int) -> float:
+        """As of pairs of coalitions."""
+        return 1 / (2 * n_features)
+
     def __len__(self) -> int:
         return len(self.present)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import binom
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs._base import CoalitionDesign, check_rows
@@ -45,6 +46,41 @@ class Pairs(CoalitionDesign):
                 "Pairs needs coalitions of some but not all features: got the pair of the empty "
                 "and the full coalition, whose outputs are always known. Leave it out."
             )
+
+    @staticmethod
+    def worth_of_ends(n_features: int) -> float:
+        """The variance of n pairs is noise * (2 / n + 2 / (d^2 r)) if ends are asked r times.
+
+        So the pair of the ends is asked n / d times.
+        """
+        return 1 / (2 * n_features)
+
+    def repeats(self, n: int) -> Ints:
+        """Sizes of which all pairs are known are asked again, so that sizes stay equally frequent.
+
+        That comes close to the best allocation (Neyman, Journal of the Royal Statistical Society
+        97, 1934), since pairs of a size add to the variance by the square of their weight.
+        """
+        size, d = np.minimum(self.first.sum(axis=1), (~self.first).sum(axis=1)), self.n_features
+        half = np.where(2 * np.arange(d // 2 + 1) == d, 0.5, 1.0)
+        known = np.bincount(size, minlength=d // 2 + 1)
+        is_known = (known > 0) & (known >= np.rint(binom(d, np.arange(d // 2 + 1)) * half))
+        spare = n // 2 - len(size)
+        added = np.zeros(len(known), dtype=np.intp)
+        if spare > 0 and is_known.any():
+            low, high = 0.0, 2.0 * n
+            for _ in range(60):  # the frequency of a size at which all spare answers are spent
+                level = (low + high) / 2
+                added = np.where(is_known, np.maximum(np.floor(level * half) - known, 0), 0)
+                low, high = (low, level) if added.sum() > spare else (level, high)
+            added = np.where(is_known, np.maximum(np.floor(low * half) - known, 0), 0).astype(int)
+        # The pairs of a size are in random order: the first ones take what is left over.
+        place = np.zeros(len(size), dtype=np.intp)
+        for of in np.flatnonzero(added):
+            own = size == of
+            place[own] = np.arange(own.sum())
+        more, rest = np.divmod(added, np.maximum(known, 1))
+        return np.repeat(1 + more[size] + (place < rest[size]), 2)
 
     def __len__(self) -> int:
         return 2 * len(self.first)

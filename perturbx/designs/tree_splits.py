@@ -110,10 +110,20 @@ class TreeSplits(StoredCoalitions):
     """
 
     drawn_by = "OwenSplits(trees)"
+    shows_noise = False
 
     cluster: Ints = field()
     steps: Steps
     complete: bool = field(default=False, kw_only=True)
+
+    @staticmethod
+    def worth_of_ends(n_features: int) -> float:
+        """As of pairs of coalitions: the noise of the ends is divided among all features."""
+        return 1 / (2 * n_features)
+
+    def repeats(self, n: int) -> Ints:
+        """Twice each: more answers are better spent on further splits."""
+        return np.full(len(self), 2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ import copy
 import numbers
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -65,8 +65,13 @@ _COMMON = """predict_fn : callable or fitted model
         The most rows in one call of predict_fn; by default what fits into the cache.
     n_jobs : int, optional
         Workers, as in joblib; None leaves it to ``joblib.parallel_config``.
+    stochastic : "auto", True or False
+        Whether predict_fn answers differently each time, as a language model does. Then part of
+        the budget asks again where that lowers the errors most, and `noise_errors` tells the noise
+        of the model from what was not tried. "auto" asks the first row twice; say True if
+        differences are rare. False warns if they are found.
     random_state : int, numpy generator or None
-        Fixes every number, whatever n_jobs and batch_size.
+        Fixes every number, whatever n_jobs and batch_size, except what a stochastic model answers.
     verbose : int
         1 shows a progress bar with rows per second and the time left."""
 
@@ -90,6 +95,7 @@ class BaseExplainer(BaseEstimator):
     link: LinkName = field(default="identity", kw_only=True)
     batch_size: int | None = field(default=None, kw_only=True)
     n_jobs: int | None = field(default=None, kw_only=True)
+    stochastic: bool | Literal["auto"] = field(default="auto", kw_only=True)
     random_state: RandomState = field(default=None, kw_only=True)
     verbose: int = field(default=0, kw_only=True)
 
@@ -219,6 +225,8 @@ class BaseExplainer(BaseEstimator):
             verbose=self.verbose,
             seeds=check_random_state(self.random_state),
             order=self.order,
+            stochastic=self.stochastic is True
+            or (self.stochastic == "auto" and predictor is not None and predictor.varies),
         )
         bound = check_plan(instances, plan)
         check_workers(self.predict_fn, self.n_jobs)
@@ -226,6 +234,9 @@ class BaseExplainer(BaseEstimator):
         if predictor is None:
             predictor = self._probe(instances)
             asked = probe_cost(predictor)
+            if predictor.varies and not plan.stochastic and self.stochastic == "auto":
+                plan = replace(plan, stochastic=True, tasks={})
+                bound = check_plan(instances, plan)
         check_outputs(predictor, self.outputs, self.link)
         seed = _integer(plan.seeds)
         told = provenance(self, predictor.name, seed, self.fit_random_state_)
@@ -251,7 +262,8 @@ class BaseExplainer(BaseEstimator):
 
     def _probe(self, instances: Instances) -> Predictor:
         """The model, once it has answered the first rows."""
-        return probe(self.predict_fn, instances, self.output_names, self.batch_size)
+        warns = self.stochastic is False
+        return probe(self.predict_fn, instances, self.output_names, self.batch_size, warns)
 
     def _learn(self, X: Any, like: Any) -> FittedMasker:
         """The masker from training data, or from none if it needs none."""
@@ -304,6 +316,9 @@ class BaseExplainer(BaseEstimator):
         if self.tol is not None and not (isinstance(self.tol, numbers.Real) and self.tol == 0):
             check_number("tol", self.tol, above=0, below=1)
         check_choice("link", self.link, ("identity", "logit"))
+        is_word = isinstance(self.stochastic, str) and self.stochastic == "auto"
+        if not (is_word or isinstance(self.stochastic, bool)):
+            raise invalid("stochastic", '"auto", True or False', self.stochastic)
         check_selection(self.outputs)
         drawn_from = isinstance(self.random_state, (np.random.Generator, np.random.RandomState))
         check_random_state(copy.deepcopy(self.random_state) if drawn_from else self.random_state)

@@ -33,6 +33,10 @@ class ChoiceTable:
         one that is shared.
     plain : float
         The same for the regression, with any background.
+    noisy, noisy_pairs : float
+        Of models that answer differently each time: coalitions per feature from which they are
+        better than permutations, which are noisier; and pairs per feature from which the
+        regression has no more error than the process, and intervals that cover better.
     at_background, power : float
         `own` and `shared` grow with the background rows over `at_background` to this power, since
         a coalition costs all of them and a permutation one.
@@ -67,6 +71,8 @@ class ChoiceTable:
     own: float = 8.0
     shared: float = 7.0
     plain: float = 40.0
+    noisy: float = 3.0
+    noisy_pairs: float = 5.0
     at_background: float = 50.0
     power: float = 0.9
     few_background: int = 40

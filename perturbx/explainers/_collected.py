@@ -36,6 +36,10 @@ class Finished:
         Model rows and calls of each instance.
     converged : bool
     task : Task
+    full : (n, k) array
+        The outputs of the instances themselves, or their mean where they were asked again.
+    noise : (n, k) array or None
+        The variance of an answer, of a model that answers differently each time.
     """
 
     places: Ints
@@ -46,6 +50,8 @@ class Finished:
     costs: Ints
     converged: bool
     task: Task
+    full: Floats
+    noise: Floats | None
 
 
 class Collected:
@@ -72,6 +78,7 @@ class Collected:
         self._columns, self._full, self._costs = columns, full, costs
         self._values, self._errors = np.full((2, n, d, k), np.nan)
         self._background: Floats | None = None
+        self._noise: Floats | None = None
         self._base, self._rounding = np.empty((2, n, k))
         self._fidelity: Floats | None = None
         self._pairs: Interactions | None = None
@@ -110,6 +117,11 @@ class Collected:
             self._background[places, :d] = 0.0
         if self._background is not None and solution.background_errors is not None:
             self._background[at] = solution.background_errors
+        self._full[places] = done.full
+        if done.noise is not None and self._noise is None:
+            self._noise = np.where(np.isnan(self._values), np.nan, 0.0)
+        if self._noise is not None and solution.noise_errors is not None:
+            self._noise[at] = solution.noise_errors
         if solution.fidelity is not None:
             if self._fidelity is None:
                 self._fidelity = np.full_like(self._base, np.nan)
@@ -134,6 +146,7 @@ class Collected:
             done.bound,
             done.task,
             self._plan,
+            done.noise,
         )
         for kind, (texts, severity) in enumerate(said):
             self._severity[kind, places] = severity
@@ -178,6 +191,7 @@ class Collected:
             degrees_of_freedom=self._degrees,
             effective_samples=None if np.isinf(self._samples) else self._samples,
             background_errors=None if background is None else background[one, :, output],
+            noise_errors=None if self._noise is None else self._noise[one, :, output],
             interactions=None if pairs is None else pairs.map(lambda a: a[one, :, :, output]),
             regions=tuple(self._regions)[one] if self._regions else None,
             score_kind="slopes" if self._kind == "slopes" else "shares",
@@ -193,6 +207,8 @@ class Collected:
         wider = (0, 0), (0, more), (0, 0)
         self._values = np.pad(self._values, wider, constant_values=np.nan)
         self._errors = np.pad(self._errors, wider, constant_values=np.nan)
+        if self._noise is not None:
+            self._noise = np.pad(self._noise, wider, constant_values=np.nan)
         if self._background is not None:
             self._background = np.pad(self._background, wider, constant_values=np.nan)
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Floats, Ints
+from perturbx._typing import Ints
 from perturbx.explainers._collected import Collected
 from perturbx.explainers._memory import check_memory
+from perturbx.explainers._noisy_answers import Empty
 from perturbx.explainers._plan import Plan, Problem
 from perturbx.explainers._run import Draws, Run
-from perturbx.game import Cost, Game, Parts, averages
+from perturbx.game import Game, Parts, averages
 from perturbx.maskers import BoundMasker
 from perturbx.result import Explanation
 from perturbx.samplers import AdaptiveSampler
@@ -24,9 +26,6 @@ _OUTPUT_BYTES = 2**23
 
 _MOST_DESIGNS = 8
 """The most designs that are kept for later instances with the same active features."""
-
-Empty: TypeAlias = tuple[Floats | None, Floats, Cost]
-"""Outputs with all features absent: of each background row (or None), of averages, the cost."""
 
 
 def explain(problem: Problem, plan: Plan) -> Explanation:
@@ -47,6 +46,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     with _progress_bar(to_come) if plan.verbose else nullcontext() as bar:
         progress = None if bar is None else bar.update
         game = Game(problem.predictor, plan.link, plan.batch_size, plan.n_jobs, progress)
+        ask_empty = partial(_empty, game, parts, separate)
         raw, cost = game.predictions(instances)
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
@@ -58,7 +58,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
             ready = part.stop <= len(problem.bound)
             bound = problem.bound[part] if ready else instances.bind(part.start, part.stop)
             collected.see(bound)
-            rows, empty, cost = _empty(game, bound, columns[part], part.start, parts, separate)
+            rows, empty, cost = ask_empty(bound, columns[part], part.start)
             costs = cost.divided(len(bound))
             for group in _groups(bound, adapts or bound[0].reads_alone):
                 places = group + part.start
@@ -74,6 +74,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
                     None if rows is None else rows[:, group],
                     parts,
                     costs[group],
+                    ask_empty,
                 ).finish(collected)
     return collected.explanation(keeps_outputs)
 
@@ -108,11 +109,11 @@ def _groups(bound: list[BoundMasker], alone: bool) -> Iterator[Ints]:
 
 def _empty(
     game: Game,
+    parts: Parts | None,
+    separate: bool,
     bound: list[BoundMasker],
     columns: Ints,
     first: int,
-    parts: Parts | None,
-    separate: bool,
 ) -> Empty:
     """The outputs with all features absent, of each background row if they can be averaged."""
     if bound[0].rows_per_perturbation == 1 or (game.link != "identity" and not separate):

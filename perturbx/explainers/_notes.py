@@ -19,7 +19,14 @@ from perturbx.maskers import BoundMasker
 from perturbx.result import Explanation
 from perturbx.solvers import Solution
 
-KINDS = ("nothing to remove", "low fidelity", "heavy tails", "unknown errors", "large errors")
+KINDS = (
+    "nothing to remove",
+    "low fidelity",
+    "heavy tails",
+    "unknown errors",
+    "large errors",
+    "noisy answers",
+)
 """The kinds of remarks, in the order of `remarks`."""
 
 Said: TypeAlias = tuple[Sequence[str], Floats]
@@ -43,6 +50,7 @@ def remarks(
     bound: BoundMasker,
     task: Task,
     plan: Plan,
+    noise: Floats | None = None,
 ) -> list[Said]:
     """The remarks on n instances with the same active features, for each of `KINDS`.
 
@@ -58,6 +66,8 @@ def remarks(
         One of the instances.
     task : Task
     plan : Plan
+    noise : (n, k) array or None
+        The variance of an answer of the model, if it answers differently each time.
     """
     nothing = "" if bound.active.any() else _nothing(bound)
     silent = [""] * len(values), np.zeros(len(values))
@@ -69,6 +79,7 @@ def remarks(
         silent if solution.heavy_tails is None else _of_tails(solution, solution.heavy_tails),
         ([said if u else "" for u in unknown], unknown.astype(np.float64)),
         _of_errors(values, errors, least, spent, bound, task, plan),
+        silent if noise is None else _of_noise(solution, noise),
     ]
 
 
@@ -128,6 +139,20 @@ def _of_tails(solution: Solution, heavy_tails: NDArray[np.bool_]) -> Said:
     return [said if h else "" for h in heavy], heavy.astype(np.float64)
 
 
+def _of_noise(solution: Solution, noise: Floats) -> Said:
+    """The remark on a model that answers differently each time: by how much, and what it costs."""
+    total, own = solution.standard_errors**2, solution.noise_errors
+    known = np.nansum(total, axis=1)
+    added = np.zeros_like(known) if own is None else np.nansum(own**2, axis=1)
+    share = np.divide(added, known, out=np.zeros_like(known), where=known > 0).clip(max=1.0)
+    texts = []
+    for i, each in enumerate(np.sqrt(noise)):
+        k = int(np.argmax(each))
+        text = f"the model answers differently each time: by {each[k]:.2g} (standard deviation of "
+        texts.append(text + f"an answer), which is {share[i, k]:.0%} of the variance of the scores")
+    return texts, share.max(axis=1, initial=0.0)
+
+
 def _of_errors(
     values: Floats,
     errors: Floats,
@@ -149,7 +174,7 @@ def _of_errors(
         texts[i] += f"(target {_percent(tol)})"
         if bound.draws:
             texts[i] += ": raise max_rows of the masker, and budget by as much"
-        elif task.solver.samples:
+        elif task.solver.samples or plan.stochastic:
             texts[i] += _advice(plan, task, bound, spent[i] * (share[i] / tol) ** 2)
     return texts, share
 
@@ -158,7 +183,7 @@ def _advice(plan: Plan, task: Task, bound: BoundMasker, rows: float) -> str:
     """A suggested budget of about `rows`, or of all coalitions if that is less."""
     rows = _rounded_up(min(rows, 2 * _MOST_ADVISED))
     everything = 1 + task.context.n_background * (2.0 ** min(task.n_features, 60) - 1)
-    if bound.accepts is CoalitionDesign and rows > everything:
+    if bound.accepts is CoalitionDesign and rows > everything and not plan.stochastic:
         sampler, _ = plan.recipe(replace(task.context, budget=int(everything)))
         rows = rows if sampler.draws.per_background_row else everything
     return f": budget={int(rows):_} would be enough" if rows <= _MOST_ADVISED else ""

@@ -78,6 +78,8 @@ class RecipeContext:
     n_instances : int
         How many instances the call explains; 1 before the model has been asked, and always with a
         budget: scores then do not depend on the company of an instance.
+    stochastic : bool
+        True where the model answers differently each time.
     """
 
     accepts: type[Design]
@@ -93,11 +95,25 @@ class RecipeContext:
     single_rows: bool = True
     n_outputs: int = 1
     n_instances: int = 1
+    stochastic: bool = False
 
     @property
     def n_fixed(self) -> int:
-        """Rows that are asked whatever is tried: the instance, and the empty state."""
-        return 1 + self.n_background * (self.accepts is not NoiseDraws)
+        """Rows that are asked whatever is tried: the instance, and the empty state.
+
+        Of a model that answers differently each time, both are asked twice or more.
+        """
+        return (1 + self.stochastic) * (1 + self.n_background * (self.accepts is not NoiseDraws))
+
+    def asked_ends(self, draws: type[Design], rows: int) -> tuple[int, int]:
+        """How often a noisy model is asked about the full and the empty coalition.
+
+        `rows` are spent on perturbations of the class `draws`.
+        """
+        worth, least = draws.worth_of_ends(max(self.n_features, 1)) * rows, 2
+        if draws.per_background_row:
+            least = 1  # there are many rows, and their mean is exact enough
+        return max(2, int(worth)), max(least, int(worth / self.n_background))
 
     @property
     def n_coalitions(self) -> int:
@@ -133,7 +149,8 @@ Spending: TypeAlias = Callable[[RecipeContext, Sampler], int]
 class Task:
     """What is done for the instances of a group: the parts, and how many perturbations are tried.
 
-    `rows_each` are the model rows behind each perturbation.
+    `rows_each` are the model rows behind each perturbation. Of a model that answers differently
+    each time, `n_perturbations` counts answers, and some perturbations have several.
     """
 
     context: RecipeContext
@@ -146,7 +163,10 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How it is explained: the recipe and its price; `order` is the user's order of features."""
+    """How it is explained: the recipe and its price.
+
+    `order` is the user's order of features; `stochastic`, whether answers vary.
+    """
 
     method: str
     recipe: Recipe
@@ -163,6 +183,7 @@ class Plan:
     prior: LearnedPrior | None = None
     order: Any = None
     spends: Spending | None = None
+    stochastic: bool = False
     tasks: dict[Any, Task] = field(default_factory=dict)
 
     def rng(self, key: int) -> np.random.Generator:
@@ -210,10 +231,15 @@ class Plan:
         usual = self.spends(context, sampler) if self.spends else sampler.default(n_features)
         default = max(minimum, usual) * rows_each
         affordable = context.affordable(rows_each, default)
+        if context.stochastic:
+            each = 1 if sampler.draws.shows_noise else 2
+            minimum *= each
+            affordable = _noisy(context, sampler.draws, rows_each, 2 * default)
         if affordable >= minimum:
             return Task(context, sampler, solver, n_features, int(affordable), rows_each)
-        n_empty = context.n_fixed - 1
-        also = " + 1 for the instance" + f" + {n_empty} for the empty state" * bool(n_empty)
+        times = 1 + context.stochastic
+        n_empty = context.n_fixed - times
+        also = f" + {times} for the instance" + f" + {n_empty} for the empty state" * bool(n_empty)
         fewer = " or remove with fewer background rows"
         cure = fewer if context.n_background > 1 and not context.is_image else ""
         raise BudgetError(
@@ -240,6 +266,7 @@ class Plan:
             single_rows=bound.single_rows,
             n_outputs=self.n_outputs,
             n_instances=self.n_instances if self.budget is None else 1,
+            stochastic=self.stochastic,
         )
 
     def order_of(self, bound: BoundMasker) -> FeatureOrder:
@@ -323,6 +350,24 @@ def _check_parts(sampler: Sampler, solver: Solver, context: RecipeContext) -> No
         )
     if context.n_features:
         sampler.check(context.n_features, context.n_background)
+
+
+def _noisy(context: RecipeContext, draws: type[Design], rows_each: int, default: int) -> int:
+    """How many answers of a noisy model the budget pays for, after those of the ends."""
+    budget, n = context.budget, default // rows_each
+    if budget is None:
+        return n
+    n = int(max(budget - context.n_fixed, 0) / rows_each)
+    n = min(
+        n, int(budget / rows_each / (1 + 2 * draws.worth_of_ends(max(context.n_features, 1)))) + 2
+    )
+    while n > 0:
+        full, empty = context.asked_ends(draws, n * rows_each)
+        n_empty = 0 if context.accepts is NoiseDraws else context.n_background * empty
+        if n * rows_each + full + n_empty <= budget:
+            break
+        n -= 1
+    return n
 
 
 def _check_alike(instances: Instances) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, Noise
-from perturbx.designs import Design, Evaluations, NoiseDraws
+from perturbx.designs import Design, Evaluations, NoiseDraws, Variances
 from perturbx.errors import RejectPerturbations
 from perturbx.explainers._collected import Collected, Finished
 from perturbx.explainers._heavy_tails import widened
+from perturbx.explainers._noisy_answers import AskEmpty, NoisyAnswers
 from perturbx.explainers._plan import Plan, Task
 from perturbx.explainers._threads import one_thread
 from perturbx.game import Game, Parts, of_all_features
@@ -89,6 +90,8 @@ class Run:
         The parts of the background whose outputs are kept separately.
     costs : (n, 2) int array
         Model rows and calls of each instance so far.
+    ask_empty : callable
+        Asks for empty outputs once more.
     """
 
     game: Game
@@ -102,16 +105,33 @@ class Run:
     rows: Floats | None
     parts: Parts | None
     costs: Ints
+    ask_empty: AskEmpty
     task: Task = field(init=False)
     active: NDArray[np.bool_] = field(init=False)
     undone: Ints = field(init=False)
     design: Design | None = field(init=False, default=None)
     outputs: Floats = field(init=False)
+    noisy: NoisyAnswers | None = field(init=False, default=None)
+    variances: Variances | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.task = self.draws.task
         self.active = self.bound[0].active
         self.undone = np.arange(len(self.bound))
+        if self.plan.stochastic and self.active.any():
+            self.noisy = NoisyAnswers(
+                self.game,
+                self.task,
+                self.bound,
+                self.places,
+                self.columns,
+                self.parts,
+                self.active,
+                self.ask_empty,
+                self.full[None],
+                self.empty[None],
+                None if self.rows is None else self.rows[None],
+            )
 
     def finish(self, collected: Collected) -> None:
         """Run all rounds, until the budget is spent or every instance is precise enough."""
@@ -126,20 +146,27 @@ class Run:
                 continue
             evaluations = self._evaluations()
             solution, least = self._solved(evaluations), evaluations.floor
-            done = np.full(len(self.undone), evaluations.design.complete)
+            is_known = evaluations.design.complete and self.noisy is None
+            done = np.full(len(self.undone), is_known)
             if tol is not None and not done.all():
                 done = self._precise(solution, evaluations, least, tol)
+            noise = None if self.noisy is None else self.noisy.row_noise
+            some = None if noise is None else noise[done]
             if done.any():
-                self._write(collected, solution.of(done), least[done], self.undone[done])
+                self._write(collected, solution.of(done), least[done], self.undone[done], some)
             self.undone, self.outputs = self.undone[~done], self.outputs[:, :, ~done]
             if not len(self.undone):
                 return
-        self._write(collected, solution.of(~done), least[~done], self.undone, converged=False)
+            if self.noisy is not None:
+                self.noisy.keep(~done)
+        rest = None if noise is None else noise[~done]
+        self._write(collected, solution.of(~done), least[~done], self.undone, rest, converged=False)
 
     def _totals(self, m: int) -> Iterator[int]:
         """The number of perturbations after each round; finally `m`."""
         sampler, total = self.task.sampler, m
-        if isinstance(sampler, AdaptiveSampler) or m < sampler.most(self.task.n_features):
+        grows = isinstance(sampler, AdaptiveSampler) or self.noisy is not None
+        if grows or m < sampler.most(self.task.n_features):
             total = max(sampler.minimum(self.task.n_features), m // _FIRST_ROUND)
         while total < m:
             yield total
@@ -148,6 +175,8 @@ class Run:
 
     def _evaluate(self, total: int) -> bool:
         """Evaluate up to `total` perturbations; returns False if there were no new ones."""
+        if self.noisy is not None:
+            return self._ask_again(self.noisy, total)
         adapts, before = isinstance(self.task.sampler, AdaptiveSampler), self.design
         while True:
             known = 0 if self.design is None else len(self.design)
@@ -172,6 +201,28 @@ class Run:
             if not adapts:
                 return True
 
+    def _ask_again(self, noisy: NoisyAnswers, total: int) -> bool:
+        """Spend `total` answers of a noisy model; returns False if there were no new ones."""
+        sampler, first = self.task.sampler, len(noisy.index)
+        most = sampler.distinct(self.task.n_features, total)
+        while True:
+            known, before = 0 if self.design is None else len(self.design), len(noisy.index)
+            if isinstance(sampler, AdaptiveSampler) and self.design is not None:
+                self.design = self.draws.following(self._evaluations(), most)
+            else:
+                self.design = self.draws.upto(most)
+            cost = noisy.ask(self.design, total)
+            self.costs[self.undone] += cost.divided(len(self.undone))
+            self.outputs = noisy.means(len(self.design))
+            self.full[self.undone] = noisy.full.mean(axis=0)
+            self.empty[:, self.undone] = noisy.empty.mean(axis=0)
+            if self.rows is not None and noisy.rows is not None:
+                self.rows[:, self.undone] = noisy.rows.mean(axis=0)
+            self.variances = noisy.variances(self.outputs[0])
+            grown = len(self.design) > known
+            if not (isinstance(sampler, AdaptiveSampler) and grown):
+                return len(noisy.index) > first or before > first
+
     def _evaluations(self) -> Evaluations:
         """The design and outputs of the instances that are not done, as a solver reads them."""
         design = self.design
@@ -186,6 +237,7 @@ class Run:
             None if self.rows is None else self.rows[:, self.undone],
             self.game.rounding,
             None if self.rows is None else self.bound[0].weights,
+            self.variances,
         )
 
     def _interpretable(self, z: Noise) -> Noise:
@@ -210,7 +262,10 @@ class Run:
                 return solution
             values = solver.linear().solve(self._of_parts(evaluations)).values
         values = values.reshape(*solution.values.shape[:2], len(parts), -1)
-        return replace(solution, background_errors=parts.error(np.swapaxes(values, 2, 3)))
+        errors = parts.error(np.swapaxes(values, 2, 3))
+        if solution.noise_errors is not None:  # it makes parts differ too
+            errors = np.sqrt(np.maximum(errors**2 - solution.noise_errors**2, 0.0))
+        return replace(solution, background_errors=errors)
 
     def _of_parts(self, whole: Evaluations) -> Evaluations:
         """The evaluations of each part of the background, as additional outputs."""
@@ -228,6 +283,7 @@ class Run:
             empty=outputs_of(self.empty[1:, self.undone]),
             empty_rows=None,
             row_weights=None,
+            variances=None,
         )
 
     def _precise(
@@ -263,6 +319,7 @@ class Run:
         solution: Solution,
         least: Floats,
         members: Ints | None = None,
+        noise: Floats | None = None,
         converged: bool = True,
     ) -> None:
         """Write the solutions of some instances, by default all that are not done."""
@@ -279,5 +336,7 @@ class Run:
                 self.costs[members],
                 converged,
                 self.task,
+                self.full[members],
+                noise,
             )
         )

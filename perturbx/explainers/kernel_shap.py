@@ -159,11 +159,13 @@ class KernelShap(BaseExplainer):
     def _pays(self, context: RecipeContext) -> bool:
         """Whether the process is worth its time, for an ordinary model or few background rows."""
         n_outputs, n_background = context.n_outputs, context.n_background
+        pairs = context.affordable(n_background, self._default_rows(context)) // 2
+        if context.stochastic:
+            return pairs < CHOICE.noisy_pairs * context.n_features
         is_table = not (context.is_image or self.interactions)
         few = n_background < CHOICE.few_background and is_table
         if context.shares_prior or (few and CHOICE.targets(n_outputs) <= CHOICE.few_targets):
             return True
-        pairs = context.affordable(n_background, self._default_rows(context)) // 2
         return CHOICE.is_worth_it(pairs, 2 * pairs * n_background, n_outputs, context.is_image)
 
     def _default_rows(self, context: RecipeContext) -> int:
@@ -177,6 +179,8 @@ class KernelShap(BaseExplainer):
         if context.budget is None:
             return n_background >= CHOICE.few_background
         whole = context.affordable(n_background, 0)
+        if context.stochastic:
+            return whole < CHOICE.noisy * context.n_features
         crossover = CHOICE.plain
         if self._pays(context) and not self._is_sparse(context):
             own_or_shared = CHOICE.shared if context.shares_prior else CHOICE.own

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from perturbx._typing import Floats, PredictFn
+from perturbx._typing import PredictFn
 from perturbx.errors import PredictFnError, UnstableModelWarning
 from perturbx.game.cost import Cost
 from perturbx.maskers import Instances
@@ -24,8 +25,11 @@ def probe(
     instances: Instances,
     output_names: Sequence[str] | None,
     batch_size: int | None,
+    warns: bool = True,
 ) -> Predictor:
     """Evaluate the model on the first rows, then on the first row again.
+
+    If that has two different outputs, the predictor `varies`.
 
     Raises
     ------
@@ -35,7 +39,7 @@ def probe(
     Warns
     -----
     UnstableModelWarning
-        If the same row has two different outputs.
+        If it varies, and `warns`.
     """
     n = min(2, len(instances), batch_size or 2, instances.chunk)
     batch = instances.take(0, n)
@@ -47,25 +51,24 @@ def probe(
             "predict_fn=lambda X: model(X.copy())."
         )
     again = predictor(instances.take(0, 1), 1, None, "the first row, asked twice")
-    _warn_if_unstable(predictor.first_answers[0], again[0], max(_SAME, predictor.resolution))
-    return predictor
+    first = predictor.first_answers[0]
+    difference, size = float(np.abs(first - again[0]).max()), float(np.abs(first).max())
+    if difference <= max(_SAME, predictor.resolution) * max(size, 1e-300):
+        return predictor
+    if warns:
+        warnings.warn(
+            f"predict_fn answered differently for the same row, by {difference:.3g} (its answer is "
+            f"{size:.3g}): standard errors do not tell that noise apart. Fix the model's seed, "
+            "switch off its dropout, or pass stochastic=True.",
+            UnstableModelWarning,
+            stacklevel=4,
+        )
+    return replace(predictor, varies=True)
 
 
 def probe_cost(predictor: Predictor) -> Cost:
     """The cost of `probe`."""
     return Cost(len(predictor.first_answers) + 1, 2)
-
-
-def _warn_if_unstable(first: Floats, second: Floats, same: float) -> None:
-    difference = float(np.abs(first - second).max())
-    if difference > same * max(float(np.abs(first).max()), 1e-300):
-        warnings.warn(
-            f"predict_fn answered differently for the same row, by {difference:.3g} "
-            f"(its answer is {float(np.abs(first).max()):.3g}): standard errors do not "
-            "include that noise. Fix the model's seed, or switch off its dropout.",
-            UnstableModelWarning,
-            stacklevel=5,
-        )
 
 
 def _equal(before: Any, after: Any) -> bool:

@@ -43,6 +43,8 @@ class Predictor:
         Answers to the probe. Settings are tried on them before the model is called again.
     resolution : float
         The relative rounding error of an answer: that of float64, or of float32.
+    varies : bool
+        True if the model gave two answers to one row.
     """
 
     predict_fn: Callable[[Any], Any]
@@ -52,6 +54,7 @@ class Predictor:
     output_names: tuple[str, ...]
     first_answers: Floats
     resolution: float = DOUBLE
+    varies: bool = False
 
     @property
     def is_complementary(self) -> bool:

@@ -27,7 +27,9 @@ _COUNT = (Integral, "iu", "an integer of at least 0")
 
 _FIELDS: dict[str, tuple[Any, type | str, str]] = {
     **dict.fromkeys(("values", "standard_errors", "base_values", "predictions"), _NUMBERS),
-    **dict.fromkeys(("background_errors", "residual", "fidelity", "rounding"), _MAYBE_NUMBERS),
+    **dict.fromkeys(
+        ("background_errors", "noise_errors", "residual", "fidelity", "rounding"), _MAYBE_NUMBERS
+    ),
     **dict.fromkeys(("axes", "feature_names", "notes"), _NAMES),
     "output_names": ((tuple, list, np.ndarray), str, "a tuple of str, or an (n, k) array of str"),
     **dict.fromkeys(("method", "value_function"), (str, str, "a str")),

@@ -78,6 +78,8 @@ class Explanation:
     background_errors : array like values, or None
         The error from using a sample of rows as background: how far the scores would move with
         another sample. It is not part of `standard_errors`.
+    noise_errors : array like values, or None
+        The part of `standard_errors` that comes from a model that answers differently each time.
     interactions : Interactions or None
         Scores of pairs of features, if requested; None once features are picked.
     rounding : array like base_values, or None
@@ -145,6 +147,7 @@ class Explanation:
     fidelity: Floats | None = None
     effective_samples: float | None = None
     background_errors: Floats | None = None
+    noise_errors: Floats | None = None
     interactions: Interactions | None = None
     rounding: Floats | None = None
     regions: Regions | tuple[Regions, ...] | None = None

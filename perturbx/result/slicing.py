@@ -26,7 +26,7 @@ Key: TypeAlias = Any
 AXES = ("instance", "feature", "output")
 
 AXES_OF: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("values", "standard_errors", "background_errors"), AXES),
+    **dict.fromkeys(("values", "standard_errors", "background_errors", "noise_errors"), AXES),
     **dict.fromkeys(("base_values", "predictions", "residual"), ("instance", "output")),
     **dict.fromkeys(("fidelity", "rounding"), ("instance", "output")),
     "data": ("instance", "feature"),
@@ -72,7 +72,7 @@ def picked(e: Explanation, key: Key) -> dict[str, Any]:
         # Other images of the batch may have more regions.
         d = len(new["regions"])
         new["feature_names"] = new["regions"].names or e.feature_names[:d]
-        for name in ("values", "standard_errors", "background_errors"):
+        for name in ("values", "standard_errors", "background_errors", "noise_errors"):
             new[name] = None if new[name] is None else new[name][:d]
     return new
 

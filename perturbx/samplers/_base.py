@@ -37,6 +37,14 @@ class Sampler(ABC):
     def default(self, n_features: int) -> int:
         """How many perturbations are worth trying when the user sets no budget."""
 
+    def distinct(self, n_features: int, n: int) -> int:
+        """How many different perturbations are worth `n` answers of a noisy model.
+
+        The others are spent on asking some of them again, see `Design.repeats`.
+        """
+        each = 1 if self.draws.shows_noise else 2
+        return int(min(n // each, self.most(n_features)))
+
     @abstractmethod
     def draw(
         self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None

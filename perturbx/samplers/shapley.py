@@ -52,6 +52,15 @@ class ShapleyCoalitions(Sampler):
     def default(self, n_features: int) -> int:
         return 2 * min(n_features + 1024, _n_pairs(n_features))
 
+    def distinct(self, n_features: int, n: int) -> int:
+        """Every size equally often: where one has fewer pairs, those are asked again."""
+        strata = _Strata.of(n_features)
+        per_size = n / 2 / max(float(np.where(strata.is_half, 0.5, 1.0).sum()), 1.0)
+        quota = strata.quota(int(2 * per_size))
+        if (quota < strata.count).all():
+            return n
+        return max(2 * int(quota.sum()), self.minimum(n_features))
+
     def draw(
         self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> Pairs:

@@ -203,10 +203,11 @@ def test_rounding_of_half_precision_is_no_indecision():
     rounded = Answering(lambda x: x * (1 + 1e-3 * (len(x) == 1))).bfloat16()
     rounded.register_buffer("zero", torch.zeros(1, dtype=torch.bfloat16))
     predict = px.interop.from_torch(rounded, output="logits")
-    px.KernelShap(predict).fit(X)
+    px.KernelShap(predict, stochastic=False).fit(X)
     undecided = Answering(lambda x: x + 0.5 * (len(x) == 1))
+    predict = px.interop.from_torch(undecided, output="logits")
     with pytest.warns(UnstableModelWarning):
-        px.KernelShap(px.interop.from_torch(undecided, output="logits")).fit(X)
+        px.KernelShap(predict, stochastic=False).fit(X)
 
 
 def test_single_precision_is_known():
