@@ -27,10 +27,12 @@ from perturbx.maskers import ConditionalNearest as ConditionalNearest
 from perturbx.maskers import ConditionalRegression as ConditionalRegression
 from perturbx.maskers import GaussianNoise as GaussianNoise
 from perturbx.maskers import RegionTree as RegionTree
+from perturbx.maskers import Segments as Segments
 from perturbx.maskers import SeriesSegments as SeriesSegments
 from perturbx.maskers import SmoothGrid as SmoothGrid
 from perturbx.maskers import Superpixels as Superpixels
 from perturbx.maskers import SuperpixelTrees as SuperpixelTrees
+from perturbx.maskers import Tokens as Tokens
 from perturbx.maskers import Windows as Windows
 from perturbx.result import Explanation as Explanation
 from perturbx.result import compare_cohorts as compare_cohorts
@@ -73,10 +75,12 @@ __all__ = [
     "RegionTree",
     "Rise",
     "Sage",
+    "Segments",
     "SeriesSegments",
     "SmoothGrid",
     "SuperpixelTrees",
     "Superpixels",
+    "Tokens",
     "Windows",
     "compare_cohorts",
     "interop",

@@ -65,6 +65,11 @@ EXPLAINERS = [
 ]
 
 
+TEXTS = ["A good man is hard to find.", "Bad men are not!\n\nThey come, they go.", "one"]
+
+LISTS = [[{"role": "user", "content": "Hi"}, "there"], ["one", ("two", 2), {"three": [3]}]]
+
+
 def _images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (3, 12, 14, 3), dtype=np.uint8)
 
@@ -89,7 +94,20 @@ def test_maskers(kind: type, table: np.ndarray) -> None:
         check_masker(kind(channel_axis=-1), np.random.default_rng(0).normal(size=(3, 30, 2)))
         return
     is_image = "channel_axis" in inspect.signature(kind).parameters
-    check_masker(_made(kind), _images() if is_image else table[:6])
+    own: dict[type, Any] = {maskers.Tokens: TEXTS, maskers.Segments: LISTS}
+    check_masker(_made(kind), own.get(kind, _images() if is_image else table[:6]))
+
+
+@pytest.mark.parametrize("container", ["list", "strings", "objects", "pandas", "polars"])
+def test_maskers_of_texts(container: str) -> None:
+    """Maskers of texts keep the contract in each container, whatever an absent piece shows."""
+    texts: Any = TEXTS
+    if container in ("pandas", "polars"):
+        texts = pytest.importorskip(container).Series(TEXTS)
+    elif container != "list":
+        texts = np.array(TEXTS, dtype=object if container == "objects" else str)
+    for masker in [maskers.Tokens(), maskers.Tokens(fill="[MASK]"), maskers.Tokens("sentences")]:
+        check_masker(masker, texts)
 
 
 @pytest.mark.parametrize("kind", [maskers.Background, maskers.Baseline, maskers.GaussianNoise])
@@ -113,6 +131,16 @@ def test_explainers_of_rows(kind: type, table: np.ndarray, bumpy_model: Any) -> 
     values = explainer.explain(table[:2]).values
     copied = pickle.loads(pickle.dumps(explainer))
     assert np.array_equal(copied.explain(table[:2]).values, values)
+
+
+@pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda k: k.__name__)
+def test_explainers_of_texts(kind: type) -> None:
+    """Explainers of texts keep the same contract."""
+
+    def model(texts: list[str]) -> list[float]:
+        return [len(set(text)) + 3.0 * ("man" in text and "hard" in text) for text in texts]
+
+    check_explainer(kind(model, masker=maskers.Tokens(), random_state=0), TEXTS)
 
 
 @pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda k: k.__name__)

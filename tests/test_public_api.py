@@ -19,8 +19,7 @@ MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"
 MASKERS |= {"CausalCopula"}
 MASKERS |= {"ConditionalCopula", "ConditionalForest", "ConditionalNearest"}
 MASKERS |= {"ConditionalRegression"}
-MASKERS |= {"SuperpixelTrees", "Superpixels", "Windows"}
-MASKERS |= {"SeriesSegments"}
+MASKERS |= {"Segments", "SeriesSegments", "SuperpixelTrees", "Superpixels", "Tokens", "Windows"}
 
 NAMES = {
     "perturbx": METHODS
@@ -61,7 +60,7 @@ NAMES = {
         "stability",
         "sufficiency",
     },
-    "perturbx.plots": {"bar", "curves", "overlay", "series", "waterfall"},
+    "perturbx.plots": {"bar", "curves", "overlay", "series", "text", "waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",
         "efficientnet_lite0",

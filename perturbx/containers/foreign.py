@@ -17,12 +17,7 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _BRIGHTNESS = ("L", "RGB", "F", "I")
 """Modes of Pillow whose pixels are brightness; of others NumPy gets indices, ink or bits."""
 
-TEXT_CURE = (
-    "There is no masker for texts yet. To explain a text by its words, pass them as one row of an "
-    "object array: words = np.array([text.split()], dtype=object), masker=px.Baseline("
-    'np.full(words.shape, "", dtype=object)), explain(words), and let predict_fn join each row, '
-    'as in [" ".join(filter(None, row)) for row in batch].'
-)
+TEXT_CURE = "To explain texts by their words, pass masker=px.Tokens()."
 
 _LAZY = {
     "LazyFrame": "X.collect()",
@@ -127,7 +122,7 @@ def table_cure(X: Any) -> str:
     if isinstance(X, Mapping):
         return (
             "For a dict of columns, pass pd.DataFrame(X). For the output of a tokenizer, pass the "
-            "text's words instead, as one row of an object array."
+            "text itself, and masker=px.Tokens(tokenizer=tokenizer)."
         )
     if is_dense_data(X):
         return "Rows with weights are a background: pass masker=px.Background(X)."

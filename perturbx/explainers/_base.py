@@ -24,7 +24,7 @@ from perturbx._validation import (
     invalid,
 )
 from perturbx._workers import check_workers
-from perturbx.containers import layout_of, looks_like_images, training_rows
+from perturbx.containers import holds_texts, layout_of, looks_like_images, training_rows
 from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
 from perturbx.explainers._explain import explain
 from perturbx.explainers._notes import warn_of_doubts
@@ -32,20 +32,28 @@ from perturbx.explainers._plan import Plan, Problem, RecipeContext, check_output
 from perturbx.explainers._provenance import provenance
 from perturbx.explainers._threads import threads_kept
 from perturbx.game import Cost, Game, probe, probe_cost
-from perturbx.maskers import Background, Features, FittedMasker, Instances, Masker, Superpixels
+from perturbx.maskers import (
+    Background,
+    Features,
+    FittedMasker,
+    Instances,
+    Masker,
+    Superpixels,
+    Tokens,
+)
 from perturbx.predictor import Predictor, resolve
 from perturbx.result import Explanation
 from perturbx.samplers import Sampler
 from perturbx.solvers import Solver
 
 _COMMON = """predict_fn : callable or fitted model
-        A batch of rows or images to (n,) or (n, k) scores. An object is asked through its
+        A batch of rows, images or texts to (n,) or (n, k) scores. An object is asked through its
         predict_proba, decision_function or predict, the first that it has. It receives the
         container that you pass to `explain`: same columns, types and categories. Rows of a
         frame are numbered from 0: what the model reads from the index must be a column.
     masker : Masker, optional
-        How a feature is removed. By default the method's own for tables, and superpixels or
-        windows for images.
+        How a feature is removed. By default the method's own for tables, superpixels or windows
+        for images, and words for texts.
     budget : int, optional
         The most model rows that one instance may cost. The two or three rows by which the model's
         outputs are learned, in `fit` or in the first call without it, come on top.
@@ -142,9 +150,9 @@ class BaseExplainer(BaseEstimator):
 
         Parameters
         ----------
-        X : table of rows or images, optional
-            Training data. Not needed where the masker learns nothing from it (images) or has
-            rows of its own, nor by methods that are for images first (`OwenShap`, `Rise`): then
+        X : table of rows, images or texts, optional
+            Training data. Not needed where the masker learns nothing from it (images, texts) or
+            has rows of its own, nor by methods that are for images first (`OwenShap`, `Rise`): then
             `explain` picks the masker by what it is given.
 
         Returns
@@ -176,7 +184,7 @@ class BaseExplainer(BaseEstimator):
 
         Parameters
         ----------
-        X : table of rows, one row, images or one image
+        X : table of rows, one row, images or one image, texts or one text
             In the container that `fit` saw.
 
         Returns
@@ -248,7 +256,9 @@ class BaseExplainer(BaseEstimator):
     def _masker_for(self, X: Any) -> Masker:
         if self.masker is not None:
             return self.masker
-        return self.image_masker() if looks_like_images(X) else self.table_masker()
+        if looks_like_images(X):
+            return self.image_masker()
+        return Tokens() if holds_texts(X) else self.table_masker()
 
     def _settings_of_fit(self) -> dict[str, Any]:
         """What `fit` learns from besides X, as it is now."""

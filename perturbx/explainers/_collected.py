@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints
 from perturbx.explainers._notes import KINDS, remarks
 from perturbx.explainers._plan import Plan, Problem, Task
+from perturbx.features import Spans, names_of
 from perturbx.maskers import BoundMasker
 from perturbx.result import Explanation, Interactions, PerInstance, Remark
 from perturbx.solvers import Solution
@@ -159,7 +160,8 @@ class Collected:
         one = 0 if problem.instances.single else slice(None)
         output = slice(None) if keeps_outputs else 0
         data: Any = np.concatenate(self._data) if not self._regions else tuple(self._data)
-        if self._regions and len({np.shape(image) for image in data}) == 1:
+        spans = [own for own in self._regions if isinstance(own, Spans)]
+        if self._regions and not spans and len({np.shape(image) for image in data}) == 1:
             data = np.stack(data)  # images of different sizes remain a tuple
         kept = np.array([not problem.instances.single, True, keeps_outputs])
         converged = None if plan.tol is None else self._converged
@@ -184,7 +186,7 @@ class Collected:
             values=self._values[one, :, output],
             standard_errors=self._errors[one, :, output],
             data=data[one],
-            feature_names=self._names,
+            feature_names=names_of(spans) if spans else self._names,
             output_names=tuple(names[0]) if (self._columns == self._columns[0]).all() else names,
             axes=tuple(np.array(["instance", "feature", "output"])[kept].tolist()),
             value_function=value_function,

@@ -11,7 +11,7 @@ import numpy as np
 from perturbx._typing import LinkName, OutputSelection
 from perturbx.designs import CoalitionDesign, Design, NoiseDraws
 from perturbx.errors import BudgetError, InvalidParameterError
-from perturbx.features import FeatureOrder, FeatureTree, Labels, Lattice
+from perturbx.features import FeatureOrder, FeatureTree, Labels, Lattice, Spans
 from perturbx.game import Cost, check_link
 from perturbx.maskers import BoundMasker, FittedMasker, Instances
 from perturbx.predictor import Predictor
@@ -21,6 +21,9 @@ from perturbx.solvers import GaussianProcess, LearnedPrior, Solver, check_reads
 _MOST_BOUND = 2**26
 """Instances that are bound to be checked are kept for later as far as their rows take no more
 bytes than this."""
+
+_MOST_PIECES = 10_000
+"""Of more pieces of a text, none is scored without a budget."""
 
 
 _MOST_SHOWN = 200
@@ -62,7 +65,7 @@ class RecipeContext:
         The most model rows that the instance may cost.
     link : "identity" or "logit"
     is_image : bool
-        True where features are places in an image, series or volume.
+        True where features are places in an image, series, volume or text, or items of a list.
     trees : tuple of FeatureTree
         Trees of these features, where the masker has them: one for each row, or one for all.
     lattice : Lattice or None
@@ -230,6 +233,8 @@ class Plan:
         minimum = sampler.minimum(n_features) if n_features else 0
         usual = self.spends(context, sampler) if self.spends else sampler.default(n_features)
         default = max(minimum, usual) * rows_each
+        if self.budget is None and isinstance(bound.regions, Spans):
+            self._check_pieces(bound.regions, default, minimum * rows_each + context.n_fixed)
         affordable = context.affordable(rows_each, default)
         if context.stochastic:
             each = 1 if sampler.draws.shows_noise else 2
@@ -246,6 +251,18 @@ class Plan:
             f"budget={self.budget} is too small: {self.method} needs at least "
             f"{minimum * rows_each + context.n_fixed} model rows for {n_features} features "
             f"({minimum} perturbations of {rows_each} rows{also}). Raise budget{cure}."
+        )
+
+    def _check_pieces(self, spans: Spans, default: int, least: int) -> None:
+        """Refuse so many pieces that nobody would score each without having been told the cost."""
+        d, word = len(spans), spans.word
+        if max(d, least) <= _MOST_PIECES:
+            return
+        raise BudgetError(
+            f"{d:,} {word}s are a lot: {self.method} would ask the model about {default:,} "
+            f"versions of this instance. Pass larger pieces, such as px.Tokens('sentences'), or "
+            f"px.OwenShap(predict_fn), which splits first those branches of the tree of pieces "
+            f"that matter most, or a budget of at least {least:_} if you want all {word}s scored."
         )
 
     def _context(self, bound: BoundMasker, n_features: int) -> RecipeContext:
@@ -379,7 +396,7 @@ def _check_alike(instances: Instances) -> None:
     ]
     if len(set(found)) > 1:
         raise InvalidParameterError(
-            f"interactions=True needs as many regions in every image, and they have {found[:5]} "
-            '(the first ones): pass masker=px.Superpixels(method="grid"), segments= of your own, '
-            "or explain the images one by one."
+            f"interactions=True needs as many features in every instance, and they have {found[:5]}"
+            ' (the first): explain them one by one; for images, px.Superpixels(method="grid") '
+            "has as many regions in each."
         )

@@ -233,7 +233,7 @@ class KernelShap(BaseExplainer):
             f'estimator="{self.estimator}", which has no prior': self.estimator
             in ("regression", "rows"),
             "interactions=True": self.interactions,
-            "images, each of which has regions of its own": context.is_image,
+            "images, texts and lists, each of which has features of its own": context.is_image,
         }
         for what, is_so in lacking.items():
             if is_so:

@@ -18,11 +18,11 @@ from perturbx.solvers import OwenValues, Solver
 class OwenShap(BaseExplainer):
     """Owen values: Shapley values in a tree of features, split branch by branch, best first.
 
-    The tree joins superpixels of an image in ever larger regions, or columns of a table by their
-    correlation. The effect of a branch is divided among its parts by their Shapley values, where
-    the other branches are present or absent as a whole (Owen, "Values of games with a priori
-    unions", 1977). The branch with the largest weighted effect is always split next, so the budget
-    goes where the output changes most.
+    The tree joins superpixels of an image in ever larger regions, columns of a table by their
+    correlation, or words of a text by sentences and paragraphs. The effect of a branch is divided
+    among its parts by their Shapley values, where the other branches are present or absent as a
+    whole (Owen, "Values of games with a priori unions", 1977). The branch with the largest weighted
+    effect is always split next, so the budget goes where the output changes most.
 
     Scores sum to f(x) minus the output with all features absent, at every budget. When everything
     is split, they are the exact Owen values; for a tree that joins all features at once these are
@@ -44,10 +44,11 @@ class OwenShap(BaseExplainer):
     Notes
     -----
     The masker must have trees: `SuperpixelTrees` (the default for images), `ColumnTree` (for
-    tables) or `SeriesSegments`. Without a budget, 1,000 coalitions are evaluated, or fewer if they
-    split everything. Several outputs are explained from the same model rows, and the priority of a
-    branch is its largest over all outputs. Select the outputs that you need, as in
-    ``outputs="top3"``, since different classes call for different splits.
+    tables), `SeriesSegments`, `Tokens` (for texts) or `Segments` (for lists). Without a budget,
+    1,000 coalitions are evaluated, or fewer if they split everything. Several outputs are explained
+    from the same model rows, and the priority of a branch is its largest over all outputs. Select
+    the outputs that you need, as in ``outputs="top3"``, since different classes call for different
+    splits.
 
     Examples
     --------
@@ -70,8 +71,8 @@ class OwenShap(BaseExplainer):
         if not context.trees:
             raise InvalidParameterError(
                 "OwenShap needs a tree of features, and this masker has none: pass "
-                "masker=px.ColumnTree(X) for tables, px.SuperpixelTrees() for images, or "
-                "px.SeriesSegments() for series. Volumes have no trees: "
+                "masker=px.ColumnTree(X) for tables, px.SuperpixelTrees() for images, "
+                "px.SeriesSegments() for series, or px.Tokens() for texts. Volumes have no trees: "
                 "px.KernelShap(predict_fn, masker=px.Windows(...))."
             )
         return OwenSplits(context.trees, self.splits_per_round), OwenValues()

@@ -85,12 +85,29 @@ class FeatureTree:
 
     @cached_property
     def members(self) -> Coalitions:
-        """(n_nodes, d) bool: the features of each node."""
-        members = np.zeros((self.root + 1, self.n_features), dtype=bool)
-        members[self.leaf_of, np.arange(self.n_features)] = True
-        for i, node in enumerate(self.children):
-            members[self.n_leaves + i] = members[list(node)].any(axis=0)
-        return members
+        """(n_nodes, d) bool: the features of each node; for trees of few features."""
+        return self.members_of(np.arange(self.root + 1))
+
+    def members_of(self, nodes: Sequence[int] | Ints) -> Coalitions:
+        """(len(nodes), d) bool: the features of each of some nodes."""
+        first, order = self._walk
+        at = np.asarray(nodes, dtype=np.intp)
+        place = order[self.leaf_of]
+        stop = first[at] + self.leaf_counts[at]
+        return np.asarray((place >= first[at, None]) & (place < stop[:, None]))
+
+    @cached_property
+    def _walk(self) -> tuple[Ints, Ints]:
+        """(n_nodes,) the leaves to the left of each node, and (n_leaves,) the place of each leaf.
+
+        A node's leaves have consecutive places, so that no node needs a row of all features.
+        """
+        first = np.zeros(self.root + 1, dtype=np.intp)
+        for node in range(self.root, self.n_leaves - 1, -1):
+            children = list(self.children_of(node))
+            before = np.cumsum(self.leaf_counts[children]) - self.leaf_counts[children]
+            first[children] = first[node] + before
+        return first, first[: self.n_leaves]
 
     @cached_property
     def leaf_counts(self) -> Ints:

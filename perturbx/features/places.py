@@ -1,4 +1,4 @@
-"""The position and size of a region, in words."""
+"""The position and size of a feature, in words."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx.features.regions import Regions
+from perturbx.features.spans import Spans
 
 NINTHS = (
     *("upper left", "upper middle", "upper right"),
@@ -26,8 +27,11 @@ def ninth(covered: NDArray[np.bool_]) -> str:
     return NINTHS[3 * row + column]
 
 
-def place(regions: Regions, feature: int) -> str:
-    """Place and size of a region: steps of a series, or a ninth and a percentage of an image."""
+def place(regions: Regions | Spans, feature: int) -> str:
+    """Where a feature is: steps of a series, a ninth of an image and its share, or characters."""
+    if isinstance(regions, Spans):
+        start, last = int(regions.starts[feature]), int(regions.stops[feature]) - 1
+        return str(start) if start == last else f"{start}–{last}"
     if regions.names is not None:
         return regions.names[feature]
     covered = regions.cover(feature)
@@ -44,7 +48,7 @@ def place(regions: Regions, feature: int) -> str:
     return share
 
 
-def aligned(regions: Sequence[Regions]) -> bool:
+def aligned(regions: Sequence[Regions | Spans]) -> bool:
     """Whether each feature covers the same positions in every instance."""
     return all(_same_regions(one, regions[0]) for one in regions)
 

@@ -72,6 +72,10 @@ def probe_cost(predictor: Predictor) -> Cost:
 
 
 def _equal(before: Any, after: Any) -> bool:
+    if isinstance(before, dict):
+        return list(before) == list(after) and _equal([*before.values()], [*after.values()])
+    if isinstance(before, (list, tuple)):
+        return len(before) == len(after) and all(map(_same_cell, before, after))
     if hasattr(before, "equals") and before.equals(after):
         return True
     if hasattr(before, "toarray"):
@@ -90,8 +94,15 @@ def _equal(before: Any, after: Any) -> bool:
 
 
 def _same_cell(before: Any, after: Any) -> bool:
-    """Whether a cell is unchanged; missing values, which equal nothing, count as unchanged."""
+    """Whether a cell is unchanged; what equals nothing, such as NaN, counts as unchanged."""
+    if type(before) is not type(after):
+        return False
+    if isinstance(before, (list, tuple, dict)):
+        return _equal(before, after)
+    kind: Any = type(before)
+    if kind.__eq__ is object.__eq__:  # equal to itself alone, and so not to its copy
+        return True
     try:
         return before is after or bool(np.all(before == after) or not np.all(after == after))
     except (TypeError, ValueError):
-        return type(before) is type(after)
+        return True

@@ -1,4 +1,4 @@
-"""How features are removed: background rows, baselines, noise, superpixels, windows, segments."""
+"""How features are removed: background rows, baselines, noise, regions, windows, pieces."""
 
 from perturbx.maskers._base import BoundMasker as BoundMasker
 from perturbx.maskers._base import Features as Features
@@ -18,8 +18,10 @@ from perturbx.maskers.conditional_regression import (
 )
 from perturbx.maskers.fills import Fill as Fill
 from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise
+from perturbx.maskers.segments import Segments as Segments
 from perturbx.maskers.series_segments import SeriesSegments as SeriesSegments
 from perturbx.maskers.smooth_grid import SmoothGrid as SmoothGrid
 from perturbx.maskers.superpixel_trees import SuperpixelTrees as SuperpixelTrees
 from perturbx.maskers.superpixels import Superpixels as Superpixels
+from perturbx.maskers.tokens import Tokens as Tokens
 from perturbx.maskers.windows import Windows as Windows

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx.designs import CoalitionDesign, Design
-from perturbx.features import FeatureTree, Regions
+from perturbx.features import FeatureTree, Regions, Spans
 
 
 class BoundMasker(ABC):
@@ -52,8 +52,8 @@ class BoundMasker(ABC):
     knows_answers: bool = False
     """True if `answers` replaces the model, and `batch` serves the full coalition alone."""
 
-    regions: Regions | None = None
-    """The positions of the features in an image, series or volume."""
+    regions: Regions | Spans | None = None
+    """The positions of the features in an image, series or volume, in a text or in a list."""
 
     trees: tuple[FeatureTree, ...] = ()
     """Trees of the features, for tree methods: one for each model row, or one for all rows."""

@@ -18,6 +18,7 @@ from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.maskers import BoundMasker, Features, Masker
 from perturbx.maskers.images import read_images
+from perturbx.maskers.piece_instances import FittedPieces
 from perturbx.metrics._scores import Removing, are_images, read_scores
 from perturbx.predictor import Predictor, connect
 from perturbx.result import Explanation
@@ -124,7 +125,7 @@ def _trials(
         model = known.get(id(predict_fn)) or connect(predict_fn, few.batch, _count(few.batch), None)
         for name in plain:
             _check_plain(name, explainers[name], few.part, model, outputs)
-    if not trials and not few.are_images:  # plain maps may have any shape
+    if not trials and not few.has_own_features:  # plain maps may have any shape
         trials[()] = few.part, np.random.default_rng(0).normal(size=few.part.shape)
     return list(trials.values())
 
@@ -133,18 +134,22 @@ def _trials(
 class Few:
     """At most two of `n` instances, as the user would pass them, and as a model gets them.
 
-    One image where their sizes may differ.
+    One image or text where their sizes may differ, as `has_own_features` says.
     """
 
     part: Any
     batch: Any
     n: int
-    are_images: bool
+    has_own_features: bool
     is_single: bool
 
     @classmethod
     def of(cls, X: Any, masker: Removing, are_images: bool) -> Few:
-        """Of a table, or of images as the masker reads them, if there is one."""
+        """Of a table, or of images, texts or lists as the masker reads them, if there is one."""
+        if isinstance(masker, FittedPieces):
+            instances = masker.check(X)
+            n, is_single = len(instances), instances.single
+            return cls(X if is_single else X[:1], instances.take(0, 1), n, True, is_single)
         if not are_images:
             rows, is_single = rows_of(X)
             layout = layout_of(rows)

@@ -14,7 +14,7 @@ from perturbx._validation import shown as shown_value
 from perturbx.containers import looks_like_images
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.explainers import BaseExplainer
-from perturbx.features import LabelMap, Regions
+from perturbx.features import LabelMap, Regions, Spans
 from perturbx.maskers import BoundMasker, FittedMasker, Masker
 from perturbx.maskers.axes import MOST_COLORS
 from perturbx.maskers.fills import Fill
@@ -47,11 +47,13 @@ class ReadScores:
     n, k : int
         Instances and outputs.
     n_features : int or None
-        Of a table; None for images.
+        Of a table, or the most of a text or list; None for images.
     spatial : tuple of tuples of int
         The shape of each image's map; empty for tables.
     regions : tuple of Regions
         The regions of each image that the scores are of; empty for maps and tables.
+    spans : tuple of Spans
+        The pieces of each text or list that the scores are of; empty for anything else.
     names, predictions : array or None
         (k,) or (n, k) names and (n, k) predictions of the outputs, where they are known.
     kind : "shares" or "slopes"
@@ -65,22 +67,27 @@ class ReadScores:
     n_features: int | None
     spatial: tuple[tuple[int, ...], ...] = ()
     regions: tuple[Regions, ...] = ()
+    spans: tuple[Spans, ...] = ()
     names: Any = None
     predictions: Floats | None = None
     kind: ScoreKind = "shares"
+
+    def size(self, i: int) -> int | None:
+        """The number of features of an instance; None for an image."""
+        return len(self.spans[i]) if self.spans else self.n_features
 
     def heat(self, i: int, j: int) -> Floats:
         """The (d,) scores of an instance and output, or the heat map, that order the features."""
         scores: Floats = self.values[i][j]
         if not self.regions:
-            return scores
+            return scores[: len(self.spans[i])] if self.spans else scores
         return self.regions[i].heatmap(scores[: len(self.regions[i])])
 
     def mass(self, i: int, j: int) -> Floats:
         """The (d,) scores, or a map over which each region's score is spread evenly."""
         scores: Floats = self.values[i][j]
         if not self.regions:
-            return scores
+            return scores[: len(self.spans[i])] if self.spans else scores
         regions = self.regions[i]
         scores = scores[: len(regions)]
         if isinstance(regions, LabelMap):
@@ -104,8 +111,10 @@ class ReadScores:
         if first is None:
             return
         regions = first.regions
-        if self.n_features is not None:
-            if regions is not None or first.n_features != self.n_features:
+        if isinstance(regions, Spans):
+            self._check_pieces(regions)
+        elif self.n_features is not None:
+            if self.spans or regions is not None or first.n_features != self.n_features:
                 raise InvalidInputError(
                     f"explanation and X do not match: {self.n_features} features have scores, and "
                     f"the masker removes {first.n_features}. Where columns were explained in "
@@ -116,6 +125,16 @@ class ReadScores:
             raise InvalidInputError(
                 f"explanation and X do not match: the first map has shape {self.spatial[0]}, and "
                 f"the masker removes from {shape}."
+            )
+
+    def _check_pieces(self, removed: Spans) -> None:
+        own = self.spans[0] if self.spans else None
+        same = self.size(0) == len(removed) and (own is None or own.names == removed.names)
+        if not same:
+            raise InvalidInputError(
+                f"explanation and X do not match: {self.size(0)} pieces have scores, "
+                f"{list(own.names[:3]) if own else []} first, and the masker removes "
+                f"{len(removed)}, {list(removed.names[:3])} first. Pass masker=explainer.masker_."
             )
 
 
@@ -164,12 +183,13 @@ def of_explanation(explanation: Explanation, outputs: OutputSelection) -> ReadSc
         predictions = np.take_along_axis(predictions, largest, axis=1)
         values = np.take_along_axis(values, largest[:, :, None], axis=1)
     n, k, d = values.shape
-    regions = chosen.regions or ()
-    regions = (regions,) if isinstance(regions, Regions) else regions
-    for own, scores in zip(regions, values, strict=False):
+    places = chosen.regions or ()
+    places = places if isinstance(places, tuple) else (places,)
+    for own, scores in zip(places, values, strict=False):
         _check_known(scores[:, : len(own)])
-    if not regions:
+    if not places:
         _check_known(values)
+    regions = tuple(own for own in places if isinstance(own, Regions))
     return ReadScores(
         values,
         axes=tuple(a for a in chosen.axes if a != "feature"),
@@ -178,6 +198,7 @@ def of_explanation(explanation: Explanation, outputs: OutputSelection) -> ReadSc
         n_features=None if regions else d,
         spatial=tuple(r.shape for r in regions),
         regions=regions,
+        spans=tuple(own for own in places if isinstance(own, Spans)),
         names=names,
         predictions=predictions,
         kind=chosen.score_kind,
@@ -218,9 +239,9 @@ def _maps(maps: Sequence[Floats], axes: tuple[str, ...]) -> ReadScores:
     return ReadScores([[each] for each in maps], axes, len(maps), 1, None, shapes)
 
 
-def in_regions(regions: Regions | None, scores: Floats, *, mean: bool) -> Floats:
-    """(d,) scores of the features that a masker removes, from those of columns or from a map."""
-    if regions is None:
+def in_regions(regions: Regions | Spans | None, scores: Floats, *, mean: bool) -> Floats:
+    """(d,) scores of the features that a masker removes, from those of features or from a map."""
+    if regions is None or isinstance(regions, Spans):
         return scores
     if isinstance(regions, LabelMap):
         labels = regions.segments.ravel()

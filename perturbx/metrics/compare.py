@@ -22,9 +22,10 @@ from perturbx._validation import (
     invalid,
     shown,
 )
+from perturbx.containers import holds_texts
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer
-from perturbx.maskers import Background, FittedMasker, Masker
+from perturbx.maskers import Background, Features, FittedMasker, Masker, Segments, Tokens
 from perturbx.maskers.bound_noise import FittedNoise
 from perturbx.maskers.bound_rows import FittedBackground
 from perturbx.maskers.fills import Fill, check_fill
@@ -112,7 +113,7 @@ def compare(
         The model; by default that of the first px explainer.
     masker, fill, link, batch_size, random_state
         As in every metric. By default tables are masked by the background rows of the first
-        fitted explainer that has any.
+        fitted explainer that has any, texts and lists as the first px explainer masks them.
     outputs : None, int, str or "top1"
         Which output is judged, if several were explained, or if plain scores explain one output
         of a model with several.
@@ -155,6 +156,7 @@ def compare(
     columns = _check(explainers, metrics, against)
     check_number("level", level, above=0, below=1)
     check_flag("references", references)
+    masker = _of_pieces(explainers, X) if masker is None and fill is None else masker
     settings = _shared(explainers, masker, fill, outputs, link, batch_size, random_state)
     model = _model(explainers) if predict_fn is None else predict_fn
     resolve(model)
@@ -299,6 +301,18 @@ def _model(explainers: Mapping[str, Explains]) -> Any:
     raise InvalidParameterError(
         "predict_fn must be given if no px explainer is compared: callables hide their model."
     )
+
+
+def _of_pieces(explainers: Mapping[str, Explains], X: Any) -> Removing:
+    """How the first px explainer removes pieces of texts or lists, if it does."""
+    for explainer in explainers.values():
+        if isinstance(explainer, BaseExplainer):
+            default = Tokens() if holds_texts(X) else None
+            masker = explainer.masker or default
+            if isinstance(masker, (Tokens, Segments)):
+                return masker.fit(None, Features(), np.random.default_rng(0))
+            return None
+    return None
 
 
 def _masker(explainers: Mapping[str, Explains]) -> Removing:

@@ -135,7 +135,7 @@ class JudgedExplanation:
         found = {"": [self.scores.heat(i, j)]}
         if not self.references:
             return found
-        d, spatial = self.scores.n_features, self.scores.spatial
+        d, spatial = self.scores.size(i), self.scores.spatial
         labels = np.arange(d) if d is not None else boxes(spatial[i])
         ranks = np.arange(1.0, labels.max() + 2.0)
         found["random"] = [
@@ -256,6 +256,11 @@ def _fitted(
         )
     if isinstance(masker, FittedMasker):
         return masker
+    if masker is None and scores.spans:
+        raise InvalidParameterError(
+            "masker must be given: pass the one that removed the pieces, as in "
+            "masker=explainer.masker_ or masker=px.Tokens()."
+        )
     if masker is not None and not isinstance(masker, Masker):
         raise invalid("masker", "a masker, such as px.Background(X_train)", masker)
     if masker is not None:

@@ -53,7 +53,8 @@ class MaxSensitivity(Metric[JudgedExplainer]):
     Raises
     ------
     InvalidInputError
-        If nothing can move: every column is constant or a category, or images hold bools.
+        If nothing can move: every column is constant or a category, images hold bools, or X holds
+        texts or lists.
 
     Examples
     --------
@@ -81,6 +82,10 @@ class MaxSensitivity(Metric[JudgedExplainer]):
         rng, seed = np.random.default_rng(subject.seeds), int(subject.seeds.generate_state(1)[0])
         X, radius = subject.X, float(self.radius)
         first = subject.explain(seed)
+        if first.scores.spans:
+            raise InvalidInputError(
+                "texts and lists cannot move a little, as numbers do: take px.metrics.stability."
+            )
         if first.scores.n_features is None or looks_like_images(X):
             move, note = _moving_images(X, radius)
         else:

@@ -130,6 +130,8 @@ class Shuffled:
 
 def _rows(batch: Any) -> list[bytes]:
     """Every row as bytes."""
+    if isinstance(batch, list) or len(batch.shape) == 1:
+        return [repr(row).encode("utf-8", "surrogatepass") for row in batch]
     if len(batch.shape) > 2:
         array = batch.detach().cpu().numpy() if hasattr(batch, "detach") else np.asarray(batch)
         return [row.tobytes() for row in array]

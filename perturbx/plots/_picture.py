@@ -26,7 +26,8 @@ def picture(given: Any, image: Any = None) -> Explanation:
         )
     if not isinstance(explanation.regions, Regions):
         raise InvalidParameterError(
-            "overlay needs an image or a volume: these features are columns. Use plots.bar."
+            "overlay needs an image or a volume: these features are columns, or pieces of a text. "
+            "Use plots.bar, or plots.text for a text."
         )
     if is_series(explanation.regions):
         raise InvalidParameterError("overlay draws images and volumes: use plots.series.")

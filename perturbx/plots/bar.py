@@ -9,7 +9,7 @@ import numpy as np
 
 from perturbx._typing import Floats
 from perturbx.errors import InvalidParameterError
-from perturbx.features import Regions, SeriesMap
+from perturbx.features import Regions, SeriesMap, Spans
 from perturbx.features.places import aligned
 from perturbx.plots import _rows, _style
 from perturbx.result import Explanation, one_output, without_rounding
@@ -68,7 +68,7 @@ def bar(
     ------
     InvalidParameterError
         If there is no feature axis, if there are more than six outputs and none is chosen, or for
-        several images, whose regions have nothing in common.
+        several images or texts, whose features have nothing in common.
     """
     explanation = without_rounding(_drawable(_style.explanation_of(explanation), output))
     several = "instance" in explanation.axes
@@ -102,15 +102,15 @@ def _drawable(explanation: Explanation, output: int | str | None) -> Explanation
         return explanation[0]
     if isinstance(explanation.regions, tuple) and not _share_segments(explanation.regions):
         raise InvalidParameterError(
-            "Regions of different images have nothing in common to take a mean of: "
-            "use bar(explanation[i]), or overlay(explanation[i])."
+            "Regions of different images, and pieces of different texts, have nothing in common to "
+            "take a mean of: use bar(explanation[i]), overlay of one image, or text of one text."
         )
     return explanation
 
 
-def _share_segments(regions: tuple[Regions, ...]) -> bool:
-    """Whether these are series whose segments lie at the same steps."""
-    return all(isinstance(one, SeriesMap) for one in regions) and aligned(regions)
+def _share_segments(regions: tuple[Regions | Spans, ...]) -> bool:
+    """Whether these are series of the same segments, or texts of the same pieces."""
+    return all(isinstance(one, (SeriesMap, Spans)) for one in regions) and aligned(regions)
 
 
 def _scores(explanation: Explanation, max_display: int) -> _Bars:

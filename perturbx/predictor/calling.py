@@ -56,9 +56,10 @@ def failure(
     said, cure = str(error).strip(), _bridge(function, batch, error)
     if cure:  # torch lists every signature that it knows
         said = f"{said.splitlines()[0].rstrip('.:')}." if said else ""
+    many = f"{len(batch)} instances" if isinstance(batch, list) else f"shape {np.shape(batch)}"
     return PredictFnError(
-        f"predict_fn raised {type(error).__name__} for {place} (a {type(batch).__name__} of shape "
-        f"{np.shape(batch)}): {said}{cure or _advice_on_images(batch, error)}"
+        f"predict_fn raised {type(error).__name__} for {place} (a {type(batch).__name__} of "
+        f"{many}): {said}{cure or _advice_on_images(batch, error)}"
     )
 
 
@@ -81,13 +82,14 @@ def _bridge(function: Callable[[Any], Any], batch: Any, error: Exception) -> str
     if is_own_batch and "dtype" not in str(error):
         return ""
     images = " Of photos: px.interop.from_torch(module, preprocess=px.interop.ImagePreprocess(224))"
-    photos = f"{images}, which also puts channels first." * (np.ndim(batch) == 4)
+    is_photos = not isinstance(batch, list) and np.ndim(batch) == 4
+    photos = f"{images}, which also puts channels first." * is_photos
     return f" {_BRIDGES[framework]}{photos}"
 
 
 def _advice_on_images(batch: Any, error: Exception) -> str:
     """Frequent causes of a failure on images."""
-    shape = np.shape(batch)
+    shape: tuple[int, ...] = () if isinstance(batch, list) else np.shape(batch)
     if len(shape) != 4 or isinstance(error, PerturbxError):
         return ""
     alpha = " If the model takes three channels, without transparency: pass image[..., :3]."

@@ -11,7 +11,7 @@ import numpy as np
 
 from perturbx._typing import ScoreKind
 from perturbx.errors import InvalidParameterError
-from perturbx.features import LabelMap, Lattice, Pieces, Regions, SeriesMap, WindowGrid
+from perturbx.features import LabelMap, Lattice, Pieces, Regions, SeriesMap, Spans, WindowGrid
 from perturbx.result.interactions import Interactions
 from perturbx.result.per_instance import PerInstance, Remark
 from perturbx.result.slicing import AXES, AXES_OF, PAIRS
@@ -25,7 +25,7 @@ _MAYBE_NUMBERS = (_ARRAY, "fiu", "an array of numbers or None")
 _NAMES = ((tuple, list), str, "a tuple of str")
 _COUNT = (Integral, "iu", "an integer of at least 0")
 
-_FIELDS: dict[str, tuple[Any, type | str, str]] = {
+_FIELDS: dict[str, tuple[Any, Any, str]] = {
     **dict.fromkeys(("values", "standard_errors", "base_values", "predictions"), _NUMBERS),
     **dict.fromkeys(
         ("background_errors", "noise_errors", "residual", "fidelity", "rounding"), _MAYBE_NUMBERS
@@ -38,7 +38,11 @@ _FIELDS: dict[str, tuple[Any, type | str, str]] = {
     "converged": ((bool, np.bool_), object, "True, False or None"),
     "effective_samples": (Real, "fiu", "a number or None"),
     "interactions": (Interactions, object, "Interactions or None"),
-    "regions": ((Regions, tuple), Regions, "Regions, a tuple of Regions, or None"),
+    "regions": (
+        (Regions, Spans, tuple),
+        (Regions, Spans),
+        "Regions or Spans, a tuple of them, or None",
+    ),
     "provenance": (Mapping, object, "a mapping"),
     "per_instance": (PerInstance, object, "PerInstance or None"),
 }
@@ -82,7 +86,7 @@ def _refused(name: str, expected: str, got: Any, verb: str = "be") -> InvalidPar
     return InvalidParameterError(f"{name} must {verb} {expected}: got {got}.")
 
 
-def _is(value: Any, kinds: Any, of: type | str, shape: tuple[int, ...] | None = None) -> bool:
+def _is(value: Any, kinds: Any, of: Any, shape: tuple[int, ...] | None = None) -> bool:
     """Whether a value has one of these types, and its items or its dtype are as they must be."""
     if not isinstance(value, kinds) or isinstance(value, np.ma.MaskedArray):
         return False
@@ -110,7 +114,8 @@ def check_loaded(e: Explanation) -> None:
         images = e.data if several else (e.data,)
         d = len(e.feature_names)
         for image, places in zip(images, regions, strict=True):
-            _must(_lie_in(np.asarray(image), places), "regions")
+            fits = _are_of(image, places) if isinstance(places, Spans) else _lie_in(image, places)
+            _must(fits, "regions")
             _must(len(places) in (range(1, d + 1) if several else (d,)), "regions")
     if e.interactions is not None:
         sizes = dict(zip(e.axes, e.shape, strict=True))
@@ -133,8 +138,25 @@ def _must(condition: Any, what: str) -> None:
         raise ValueError(f"invalid {what}")
 
 
-def _lie_in(image: Any, places: Regions) -> bool:
+def _are_of(instance: Any, spans: Spans) -> bool:
+    """Whether spans are those of pieces of this text or list, in order and without overlaps."""
+    starts, stops, names = spans.starts, spans.stops, spans.names
+    if not all(_is(ends, np.ndarray, "iu", (len(names),)) for ends in (starts, stops)):
+        return False
+    inside = (starts >= 0) & (starts < stops) & (stops <= len(instance))
+    return bool(
+        isinstance(instance, (str, list))
+        and len(names) > 0
+        and _is(names, tuple, str)
+        and len(set(names)) == len(names)
+        and isinstance(spans.word, str)
+        and inside.all()
+    )
+
+
+def _lie_in(instance: Any, places: Regions) -> bool:
     """Whether regions lie in this image, each at one position at least."""
+    image = np.asarray(instance)
     if isinstance(places, (LabelMap, Pieces)):
         if not _is(places.segments, np.ndarray, "iu"):
             return False

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx.errors import InvalidParameterError
-from perturbx.features import LabelMap, Lattice, Pieces, SeriesMap, WindowGrid
+from perturbx.features import LabelMap, Lattice, Pieces, SeriesMap, Spans, WindowGrid
 from perturbx.result.interactions import Interactions
 from perturbx.result.per_instance import PerInstance, Remark
 
@@ -43,6 +43,7 @@ _KNOWN: dict[str, type[Any]] = {
     "lattice": Lattice,
     "series_map": SeriesMap,
     "window_grid": WindowGrid,
+    "spans": Spans,
     "interactions": Interactions,
     "per_instance": PerInstance,
     "remark": Remark,

@@ -12,7 +12,7 @@ import numpy as np
 from perturbx._typing import Floats, ScoreKind
 from perturbx._validation import check_number
 from perturbx.errors import InvalidParameterError
-from perturbx.features import Regions
+from perturbx.features import Regions, Spans
 from perturbx.result import storage
 from perturbx.result.consistency import check, check_loaded
 from perturbx.result.difference import difference
@@ -42,17 +42,18 @@ class Explanation:
     values : (n, d) or (n, d, k) array
         The scores of d features in n instances, for k outputs. An integer or a name as index
         removes its axis: a single instance has (d,) or (d, k). If instances have different
-        numbers of features (images), the rest of a row is NaN.
+        numbers of features (images, texts), the rest of a row is NaN.
     standard_errors : array like values
         The error of sampling perturbations; NaN where too few were drawn to estimate it.
     base_values : (n,) or (n, k) array
         The output without any feature, or the intercept of a local fit.
     predictions : (n,) or (n, k) array
         The (linked) output of the model for the instances themselves.
-    data : (n, d) array, or the images
+    data : (n, d) array, or the images, texts or lists
         The explained instances.
     feature_names : tuple of str
-        Names along the feature axis.
+        Names along the feature axis. For several texts they are positions ("word 0"), and
+        ``explanation[i]`` has the pieces themselves.
     output_names : tuple of str, or (n, k) array of str
         Names along the output axis; an array where each instance has outputs of its own.
     axes : tuple of str
@@ -85,8 +86,8 @@ class Explanation:
     rounding : array like base_values, or None
         The rounding error of the outputs. Tables, plots and metrics treat scores up to this size
         as 0. None stands for that of float64.
-    regions : tuple of Regions, Regions or None
-        Where each feature lies in the image, series or volume.
+    regions : tuple of Regions or Spans, one of them, or None
+        Where each feature lies in the image, series or volume, or in the text or list.
     score_kind : "shares" or "slopes"
         Whether a score is a share of the output or of its change, or the slope of a local fit
         per standard deviation of the feature. Metrics that add scores up need shares.
@@ -150,7 +151,7 @@ class Explanation:
     noise_errors: Floats | None = None
     interactions: Interactions | None = None
     rounding: Floats | None = None
-    regions: Regions | tuple[Regions, ...] | None = None
+    regions: Regions | Spans | tuple[Regions | Spans, ...] | None = None
     score_kind: ScoreKind = "shares"
     notes: tuple[str, ...] = field(default=())
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -225,7 +226,7 @@ class Explanation:
         ------
         InvalidParameterError
             If there are several instances (use ``explanation[i].heatmap()``), if the features
-            are columns, or if `output` does not select one output.
+            are columns or pieces of a text, or if `output` does not select one output.
         """
         if "instance" in self.axes and len(self) == 1:
             return self[0].heatmap(output)
@@ -235,7 +236,8 @@ class Explanation:
             )
         if not isinstance(self.regions, Regions):
             raise InvalidParameterError(
-                "A heat map needs an image, a series or a volume: these features are columns."
+                "A heat map needs an image, a series or a volume: these features are "
+                f"{'pieces: use plots.text' if isinstance(self.regions, Spans) else 'columns'}."
             )
         return self.regions.heatmap(without_rounding(one_output(self, output)).values)
 

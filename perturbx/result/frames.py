@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perturbx._validation import needed
+from perturbx.features import Spans
 from perturbx.result.series import maps_of, segment_means
 from perturbx.result.slicing import AXES
 
@@ -28,9 +29,10 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns instance (position), output, feature, data (None where a feature is a region),
-        score, standard_error, lower and upper (the 95% interval). Regions that an image of a
-        batch does not have take no row. Segments of series also have start, stop (the first step
-        after the segment) and channel (None for all channels), and data is their mean.
+        score, standard_error, lower and upper (the 95% interval). Regions or pieces that an
+        image or text of a batch does not have take no row. Segments of series also have start,
+        stop (the first step after the segment) and channel (None for all channels), and data is
+        their mean.
 
     Raises
     ------
@@ -42,14 +44,20 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
     values = _cube(explanation.values, axes)
     n, d, k = values.shape
     lower, upper = explanation.interval()
+    features = np.array(explanation.feature_names, dtype=object)[:, None]
     data = np.array(None)
-    if explanation.regions is None:
+    spans = explanation.regions if isinstance(explanation.regions, tuple) else ()
+    if isinstance(explanation.regions, Spans):
+        features, data = _pieces([explanation.regions], [explanation.data], d)
+    elif spans and all(isinstance(own, Spans) for own in spans):
+        features, data = _pieces(spans, explanation.data, d)
+    elif explanation.regions is None:
         rows = [axis for axis in axes if axis != "output" and explanation.data is not None]
         data = _cube(np.asarray(explanation.data, dtype=object), rows)
     cubes = {
         "instance": np.arange(n)[:, None, None],
         "output": np.broadcast_to(names if names.size else np.array(None), (n, k))[:, None, :],
-        "feature": np.array(explanation.feature_names, dtype=object)[:, None],
+        "feature": features,
         "data": data,
         **_segments(explanation, d),
         "score": values,
@@ -84,6 +92,16 @@ def _segments(explanation: Explanation, d: int) -> dict[str, Any]:
         for j, part in enumerate(parts):
             cubes[j, i, : len(part), 0] = np.asarray(part, dtype=object)
     return dict(zip(("feature", "data", "start", "stop", "channel"), cubes, strict=True))
+
+
+def _pieces(spans: Any, instances: Any, d: int) -> tuple[Any, Any]:
+    """(n, d, 1) names of the pieces of texts or lists, and the pieces; None beyond the last."""
+    names, pieces = np.full((2, len(spans), d, 1), None, dtype=object)
+    for i, (own, instance) in enumerate(zip(spans, instances, strict=True)):
+        for j, name in enumerate(own.names):
+            piece = instance[own.starts[j] : own.stops[j]]
+            names[i, j, 0], pieces[i, j, 0] = name, piece if isinstance(piece, str) else piece[0]
+    return names, pieces
 
 
 def _cube(array: Any, axes: Any) -> Any:

@@ -186,8 +186,9 @@ def check_rows(explanation: Explanation) -> None:
         )
     if isinstance(explanation.regions, tuple) and not aligned(explanation.regions):
         raise InvalidParameterError(
-            "These images have regions of their own, so no feature is the same in all of them: "
-            'explain them with the same regions, such as px.Superpixels(method="grid").'
+            "These images have regions of their own, or texts pieces, so no feature is the same in "
+            "all of them: explain images with the same regions, such as "
+            'px.Superpixels(method="grid"), and look at texts one by one.'
         )
 
 

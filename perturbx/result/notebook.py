@@ -1,4 +1,4 @@
-"""The notebook view of an explanation: the table of `summary` with bars, and heat maps."""
+"""The notebook view of an explanation: the table of `summary`, heat maps, colored texts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def notebook(explanation: Explanation) -> str:
     return (
         f'<div style="font-size:13px;line-height:1.4"><b>{escape(first)}</b>'
         f'<div style="opacity:.7;margin:2px 0 6px">{notes}</div>'
-        f"{_pictures(explanation)}"
+        f"{_pictures(explanation)}{_texts(explanation)}"
         f'<table style="border-collapse:collapse;margin:0"><thead><tr>{header}</tr></thead>'
         f"<tbody>{rows}</tbody></table>"
         f'<div style="opacity:.7;padding:2px 10px">{rest}</div></div>'
@@ -56,6 +56,13 @@ def _pictures(explanation: Explanation) -> str:
         for small in thumbnails(explanation)
     ]
     return f'<div style="display:flex;flex-wrap:wrap">{"".join(figures)}</div>' * bool(figures)
+
+
+def _texts(explanation: Explanation) -> str:
+    """Texts with colored pieces; empty without texts."""
+    from perturbx.result.colored_html import texts
+
+    return texts(explanation)
 
 
 def _row(table: Table, i: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from perturbx._typing import Floats
 from perturbx._validation import needed
 from perturbx.errors import InvalidInputError
-from perturbx.features import Regions, SeriesMap
+from perturbx.features import Regions, SeriesMap, Spans
 from perturbx.features.places import aligned
 from perturbx.result.series import maps_of, segment_means
 from perturbx.result.text import safe, show
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 def to_shap(explanation: Explanation) -> Any:
     """A `shap.Explanation` of the same axes, for the plots of shap.
+
+    Of a text, the data are its pieces, each with the text up to the next one, so that
+    ``shap.plots.text`` shows all of it.
 
     ``shap.plots.bar``, ``beeswarm``, ``heatmap``, ``scatter``, ``waterfall`` and ``force`` draw
     any table, ``violin`` one of numbers, and ``image`` images. ``decision`` takes arrays:
@@ -45,7 +48,7 @@ def to_shap(explanation: Explanation) -> Any:
     ImportError
         Without shap.
     InvalidInputError
-        If images of a batch differ in shape.
+        If images of a batch differ in shape, or for several texts.
     """
     shap = needed("shap", "to_shap", '"perturbx[shap]"')
     values, data = explanation.values, explanation.data
@@ -53,7 +56,10 @@ def to_shap(explanation: Explanation) -> Any:
     maps = maps_of(explanation)
     if maps:
         data = _means(explanation, maps)
-    if explanation.regions is not None and not maps:
+    if _is_text(explanation):
+        data = _joining_pieces(explanation)
+        fields["feature_names"] = data.tolist()
+    elif explanation.regions is not None and not maps:
         values, data = _images(explanation)
     else:
         fields["lower_bounds"], fields["upper_bounds"] = explanation.interval()
@@ -82,6 +88,32 @@ def _means(explanation: Explanation, maps: tuple[SeriesMap, ...]) -> Floats:
         )
     pairs = zip(explanation.data, maps, strict=True)
     return np.stack([segment_means(series, one) for series, one in pairs])
+
+
+def _is_text(explanation: Explanation) -> bool:
+    """Whether features are pieces; those of several texts have no array in common."""
+    regions = explanation.regions
+    if isinstance(regions, tuple) and any(isinstance(own, Spans) for own in regions):
+        raise InvalidInputError(
+            "shap draws one text at a time, since texts differ in their pieces: use "
+            "explanation[i].to_shap()."
+        )
+    return isinstance(regions, Spans)
+
+
+def _joining_pieces(explanation: Explanation) -> Any:
+    """(d,) strings that join to the text, as far as all its pieces are there."""
+    spans, whole = explanation.regions, explanation.data
+    assert isinstance(spans, Spans)  # as `_is_text` says
+    if isinstance(whole, list):
+        return np.array([str(whole[start]) for start in spans.starts], dtype=object)
+    ends = [*spans.starts[1:].tolist(), len(whole)]
+    starts = [0, *ends[:-1]]
+    is_whole = "feature" in explanation.axes and (np.diff(spans.starts) > 0).all()
+    if not is_whole:
+        starts, ends = spans.starts.tolist(), spans.stops.tolist()
+    pieces = [whole[a:b] for a, b in zip(starts, ends, strict=True)]
+    return np.array(pieces, dtype=object)
 
 
 def _images(explanation: Explanation) -> tuple[Floats, Any]:

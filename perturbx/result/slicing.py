@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from perturbx._validation import position_of, shown
 from perturbx.errors import SelectionError
-from perturbx.features import Regions
+from perturbx.features import Regions, Spans
 from perturbx.result.series import maps_of
 
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ PAIRS = ("instance", "feature", "feature", "output")
 
 def picked(e: Explanation, key: Key) -> dict[str, Any]:
     """The fields of ``e[key]`` that differ from those of `e`."""
+    if _of_several_texts(e) and isinstance(key, tuple) and len(key) > 1 and _is_int(key[0]):
+        one = e[key[0]][key[1:]]  # only a single text has names for its pieces
+        return {f.name: getattr(one, f.name) for f in fields(one)}
     names = {"feature": e.feature_names, "output": e.output_names}
     picks = locate(key, dict(zip(e.axes, e.shape, strict=True)), names)
-    if "feature" in picks and e.regions is not None and not maps_of(e):
-        raise SelectionError(
-            "Regions of an image cannot be picked: index explanation.values, or use "
-            "explanation.heatmap() to see where they are."
-        )
+    if "feature" in picks:
+        _check_pickable(e)
     axes_of = dict(AXES_OF)
-    if "feature" in picks and e.regions is not None:
+    if "feature" in picks and maps_of(e):
         e = replace(e, regions=None, data=None)  # single segments are no series
     if e.regions is not None:
         axes_of |= dict.fromkeys(("data", "regions"), ("instance",))
@@ -57,6 +57,8 @@ def picked(e: Explanation, key: Key) -> dict[str, Any]:
     if "feature" in picks:
         kept = np.atleast_1d(np.arange(len(e.feature_names))[picks["feature"]]).tolist()
         new["feature_names"] = tuple(e.feature_names[i] for i in kept)
+        if isinstance(e.regions, Spans):
+            new["regions"] = e.regions.take(kept)
         new["interactions"] = None
         if len(set(kept)) < len(e.feature_names):
             new["residual"] = None
@@ -68,13 +70,38 @@ def picked(e: Explanation, key: Key) -> dict[str, Any]:
         shared = [note for note in e.notes if note not in e.per_instance.notes]
         new |= {**each.together(e.method_name), "notes": (*shared, *each.notes)}
         new["per_instance"] = each if "instance" in new["axes"] else None
-    if isinstance(new.get("regions"), Regions):
-        # Other images of the batch may have more regions.
-        d = len(new["regions"])
-        new["feature_names"] = new["regions"].names or e.feature_names[:d]
+    own = new.get("regions")
+    if isinstance(own, (Regions, Spans)) and (
+        isinstance(e.regions, tuple) or "feature" not in picks
+    ):
+        # Other images or texts of the batch may have more features.
+        d = len(own)
+        new["feature_names"] = own.names or e.feature_names[:d]
         for name in ("values", "standard_errors", "background_errors", "noise_errors"):
             new[name] = None if new[name] is None else new[name][:d]
     return new
+
+
+def _of_several_texts(e: Explanation) -> bool:
+    return isinstance(e.regions, tuple) and any(isinstance(own, Spans) for own in e.regions)
+
+
+def _is_int(key: Any) -> bool:
+    return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
+
+
+def _check_pickable(e: Explanation) -> None:
+    """Refuse to pick features that have no meaning on their own."""
+    if _of_several_texts(e):
+        raise SelectionError(
+            "Pieces of different texts have nothing in common: pick a text first, as in "
+            "explanation[0, 'word']."
+        )
+    if e.regions is not None and not isinstance(e.regions, Spans) and not maps_of(e):
+        raise SelectionError(
+            "Regions of an image cannot be picked: index explanation.values, or use "
+            "explanation.heatmap() to see where they are."
+        )
 
 
 def locate(key: Key, sizes: Mapping[str, int], names: Mapping[str, Any]) -> dict[str, Pick]:
@@ -151,7 +178,7 @@ def _position(key: Any, names: Any, axis: str, size: int) -> int:
         raise SelectionError(
             f"Each instance has {axis}s of its own: pick an instance before {key!r}."
         )
-    if not isinstance(key, (str, int, np.integer)) or isinstance(key, bool):
+    if not (isinstance(key, str) or _is_int(key)):
         raise SelectionError(
             f"Pick {axis}s with an int, a slice, a name, or a list of either: got {shown(key)}."
         )

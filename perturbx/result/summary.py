@@ -9,7 +9,7 @@ import numpy as np
 
 from perturbx._rounding import above_rounding
 from perturbx._typing import Floats, Ints
-from perturbx.features import Regions, SeriesMap
+from perturbx.features import Regions, SeriesMap, Spans
 from perturbx.features.places import aligned, place
 from perturbx.result.importance import importance
 from perturbx.result.series import maps_of, segment_means
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 _ROWS, _OUTPUTS, _WIDTH = 10, 3, 36
 
-_PLACE, _MEAN = "place, size", "mean value"
+_MEAN = "mean value"
+
+_PLACES = {"image": "place, size", "series": "", "text": "piece", "list": "item"}
+"""What `place` says, or what names a feature, by the kind of the instance."""
 
 _ARITHMETIC = 1e-9
 """Standard errors below this fraction of the largest score or output are rounding errors."""
@@ -33,7 +36,7 @@ class Table:
     Parameters
     ----------
     kind : str
-        The meaning of a row: "feature", "instance", "output", "image" or "series".
+        The meaning of a row: "feature", "instance", "output", "image", "series", "text" or "list".
     names, data : tuple of str
         The rows, and their values or the places of their regions; data is empty if there are
         neither.
@@ -83,15 +86,13 @@ def tabulate(explanation: Explanation) -> Table:
         return tabulate(explanation[0])
     kind = "feature" if "feature" in axes or not axes else axes[0]
     is_mean = kind == "feature" and "instance" in axes
-    heading, title = "data" if regions is None else _PLACE, "score ± standard error"
-    heading = _MEAN if maps_of(explanation) else heading
+    heading, title = _heading(explanation), "score ± standard error"
     scores, errors = np.asarray(explanation.values), _doubts(explanation)
     largest = np.arange(0)
     if isinstance(regions, tuple) and not aligned(regions):
         # No two images have a region in common: a row for each image, with its largest score.
-        is_series = bool(maps_of(explanation))
-        kind = "series" if is_series else "image"
-        heading = f"largest score at{'' if is_series else f' ({_PLACE})'}"
+        kind = _kind(explanation)
+        heading = f"largest score at{f' ({_PLACES[kind]})' * bool(_PLACES[kind])}"
         n, d = scores.shape[:2]
         scores, errors = scores.reshape(n, d, -1), errors.reshape(n, d, -1)
         largest = np.nan_to_num(np.abs(scores)).max(axis=2).argmax(axis=1)
@@ -148,6 +149,8 @@ def head(explanation: Explanation) -> list[str]:
 def _instance(explanation: Explanation) -> str:
     """The kind and size of a single instance: a batch of series may be mistaken for an image."""
     regions, data = explanation.regions, explanation.data
+    if isinstance(regions, Spans):
+        return f"1 {_kind(explanation)}"
     if not isinstance(regions, Regions):
         return "1 instance"
     if isinstance(regions, SeriesMap):
@@ -159,6 +162,26 @@ def _instance(explanation: Explanation) -> str:
     channels = np.shape(data)[len(regions.shape) :]
     text = kinds.get(len(regions.shape), f"1 volume of {sides} voxels")
     return text + "".join(f" and {n} channel{'s'[: n != 1]}" for n in channels)
+
+
+def _kind(explanation: Explanation) -> str:
+    """What an instance with places is."""
+    if maps_of(explanation):
+        return "series"
+    regions = explanation.regions
+    first = regions[0] if isinstance(regions, tuple) else regions
+    if not isinstance(first, Spans):
+        return "image"
+    return "list" if first.word == "item" else "text"
+
+
+def _heading(explanation: Explanation) -> str:
+    """The title of the column that says where a feature is, or what its value is."""
+    if not explanation.regions:
+        return "data"
+    kind = _kind(explanation)
+    headings = {"series": _MEAN, "text": "characters", "list": "position"}
+    return headings.get(kind, _PLACES["image"])
 
 
 def summary(explanation: Explanation) -> str:
@@ -196,15 +219,19 @@ def _names(explanation: Explanation, kind: str, shown: list[int]) -> list[Any]:
 def _data(explanation: Explanation, kind: str, shown: list[int], largest: Ints) -> tuple[str, ...]:
     """The data of each row, or where its region lies; nothing where rows have neither."""
     data, regions = explanation.data, explanation.regions
-    if kind in ("image", "series") and isinstance(regions, tuple):
-        return tuple(place(regions[i], int(largest[i])) for i in shown)
+    if kind in _PLACES and isinstance(regions, tuple):
+        of_each = ((regions[i], int(largest[i])) for i in shown)
+        return tuple(
+            shorten(own.names[j], _WIDTH) if isinstance(own, Spans) else place(own, j)
+            for own, j in of_each
+        )
     if isinstance(regions, SeriesMap) and kind == "feature":
         return tuple(show(mean) for mean in segment_means(data, regions)[shown])
     if maps_of(explanation):
         return ()
     if regions is not None and kind == "feature":
-        first = regions if isinstance(regions, Regions) else regions[0] if regions else None
-        return () if first is None else tuple(place(first, i) for i in shown)
+        places = regions if isinstance(regions, tuple) else (regions,)
+        return tuple(place(places[0], i) for i in shown) if places else ()
     is_mean = kind == "feature" and "instance" in explanation.axes
     if regions is not None or data is None or kind == "output" or is_mean:
         return ()

@@ -144,7 +144,7 @@ def _split(design: TreeSplits, chosen: Ints) -> TreeSplits:
         children = before.children_of(i)
         sets = _pattern(len(children))[0]
         context = design.present[before.low[i]] if before.low[i] >= 0 else False
-        members = before.trees[before.tree[i]].members[list(children)]
+        members = before.trees[before.tree[i]].members_of(children)
         z.append(context | (sets.astype(np.uint8) @ members.astype(np.uint8) > 0))
         cluster.append(np.full(len(sets), n_splits))
         tree.append(np.full(len(sets), before.tree[i]))

@@ -135,7 +135,7 @@ def _values(steps: Steps, deltas: Floats, learned: Fractions) -> Floats:
                 mass[list(children)] += fractions * mass[node]
                 mass[node] = 0.0
         nodes = np.flatnonzero(mass.any(axis=1))
-        by_size = tree.members[nodes] * tree.size / tree.node_sizes[nodes, None]
+        by_size = tree.members_of(nodes) * tree.size / tree.node_sizes[nodes, None]
         values += np.einsum("sd,st->dt", by_size, mass[nodes])
     return values
 
@@ -164,5 +164,5 @@ def _spreads(tree: FeatureTree, nodes: Ints) -> Floats:
     distribution do whatever the tree; its features have fixed parts of it.
     """
     leaf = tree.node_sizes[tree.leaf_of]
-    p = tree.members[nodes] * leaf / tree.node_sizes[nodes, None]
+    p = tree.members_of(nodes) * leaf / tree.node_sizes[nodes, None]
     return np.asarray(p * (1 - p) * (tree.size / leaf) ** 2)

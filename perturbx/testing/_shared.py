@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from perturbx._typing import Floats
+from perturbx._typing import Floats, Ints
 from perturbx.designs import CoalitionDesign, Design, Evaluations
 
 N_BACKGROUND = 3
@@ -37,6 +37,8 @@ def equal(a: Any, b: Any) -> bool:
     """Whether two batches, arrays or numbers hold the same values of the same type."""
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(equal, a, b))
+    if isinstance(a, (str, dict)):
+        return bool(a == b)
     if hasattr(a, "iloc"):  # a batch does not have the index of the user's frame
         return bool(a.reset_index(drop=True).equals(b.reset_index(drop=True)))
     if hasattr(a, "equals"):
@@ -82,9 +84,22 @@ def _state(part: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(part).items() if name not in computed}
 
 
+def some_rows(batch: Any, rows: Ints) -> Any:
+    """Some rows of a batch, in its container."""
+    if isinstance(batch, list):
+        return [batch[row] for row in rows]
+    return batch.iloc[rows] if hasattr(batch, "iloc") else batch[rows]
+
+
 def scribble(batch: Any) -> None:
     """Change every cell of a batch in place, as a careless model does."""
-    if hasattr(batch, "iloc"):
+    if isinstance(batch, (list, dict)):
+        for key in range(len(batch)) if isinstance(batch, list) else list(batch):
+            scribble(batch[key])
+            batch[key] = "?"
+    elif hasattr(batch, "iloc") and batch.ndim == 1:
+        batch.iloc[:] = "?"
+    elif hasattr(batch, "iloc"):
         for column in range(batch.shape[1]):
             batch.iloc[:, column] = batch.iloc[::-1, column].array.copy()
     elif hasattr(batch, "toarray"):

@@ -11,7 +11,7 @@ import numpy as np
 from perturbx._typing import Coalitions, Noise
 from perturbx.designs import CoalitionDesign, SoftMasks
 from perturbx.maskers import BoundMasker, Features, Masker
-from perturbx.testing._shared import check_part, equal, require, same, scribble
+from perturbx.testing._shared import check_part, equal, require, same, scribble, some_rows
 
 
 def check_masker(masker: Masker, X: Any) -> None:
@@ -20,7 +20,7 @@ def check_masker(masker: Masker, X: Any) -> None:
     Parameters
     ----------
     masker : Masker
-    X : table of rows or images
+    X : table of rows, images, texts or lists
         On which it is fitted, and from which it removes features: at least two instances.
 
     Raises
@@ -65,13 +65,13 @@ def _check_bound(bound: BoundMasker, instance: Any) -> None:
         scratch = bound.scratch(len(z) * per)
         every = copy.deepcopy(bound.batch(z, whole, scratch))
         n_rows = len(z) * per
-        require(every.shape[0] == n_rows, "a batch has a row for each perturbation and its rows")
+        n_built = len(every) if isinstance(every, list) else every.shape[0]
+        require(n_built == n_rows, "a batch has a row for each perturbation and its rows")
         at = np.arange(n_rows).reshape(-1, per)
         for rows in [whole, slice(0, 1), slice(per - 1, per)]:
             batch = bound.batch(z, rows, scratch)
             known = copy.deepcopy(batch)
-            chosen = at[:, rows].ravel()
-            expected = every.iloc[chosen] if hasattr(every, "iloc") else every[chosen]
+            expected = some_rows(every, at[:, rows].ravel())
             require(equal(known, expected), "a part of the rows is that part of the whole batch")
             scribble(batch)
             again = bound.batch(z, rows, scratch)
