@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from perturbx.features import Spans, names_of, visible
 from perturbx.features.places import aligned, place
@@ -12,6 +12,7 @@ from perturbx.features.spans import distinct, printable
 NAMES = st.lists(st.one_of(st.sampled_from(["a", "a (2)", "a (3)", ""]), st.text(max_size=5)))
 
 
+@settings(deadline=None)
 @given(names=NAMES)
 def test_names_are_distinct_and_first_ones_unchanged(names: list[str]) -> None:
     """Every name is there once; the first of each kind stays as it is, if it was not taken."""
@@ -27,6 +28,7 @@ def test_names_that_look_like_numbered_ones() -> None:
     assert distinct(["a", "a", "a (2)"]) == ("a", "a (2)", "a (2) (2)")
 
 
+@settings(deadline=None)
 @given(text=st.text(alphabet=st.characters()))
 def test_names_can_be_printed(text: str) -> None:
     """No name holds a control character, half a character or a change of direction."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import perturbx as px
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from perturbx.errors import InvalidInputError, InvalidParameterError, PredictFnError
 from perturbx.maskers import Features
@@ -40,6 +40,7 @@ def tool() -> None:
     """A tool of a model."""
 
 
+@settings(deadline=None)
 @given(items=ITEMS, seed=st.integers(0, 99))
 def test_present_items_stay_in_order(items: list[Any], seed: int) -> None:
     """A version of a list holds the present items, and those alone."""

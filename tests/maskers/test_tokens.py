@@ -48,6 +48,7 @@ def pieces(text: str, find: Any) -> list[str]:
 # ---------------------------------------------------------------- where pieces are
 
 
+@settings(deadline=None)
 @given(text=TEXTS)
 @pytest.mark.parametrize("find", [words, sentences, paragraphs])
 def test_pieces_cover_all_but_white_space(find: Any, text: str) -> None:
@@ -61,6 +62,7 @@ def test_pieces_cover_all_but_white_space(find: Any, text: str) -> None:
     assert not text[place:].strip()
 
 
+@settings(deadline=None)
 @given(text=TEXTS)
 def test_words_split_no_character_that_is_seen_as_one(text: str) -> None:
     """No word begins with a mark that belongs to what stands before it."""
@@ -125,7 +127,7 @@ def test_names_are_words_without_punctuation() -> None:
 # ---------------------------------------------------------------- what is left
 
 
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None)
 @given(text=SOLID, kind=st.sampled_from(KINDS), fill=st.sampled_from([None, "", "[MASK]"]))
 def test_the_whole_text_is_the_text(text: str, kind: str, fill: Any) -> None:
     """With all pieces present, the text comes back byte for byte."""
@@ -134,7 +136,7 @@ def test_the_whole_text_is_the_text(text: str, kind: str, fill: Any) -> None:
     assert bound.batch(z, slice(0, 1), None) == [text, text]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None)
 @given(text=SOLID, seed=st.integers(0, 2**32 - 1))
 def test_dropped_words_leave_the_others_in_order(text: str, seed: int) -> None:
     """What is left are the present words in their order; white space is never lost or added."""
@@ -312,6 +314,7 @@ def test_the_tree_has_a_branch_for_each_sentence_and_paragraph() -> None:
     assert len(branches) == 8
 
 
+@settings(deadline=None)
 @given(text=SOLID)
 def test_every_text_has_a_tree(text: str) -> None:
     """Every piece is a leaf, whatever the text."""

@@ -40,7 +40,7 @@ def measure(text: str) -> float:
 # ---------------------------------------------------------------- lines
 
 
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None)
 @given(texts=st.lists(LETTERS, min_size=1, max_size=5), width=st.integers(3, 40))
 def test_every_character_is_placed_once(texts: list[str], width: int) -> None:
     """Lines hold all that is no white space; each fits, and nothing overlaps."""
