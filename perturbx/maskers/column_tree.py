@@ -1,4 +1,4 @@
-"""Background rows, with a tree of the features in which correlated features share a branch."""
+"""Any removal of columns, with a tree of the features in which correlated ones share a branch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats
 from perturbx._validation import check_choice, invalid
 from perturbx.containers import Layout, is_missing, rows_and_weights, rows_of
+from perturbx.errors import InvalidParameterError
 from perturbx.features import Columns, FeatureTree
 from perturbx.maskers._base import Features, FittedMasker, Masker
 from perturbx.maskers._linkage import JOINS, Children, join, read_linkage, read_nested
 from perturbx.maskers.background import Background
+from perturbx.maskers.bound_moved import FittedMoved
 from perturbx.maskers.bound_rows import FittedBackground
 
 _MOST_ROWS = 10_000
 """Correlations are computed from at most this many rows, evenly spaced."""
+
+_MASKERS = "a masker that removes columns, such as px.ConditionalNearest()"
 
 _MOST_VALUES = 20
 """This many values of a column without numbers become indicator columns."""
@@ -26,13 +30,13 @@ _MOST_VALUES = 20
 
 @dataclass(frozen=True, eq=False)
 class ColumnTree(Masker):
-    """Absent features take the values of background rows, and correlated features share a branch.
+    """A tree of the columns, in which correlated features share a branch.
 
-    Features are removed as by `Background`. The tree is for `OwenShap`, which divides the effect of
-    a branch among its parts. By default it is a hierarchical clustering with the distance
-    1 - |correlation|. A column without numbers is represented by indicators of its most frequent
-    values. The distance of two features of several columns is the smallest distance between their
-    columns.
+    Features are removed as by `Background`, or by any other `masker` of tables. The tree is for
+    `OwenShap`, which divides the effect of a branch among its parts. By default it is a
+    hierarchical clustering with the distance 1 - |correlation|. A column without numbers is
+    represented by indicators of its most frequent values. The distance of two features of several
+    columns is the smallest distance between their columns.
 
     Parameters
     ----------
@@ -50,6 +54,9 @@ class ColumnTree(Masker):
         is that of shap; its trees are shallow, so they need few coalitions.
     weights : sequence of float, optional
         The weight of each background row, as in `Background`. Correlations ignore it.
+    masker : Masker, optional
+        Another way to remove features, such as ``px.ConditionalNearest()``. It has its own rows:
+        leave `rows`, `max_rows` and `weights` out.
 
     Examples
     --------
@@ -66,10 +73,11 @@ class ColumnTree(Masker):
     clustering: Any = "correlation"
     linkage: Literal["complete", "average", "single", "weighted", "ward"] = "complete"
     weights: Any = None
+    masker: Masker | None = None
 
     @property
     def needs_fit(self) -> bool:  # type: ignore[override]
-        return self.rows is None
+        return self.rows is None if self.masker is None else self.masker.needs_fit
 
     def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedMasker:
         """Learn the background and the tree.
@@ -79,15 +87,31 @@ class ColumnTree(Masker):
         InvalidInputError
             If both `rows` and X are missing.
         InvalidParameterError
-            If the clustering does not join all features of X in one tree.
+            If the clustering does not join all features of X in one tree, or `masker` removes no
+            columns, or comes with `rows`, `max_rows` or `weights`.
         """
         check_choice("linkage", self.linkage, JOINS)
-        fitted = Background(self.rows, self.max_rows, self.weights).fit(X, features, rng)
-        assert isinstance(fitted, FittedBackground)
+        fitted = self._removal().fit(X, features, rng)
+        if not isinstance(fitted, (FittedBackground, FittedMoved)):
+            raise invalid("masker", _MASKERS, self.masker)
         seen = rows_of(rows_and_weights(self.rows, None, X)[0] if X is None else X)[0]
         tree, how = self._tree(fitted.layout, fitted.columns, seen)
         said = f"{fitted.value_function} ({how})"
         return replace(fitted, trees=(tree,), value_function=said)
+
+    def _removal(self) -> Masker:
+        """The masker that removes features."""
+        own = self.rows, self.max_rows, self.weights
+        if self.masker is None:
+            return Background(*own)
+        if not isinstance(self.masker, Masker) or self.masker.of_images:
+            raise invalid("masker", _MASKERS, self.masker)
+        if own != (None, ColumnTree.max_rows, None):
+            raise InvalidParameterError(
+                "ColumnTree(masker=...) removes features by that masker, which has rows of its "
+                "own: leave rows, max_rows and weights out, and give them to the masker."
+            )
+        return self.masker
 
     def _tree(self, layout: Layout, columns: Columns, seen: Any) -> tuple[FeatureTree, str]:
         names, given = columns.names, self.clustering

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import perturbx as px
 import pytest
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.features import FeatureTree
@@ -159,3 +160,34 @@ def test_rows_are_needed() -> None:
     """Without rows, the masker needs fit(X)."""
     with pytest.raises(InvalidInputError, match="call fit"):
         ColumnTree().fit(None, Features(), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    "masker", [px.ConditionalCopula(max_rows=20), px.ConditionalNearest(), px.Baseline("mean")]
+)
+def test_any_masker_of_columns_gets_a_tree(masker: Any) -> None:
+    """A flat tree gives the exact Shapley values of that masker."""
+    X = np.cumsum(np.random.default_rng(0).normal(size=(60, 4)), axis=1)
+
+    def model(rows: np.ndarray) -> np.ndarray:
+        return np.asarray(np.tanh(rows[:, 0]) * rows[:, 1] + rows[:, 3])
+
+    tree = px.ColumnTree(clustering=[0, 1, 2, 3], masker=masker)
+    owen = px.OwenShap(model, masker=tree, random_state=0, budget=10**5).fit(X).explain(X[:3])
+    exact = px.KernelShap(model, masker=masker, random_state=0, budget=10**5).fit(X)
+    np.testing.assert_allclose(owen.values, exact.explain(X[:3]).values, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"masker": px.GaussianNoise()},
+        {"masker": px.Superpixels()},
+        {"masker": "mean"},
+        {"masker": px.ConditionalNearest(), "max_rows": 10},
+    ],
+)
+def test_maskers_that_get_no_tree(settings: Any) -> None:
+    """Refused in fit, with what to type."""
+    with pytest.raises(InvalidParameterError, match="masker"):
+        px.OwenShap(lambda X: X[:, 0], masker=px.ColumnTree(**settings)).fit(np.eye(3))

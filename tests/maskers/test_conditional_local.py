@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import perturbx as px
 import pytest
+from joblib import parallel_config
 from numpy.testing import assert_allclose
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.maskers import Features
@@ -173,6 +174,23 @@ def test_every_method_takes_it(kind: Any) -> None:
         small = method(model, link=link, batch_size=5, **settings).fit(X)
         assert np.array_equal(small.explain(X[:3]).values, usual.values)
         assert_allclose(small.explain(X[2]).values, usual.values[2], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "masker", [px.ConditionalCopula(max_rows=12), *(k(max_rows=12) for k in KINDS)]
+)
+def test_workers_change_nothing(masker: Any) -> None:
+    """Two threads, or none."""
+    X = crossed(200)
+
+    def model(rows: np.ndarray) -> np.ndarray:
+        return np.asarray(np.tanh(rows[:, 0]) * rows[:, 2] + rows[:, 1])
+
+    settings: dict[str, Any] = {"masker": masker, "random_state": 0, "estimator": "regression"}
+    alone = px.KernelShap(model, n_jobs=1, **settings).fit(X).explain(X[:5])
+    with parallel_config("threading"):
+        both = px.KernelShap(model, n_jobs=2, **settings).fit(X).explain(X[:5])
+    assert np.array_equal(both.values, alone.values)
 
 
 def test_systematic_draws_follow_their_weights() -> None:
