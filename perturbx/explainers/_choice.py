@@ -65,7 +65,7 @@ class ChoiceTable:
     process: float = 0.1
     process_pair: float = 0.003
     worth: float = 2.0
-    teaching: float = 2.0
+    teaching: float = 1.0
     many_outputs: int = 8
     many_targets: int = 2
     own: float = 8.0
