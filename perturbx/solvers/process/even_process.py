@@ -15,17 +15,17 @@ from typing import Literal
 
 import numpy as np
 
-from perturbx._typing import Floats
+from perturbx._typing import Floats, Ints
 from perturbx.solvers.process.even_covariance import EvenCovariance
 from perturbx.solvers.process.even_kernel import FAITH_SHAP, SHAPLEY, EvenKernel, PairIndex
 from perturbx.solvers.process.gaussian_process import PINNED, SURPRISE, inverse_of
 from perturbx.solvers.process.interaction_rates import MOST_FEATURES, learn_rates
-from perturbx.solvers.process.leave_one_out import SIGNALS, Decomposition
+from perturbx.solvers.process.leave_one_out import Decomposition
 from perturbx.solvers.process.mask_trees import Boosting, boost
 from perturbx.solvers.process.odd_kernel import bounded
 from perturbx.solvers.process.odd_pairs import OddPairs
 from perturbx.solvers.process.parity import ParityTerms, parity_terms
-from perturbx.solvers.process.recipes import Folds
+from perturbx.solvers.process.recipes import Folds, Judge
 
 _MOST_JUDGED = 300
 _MOST_CELLS = 500_000
@@ -39,9 +39,6 @@ _POOLED = 0.3
 
 _JACKKNIFE = 1 / 3
 """The jackknife's share in the blend of variances."""
-
-_MOST_OPTIMISM = 4.0
-"""Beyond that, half of the pairs fell short of a structure that all of them have found."""
 
 _ENOUGH_PAIRS = 4
 """Per feature: with fewer, leave-one-out misses half of the error of smooth games."""
@@ -142,12 +139,15 @@ class EvenProcess:
     def posterior(self) -> EvenPosterior:
         """Under the prior that predicts best, learned once more from all pairs."""
         learned = self._learned
-        base = self._best(_recipes(self.pairs.shape[1]), learned[:-1])
+        judge = Judge(self._folds, learned[:-1], self._values, self._decomposed, self.cache)
+        base = judge.best(_recipes(self.pairs.shape[1]))
         found = [base]
         if len(learned[-1].terms):
-            found.append(self._best(_with_trees(base[1]), learned[:-1]))
+            found.append(judge.best(_with_trees(base[1])))
         _, recipe, signal = min(found, key=lambda entry: entry[0])
-        optimism = self._optimism(recipe, signal)
+        n, d = self.pairs.shape
+        known = n >= _ENOUGH_PAIRS * d
+        optimism = judge.optimism(recipe, signal, learned[-1]) if known else np.nan
         x, y, noise = self._x, self._y, self._noise(1e6)
         fit = _Fit.of(x, y, noise, recipe.covariance(learned[-1]), signal)
         if self.pairs.doubt is not None:
@@ -196,47 +196,13 @@ class EvenProcess:
             for part, leaves in zip(map(self.pairs.subset, parts), forests, strict=True)
         ]
 
-    def _best(
-        self, recipes: Iterator[EvenRecipe], learned: list[Learned]
-    ) -> tuple[float, EvenRecipe, float]:
-        """The lowest score, its recipe and its signal."""
-        found = []
-        for recipe in recipes:
-            scores = self._scores(recipe, learned)
-            i = int(scores.argmin())
-            found.append((float(scores[i]), recipe, float(SIGNALS[i])))
-        return min(found, key=lambda entry: entry[0])
+    def _values(self, recipe: EvenRecipe, rows: Ints) -> Floats:
+        return self._y[np.append(rows, -1)]
 
-    def _scores(self, recipe: EvenRecipe, learned: list[Learned]) -> Floats:
-        """The mean squares of leave-one-out residuals, one for each signal."""
-        noise, total, n_judged = self._noise(1e4), np.zeros(len(SIGNALS)), 0
-        folds = zip(self._folds.rows, self._folds.judged, strict=True)
-        for fold, (rows, judged) in enumerate(folds):
-            rows, judged = np.append(rows, len(noise) - 1), np.append(judged, False)
-            known = self.cache.get((recipe, fold))
-            if known is None:
-                matrix = recipe.covariance(learned[fold]).matrix(self._x[rows])
-                known = Decomposition.of(matrix, np.ones((len(rows), 1)), noise[rows])
-            if recipe.is_shared:
-                self.cache[recipe, fold] = known
-            total += known.scores(self._y[rows, None], judged)[:, 0] * judged.sum()
-            n_judged += judged.sum()
-        return np.asarray(total / n_judged)
-
-    def _optimism(self, recipe: EvenRecipe, signal: float) -> float:
-        """How many times larger squared residuals are in pairs that the prior did not learn from.
-
-        From 1 to `_MOST_OPTIMISM`; NaN with too few pairs to tell.
-        """
-        n, d = self.pairs.shape
-        if n < _ENOUGH_PAIRS * d:
-            return np.nan
-        if recipe.is_shared:
-            return 1.0
-        at = int(np.flatnonzero(signal == SIGNALS)[0])
-        honest = self._scores(recipe, self._learned[:-1])[at]
-        in_sample = self._scores(recipe, self._learned[-1:] * self.n_folds)[at]
-        return float(np.clip(honest / max(in_sample, 1e-300), 1.0, _MOST_OPTIMISM))
+    def _decomposed(self, recipe: EvenRecipe, learned: Learned, rows: Ints) -> Decomposition:
+        rows = np.append(rows, len(self._y) - 1)
+        matrix = recipe.covariance(learned).matrix(self._x[rows])
+        return Decomposition.of(matrix, np.ones((len(rows), 1)), self._noise(1e4)[rows])
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,32 +143,42 @@ class Folds:
         return cls(order, training, rows, judged)
 
 
-@dataclass(frozen=True, eq=False)
-class Judge:
-    """Scores recipes on one target: mean weighted squares of honest leave-one-out residuals.
+_R = TypeVar("_R", bound="Candidate")
+_L = TypeVar("_L")
 
-    Recipes that leave the slopes free do not see the pair of the full and the empty coalition:
-    where the game jumps there, none would fit.
+
+class Candidate(Protocol):
+    """What a `Judge` must know of a recipe."""
+
+    @property
+    def is_shared(self) -> bool:
+        """True if the prior is the same for every target and fold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judge(Generic[_R, _L]):
+    """Scores recipes on one target: mean weighted squares of honest leave-one-out residuals.
 
     Parameters
     ----------
-    pairs : OddPairs
-        All pairs of the target.
-    learned : list of Learned
+    folds : Folds
+    learned : list
         What was learned without each fold.
-    rows, judged : lists of arrays
-        For each fold the pairs that are conditioned on, and which of these are in the fold.
+    values : function
+        The target's values at some pairs, and after these what else a recipe conditions on.
+    decomposed : function
+        The prior that a recipe makes of what was learned, at the same pairs.
     cache : dict
         Decompositions of priors that all targets share.
     """
 
-    pairs: OddPairs
-    learned: list[Learned]
-    rows: list[Ints]
-    judged: list[NDArray[np.bool_]]
-    cache: dict[tuple[Recipe, int], Decomposition]
+    folds: Folds
+    learned: list[_L]
+    values: Callable[[_R, Ints], Floats]
+    decomposed: Callable[[_R, _L, Ints], Decomposition]
+    cache: dict[tuple[_R, int], Decomposition]
 
-    def best(self, recipes: Iterator[Recipe]) -> tuple[float, Recipe, float]:
+    def best(self, recipes: Iterator[_R]) -> tuple[float, _R, float]:
         """The lowest score, its recipe and its signal."""
         found = []
         for recipe in recipes:
@@ -177,24 +187,22 @@ class Judge:
             found.append((float(scores[i]), recipe, float(SIGNALS[i])))
         return min(found, key=lambda entry: entry[0])
 
-    def scores(self, recipe: Recipe) -> Floats:
+    def scores(self, recipe: _R) -> Floats:
         """One score for each signal."""
-        total = np.zeros(len(SIGNALS))
-        for fold, (rows, judged) in enumerate(zip(self.rows, self.judged, strict=True)):
-            part = self.pairs.subset(rows)
-            y = part.odd if recipe.linear == 0 else np.append(part.odd, part.half_gain)
-            counted = np.append(judged, np.zeros(len(y) - len(judged), dtype=bool))
-            make = self._maker(recipe, part, self.learned[fold])
+        total, n_judged = np.zeros(len(SIGNALS)), 0
+        for fold, (rows, judged) in enumerate(zip(self.folds.rows, self.folds.judged, strict=True)):
+            decomposition = self.cache.get((recipe, fold))
+            if decomposition is None:
+                decomposition = self.decomposed(recipe, self.learned[fold], rows)
             if recipe.is_shared:
-                decomposition = self.cache.get((recipe, fold)) or make()
                 self.cache[recipe, fold] = decomposition
-            else:
-                decomposition = make()
-            scores = decomposition.scores(y[:, None], counted)[:, 0]
-            total += scores * judged.sum()
-        return np.asarray(total / sum(judged.sum() for judged in self.judged))
+            y = self.values(recipe, rows)
+            counted = np.append(judged, np.zeros(len(y) - len(judged), dtype=bool))
+            total += decomposition.scores(y[:, None], counted)[:, 0] * judged.sum()
+            n_judged += judged.sum()
+        return np.asarray(total / n_judged)
 
-    def optimism(self, recipe: Recipe, signal: float, learned: Learned) -> float:
+    def optimism(self, recipe: _R, signal: float, learned: _L) -> float:
         """How many times larger squared residuals are where the prior did not learn from the pair.
 
         Of the same pairs, by leave-one-out both; from 1 to `_MOST_OPTIMISM`.
@@ -206,13 +214,29 @@ class Judge:
         honest, in_sample = (judge.scores(recipe)[at] for judge in (self, seen))
         return float(np.clip(honest / max(in_sample, 1e-300), 1.0, _MOST_OPTIMISM))
 
-    @staticmethod
-    def _maker(recipe: Recipe, part: OddPairs, learned: Learned) -> Callable[[], Decomposition]:
-        def make() -> Decomposition:
-            x, noise = part.signs, 1 / part.weights
-            if recipe.linear > 0:
-                x, _, noise = part.with_end(exactness=1e4)
-            basis = x @ recipe.free(part.shape[1]).directions
-            return Decomposition.of(recipe.covariance(learned).matrix(x), basis, noise)
 
-        return make
+def odd_judge(
+    pairs: OddPairs,
+    folds: Folds,
+    learned: list[Learned],
+    cache: dict[tuple[Recipe, int], Decomposition],
+) -> Judge[Recipe, Learned]:
+    """Of the odd part of a game.
+
+    Recipes that leave the slopes free do not see the pair of the full and the empty coalition:
+    where the game jumps there, none would fit.
+    """
+
+    def values(recipe: Recipe, rows: Ints) -> Floats:
+        odd = pairs.odd[rows]
+        return odd if recipe.linear == 0 else np.append(odd, pairs.half_gain)
+
+    def decomposed(recipe: Recipe, learned: Learned, rows: Ints) -> Decomposition:
+        part = pairs.subset(rows)
+        x, noise = part.signs, 1 / part.weights
+        if recipe.linear > 0:
+            x, _, noise = part.with_end(exactness=1e4)
+        basis = x @ recipe.free(part.shape[1]).directions
+        return Decomposition.of(recipe.covariance(learned).matrix(x), basis, noise)
+
+    return Judge(folds, learned, values, decomposed, cache)

@@ -25,9 +25,9 @@ from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
 from perturbx.solvers.process.parity import parity_terms
 from perturbx.solvers.process.recipes import (
     Folds,
-    Judge,
     Learned,
     Recipe,
+    odd_judge,
     plain_recipes,
     share_of_jackknife,
     tree_recipes,
@@ -250,7 +250,7 @@ class GaussianProcess(Solver):
     ) -> Posterior:
         n, d = pairs.shape
         learned = self._learn(pairs, [*folds.training, folds.order])
-        judge = Judge(pairs, learned[:-1], folds.rows, folds.judged, cache)
+        judge = odd_judge(pairs, folds, learned[:-1], cache)
         found = []
         # Free slopes need pairs to spare, or nothing can be left out; with plenty of pairs a
         # prior on them only costs time.

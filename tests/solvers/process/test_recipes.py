@@ -12,20 +12,20 @@ from perturbx.solvers import Answers
 from perturbx.solvers.process.leave_one_out import SIGNALS
 from perturbx.solvers.process.mask_trees import Boosting
 from perturbx.solvers.process.odd_pairs import read_pairs
-from perturbx.solvers.process.recipes import Folds, Judge, Learned, Recipe
+from perturbx.solvers.process.recipes import Folds, Judge, Learned, Recipe, odd_judge
 from perturbx.solvers.process.solver import GaussianProcess
 
 D, PAIRS = 10, 80
 TREES = Recipe("uniform", 0.3, share=0.95)
 
 
-def judged(answers: Evaluations) -> tuple[Judge, Learned]:
+def judged(answers: Evaluations) -> tuple[Judge[Recipe, Learned], Learned]:
     """A judge of two folds, and what all pairs taught."""
     (pairs,), _ = read_pairs(Answers.of(answers))
     folds = Folds.of(PAIRS, 2, PAIRS)
     solver = GaussianProcess(boosting=Boosting(n_trees=30, learning_rate=0.3))
     *learned, whole = solver._learn(pairs, [*folds.training, folds.order])
-    return Judge(pairs, learned, folds.rows, folds.judged, {}), whole
+    return odd_judge(pairs, folds, learned, {}), whole
 
 
 @pytest.fixture
