@@ -17,7 +17,17 @@ import numpy as np
 from scipy.linalg import LinAlgError, blas, lapack
 
 from perturbx._typing import Floats, Ints
-from perturbx.solvers.process.gaussian_process import Fit, Posterior, Reading, standard_errors
+from perturbx.solvers.process.covariance import Covariance
+from perturbx.solvers.process.gaussian_process import (
+    JACKKNIFE,
+    PINNED,
+    Fit,
+    Free,
+    Posterior,
+    Reading,
+    standard_errors,
+)
+from perturbx.solvers.process.odd_pairs import OddPairs
 from perturbx.solvers.process.parity import ParityTerms
 
 _MOST_TERMS = 300
@@ -27,11 +37,41 @@ _MOST_RAISED, _ROUNDS = 50, 2
 """More terms, raised more often, take four times as long, and are no better: the squared error of
 1,000 terms, 100 raised, 3 rounds was 1.0 to 1.3 times as large (photos, forests, a network)."""
 
+ADAPTS = 3
+"""From so many pairs a feature on, a target's own answers bend the prior."""
+
 _MOST_OPTIMISM = 1.5
 """By how much errors under the shared prior may raise those under the bent one, at most."""
 
 _ARITHMETIC = 1e-7
 """The least error, in units of the target's scale: strong priors cost half of the digits."""
+
+
+def posterior(
+    pairs: OddPairs,
+    covariance: Covariance,
+    signal: float,
+    free: Free,
+    *,
+    share: float = JACKKNIFE,
+    elsewhere: Floats | None = None,
+    bends: bool = False,
+) -> Posterior:
+    """Shapley values of the posterior mean of one target, from one factorization.
+
+    `elsewhere` (k, d) are other pairs at which the posterior mean is wanted. A prior with terms
+    that `bends` raises some of them to what the target shows.
+    """
+    x, y, noise = pairs.with_end()
+    fit = Fit.of(x, noise, covariance, signal, free)
+    reading, shares = fit.read(y[:, None]), np.array([share])
+    others = x[:0] if elsewhere is None else elsewhere
+    terms = covariance.terms if bends and covariance.share > 0 else None
+    solver = fit if terms is None else AdaptedFit(fit, terms)
+    found = solver.posterior(reading, shares, others)
+    added = None if pairs.doubt is None else fit.added_by(pairs.doubt[:, None])[:, :, 0]
+    mean = found.elsewhere[:, 0]
+    return Posterior(found.values[:, 0], found.standard_errors[:, 0], mean, noise=added)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +100,9 @@ class AdaptedFit:
             bent = self._bent(received[t], float(squares[t]))
             raising[bent.raised, t] = bent.coefficients
             values[:, t] += bent.gains.T @ bent.pull
-            errors[:, one] = self._errors(bent, projected[:, one], share[one])
+            is_freed = bool(reading.is_freed[t])
+            moved, errors[:, one] = self._errors(bent, projected[:, t], share[one], is_freed)
+            values[:, t] += moved
         values += (2 * reading.half_gain - values.sum(axis=0)) / len(values)
         # Residuals of pairs that have bent the prior are too small by a factor that they do not
         # tell; those of the shared prior are honest, but of a worse fit.
@@ -69,17 +111,34 @@ class AdaptedFit:
         elsewhere += self._few.evaluate(others) @ raising
         return Posterior(values, np.maximum(errors, _ARITHMETIC), elsewhere)
 
-    def _errors(self, bent: _Bent, projected: Floats, share: Floats) -> Floats:
-        """(d, 1): of one target, with Q y (n + 1, 1)."""
+    def _errors(
+        self, bent: _Bent, projected: Floats, share: Floats, is_freed: bool
+    ) -> tuple[Floats, Floats]:
+        """What predicting a freed end anew adds to the values (d,), and errors (d, 1).
+
+        Of one target, with Q y (n + 1,). The shared prior has predicted an end that jumps; the bent
+        one predicts it better.
+        """
         fit, through = self.fit, bent.through
         diagonal = fit.diagonal - np.einsum("kn,kn->n", through, through)
         variance = fit.variance + np.einsum("ki,ki->i", bent.gains, bent.gains)
         influence = fit.influence + through.T @ bent.gains
-        rest = projected - (bent.pull @ through)[:, None]
-        noise = fit.noise[:-1]
-        return standard_errors(
-            influence[:-1], variance[:, None], rest[:-1], diagonal[:-1], noise, share
+        rest, moved = projected - bent.pull @ through, np.zeros(len(variance))
+        if is_freed:
+            spread = max(float(diagonal[-1]), PINNED * float(fit.diagonal[-1]))
+            jump = rest[-1] / spread
+            rest = rest - jump * (fit.end - through.T @ through[:, -1])
+            variance = variance + (influence[-1] - influence[-1].mean()) ** 2 / spread
+            moved = -jump * influence[-1]
+        errors = standard_errors(
+            influence[:-1],
+            variance[:, None],
+            rest[:-1, None],
+            diagonal[:-1],
+            fit.noise[:-1],
+            share,
         )
+        return moved, errors
 
     def _bent(self, received: Floats, square: float) -> _Bent:
         """Of one target, of which `received` (q,) is P' Q y, and `square` y' Q y."""

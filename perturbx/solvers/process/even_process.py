@@ -197,7 +197,7 @@ class EvenProcess:
         ]
 
     def _values(self, recipe: EvenRecipe, rows: Ints) -> Floats:
-        return self._y[np.append(rows, -1)]
+        return np.asarray(self._y[np.append(rows, -1)])
 
     def _decomposed(self, recipe: EvenRecipe, learned: Learned, rows: Ints) -> Decomposition:
         rows = np.append(rows, len(self._y) - 1)

@@ -18,12 +18,12 @@ from scipy.linalg import LinAlgError, lapack
 
 from perturbx._typing import Floats, Ints
 from perturbx.solvers.process.covariance import Covariance
-from perturbx.solvers.process.odd_pairs import OddPairs, direct_shares
+from perturbx.solvers.process.odd_pairs import direct_shares
 
 _POOLED = 0.1
 """The share of the variance that is averaged over the features."""
 
-_JACKKNIFE = 1 / 3
+JACKKNIFE = 1 / 3
 """The jackknife's share in the blend of standard errors, unless another is asked for."""
 
 SURPRISE = 10.0
@@ -105,28 +105,6 @@ class Free:
     def sum_only(cls, d: int) -> Free:
         """Only the sum of the values is free; for designs with too few pairs for more."""
         return cls(np.full((d, 1), 1 / d))
-
-
-def posterior(
-    pairs: OddPairs,
-    covariance: Covariance,
-    signal: float,
-    free: Free,
-    *,
-    share: float = _JACKKNIFE,
-    elsewhere: Floats | None = None,
-) -> Posterior:
-    """Shapley values of the posterior mean of one target, from one factorization.
-
-    `elsewhere` (k, d) are other pairs at which the posterior mean is wanted.
-    """
-    x, y, noise = pairs.with_end()
-    fit = Fit.of(x, noise, covariance, signal, free)
-    reading = fit.read(y[:, None])
-    found = fit.posterior(reading, np.array([share]), elsewhere)
-    mean = found.elsewhere if elsewhere is None else found.elsewhere[:, 0]
-    added = None if pairs.doubt is None else fit.added_by(pairs.doubt[:, None])[:, :, 0]
-    return Posterior(found.values[:, 0], found.standard_errors[:, 0], mean, noise=added)
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +192,7 @@ class Fit:
         """
         values = self.influence.T @ reading.smooth
         values += (2 * reading.half_gain - values.sum(axis=0)) / len(values)
-        of_end = (self.influence[-1] - self.influence[-1].mean()) ** 2 / self._end[-1]
+        of_end = (self.influence[-1] - self.influence[-1].mean()) ** 2 / self.end[-1]
         errors = standard_errors(
             self.influence[:-1],
             self.variance[:, None] + np.outer(of_end, reading.is_freed),
@@ -259,13 +237,13 @@ class Fit:
 
     def _jumps(self, projected: Floats) -> Floats:
         """(t,): how far the end is from what the pairs predict, where that is far; Q y is given."""
-        spread, noise = self._end[-1], self.noise[:-1]
+        spread, noise = self.end[-1], self.noise[:-1]
         nothing = np.zeros(projected.shape[1])
         if spread <= PINNED * self.inverse[-1, -1]:
             return nothing
         jump = projected[-1] / spread
-        rest = projected[:-1] - np.outer(self._end[:-1], jump)
-        spare = np.maximum(self.diagonal[:-1] - self._end[:-1] ** 2 / spread, 0.0)
+        rest = projected[:-1] - np.outer(self.end[:-1], jump)
+        spare = np.maximum(self.diagonal[:-1] - self.end[:-1] ** 2 / spread, 0.0)
         seen = spare * noise > PINNED
         if not seen.any():
             return nothing
@@ -273,7 +251,7 @@ class Fit:
         return np.where(jump**2 * spread > SURPRISE**2 * common, jump, 0.0)
 
     @cached_property
-    def _end(self) -> Floats:
+    def end(self) -> Floats:
         """(n + 1,): the last column of Q."""
         return np.asarray(self.inverse[:, -1] - self.solved @ self.kept[:, -1])
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from perturbx._typing import Floats
+from perturbx._typing import Floats, Ints
 from perturbx.designs import Pairs
 from perturbx.errors import RejectPerturbations
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers.kernel_shap import KernelShapRegression
-from perturbx.solvers.process.adapted_fit import AdaptedFit
+from perturbx.solvers.process.adapted_fit import ADAPTS, AdaptedFit
 from perturbx.solvers.process.correction import corrected, split
-from perturbx.solvers.process.gaussian_process import Fit
+from perturbx.solvers.process.gaussian_process import Fit, Reading
 from perturbx.solvers.process.learned_prior import LearnedPrior, additive, misfits
 from perturbx.solvers.process.leave_one_out import plain_scores
 from perturbx.solvers.process.odd_pairs import read_pairs
@@ -31,9 +34,6 @@ _MOST_JUDGED = 500
 
 _FEWEST_PAIRS = 4
 """With fewer pairs, residuals do not tell how far off the prior is."""
-
-_ADAPTS = 3
-"""From so many pairs a feature on, a target's own answers bend the prior."""
 
 _MOST_STRANGERS = 0.2
 """If more of the teachers do not fit, games differ so much that no prior is worth its time."""
@@ -84,32 +84,25 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
     assert plain.errors is not None  # the regression estimates them
     choice = prior.choice(n)
     candidates = choice.recipes
-    judged = np.append(np.arange(min(n, _MOST_JUDGED)), n)
-    judges = [_fit(prior, candidate, x[judged], noise[judged]) for candidate in candidates]
-    read = [fit.read(y[judged]) for fit in judges]
-    own = np.stack([fit.score(reading) for fit, reading in zip(judges, read, strict=True)])
-    of_plain = plain_scores(x, noise, y)
-    weighed = np.vstack([own, of_plain])
-    weighed[1:] /= _STANDS_BY
-    exact = additive(x, y)
-    chosen = np.where(exact, len(candidates), weighed.argmin(axis=0))
+    judgement = _Judgement.of(prior, candidates, x, noise, y)
+    own, of_plain, chosen = judgement.own, judgement.of_plain, judgement.chosen
     degrees = _degrees(candidates[0], n, d)
     values = plain.values.copy()
     errors = plain.errors * widening(plain.degrees_of_freedom, degrees)
     of_noise = plain.noise
     unseen = 1 - n / (2.0 ** min(d - 1, 60) - 1) if design.random else 1.0
-    for place, candidate in enumerate(candidates):
-        mine = np.flatnonzero(chosen == place)
+    for place, bends in product(range(len(candidates)), (True, False)):
+        recipe = candidates[place][0]
+        terms = recipe.terms(prior.learned)
+        # A prior that explains little would bend to what it does not know.
+        bending = ~misfits(own[place], of_plain) & (n >= ADAPTS * d) & (len(terms) > 0)
+        mine = np.flatnonzero((chosen == place) & (bending == bends))
         if not len(mine):
             continue
-        if len(judged) == n + 1:
-            fit, reading = judges[place], read[place].of(mine)
-        else:
-            fit = _fit(prior, candidate, x, noise)
-            reading = fit.read(y[:, mine])
+        fit = judgement.full(place)
+        reading = judgement.reading(place, mine)
         share = share_of_jackknife(n, d, own[place, mine], of_plain[mine])
-        terms = candidate[0].terms(prior.learned)
-        solver = AdaptedFit(fit, terms) if n >= _ADAPTS * d and len(terms) else fit
+        solver = AdaptedFit(fit, terms) if bends else fit
         found = solver.posterior(reading, share, others)
         values[:, mine] = scales[mine] * found.values
         errors[:, mine] = scales[mine] * found.standard_errors
@@ -119,7 +112,7 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
             values[:, mine], errors[:, mine] = corrected(
                 values[:, mine], errors[:, mine], answers, outside, left
             )
-        errors[:, mine] *= widening(_degrees(candidate, n, d), degrees)
+        errors[:, mine] *= widening(_degrees(candidates[place], n, d), degrees)
         if of_noise is not None and not len(outside):
             total, ends = scales[mine] ** 2 * fit.added_by(doubts[:, mine])
             of_noise = of_noise.replaced(mine, Noise(total, (1 - unseen) * (total - ends) + ends))
@@ -130,7 +123,7 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
     gain = answers.full - answers.empty
     values += (gain - values.sum(axis=0)) / d
     correction = f", corrected by a regression on {len(outside):,} others" if len(outside) else ""
-    elsewhere = ", except where it does not fit" if (chosen[~exact] > 0).any() else ""
+    elsewhere = ", except where it does not fit" if (chosen[~judgement.exact] > 0).any() else ""
     scores = Scores(
         values,
         errors,
@@ -141,7 +134,59 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
     )
     left = np.take_along_axis(np.vstack([own, of_plain]), chosen[None], axis=0)[0]
     known = choice.strangers <= _MOST_STRANGERS
-    return SharedScores(scores, left, misfits(own[0], of_plain) & ~exact & known)
+    return SharedScores(scores, left, misfits(own[0], of_plain) & ~judgement.exact & known)
+
+
+@dataclass(frozen=True, eq=False)
+class _Judgement:
+    """Which candidate answers for each of t targets, by leave-one-out.
+
+    `own` (candidates, t) and `of_plain` (t,) are the scores; `chosen` (t,) the candidates, and
+    one more is the plain regression; `exact` (t,) is True for additive games.
+    """
+
+    fits: list[Fit]
+    readings: list[Reading]
+    y: Floats
+    own: Floats
+    of_plain: Floats
+    chosen: Ints
+    exact: NDArray[np.bool_]
+    full: Callable[[int], Fit]
+
+    @classmethod
+    def of(
+        cls,
+        prior: LearnedPrior,
+        candidates: tuple[_Candidate, ...],
+        x: Floats,
+        noise: Floats,
+        y: Floats,
+    ) -> _Judgement:
+        n = len(x) - 1
+        judged = np.append(np.arange(min(n, _MOST_JUDGED)), n)
+        fits = [_fit(prior, candidate, x[judged], noise[judged]) for candidate in candidates]
+        readings = [fit.read(y[judged]) for fit in fits]
+        own = np.stack([fit.score(reading) for fit, reading in zip(fits, readings, strict=True)])
+        of_plain = plain_scores(x, noise, y)
+        weighed = np.vstack([own, of_plain])
+        weighed[1:] /= _STANDS_BY
+        exact = additive(x, y)
+        chosen = np.where(exact, len(candidates), weighed.argmin(axis=0))
+
+        @cache
+        def full(place: int) -> Fit:
+            known = len(judged) == n + 1
+            return fits[place] if known else _fit(prior, candidates[place], x, noise)
+
+        return cls(fits, readings, y, own, of_plain, chosen, exact, full)
+
+    def reading(self, place: int, targets: Ints) -> Reading:
+        """Of some targets, at all pairs."""
+        fit = self.full(place)
+        if fit is self.fits[place]:
+            return self.readings[place].of(targets)
+        return fit.read(self.y[:, targets])
 
 
 def _degrees(candidate: _Candidate, n: int, d: int) -> float:

@@ -14,10 +14,11 @@ from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers.kernel_shap import KernelShapRegression
+from perturbx.solvers.process.adapted_fit import ADAPTS, posterior
 from perturbx.solvers.process.correction import corrected, split
-from perturbx.solvers.process.gaussian_process import Posterior, posterior
+from perturbx.solvers.process.gaussian_process import JACKKNIFE, Posterior
 from perturbx.solvers.process.interaction_rates import learn_rates
-from perturbx.solvers.process.learned_prior import LearnedPrior
+from perturbx.solvers.process.learned_prior import LearnedPrior, misfits
 from perturbx.solvers.process.leave_one_out import SPARE, Decomposition, plain_scores
 from perturbx.solvers.process.mask_trees import Boosting, boost
 from perturbx.solvers.process.mirrors import Mirrors
@@ -56,6 +57,9 @@ class GaussianProcess(Solver):
     with plain regression at one end. They add up to v(all) - v(none) at any budget, an additive
     game is recovered, and a complete design is read exactly.
 
+    From three pairs a feature on, terms of trees are raised to what the target itself shows, if the
+    prior leaves less than half of the regression's squared residuals (see `AdaptedFit`).
+
     Where the game jumps at the full or the empty coalition, further than the pairs allow for, all
     features share the jump alike, and it tells nothing else.
 
@@ -80,8 +84,9 @@ class GaussianProcess(Solver):
         How the trees grow.
     prior : LearnedPrior, optional
         By default each target learns its own, or, from eight outputs on, each instance one for
-        all of its outputs. Otherwise what other targets of the same model have taught: then
-        none is learned, and a target costs little more than a regression.
+        all of its outputs. Otherwise what other targets of the same model have taught: then a
+        target costs little more than a regression. One that does not fit learns its own, unless
+        a fifth of the teachers did not fit either, or its instance has many outputs.
 
     Examples
     --------
@@ -267,11 +272,19 @@ class GaussianProcess(Solver):
         if not can_be_free and plain <= score:
             return start
         covariance, free = recipe.covariance(learned[-1]), recipe.free(d)
+        bends = n >= ADAPTS * d and not misfits(np.array(score), np.array(plain))
+        share = share_of_jackknife(n, d, np.array(score), np.array(plain))
+        fit = posterior(
+            pairs,
+            covariance,
+            signal,
+            free,
+            share=JACKKNIFE if random else float(share),
+            elsewhere=elsewhere,
+            bends=bends,
+        )
         if not random:
-            share = float(share_of_jackknife(n, d, np.array(score), np.array(plain)))
-            fit = posterior(pairs, covariance, signal, free, share=share, elsewhere=elsewhere)
             return replace(fit, score=score)
-        fit = posterior(pairs, covariance, signal, free, elsewhere=elsewhere)
         # Residuals of pairs that taught the prior are too small; those of pairs that half of the
         # others taught too large, for all of them teach more. Between the two lies the root.
         optimism = judge.optimism(recipe, signal, learned[-1])

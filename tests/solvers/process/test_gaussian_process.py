@@ -7,8 +7,9 @@ from math import comb
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from perturbx.solvers.process.adapted_fit import posterior
 from perturbx.solvers.process.covariance import Covariance
-from perturbx.solvers.process.gaussian_process import Free, posterior
+from perturbx.solvers.process.gaussian_process import Free
 from perturbx.solvers.process.interaction_rates import _Likelihood, learn_rates
 from perturbx.solvers.process.leave_one_out import SIGNALS, Decomposition
 from perturbx.solvers.process.odd_kernel import OddKernel
