@@ -6,10 +6,17 @@ import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, TypeVar
 
 from perturbx.errors import InvalidParameterError, PredictFnError
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+SPREAD_OVER: ContextVar[int | None] = ContextVar("spread_over", default=1)
+"""How many threads `spread` uses, as in joblib. New threads begin with 1."""
 
 _CURE = 'use n_jobs=1, or threads, as in joblib.parallel_config("threading")'
 
@@ -86,6 +93,20 @@ def in_workers(
             'batch_size, or threads, as in joblib.parallel_config("threading"). '
             f"({type(error).__name__}: {error})"
         ) from error
+
+
+def spread(function: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
+    """The function of each item, in as many threads as `SPREAD_OVER` says.
+
+    Each item is computed by itself, so that the results do not depend on the number of threads.
+    """
+    every, n_jobs = list(items), SPREAD_OVER.get()
+    if len(every) < 2 or n_workers(n_jobs) == 1:
+        return [function(item) for item in every]
+    from joblib import Parallel, delayed
+
+    found = Parallel(n_jobs=n_jobs, require="sharedmem")(delayed(function)(i) for i in every)
+    return list(found)
 
 
 class _Nowhere:

@@ -72,7 +72,8 @@ _COMMON = """predict_fn : callable or fitted model
     batch_size : int, optional
         The most rows in one call of predict_fn; by default what fits into the cache.
     n_jobs : int, optional
-        Workers, as in joblib; None leaves it to ``joblib.parallel_config``.
+        Workers that ask the model, and threads that solve outputs and instances, as in joblib;
+        None leaves it to ``joblib.parallel_config``.
     stochastic : "auto", True or False
         Whether predict_fn answers differently each time, as a language model does. Then part of
         the budget asks again where that lowers the errors most, and `noise_errors` tells the noise

@@ -86,6 +86,7 @@ class Collected:
         self._converged = np.ones(n, dtype=bool)
         self._estimators = [""] * n
         self._texts = [[""] * n for _ in KINDS]
+        self._known_texts: dict[str, str] = {}
         self._severity = np.zeros((len(KINDS), n))
         self._degrees, self._samples, self._kind = np.inf, np.inf, "shares"
         self._names: tuple[str, ...] = ()
@@ -152,7 +153,8 @@ class Collected:
         for kind, (texts, severity) in enumerate(said):
             self._severity[kind, places] = severity
             for i, text in zip(places, texts, strict=True):
-                self._texts[kind][i] = text
+                # Many rows are told the same, and keep one text.
+                self._texts[kind][i] = self._known_texts.setdefault(text, text)
 
     def explanation(self, keeps_outputs: bool) -> Explanation:
         """The explanation of all instances, without the axis of a single instance or output."""

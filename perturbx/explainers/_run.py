@@ -254,7 +254,7 @@ class Run:
     def _solved(self, evaluations: Evaluations) -> Solution:
         """The solution, with the standard errors due to the sample of background rows."""
         solver, parts = self.task.solver, self.parts
-        with one_thread():
+        with one_thread(self.plan.n_jobs):
             solution = solver.solve(evaluations)
             if solver.samples:
                 solution = widened(solution, evaluations)

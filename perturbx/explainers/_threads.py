@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from perturbx._workers import SPREAD_OVER
+
 
 class _Library:
     """One BLAS library: its setting, and whether each thread has its own setting."""
@@ -100,12 +102,13 @@ def threads_kept() -> Iterator[None]:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Limit BLAS to one thread.
+def one_thread(n_jobs: int | None = 1) -> Iterator[None]:
+    """Limit BLAS to one thread, while solvers spread their targets over `n_jobs`.
 
     Matrices are small: more threads would wait for each other, and round differently.
     """
     setting, me = _setting(), threading.get_ident()
+    before = SPREAD_OVER.set(n_jobs)
     with setting.lock:
         if not setting.solving:
             for library in setting.libraries:
@@ -115,6 +118,7 @@ def one_thread() -> Iterator[None]:
     try:
         yield
     finally:
+        SPREAD_OVER.reset(before)
         with setting.lock:
             setting.solving.remove(me)
             for library, n_threads in zip(setting.libraries, mine, strict=True):

@@ -27,7 +27,7 @@ from perturbx.predictor import Predictor
 
 _TASKS_PER_JOB = 4
 _AT_ONCE = 2**23
-"""Entries of `z` that are built at once; a compact design builds larger `z` batch by batch."""
+"""Entries of `z` that are built at once: larger `z` are built batch by batch."""
 
 Rectangle: TypeAlias = tuple[list[int], slice]
 """Some instances and some perturbations."""
@@ -132,7 +132,9 @@ class Game:
             here = slice(known + some.start, known + some.stop)
             if some.start not in sources:
                 large = (some.stop - some.start) * design.n_features > _AT_ONCE
-                z = design if design.compact and large else design.tile(here)
+                # A worker would receive the whole design for its part, unless that is small.
+                is_whole = large and (design.compact or n_workers(self.n_jobs) == 1)
+                z = design if is_whole else design.tile(here)
                 sources[some.start] = here, z, None if named is None else named[here]
             instances = [(bound[i], columns[i], int(places[i])) for i in those]
             source = sources[some.start]

@@ -36,8 +36,8 @@ class Solver(ABC):
     scores_pairs: ClassVar[bool] = False
     """True if it scores pairs of features too."""
 
-    def working(self, n_features: int) -> float:
-        """About how many float64 numbers `solve` holds at once for each perturbation."""
+    def working(self, n_features: int, n: int) -> float:
+        """About how many float64 numbers `solve` holds at once for each of n perturbations."""
         return 0.0
 
     def linear(self) -> Solver:

@@ -50,7 +50,7 @@ class BanzhafRegression(Solver):
 
     reads = (Pairs,)
 
-    def working(self, n_features: int) -> float:
+    def working(self, n_features: int, n: int) -> float:
         return 3.0 * n_features
 
     def exact(self, answers: Answers[Design]) -> Scores:

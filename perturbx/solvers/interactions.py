@@ -18,7 +18,7 @@ from perturbx.solvers._difference_estimator import Fit, Total, fits
 from perturbx.solvers._exact import exact_interactions, exact_shapley, interaction_noise
 from perturbx.solvers._strata import Strata, terms_of
 from perturbx.solvers.kernel_shap import OddFit
-from perturbx.solvers.process.even_process import EvenProcess, EvenRecipe
+from perturbx.solvers.process.even_process import MOST_JUDGED, EvenProcess, EvenRecipe
 from perturbx.solvers.process.leave_one_out import Decomposition
 from perturbx.solvers.process.mirrors import Mirrors
 from perturbx.solvers.process.odd_pairs import read_pairs
@@ -109,8 +109,19 @@ class WithInteractions(Solver):
     def additive(self) -> bool:  # type: ignore[override]
         return self.solver.additive
 
-    def working(self, n_features: int) -> float:
-        return self.solver.working(n_features) + 2.5 * n_features * (n_features - 1)
+    def working(self, n_features: int, n: int) -> float:
+        of_scores, n_terms = self.solver.working(n_features, n), n_features * (n_features - 1) // 2
+        by_process = self.estimator == "process" and self._serves(n_features, n // 2)
+        fitted, judged = (min(n // 2, most) for most in (_MOST_PAIRS, MOST_JUDGED))
+        squares = (6 * fitted**2 + 20 * judged**2) / max(n, 1) * by_process
+        # The regression goes first where pairs of coalitions outnumber those of features.
+        by_regression = not by_process or n // 2 > n_terms
+        return of_scores + max(squares, 5.0 * n_terms * by_regression)
+
+    def _serves(self, n_features: int, n_pairs: int) -> bool:
+        """Whether the process is asked, with so many pairs of coalitions."""
+        most = max(_MOST_PAIRS, n_features * (n_features - 1) // 2)
+        return n_features >= 3 and _FEWEST_PAIRS <= n_pairs <= most
 
     def linear(self) -> Solver:
         return self.solver.linear()
@@ -130,8 +141,7 @@ class WithInteractions(Solver):
     def estimate(self, answers: Answers[Pairs]) -> Scores:
         scores = self.solver.scores(answers)
         n, d = answers.design.first.shape
-        serves = d >= 3 and _FEWEST_PAIRS <= n <= max(_MOST_PAIRS, d * (d - 1) // 2)
-        if self.estimator == "regression" or not serves:
+        if self.estimator == "regression" or not self._serves(d, n):
             found, _ = _by_regression(answers)
             degrees = n - d * (d - 1) // 2
             if degrees < 3:

@@ -68,7 +68,7 @@ class OwenValues(Solver):
     def __post_init__(self) -> None:
         check_flag("by_example", self.by_example)
 
-    def working(self, n_features: int) -> float:
+    def working(self, n_features: int, n: int) -> float:
         return 2.0 * n_features
 
     def linear(self) -> Solver:

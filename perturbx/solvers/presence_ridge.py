@@ -65,7 +65,7 @@ class PresenceRidge(Solver):
         if self.alpha is not None:
             check_number("alpha", self.alpha, above=0)
 
-    def working(self, n_features: int) -> float:
+    def working(self, n_features: int, n: int) -> float:
         return 4.0 * n_features
 
     def estimate(self, answers: Answers[Design]) -> Scores:

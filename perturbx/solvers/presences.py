@@ -44,7 +44,7 @@ class PresenceMeans(Solver):
 
     reads = (SoftMasks, Independent)
 
-    def working(self, n_features: int) -> float:
+    def working(self, n_features: int, n: int) -> float:
         return 2.0 * n_features
 
     def estimate(self, answers: Answers[SoftMasks | Independent]) -> Scores:
@@ -87,7 +87,7 @@ class PresenceSlopes(Solver):
 
     reads = (SoftMasks, CoalitionDesign)
 
-    def working(self, n_features: int) -> float:
+    def working(self, n_features: int, n: int) -> float:
         return 1.0 * n_features
 
     def estimate(self, answers: Answers[Design]) -> Scores:

@@ -112,3 +112,19 @@ except BudgetError as error:
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
     )
     assert "and 2 GB are available: pass budget=" in done.stdout, done.stderr
+
+
+def test_coalitions_of_many_features_are_held_once() -> None:
+    """At 16,000 coalitions of 1,000 features: their pairs take 8 MB, and the matrix of features 8.
+
+    All members of the pairs would take another 16.
+    """
+    x = np.ones(1000)
+    explainer = px.KernelShap(
+        lambda X: X[:, 0] + X[:, 1],
+        masker=px.Baseline(np.zeros(1000)),
+        budget=16_000,
+        estimator="regression",
+        random_state=0,
+    )
+    assert _peak(explainer, x) < 40e6

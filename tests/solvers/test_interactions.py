@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from itertools import combinations
 from math import factorial
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -400,3 +402,20 @@ def test_intervals_of_the_process_cover(games: SimpleNamespace, n: int) -> None:
         off = np.abs(found.faith_shap - truth.faith_shap)
         covered.append((off <= width * found.faith_shap_errors).mean())
     assert 0.91 <= np.mean(covered) <= 0.995
+
+
+@pytest.mark.parametrize(("d", "pairs"), [(40, 400), (12, 400)])
+@pytest.mark.parametrize("estimator", ["regression", "process"])
+def test_the_memory_that_is_quoted_is_about_what_is_taken(
+    games: SimpleNamespace, estimator: Any, d: int, pairs: int
+) -> None:
+    """Of the estimator that answers: the process takes none of the regression's products."""
+    design = ShapleyCoalitions().draw(d, 2 * pairs, np.random.default_rng(0))
+    evaluations = games.evaluate(lambda z: z[:, :6].all(axis=1).astype(float), design)
+    solver = WithInteractions(KernelShapRegression(), estimator)
+    tracemalloc.start()
+    solver.solve(evaluations)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    quoted = 8 * len(design) * solver.working(d, len(design))
+    assert quoted / 3 < peak < 3 * quoted + 2e6

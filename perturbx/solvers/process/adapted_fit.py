@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from scipy.linalg import LinAlgError, blas, lapack
 
 from perturbx._typing import Floats, Ints
+from perturbx._workers import spread
 from perturbx.solvers.process.covariance import Covariance
 from perturbx.solvers.process.gaussian_process import (
     JACKKNIFE,
@@ -39,6 +41,9 @@ _MOST_RAISED, _ROUNDS = 50, 2
 
 ADAPTS = 3
 """From so many pairs a feature on, a target's own answers bend the prior."""
+
+_AT_ONCE = 32
+"""How many targets a thread solves before it takes the next ones."""
 
 _MOST_OPTIMISM = 1.5
 """By how much errors under the shared prior may raise those under the bent one, at most."""
@@ -95,14 +100,18 @@ class AdaptedFit:
         squares = np.einsum("nt,nt->t", reading.smooth, projected)
         values = fit.influence.T @ reading.smooth
         errors, raising = np.empty_like(values), np.zeros((len(self._few), len(share)))
-        for t in range(len(share)):
-            one = slice(t, t + 1)
+
+        def solved(t: int) -> tuple[Ints, Floats, Floats, Floats]:
             bent = self._bent(received[t], float(squares[t]))
-            raising[bent.raised, t] = bent.coefficients
-            values[:, t] += bent.gains.T @ bent.pull
             is_freed = bool(reading.is_freed[t])
-            moved, errors[:, one] = self._errors(bent, projected[:, t], share[one], is_freed)
-            values[:, t] += moved
+            moved, own = self._errors(bent, projected[:, t], share[[t]], is_freed)
+            return bent.raised, bent.coefficients, bent.gains.T @ bent.pull + moved, own[:, 0]
+
+        chunks = [range(t, min(t + _AT_ONCE, len(share))) for t in range(0, len(share), _AT_ONCE)]
+        found = spread(lambda targets: [solved(t) for t in targets], chunks)
+        for t, (raised, coefficients, more, own) in enumerate(chain.from_iterable(found)):
+            raising[raised, t], errors[:, t] = coefficients, own
+            values[:, t] += more
         values += (2 * reading.half_gain - values.sum(axis=0)) / len(values)
         # Residuals of pairs that have bent the prior are too small by a factor that they do not
         # tell; those of the shared prior are honest, but of a worse fit.

@@ -27,7 +27,7 @@ from perturbx.solvers.process.odd_pairs import OddPairs
 from perturbx.solvers.process.parity import ParityTerms, parity_terms
 from perturbx.solvers.process.recipes import Folds, Judge
 
-_MOST_JUDGED = 300
+MOST_JUDGED = 300
 _MOST_CELLS = 500_000
 """Pairs times features beyond which no trees are grown."""
 
@@ -173,7 +173,7 @@ class EvenProcess:
 
     @cached_property
     def _folds(self) -> Folds:
-        return Folds.of(self.pairs.shape[0], self.n_folds, _MOST_JUDGED)
+        return Folds.of(self.pairs.shape[0], self.n_folds, MOST_JUDGED)
 
     @cached_property
     def _learned(self) -> list[Learned]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from perturbx._typing import Floats, Ints
 from perturbx._validation import check_integer, check_kind
+from perturbx._workers import spread
 from perturbx.designs import Design, Pairs
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
@@ -122,6 +123,9 @@ class GaussianProcess(Solver):
         if self.prior is not None:
             check_kind("prior", self.prior, LearnedPrior, "a LearnedPrior or None")
 
+    def working(self, n_features: int, n: int) -> float:
+        return 5 * min(n // 2, self.most_pairs) ** 2 / max(n, 1)
+
     def linear(self) -> Solver:
         return KernelShapRegression()
 
@@ -177,16 +181,16 @@ class GaussianProcess(Solver):
     def _each_instance(self, answers: Answers[Pairs]) -> Scores:
         """The outputs of an instance teach each other, and nothing to other instances."""
         n, k = answers.shape
-        found = []
-        for i in range(n):
+
+        def scores_of(i: int) -> Scores:
             part = replace(answers.only(np.arange(i * k, (i + 1) * k)), shape=(1, k))
             teachers = "the outputs of the instance"
             prior = LearnedPrior.learn(part, self.boosting, teachers, is_reused=False)
-            found.append(
-                self._each_target(part)[0]
-                if prior is None
-                else solve_shared(prior, part, self.most_pairs).scores
-            )
+            if prior is None:
+                return self._each_target(part)[0]
+            return solve_shared(prior, part, self.most_pairs).scores
+
+        found = spread(scores_of, range(n))
         errors = [scores.errors for scores in found if scores.errors is not None]
         return Scores(
             np.concatenate([scores.values for scores in found], axis=1),
@@ -217,14 +221,15 @@ class GaussianProcess(Solver):
         plain = KernelShapRegression().estimate(answers)
         starts = _as_posteriors(plain, scales, elsewhere)
         cache: dict[tuple[Recipe, int], Decomposition] = {}
-        found = [
-            start
-            if _is_additive(target, start)
-            else self._solve_target(
-                target.subset(inside), start, folds, cache, design.random, elsewhere
-            )
-            for target, start in zip(pairs, starts, strict=True)
-        ]
+
+        def solved(t: int) -> Posterior:
+            target, start = pairs[t], starts[t]
+            if _is_additive(target, start):
+                return start
+            some = target.subset(inside)
+            return self._solve_target(some, start, folds, cache, design.random, elsewhere)
+
+        found = spread(solved, range(len(pairs)))
         values = np.stack([f.values for f in found], axis=1) * scales
         errors = np.stack([f.standard_errors for f in found], axis=1) * scales
         estimator = f"Gaussian process on {n:,} pairs of coalitions"

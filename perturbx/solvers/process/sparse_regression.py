@@ -9,6 +9,7 @@ import numpy as np
 
 from perturbx._typing import Floats
 from perturbx._validation import check_integer, check_kind
+from perturbx._workers import spread
 from perturbx.designs import Design, Pairs
 from perturbx.solvers._answers import Answers, Scores
 from perturbx.solvers._base import Solver
@@ -101,7 +102,8 @@ class SparseRegression(Solver):
         even = design.even(answers.outputs)
         mean = 2 * design.first.mean(axis=1) - 1
         odd = design.odd(answers.outputs) - mean[:, None] * (gain / 2)
-        parts = [self._part(design, odd[:, t], even[:, t]) for t in range(odd.shape[1])]
+        targets = range(odd.shape[1])
+        parts = spread(lambda t: self._part(design, odd[:, t], even[:, t]), targets)
         own = np.stack([part.values.mean(axis=0) for part in parts], axis=1) + gain / d
         estimator = f"sparse regression on {n:,} pairs of coalitions"
         if n < d + 2:
