@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,8 +51,12 @@ class Learned:
         masker: str,
         most: int,
         normal: bool = False,
+        in_order: bool = False,
     ) -> Learned:
-        """Of at most so many of the rows of ``fit``; `normal` as in `ConditionalCopula`."""
+        """Of at most so many of the rows of ``fit``; `normal` as in `ConditionalCopula`.
+
+        They come in their `order` if `in_order`, so that every k-th one is a good sample of all.
+        """
         X = dense(require(X, masker), masker)
         layout = layout_of(X, features.names)
         columns = Columns.grouped(layout.names, layout.labels, features.groups)
@@ -62,6 +66,9 @@ class Learned:
         if n_seen > most:
             notes = (f"{masker} learned from a random sample of {most} of {n_seen} rows",)
         marginals, means, bits = _scores(layout, rows, normal)
+        if in_order:  # codes are numbered as they come, so that they are learned again
+            rows = layout.take(rows, _side_by_side(means, np.arange(len(means))))
+            marginals, means, bits = _scores(layout, rows, normal)
         copula = Copula(tuple(marginals), shrunk_covariance(means))
         uniform = _uniform(layout.names, len(means), rng)
         cells = zip(marginals, bits.T, means.T, uniform, strict=True)
@@ -72,17 +79,6 @@ class Learned:
     def order(self) -> Ints:
         """(n,): the rows in an order in which neighbors are alike."""
         return _side_by_side(self.means, np.arange(len(self.means)))
-
-    def in_order(self) -> Learned:
-        """The same rows in that order, so that every k-th one is a good sample of all."""
-        order = self.order
-        return replace(
-            self,
-            rows=self.layout.take(self.rows, order),
-            bits=self.bits[order],
-            means=self.means[order],
-            spread=self.spread[order],
-        )
 
 
 def sampled(n: int, most: int, rng: np.random.Generator) -> Ints:

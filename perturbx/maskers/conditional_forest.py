@@ -75,7 +75,7 @@ class ConditionalForest(Masker):
         n_trees = check_integer("n_trees", self.n_trees, minimum=1)
         min_leaf = check_integer("min_leaf", self.min_leaf, minimum=1)
         learned = Learned.of(
-            X, features, rng, masker="ConditionalForest", most=_MOST_TRAINING_ROWS
-        ).in_order()
+            X, features, rng, masker="ConditionalForest", most=_MOST_TRAINING_ROWS, in_order=True
+        )
         forest = DensityForest.grown(learned.means, n_trees, min_leaf, rng)
         return fitted_local(learned, forest, max_rows, rng, "leaves of a forest")

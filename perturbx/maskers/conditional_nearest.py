@@ -77,8 +77,8 @@ class ConditionalNearest(Masker):
         if self.n_neighbors is not None:
             check_integer("n_neighbors", self.n_neighbors, minimum=1)
         learned = Learned.of(
-            X, features, rng, masker="ConditionalNearest", most=_MOST_TRAINING_ROWS
-        ).in_order()
+            X, features, rng, masker="ConditionalNearest", most=_MOST_TRAINING_ROWS, in_order=True
+        )
         n = len(learned.means)
         k = min(n, round(2 * n**0.5) if self.n_neighbors is None else self.n_neighbors)
         return fitted_local(learned, Nearest.of(learned, k), max_rows, rng, "nearest training rows")

@@ -61,6 +61,23 @@ def test_nothing_present_is_a_sample_of_all_rows(kind: Any, table: np.ndarray) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_text_goes_with_its_numbers(kind: Any) -> None:
+    """With the kind known, the heights are those of its rows; with nothing, all rows come back."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 5, size=400)
+    X = pd.DataFrame({"kind": np.array(list("mazqb"))[level], "height": 10.0 * level})
+    X["name"] = [f"{k} {h:g}" for k, h in zip(X["kind"], X["height"], strict=True)]
+    few = X.iloc[:90]
+    rows = _rows(_bound(kind(), few, few.iloc[[0]]), [[False] * 3])
+    assert sorted(map(tuple, rows.to_numpy())) == sorted(map(tuple, few.to_numpy()))
+    for i in range(5):
+        rows = _rows(_bound(kind(), X, X.iloc[[i]]), [[True, False, False]])
+        assert (rows["height"] == X["height"].iloc[i]).mean() > 0.9
+        assert (rows["name"] == X["name"].iloc[i]).mean() > 0.9
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_independent_columns_are_nearly_marginal(kind: Any) -> None:
     """Within the error of 100 draws."""
     X = np.random.default_rng(0).normal(size=(800, 4))
