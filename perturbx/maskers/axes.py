@@ -145,5 +145,5 @@ class Axes:
 def sized(masker: str, n_axes: int) -> str:
     """The masker to pass for instances with this number of spatial axes."""
     sides = f"({', '.join('k' * n_axes)}{',' * (n_axes == 1)})"
-    windows = f"px.Windows(shape={sides})"
+    windows = f"px.Windows(shape={sides})" if n_axes > 1 else "px.SeriesSegments()"
     return f"px.SmoothGrid(cells={sides}) or {windows}" if masker == "SmoothGrid" else windows

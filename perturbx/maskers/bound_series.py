@@ -153,8 +153,9 @@ class BoundBridge(BoundSeries):
         n_segments = len(self.edges) - 1
         present = np.asarray(z, dtype=bool).reshape(len(z), -1, n_segments).swapaxes(1, 2)
         segment = np.repeat(np.arange(n_segments), np.diff(self.edges))
-        bridged = as_dtype(self._bridges(values.astype(np.float64), present, segment), values.dtype)
-        kept = np.broadcast_to(present[:, segment], bridged.shape)
+        bridged = self._bridges(values.astype(np.float64), present, segment)
+        bridged = bridged if values.dtype == np.float64 else as_dtype(bridged, values.dtype)
+        kept = np.broadcast_to(np.take(present, segment, axis=1), bridged.shape)
         np.copyto(bridged, values, where=kept)
         return self.rows(bridged.reshape(len(z), *self.series.shape))
 
@@ -177,5 +178,9 @@ class BoundBridge(BoundSeries):
         # Halves, since the difference of two large numbers may be infinite.
         half_step = (high / 2 - low / 2) / np.maximum(right - left, 1)
         half_step = np.where(present, 0.0, half_step)
-        along = np.arange(n_steps)[:, None] - left[:, segment]
-        return np.asarray(2 * (low[:, segment] / 2 + along * half_step[:, segment]))
+        line = np.take(-left.astype(np.float64), segment, axis=1)
+        line += np.arange(n_steps)[:, None]
+        line = line * np.take(half_step, segment, axis=1)
+        line += np.take(low / 2, segment, axis=1)
+        line *= 2
+        return np.asarray(line)

@@ -28,6 +28,7 @@ from perturbx._validation import (
 from perturbx.containers import rows_of
 from perturbx.designs import CustomCoalitions, NoiseDraws
 from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.features import SeriesMap
 from perturbx.game import Cost, Game, probe, probe_cost
 from perturbx.game import link as linked
 from perturbx.maskers import (
@@ -267,6 +268,11 @@ def _fitted(
         if masker.needs_fit and not is_image:
             _check_background(X, f"{type(masker).__name__}() without rows of its own")
         return masker.fit(X if masker.needs_fit else None, Features(), rng)
+    if any(isinstance(one, SeriesMap) for one in scores.regions):
+        raise InvalidParameterError(
+            "masker must be given: what an absent segment of a series shows is the masker's. Pass "
+            "masker=explainer.masker_, or px.SeriesSegments(...)."
+        )
     if is_image:
         several = "instance" in scores.axes and not isinstance(X, (list, tuple))
         first = X[0] if isinstance(X, (list, tuple)) and len(X) else X

@@ -251,7 +251,7 @@ def test_what_is_no_table_is_not_sent_to_fit(X: Any, said: str, counting_model: 
 
 def test_a_lone_series_names_its_masker() -> None:
     """One axis is taken for a row, so who meant a series is told what to pass."""
-    with pytest.raises(NotFittedError, match=r"one series pass masker=px.Windows\(shape=\(k,\)\)"):
+    with pytest.raises(NotFittedError, match=r"one series pass masker=px.SeriesSegments\(\)"):
         px.Occlusion(lambda X: X.mean(axis=1)).explain(np.ones(30))
 
 

@@ -114,7 +114,7 @@ def test_series_given_to_an_image_masker(kind: type, shape: tuple[int, ...]) -> 
     if shape == (20,) and kind in FOR_ANY_AXES:
         assert read(kind(), np.zeros(shape)) == (1, (20,), True)
         return
-    with pytest.raises(InvalidInputError, match=r"for series masker=.*px\.Windows\(shape=\(k,\)\)"):
+    with pytest.raises(InvalidInputError, match=r"for series masker=.*px\.SeriesSegments\(\)"):
         read(kind(), np.zeros(shape))
 
 
@@ -132,10 +132,10 @@ def test_volumes_given_to_an_image_masker(kind: type, shape: tuple[int, ...]) ->
     ("n_axes", "shape", "said"),
     [
         (1, (9, 8, 7, 6), r"\(k, k\)\).*for volumes masker=px.Windows\(shape=\(k, k, k\)\)"),
-        (3, (30,), r"for series masker=px.Windows\(shape=\(k,\)\)"),
+        (3, (30,), r"for series masker=px.SeriesSegments\(\)"),
         (3, (30, 20), r"for series .*for images masker=px.Windows\(shape=\(k, k\)\)"),
         (1, (30, 20), r"for images masker=px.Windows\(shape=\(k, k\)\)"),
-        (2, (30,), r"for series masker=px.Windows\(shape=\(k,\)\)"),
+        (2, (30,), r"for series masker=px.SeriesSegments\(\)"),
     ],
 )
 def test_windows_of_another_number_of_axes(n_axes: int, shape: Any, said: str) -> None:
@@ -202,7 +202,7 @@ def test_a_model_of_series_that_is_given_images() -> None:
     X = np.random.default_rng(0).random((20, 30, 3))
     for method in (px.KernelShap, px.Occlusion, px.Rise, px.OwenShap):
         with pytest.raises(
-            px.errors.PredictFnError, match=r"for series pass masker=px.Windows\(shape=\(k,\)\)"
+            px.errors.PredictFnError, match=r"for series pass masker=px.SeriesSegments\(\)"
         ):
             method(recurrent).explain(X)
     found = px.Occlusion(recurrent, masker=px.Windows(shape=(10,), stride=(10,), fill=0)).explain(X)
