@@ -43,9 +43,9 @@ class ConditionalNearest(Masker):
 
     Notes
     -----
-    Measured with known answers (``benchmarks.tables.conditional_accuracy``): of the maskers that
-    need no model answers in ``fit``, the one that is good on normal data and on clusters. What it
-    costs is about 0.1 milliseconds per coalition beyond the model.
+    Of the conditional maskers, the best on clusters, and nearly the best on normal data: its
+    lowest correlation with known Shapley values was .98 for 5 to 10 features, except for a network
+    on two clusters of 10 features (.93 to .96; ``benchmarks.tables.conditional_accuracy``).
 
     Examples
     --------
