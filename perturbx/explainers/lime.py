@@ -20,9 +20,9 @@ class Lime(BaseExplainer):
 
     For tables, Gaussian noise is added to the instance. The score of a number is the slope of the
     fit per standard deviation of the column, and the score of a category is the effect of keeping
-    it instead of redrawing it. For images, random superpixels are removed, and a score is the
-    effect of a superpixel's presence (Ribeiro, Singh & Guestrin, KDD 2016). The weighted R2 of the
-    fit (`fidelity`) measures how well it describes the model.
+    it instead of redrawing it. For images, random superpixels are removed, for texts random
+    words, and a score is the effect of the presence of one of them (Ribeiro, Singh & Guestrin, KDD
+    2016). The weighted R2 of the fit (`fidelity`) measures how well it describes the model.
 
     Parameters
     ----------
