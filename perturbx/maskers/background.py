@@ -72,8 +72,8 @@ class Background(Masker):
         else:
             rows, counts, note = sample_weighted_rows(layout, rows, counts, max_rows, rng)
         n = rows.shape[0]
-        mean = "mean" if counts is None else "weighted mean"
-        said = f"the {mean} over {n} background rows" if n > 1 else "one background row"
+        average = "average" if counts is None else "weighted average"
+        said = f"{n} background rows, on {average}" if n > 1 else "one background row"
         notes = () if note is None else (note,)
         return FittedBackground(
             layout,

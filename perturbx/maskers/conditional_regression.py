@@ -72,12 +72,14 @@ class ConditionalRegression(Masker):
         kind = check_choice("regression", self.regression, ("trees", "ridge"))
         masks = check_integer("masks", self.masks, minimum=1)
         learned = Learned.of(X, features, rng, masker="ConditionalRegression", most=max_rows)
-        how = "boosted trees" if kind == "trees" else "a ridge regression"
+        how = "boosted trees" if kind == "trees" else "ridge"
         return FittedRegression(
             layout=learned.layout,
             columns=learned.columns,
             learned=learned,
-            value_function=f"absent features averaged out by {how} of its answers on present ones",
+            value_function=(
+                f"absent features averaged out, by a regression on the present ones ({how})"
+            ),
             notes=learned.notes,
             masks=masks,
             trees_too=kind == "trees",

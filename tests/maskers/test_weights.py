@@ -81,7 +81,7 @@ def test_exact_methods_are_brute_force(
     for one, x in zip(found, X, strict=True):
         assert_allclose(one.values, brute_force(x, weigh), atol=1e-12)
         assert_allclose(one.base_values, answer(x, ()), atol=1e-12)
-    assert "weighted mean over 4 background rows" in found.value_function
+    assert "4 background rows, on weighted average" in found.value_function
 
 
 @pytest.mark.parametrize("estimator", ["rows", "regression", "process"])

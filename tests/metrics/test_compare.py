@@ -87,7 +87,7 @@ def test_slopes_are_told(rows: np.ndarray) -> None:
 def test_the_background_is_the_first_explainers(table: metrics.Comparison) -> None:
     """The background is all 40 rows that the first explainer was fitted on, not the 15 in X."""
     assert (
-        table.value_functions["deletion"] == "absent features from the mean over 40 background rows"
+        table.value_functions["deletion"] == "absent features from 40 background rows, on average"
     )
     assert "stability" not in table.value_functions
 

@@ -253,7 +253,7 @@ def test_frames_stay_frames(mixed_frame: Any) -> None:
 
     explanation = px.Occlusion(model).fit(frame).explain(frame)
     found = px.metrics.deletion(model, frame, explanation)
-    assert found.value_function == "absent features from the mean over 8 background rows"
+    assert found.value_function == "absent features from 8 background rows, on average"
     assert found.mean < found.references["random"].mean()
 
 

@@ -210,8 +210,8 @@ def test_the_model_is_named_in_the_result(boosted: Any) -> None:
     model, rows = boosted
     explanation = px.Occlusion(model).fit(rows).explain(rows[0])
     assert explanation.value_function == (
-        "predict_proba of HistGradientBoostingClassifier, absent features from the mean over "
-        "100 background rows"
+        "predict_proba of HistGradientBoostingClassifier, absent features from 100 background "
+        "rows, on average"
     )
     assert explanation.notes[0] == "the background is a random sample of 100 of 400 rows"
 
