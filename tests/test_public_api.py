@@ -27,7 +27,7 @@ NAMES = {
     | {"Explanation", "RegionTree", "compare_cohorts", "interop", "load", "metrics", "plots"},
     "perturbx.maskers": MASKERS
     | {"Features", "Fill", "FittedMasker", "Instances", "Masker", "RegionTree", "BoundMasker"},
-    "perturbx.explainers": METHODS | {"BaseExplainer", "RecipeContext"},
+    "perturbx.explainers": METHODS | {"CostEstimate", "BaseExplainer", "RecipeContext"},
     "perturbx.metrics": {
         "Comparison",
         "Completeness",

@@ -23,7 +23,7 @@ from perturbx._validation import (
     check_selection,
     invalid,
 )
-from perturbx._workers import check_workers
+from perturbx._workers import check_workers, n_workers
 from perturbx.containers import holds_texts, layout_of, looks_like_images, training_rows
 from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
 from perturbx.explainers._explain import explain
@@ -31,7 +31,8 @@ from perturbx.explainers._notes import warn_of_doubts
 from perturbx.explainers._plan import Plan, Problem, RecipeContext, check_outputs, check_plan
 from perturbx.explainers._provenance import provenance
 from perturbx.explainers._threads import threads_kept
-from perturbx.game import Cost, Game, probe, probe_cost
+from perturbx.explainers.cost_estimate import CostEstimate
+from perturbx.game import Cost, Game, probe, probe_cost, unasked
 from perturbx.maskers import (
     Background,
     Features,
@@ -218,7 +219,67 @@ class BaseExplainer(BaseEstimator):
         """``fit(X).explain(X)``."""
         return self.fit(X).explain(X)
 
-    def _prepared(self, X: Any) -> tuple[Problem, Plan]:
+    def estimate_cost(
+        self,
+        X: Any,
+        *,
+        price_per_row: float | None = None,
+        price_per_call: float | None = None,
+        seconds_per_call: float | None = None,
+    ) -> CostEstimate:
+        """What ``explain(X)`` would cost, without a call of the model.
+
+        Rows and calls are those that `explain` then spends, the first answers about the model and
+        the teachers of a shared prior included. They are the most where `tol` may stop earlier, or
+        where instances may share answers about the background (``outputs="top3"``). `OwenShap`,
+        which goes where the answers lead, may make other calls within its budget. A model that
+        was not asked in `fit` counts as one that always answers the same, with one output.
+
+        Parameters
+        ----------
+        X : table of rows, one row, images or one image
+            As for `explain`.
+        price_per_row, price_per_call : float, optional
+            In any currency; they are added up if both are given.
+        seconds_per_call : float, optional
+            By default what a call with one row took in `fit`.
+
+        Returns
+        -------
+        CostEstimate
+
+        Raises
+        ------
+        NotFittedError, InvalidInputError, InvalidParameterError
+            As `explain`.
+
+        Examples
+        --------
+        >>> import perturbx as px
+        >>> explainer = px.Occlusion(lambda X: X @ [1.0, 2.0], masker=px.Baseline([0.0, 0.0]))
+        >>> explainer.estimate_cost([[1.0, 1.0]], price_per_row=0.01)
+        6 model rows in 5 calls: 0.06
+        """
+        prices = {"price_per_row": price_per_row, "price_per_call": price_per_call}
+        for name, value in {**prices, "seconds_per_call": seconds_per_call}.items():
+            if value is not None:
+                check_number(name, value, above=0)
+        own = copy.copy(self)
+        own.random_state = copy.deepcopy(self.random_state)
+        problem, plan = own._prepared(X, dry=True)
+        spent = explain(problem, replace(plan, verbose=0))
+        each = problem.predictor.seconds if seconds_per_call is None else seconds_per_call
+        counts = zip(prices.values(), (spent.n_rows, spent.n_calls), strict=True)
+        money = [price * n for price, n in counts if price is not None]
+        return CostEstimate(
+            spent.n_rows,
+            spent.n_calls,
+            price=float(sum(money)) if money else None,
+            seconds=None if each is None else each * spent.n_calls / n_workers(self.n_jobs),
+            may_stop_earlier=plan.tol is not None,
+        )
+
+    def _prepared(self, X: Any, dry: bool = False) -> tuple[Problem, Plan]:
         """Everything of `explain` that can fail before the budget is spent."""
         self._check_parameters()
         masker, predictor = self._fitted(X)
@@ -236,20 +297,25 @@ class BaseExplainer(BaseEstimator):
             order=self.order,
             stochastic=self.stochastic is True
             or (self.stochastic == "auto" and predictor is not None and predictor.varies),
+            dry=dry,
         )
         bound = check_plan(instances, plan)
         check_workers(self.predict_fn, self.n_jobs)
-        asked = Cost()
-        if predictor is None:
+        asked, outputs = Cost(), self.outputs
+        if predictor is None and dry:
+            n = min(2, len(instances), self.batch_size or 2, instances.chunk)
+            predictor, outputs = unasked(n), None
+            asked = probe_cost(predictor)
+        elif predictor is None:
             predictor = self._probe(instances)
             asked = probe_cost(predictor)
             if predictor.varies and not plan.stochastic and self.stochastic == "auto":
                 plan = replace(plan, stochastic=True, tasks={})
                 bound = check_plan(instances, plan)
-        check_outputs(predictor, self.outputs, self.link)
+        check_outputs(predictor, outputs, self.link)
         seed = _integer(plan.seeds)
         told = provenance(self, predictor.name, seed, self.fit_random_state_)
-        return Problem(masker, predictor, instances, self.outputs, bound, asked, told), plan
+        return Problem(masker, predictor, instances, outputs, bound, asked, told), plan
 
     def _saw(self, instances: Instances) -> None:
         """Keep what else is learned from the training data."""

@@ -156,6 +156,10 @@ class Collected:
                 # Many rows are told the same, and keep one text.
                 self._texts[kind][i] = self._known_texts.setdefault(text, text)
 
+    def count(self, places: Ints, costs: Ints) -> None:
+        """Add costs (n, 2) of some instances, of which nothing else is known."""
+        self._costs[places] += costs
+
     def explanation(self, keeps_outputs: bool) -> Explanation:
         """The explanation of all instances, without the axis of a single instance or output."""
         problem, plan = self._problem, self._plan

@@ -168,7 +168,8 @@ class Task:
 class Plan:
     """How it is explained: the recipe and its price.
 
-    `order` is the user's order of features; `stochastic`, whether answers vary.
+    `order` is the user's order of features, and `stochastic` says whether answers vary. With `dry`
+    nothing is asked or solved, only counted.
     """
 
     method: str
@@ -187,6 +188,7 @@ class Plan:
     order: Any = None
     spends: Spending | None = None
     stochastic: bool = False
+    dry: bool = False
     tasks: dict[Any, Task] = field(default_factory=dict)
 
     def rng(self, key: int) -> np.random.Generator:

@@ -142,7 +142,7 @@ class Run:
             return
         tol, m = self.plan.tol, self.task.n_perturbations
         for total in [m] if tol is None else self._totals(m):
-            if not self._evaluate(total):
+            if not self._evaluate(total) or self.plan.dry:
                 continue
             evaluations = self._evaluations()
             solution, least = self._solved(evaluations), evaluations.floor
@@ -159,6 +159,9 @@ class Run:
                 return
             if self.noisy is not None:
                 self.noisy.keep(~done)
+        if self.plan.dry:
+            collected.count(self.places, self.costs)
+            return
         rest = None if noise is None else noise[~done]
         self._write(collected, solution.of(~done), least[~done], self.undone, rest, converged=False)
 

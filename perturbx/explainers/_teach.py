@@ -92,13 +92,16 @@ def teach(
     design = task.sampler.draw(task.n_features, n, plan.rng(3)) if active.any() else None
     if len(members) < LearnedPrior.fewest or not isinstance(design, Pairs) or design.complete:
         return Taught(explained, None, _note(said, "have the same features to remove")), Cost()
-    game = Game(problem.predictor, plan.link, plan.batch_size, plan.n_jobs)
+    settings = plan.link, plan.batch_size, plan.n_jobs, None, plan.dry
+    game = Game(problem.predictor, *settings)
     raw, cost = game.predictions(teachers)
     columns, _ = problem.predictor.select(problem.outputs, raw)
     full = game.linked(np.take_along_axis(raw, columns, axis=1))[members]
     columns = columns[members]
     empty, of_empty = game.empty(few, columns, 0)
     outputs, of_design = game.evaluate(few, columns, design, members, active=active)
+    if plan.dry:
+        return Taught(explained, None), cost + of_empty + of_design
     evaluations = Evaluations(design, outputs[0], full, empty[0], rounding=game.rounding)
     with one_thread():
         prior = LearnedPrior.learn(Answers.of(evaluations), teachers=said)

@@ -191,8 +191,8 @@ class KernelShap(BaseExplainer):
         rng = np.random.default_rng(np.random.SeedSequence(self.fit_random_state_, spawn_key=(3,)))
         self.teachers_ = sampled(instances, rng)
 
-    def _prepared(self, X: Any) -> tuple[Problem, Plan]:
-        problem, plan = super()._prepared(X)
+    def _prepared(self, X: Any, dry: bool = False) -> tuple[Problem, Plan]:
+        problem, plan = super()._prepared(X, dry)
         columns, _ = problem.predictor.select(self.outputs, problem.predictor.first_answers)
         known = {"n_instances": len(problem.instances), "n_outputs": columns.shape[1]}
         problem, plan = self._taught(problem, replace(plan, spends=self._spends, tasks={}, **known))
@@ -216,6 +216,8 @@ class KernelShap(BaseExplainer):
             taught, cost = teach(self._teachers(problem, plan), problem, plan, explained)
             self.taught_ = taught
             problem = replace(problem, asked=problem.asked + cost)
+            if plan.dry:
+                return problem, plan
         if taught.prior is None:
             return replace(problem, notes=(taught.note,)), own
         return problem, replace(plan, prior=taught.prior)

@@ -9,3 +9,4 @@ from perturbx.game.parts import Parts as Parts
 from perturbx.game.parts import averages as averages
 from perturbx.game.probe import probe as probe
 from perturbx.game.probe import probe_cost as probe_cost
+from perturbx.game.probe import unasked as unasked

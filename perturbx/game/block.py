@@ -23,6 +23,9 @@ _MOST_ROWS = 8192
 _LARGE_TILE_BYTES = 2**24
 _FEW_ROWS = 16
 _MANY_ROWS = 2**15
+UNASKED = 0.5
+"""Stands for an answer where nothing is asked: one that every link accepts."""
+
 _OUTPUTS = 2**16
 """Outputs that are averaged at once."""
 
@@ -58,9 +61,12 @@ class Block:
     active: NDArray[np.bool_] | None
 
     def outputs(
-        self, predictor: Predictor, progress: Callable[[int], Any] | None = None
+        self, predictor: Predictor | None, progress: Callable[[int], Any] | None = None
     ) -> tuple[Floats, Cost]:
-        """The average outputs (1 + n_parts, m, instances, k) on the link's scale, and the cost."""
+        """The average outputs (1 + n_parts, m, instances, k) on the link's scale, and the cost.
+
+        Without a predictor nothing is asked: that is the cost alone.
+        """
         found, cost = [], Cost()
         for bound, columns, place in self.instances:
             averaged, asked = self._averages(predictor, progress, bound, columns, place)
@@ -72,7 +78,7 @@ class Block:
 
     def _averages(
         self,
-        predictor: Predictor,
+        predictor: Predictor | None,
         progress: Callable[[int], Any] | None,
         bound: BoundMasker,
         columns: Ints,
@@ -93,8 +99,11 @@ class Block:
         together = step * max(1, _OUTPUTS // (step * per * k))
         for begin in range(0, m, together):
             n = min(together, m - begin)
-            outputs = np.empty((n * per, k))
+            outputs = np.full((n * per, k), UNASKED)
             for start, low in product(range(0, n, step), range(0, per, part)):
+                n_calls += 1
+                if predictor is None:
+                    continue
                 stop, high = min(start + step, n), min(low + part, per)
                 here = slice(begin + start, begin + stop)
                 rows = slice(low, high) if named is None else named[here]
@@ -105,14 +114,13 @@ class Block:
                 outputs[there] = predictor(batch, there.stop - there.start, columns, text)
                 if self.link != "identity":  # an average may hide an invalid output
                     check_link(outputs[there], self.link)
-                n_calls += 1
                 if progress:
                     progress(there.stop - there.start)
             averaged[:, begin : begin + n] = averages(outputs, per, self.parts, weights)
         return averaged, Cost(m * per, n_calls)
 
     def _known(
-        self, predictor: Predictor, bound: BoundMasker, columns: Ints, instance: int
+        self, predictor: Predictor | None, bound: BoundMasker, columns: Ints, instance: int
     ) -> tuple[Floats, Cost]:
         """(1, m, k): outputs that a masker knows; the model is asked where all is present."""
         m = self.perturbations.stop - self.perturbations.start
@@ -121,8 +129,12 @@ class Block:
         for start in range(0, m, step):
             part = slice(start, min(start + step, m))
             z = np.asarray(self._tile(part), dtype=bool)
-            found[0, part] = bound.answers(z)[:, columns]
             whole = np.flatnonzero(z.all(axis=1))
+            if predictor is None:
+                found[0, part] = UNASKED
+                n_asked += len(whole) > 0
+                continue
+            found[0, part] = bound.answers(z)[:, columns]
             if len(whole):
                 batch = bound.batch(z[whole[:1]], slice(0, 1), bound.scratch(1))
                 found[0, start + whole] = predictor(batch, 1, columns, f"instance {instance}")

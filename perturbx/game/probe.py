@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 
 from perturbx._typing import PredictFn
 from perturbx.errors import PredictFnError, UnstableModelWarning
+from perturbx.game.block import UNASKED
 from perturbx.game.cost import Cost
 from perturbx.maskers import Instances
 from perturbx.predictor import Predictor, connect
@@ -50,7 +52,9 @@ def probe(
             "predict_fn changed the batch that it received: let it work on a copy, as in "
             "predict_fn=lambda X: model(X.copy())."
         )
-    again = predictor(instances.take(0, 1), 1, None, "the first row, asked twice")
+    one, start = instances.take(0, 1), time.perf_counter()
+    again = predictor(one, 1, None, "the first row, asked twice")
+    predictor = replace(predictor, seconds=time.perf_counter() - start)
     first = predictor.first_answers[0]
     difference, size = float(np.abs(first - again[0]).max()), float(np.abs(first).max())
     if difference <= max(_SAME, predictor.resolution) * max(size, 1e-300):
@@ -64,6 +68,15 @@ def probe(
             stacklevel=4,
         )
     return replace(predictor, varies=True)
+
+
+def unasked(n: int) -> Predictor:
+    """Stands for a model that was not asked yet, and will be probed with `n` rows."""
+    return Predictor(_silent, "", 1, True, ("output",), np.full((n, 1), UNASKED))
+
+
+def _silent(batch: Any) -> Any:
+    raise AssertionError("a model that was not asked")
 
 
 def probe_cost(predictor: Predictor) -> Cost:

@@ -45,6 +45,8 @@ class Predictor:
         The relative rounding error of an answer: that of float64, or of float32.
     varies : bool
         True if the model gave two answers to one row.
+    seconds : float or None
+        What a call with one row took. No score depends on it.
     """
 
     predict_fn: Callable[[Any], Any]
@@ -55,6 +57,7 @@ class Predictor:
     first_answers: Floats
     resolution: float = DOUBLE
     varies: bool = False
+    seconds: float | None = None
 
     @property
     def is_complementary(self) -> bool:
