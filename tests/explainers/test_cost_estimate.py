@@ -10,7 +10,7 @@ from perturbx.errors import InvalidParameterError
 
 D = 6
 X = np.random.default_rng(0).normal(size=(60, D))
-IMAGES = np.random.default_rng(0).random((6, 24, 24))
+IMAGES = np.random.default_rng(0).random((4, 24, 24, 3))
 BASELINE, ROWS = px.Baseline(np.zeros(D)), px.Background(max_rows=5)
 
 
@@ -73,7 +73,7 @@ def test_the_estimate_is_what_is_spent(name: str, noise: float) -> None:
     [
         (px.KernelShap, {"masker": px.Windows(shape=8, stride=8, fill=0), "budget": 100}),
         (px.Occlusion, {}),
-        (px.Rise, {"budget": 50}),
+        (px.Rise, {"budget": 150}),
         (px.OwenShap, {"budget": 60}),
         (px.Lime, {"masker": px.Superpixels(n_segments=9), "budget": 60}),
     ],
