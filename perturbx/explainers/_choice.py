@@ -72,7 +72,7 @@ class ChoiceTable:
     shared: float = 7.0
     plain: float = 40.0
     noisy: float = 3.0
-    noisy_pairs: float = 5.0
+    noisy_pairs: float = 3.0
     at_background: float = 50.0
     power: float = 0.9
     few_background: int = 40
