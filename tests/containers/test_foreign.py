@@ -27,49 +27,64 @@ def refused(call: Any, X: Any, counting_model: Any, **settings: Any) -> str:
     return one
 
 
-def _text_containers() -> dict[str, Any]:
-    return {
-        "list": TEXTS,
-        "tuple": tuple(TEXTS),
-        "set": set(TEXTS),
-        "one": TEXTS[:1],
-        "missing": [*TEXTS, None],
-        "bytes": [text.encode() for text in TEXTS],
-        "array": np.array(TEXTS),
-        "objects": np.array([*TEXTS, np.nan], dtype=object),
-        "array of bytes": np.array(TEXTS, dtype="S"),
-        "no axis": np.array(TEXTS[0]),
-        "numpy text": np.str_(TEXTS[0]),
-        "text": TEXTS[0],
-        "words": [text.split() for text in [*TEXTS, "film"]],
-    }
+ACCEPTED: dict[str, Any] = {
+    "list": TEXTS,
+    "tuple": tuple(TEXTS),
+    "one": TEXTS[:1],
+    "array": np.array(TEXTS),
+    "objects": np.array(TEXTS, dtype=object),
+    "numpy text": np.str_(TEXTS[0]),
+    "text": TEXTS[0],
+}
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "set": (set(TEXTS), "a list, flat array or series of texts; got set"),
+    "missing": ([*TEXTS, None], "X[2] must be a text; got a missing value"),
+    "missing object": (np.array([*TEXTS, np.nan], dtype=object), "X[2] must be a text"),
+    "bytes": ([text.encode() for text in TEXTS], "decode it first, as in text.decode()"),
+    "array of bytes": (np.array(TEXTS, dtype="S"), "decode it first, as in text.decode()"),
+    "no axis": (np.array(TEXTS[0]), "an array of shape ()"),
+    "words": ([text.split() for text in [*TEXTS, "film"]], "pass masker=px.Tokens()"),
+}
 
 
-@pytest.mark.parametrize("kind", _text_containers())
+@pytest.mark.parametrize("kind", ACCEPTED)
 @pytest.mark.parametrize("method", METHODS)
-def test_texts_are_no_row_of_columns(method: Any, kind: str, counting_model: Any) -> None:
-    """However they are held, words as an object array and Baseline are named."""
-    said = refused(method, _text_containers()[kind], counting_model)
-    assert "words = np.array([text.split()], dtype=object)" in said
-    assert "masker=px.Baseline(" in said
+def test_texts_are_explained_by_their_words(method: Any, kind: str) -> None:
+    """However they are held; a single text has no axis of instances."""
+    X = ACCEPTED[kind]
+    found = method(lambda texts: np.array([len(t) for t in texts], float)).explain(X)
+    assert found.shape == ((2,) if isinstance(X, str) else (len(X), 2))
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_no_list_of_texts(method: Any, kind: str, counting_model: Any) -> None:
+    X, says = REFUSED[kind]
+    assert says in refused(method, X, counting_model)
 
 
 @pytest.mark.parametrize("dtype", [object, "string", "category"])
 def test_series_of_texts(dtype: Any, counting_model: Any) -> None:
-    """A column of a frame, by whatever type, its missing cells included."""
-    pd = pytest.importorskip("pandas")
-    series = pd.Series([*TEXTS, None], dtype=dtype)
-    for X in (series, series.array, pd.Index(TEXTS)):
-        assert "px.Baseline(" in refused(px.KernelShap, X, counting_model)
-    pl = pytest.importorskip("polars")
-    assert "px.Baseline(" in refused(px.KernelShap, pl.Series(TEXTS), counting_model)
+    """A column of a frame, by whatever type; a missing cell is named."""
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+
+    def model(texts: Any) -> Any:
+        return np.array([len(text) for text in texts], dtype=float)
+
+    for X in (pd.Series(TEXTS, dtype=dtype), pl.Series(TEXTS)):
+        assert px.KernelShap(model).explain(X).shape == (2, 2)
+    missing = pd.Series([*TEXTS, None], dtype=dtype)
+    assert "X[2] must be a text" in refused(px.KernelShap, missing, counting_model)
+    said = refused(px.KernelShap, pd.Index(TEXTS), counting_model)
+    assert "flat array or series of texts; got Index" in said
 
 
 def test_background_rows_that_are_texts(counting_model: Any) -> None:
     """A background of texts would be one row of columns too."""
     masker = px.Background(TEXTS)
     model = counting_model(len)
-    with pytest.raises(InvalidInputError, match=r"rows is a flat list of strings.*px\.Baseline"):
+    with pytest.raises(InvalidInputError, match=r"rows is a flat list of strings.*px\.Tokens"):
         px.KernelShap(model, masker=masker).explain(TEXTS)
     assert model.n_rows == 0
 
