@@ -17,6 +17,7 @@ from perturbx.explainers import OwenShap as OwenShap
 from perturbx.explainers import PermutationShap as PermutationShap
 from perturbx.explainers import Rise as Rise
 from perturbx.explainers import Sage as Sage
+from perturbx.explainers import SmoothGrad as SmoothGrad
 from perturbx.maskers import Background as Background
 from perturbx.maskers import Baseline as Baseline
 from perturbx.maskers import CausalCopula as CausalCopula
@@ -26,6 +27,7 @@ from perturbx.maskers import ConditionalForest as ConditionalForest
 from perturbx.maskers import ConditionalNearest as ConditionalNearest
 from perturbx.maskers import ConditionalRegression as ConditionalRegression
 from perturbx.maskers import GaussianNoise as GaussianNoise
+from perturbx.maskers import RegionNoise as RegionNoise
 from perturbx.maskers import RegionTree as RegionTree
 from perturbx.maskers import Segments as Segments
 from perturbx.maskers import SeriesSegments as SeriesSegments
@@ -72,11 +74,13 @@ __all__ = [
     "Occlusion",
     "OwenShap",
     "PermutationShap",
+    "RegionNoise",
     "RegionTree",
     "Rise",
     "Sage",
     "Segments",
     "SeriesSegments",
+    "SmoothGrad",
     "SmoothGrid",
     "SuperpixelTrees",
     "Superpixels",

@@ -14,8 +14,9 @@ from perturbx.samplers import Sampler
 from perturbx.solvers import Solver
 
 METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "OwenShap"}
-METHODS |= {"PermutationShap", "Rise", "Sage"}
+METHODS |= {"PermutationShap", "Rise", "Sage", "SmoothGrad"}
 MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
+MASKERS |= {"RegionNoise"}
 MASKERS |= {"CausalCopula"}
 MASKERS |= {"ConditionalCopula", "ConditionalForest", "ConditionalNearest"}
 MASKERS |= {"ConditionalRegression"}

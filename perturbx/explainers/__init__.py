@@ -12,3 +12,4 @@ from perturbx.explainers.owen_shap import OwenShap as OwenShap
 from perturbx.explainers.permutation_shap import PermutationShap as PermutationShap
 from perturbx.explainers.rise import Rise as Rise
 from perturbx.explainers.sage import Sage as Sage
+from perturbx.explainers.smooth_grad import SmoothGrad as SmoothGrad

@@ -115,6 +115,9 @@ class BaseExplainer(BaseEstimator):
     image_masker: ClassVar[type[Masker]] = Superpixels
     """Removes parts of images where the user names no masker."""
 
+    series_masker: ClassVar[str] = "px.SeriesSegments()"
+    """The masker to pass for series, as a user would write it."""
+
     order: ClassVar[Any] = None
     """The user's partial order of the features, a parameter of the methods that have one."""
 
@@ -367,7 +370,7 @@ class BaseExplainer(BaseEstimator):
             cure = ""
             if self.masker is None and isinstance(X, np.ndarray) and X.ndim <= 2:
                 image = f"gray image pass masker=px.{self.image_masker.__name__}(...)"
-                series = "series pass masker=px.SeriesSegments()"
+                series = f"series pass masker={self.series_masker}"
                 cure = f" For one {series if X.ndim == 1 else image}."
             raise NotFittedError(
                 f"{type(masker).__name__} learns from data: call fit(X_train) before explain.{cure}"

@@ -110,6 +110,8 @@ def warn_of_doubts(explanation: Explanation, tol: float | None) -> None:
 
 def _nothing(bound: BoundMasker) -> str:
     """The remark on instances without active features, such as a blank image."""
+    if bound.accepts is NoiseDraws and bound.regions is not None:
+        return "nothing to perturb: all values are the same, so all scores are 0"
     if bound.accepts is NoiseDraws:
         return "nothing to perturb: no column varies in the training rows, so all scores are 0"
     what = "background" if bound.regions is None else "fill"

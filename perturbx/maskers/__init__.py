@@ -18,6 +18,7 @@ from perturbx.maskers.conditional_regression import (
 )
 from perturbx.maskers.fills import Fill as Fill
 from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise
+from perturbx.maskers.region_noise import RegionNoise as RegionNoise
 from perturbx.maskers.segments import Segments as Segments
 from perturbx.maskers.series_segments import SeriesSegments as SeriesSegments
 from perturbx.maskers.smooth_grid import SmoothGrid as SmoothGrid

@@ -155,6 +155,9 @@ class FittedMasker(ABC):
     notes: tuple[str, ...] = ()
     """Notes for the explanation, for example that the background is a sample."""
 
+    without_gradient: tuple[str, ...] = ()
+    """Features that noise redraws, or that rounding keeps in place, instead of moving."""
+
     asks: Instances | None = None
     """Instances whose outputs it needs before it can be bound; None if it needs none."""
 

@@ -15,6 +15,9 @@ from perturbx.errors import InvalidParameterError
 from perturbx.maskers._base import BoundMasker
 from perturbx.maskers._tabular import FittedTable
 
+STILL = 0.3
+"""Noise of a smaller standard deviation leaves an integer unchanged in nine of ten draws."""
+
 _FURTHEST = 2**62
 """No integer moves by more, so that sums fit into 64 bits."""
 
@@ -35,16 +38,26 @@ def check_numbers(layout: Layout, tables: tuple[Any, ...], moving: NDArray[np.bo
 
 @dataclass(frozen=True, eq=False)
 class FittedNoise(FittedTable):
-    """The noise scale of each number, and the training rows that categories are drawn from."""
+    """The noise scale of each number, and the training rows that categories are drawn from.
+
+    `size` is the unit in which solvers read moves, in the units of each column.
+    """
 
     accepts: ClassVar[type[Design]] = NoiseDraws
 
     rows: Any
     scale: Floats
+    size: Floats
     categorical: NDArray[np.bool_]
     ranges: tuple[tuple[int, int] | None, ...]
     value_function: str = "Gaussian noise around the instance"
     notes: tuple[str, ...] = ()
+
+    @property
+    def without_gradient(self) -> tuple[str, ...]:  # type: ignore[override]
+        rounded = [seen is not None for seen in self.ranges] & (self.scale < STILL)
+        found = self.categorical | (rounded & (self.scale > 0))
+        return tuple(self.columns.names[j] for j in np.flatnonzero(found))
 
     def bound(self, rows: Any) -> list[BoundMasker]:
         training, instances = self.layout.encode(self.rows, rows)
@@ -62,6 +75,7 @@ class FittedNoise(FittedTable):
                 training.tables,
                 data,
                 self.scale,
+                self.size,
                 self.categorical,
                 self.ranges,
                 tuple(_without(o, bits[j]) for j, o in enumerate(others)),
@@ -94,6 +108,7 @@ class BoundNoise(BoundMasker):
     tables: tuple[Any, ...]
     shown: NDArray[Any]
     scale: Floats
+    size: Floats
     categorical: NDArray[np.bool_]
     ranges: tuple[tuple[int, int] | None, ...]
     others: tuple[tuple[NDArray[Any], Floats] | None, ...]
@@ -152,13 +167,14 @@ class BoundNoise(BoundMasker):
 
     def interpretable(self, z: Coalitions | Noise) -> Coalitions | Noise:
         """How far each number moved; 0 for a category that is unchanged, -1 if it is redrawn."""
+        units = np.divide(self.scale, self.size, out=np.ones(self.n_features), where=self.scale > 0)
         if not self.categorical.any() and all(seen is None for seen in self.ranges):
-            return z
-        read = np.array(z, dtype=np.float64)
+            return z if (units == 1.0).all() else z * units
+        read = z * units
         read[:, self.categorical] = -(read[:, self.categorical] > 0).astype(np.float64)
         for j, seen in enumerate(self.ranges):
             if seen is not None and self.scale[j] > 0:
-                read[:, j] = self._steps(j, z[:, j]) / self.scale[j]
+                read[:, j] = self._steps(j, z[:, j]) / self.size[j]
         return read
 
     def least_moves(self) -> Floats:

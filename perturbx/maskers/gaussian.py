@@ -5,24 +5,21 @@ from __future__ import annotations
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats
-from perturbx._validation import check_number, invalid
+from perturbx._validation import check_choice, check_number, invalid
 from perturbx.containers import Cells, Layout, layout_of
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.features import Columns, Labels
 from perturbx.maskers._base import Features, FittedMasker, Masker
 from perturbx.maskers._tabular import power_of_two, require, sample_rows
-from perturbx.maskers.bound_noise import FittedNoise, check_numbers
+from perturbx.maskers.bound_noise import STILL, FittedNoise, check_numbers
 
 _FREQUENCY_ROWS = 1000
-
-_STILL = 0.3
-"""Noise of a smaller standard deviation leaves an integer unchanged in nine of ten draws."""
 
 _REPEATS = 2
 """Whole numbers in a float column may be codes if each occurs this often on average."""
@@ -42,6 +39,9 @@ class GaussianNoise(Masker):
     scale : float or sequence of float
         A number multiplies the standard deviation of each column in the X of ``fit``; a sequence
         gives the standard deviation of the noise of each column, in the column's units.
+    unit : "noise", "deviation" or "column"
+        The unit in which solvers read how far a number moved, so that slopes are per standard
+        deviation of the noise, per standard deviation of the column, or per unit of the column.
     categorical : sequence of str or int, optional
         The columns that hold categories: by label, by name, or by position if no label is an
         integer. By default columns of strings, categories or bools, integer columns with at most
@@ -58,6 +58,7 @@ class GaussianNoise(Masker):
     needs_fit: ClassVar[bool] = True
 
     scale: float | Sequence[float] = 1.0
+    unit: Literal["noise", "deviation", "column"] = "noise"
     categorical: Sequence[str | int] | None = None
 
     def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedMasker:
@@ -66,6 +67,7 @@ class GaussianNoise(Masker):
                 "GaussianNoise does not support groups: pass masker=px.Background() to remove "
                 "columns together."
             )
+        unit = check_choice("unit", self.unit, ("noise", "deviation", "column"))
         X = require(X, "GaussianNoise")
         layout = layout_of(X, features.names)
         if X.shape[0] < 2:
@@ -78,9 +80,10 @@ class GaussianNoise(Masker):
         integers = [_integers(layout, cells, j) for j in range(len(layout.names))]
         categorical = self._categorical(layout, integers, values)
         check_numbers(layout, cells.tables, ~categorical)
-        scale = self._scale(values, categorical)
+        deviations = _deviations(values, categorical)
+        scale = self._scale(deviations, categorical)
         if self.categorical is None:
-            small = np.flatnonzero((scale > 0) & (scale < _STILL))
+            small = np.flatnonzero((scale > 0) & (scale < STILL))
             still = [j for j in small if integers[j] is not None]
             categorical[still], scale[still] = True, 0.0
         moving = [j for j, moves in enumerate(scale > 0) if moves]
@@ -91,10 +94,28 @@ class GaussianNoise(Masker):
             ranges[j] = None if seen is None else (int(seen[0]), int(seen[-1]))
         frequencies, _ = sample_rows(layout, X, _FREQUENCY_ROWS, rng)
         columns = Columns.grouped(layout.names, layout.labels, features.groups)
-        notes = (_codes_note(codes),) if codes else ()
+        notes = (_codes_note(codes, unit),) if codes else ()
+        size = {"noise": scale, "deviation": deviations, "column": np.ones_like(scale)}[unit]
+        if ((size == 0) & (scale > 0)).any():
+            raise invalid("unit", '"column", as X has a column of one value that noise moves', unit)
         return FittedNoise(
-            layout, columns, frequencies, scale, categorical, tuple(ranges), notes=notes
+            layout,
+            columns,
+            frequencies,
+            scale,
+            size,
+            categorical,
+            tuple(ranges),
+            self._in_words(unit),
+            notes,
         )
+
+    def _in_words(self, unit: str) -> str:
+        if unit == "noise":
+            return "Gaussian noise around the instance"
+        size = "" if np.ndim(self.scale) else f" of {self.scale:.3g} standard deviations"
+        per = {"deviation": "standard deviation", "column": "unit"}[unit]
+        return f"Gaussian noise{size} around the instance, per {per} of a column"
 
     def _categorical(
         self, layout: Layout, integers: list[NDArray[Any] | None], values: NDArray[Any]
@@ -110,7 +131,7 @@ class GaussianNoise(Masker):
         chosen[known.positions(self.categorical, unknown, "categorical")] = True
         return chosen
 
-    def _scale(self, values: NDArray[Any], categorical: NDArray[np.bool_]) -> Floats:
+    def _scale(self, deviations: Floats, categorical: NDArray[np.bool_]) -> Floats:
         d = len(categorical)
         if not isinstance(self.scale, numbers.Real):
             try:
@@ -120,15 +141,19 @@ class GaussianNoise(Masker):
             if scale.shape != (d,) or not (scale >= 0).all() or not np.isfinite(scale).all():
                 raise invalid("scale", f"a number, or {d} numbers of at least 0", self.scale)
             return np.where(categorical, 0.0, scale)
-        factor = check_number("scale", self.scale, above=0)
-        deviations = np.zeros(d)
-        for j in np.flatnonzero(~categorical):
-            column = values[:, j].astype(np.float64)
-            finite = column[np.isfinite(column)]
-            if len(finite):
-                unit = power_of_two(finite)
-                deviations[j] = (finite / unit).std() * unit
-        return factor * deviations
+        return check_number("scale", self.scale, above=0) * deviations
+
+
+def _deviations(values: NDArray[Any], categorical: NDArray[np.bool_]) -> Floats:
+    """(d,) the standard deviation of each column of numbers; 0 for categories."""
+    deviations = np.zeros(len(categorical))
+    for j in np.flatnonzero(~categorical):
+        column = values[:, j].astype(np.float64)
+        finite = column[np.isfinite(column)]
+        if len(finite):
+            unit = power_of_two(finite)
+            deviations[j] = (finite / unit).std() * unit
+    return deviations
 
 
 def _two_integers(column: NDArray[Any]) -> bool:
@@ -159,9 +184,12 @@ def _may_be_codes(integers: NDArray[Any] | None, column: NDArray[Any]) -> bool:
     return is_whole and len(np.unique(numbers)) * _REPEATS <= len(numbers)
 
 
-def _codes_note(labels: list[Any]) -> str:
+def _codes_note(labels: list[Any], unit: str) -> str:
     shown = ", ".join(map(repr, labels[:5])) + ", ..." * (len(labels) > 5)
+    cure = f"pass masker=px.GaussianNoise(categorical=[{shown}])"
+    if unit != "noise":  # asked for by gradients, which categories do not have
+        cure = "their slopes have no meaning"
     return (
         f"columns [{shown}] hold whole numbers and are perturbed as numbers, also to values that "
-        f"fit never saw: if they are codes, pass masker=px.GaussianNoise(categorical=[{shown}])"
+        f"fit never saw: if they are codes, {cure}"
     )

@@ -89,8 +89,9 @@ class Explanation:
     regions : tuple of Regions or Spans, one of them, or None
         Where each feature lies in the image, series or volume, or in the text or list.
     score_kind : "shares" or "slopes"
-        Whether a score is a share of the output or of its change, or the slope of a local fit
-        per standard deviation of the feature. Metrics that add scores up need shares.
+        Whether a score is a share of the output or of its change, or a slope: per standard
+        deviation of the feature, or per what `value_function` says. Metrics that add scores
+        up need shares.
     notes : tuple of str
         Warnings to read before trusting the scores; a slice has those of its instances.
     provenance : mapping

@@ -14,6 +14,7 @@ from perturbx.solvers.deltas import Deltas as Deltas
 from perturbx.solvers.interactions import WithInteractions as WithInteractions
 from perturbx.solvers.kernel_shap import KernelShapRegression as KernelShapRegression
 from perturbx.solvers.marginal import MarginalContributions as MarginalContributions
+from perturbx.solvers.noise_gradient import NoiseGradient as NoiseGradient
 from perturbx.solvers.owen import OwenValues as OwenValues
 from perturbx.solvers.presence_ridge import PresenceRidge as PresenceRidge
 from perturbx.solvers.presences import PresenceMeans as PresenceMeans
