@@ -161,6 +161,9 @@ class FittedMasker(ABC):
     asks: Instances | None = None
     """Instances whose outputs it needs before it can be bound; None if it needs none."""
 
+    is_taught: bool = False
+    """True once it has learned the outputs of a model: it then serves no other model."""
+
     def taught(self, answers: Floats) -> FittedMasker:
         """The masker that has learned from the outputs (n, n_outputs) of what it `asks`."""
         raise NotImplementedError

@@ -41,6 +41,10 @@ class FittedRegression(FittedMoved):
     def asks(self) -> Rows | None:  # type: ignore[override]
         return Rows(self, self.learned.rows, False) if self.surrogate is None else None
 
+    @property
+    def is_taught(self) -> bool:  # type: ignore[override]
+        return self.surrogate is not None
+
     def taught(self, answers: Floats) -> FittedRegression:
         n, k = answers.shape
         if k > _MOST_OUTPUTS:

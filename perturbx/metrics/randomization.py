@@ -13,6 +13,7 @@ import numpy as np
 from perturbx._typing import Floats
 from perturbx._validation import invalid
 from perturbx.containers import layout_of
+from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer
 from perturbx.game import Cost
 from perturbx.metrics._base import Metric, function_of
@@ -67,6 +68,7 @@ class Randomization(Metric[JudgedExplainer]):
         shuffled = False
         if isinstance(explainer, BaseExplainer) and self.randomized is None:
             shuffled, tap = True, Tap(explainer.predict_fn)
+            _check_untaught(explainer)
             first = subject.explain(first_seed, explainer=_asking(explainer, tap, n_jobs=1))
             other = _asking(explainer, Shuffled(tap, shuffle))
         else:
@@ -141,6 +143,17 @@ def _rows(batch: Any) -> list[bytes]:
     return [row.tobytes() for row in values]
 
 
+def _check_untaught(explainer: BaseExplainer) -> None:
+    """Refuse a masker that has learned the first model's outputs, and so explains that model."""
+    masker = vars(explainer).get("masker_")
+    if masker is not None and masker.is_taught:
+        raise InvalidParameterError(
+            f"The masker of this {type(explainer).__name__} has learned the outputs of its model, "
+            "and cannot serve another one: pass randomized=, an explainer of a randomized model "
+            "that you have fitted."
+        )
+
+
 def _asking(explainer: BaseExplainer, model: Callable[[Any], Any], **settings: Any) -> Any:
     """The explainer, fitted as it is, with another model."""
     other = copy.copy(explainer)
@@ -159,6 +172,7 @@ def _other(explainer: Explains, randomized: Any) -> Any:
     if isinstance(randomized, BaseExplainer):
         return randomized
     if isinstance(explainer, BaseExplainer):
+        _check_untaught(explainer)
         return _asking(explainer, resolve(randomized)[0])
     if callable(randomized):
         return randomized

@@ -205,3 +205,16 @@ def test_comparisons(explainers: Any, ask: Any, message: str) -> None:
     """`compare` refuses wrong arguments before anything is explained."""
     with pytest.raises(InvalidParameterError, match=message):
         metrics.compare(explainers, X, **ask)
+
+
+def test_a_masker_that_has_learned_a_model_serves_no_other():
+    """Its surrogate would explain the first model, so that a randomized one changed nothing."""
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    explainer = px.KernelShap(lambda X: X[:, 0], masker=px.ConditionalRegression(), random_state=0)
+    explainer.fit(X)
+    for settings in ({}, {"randomized": lambda X: X[:, 1]}):
+        with pytest.raises(InvalidParameterError, match="learned the outputs of its model"):
+            px.metrics.randomization(explainer, X[:5], **settings)
+    other = px.KernelShap(lambda X: X[:, 1], masker=px.ConditionalRegression(), random_state=0)
+    found = px.metrics.randomization(explainer, X[:5], randomized=other.fit(X))
+    assert found.mean < 0.9
