@@ -10,7 +10,7 @@ import numpy as np
 
 from perturbx._rounding import DOUBLE
 from perturbx._typing import Floats
-from perturbx._validation import invalid, real_numbers, shown
+from perturbx._validation import check_choice, real_numbers, shown
 from perturbx.errors import InvalidInputError, InvalidParameterError
 from perturbx.predictor import Predictor
 
@@ -54,18 +54,18 @@ class Losses:
         return losses
 
 
-def resolve(loss: Loss, y: Any, predictor: Predictor, outputs: Floats) -> Losses:
-    """The loss and its labels, checked against the model's outputs (n, k) for all rows.
+def resolve(loss: Loss, y: Any, predictor: Predictor, outputs: Floats, n: int) -> Losses:
+    """The loss and the labels of n rows, checked against the model's outputs for the first ones.
 
     Raises
     ------
     InvalidInputError
         If y does not have a label for each row, or a label that the model does not know.
     InvalidParameterError
-        If the loss does not fit the outputs.
+        If the loss does not fit the outputs (m, k).
     """
-    if not callable(loss) and loss not in NAMES:
-        raise invalid("loss", f"one of {', '.join(map(repr, NAMES))} or a callable", loss)
+    if not callable(loss):
+        check_choice("loss", loss, NAMES)
     if y is None:
         if loss not in ("auto", "squared_error"):
             raise InvalidInputError(
@@ -73,18 +73,15 @@ def resolve(loss: Loss, y: Any, predictor: Predictor, outputs: Floats) -> Losses
                 "predictions themselves depend on each feature."
             )
         return Losses("squared distance to the model's own prediction", _squared, outputs)
-    labels = _labels(y, len(outputs))
+    labels = _labels(y, n)
     if callable(loss):
         return Losses(getattr(loss, "__name__", "the given loss"), loss, labels)
     if loss == "auto":
-        loss = (
-            "log_loss"
-            if _are_probabilities(outputs) and _known(labels, predictor)
-            else "squared_error"
-        )
+        are_classes = _are_probabilities(outputs) and _known(labels, predictor)
+        loss = "log_loss" if are_classes else "squared_error"
     if loss == "log_loss":
         return Losses("log loss", _log_loss, _positions(labels, predictor, outputs))
-    return Losses("squared error", _squared, _numbers(labels, outputs))
+    return Losses("squared error", _squared, _numbers(labels, outputs.shape[1]))
 
 
 def _labels(y: Any, n: int) -> Any:
@@ -148,16 +145,16 @@ def _positions(labels: Any, predictor: Predictor, outputs: Floats) -> Any:
     return np.array([place.get(str(v), place.get(_as_text(v))) for v in labels.tolist()])
 
 
-def _numbers(labels: Any, outputs: Floats) -> Floats:
+def _numbers(labels: Any, k: int) -> Floats:
     try:
         numbers = real_numbers(labels)
     except (TypeError, ValueError, OverflowError):
         numbers = np.empty(0)
     numbers = numbers[:, None] if numbers.ndim == 1 else numbers
-    if numbers.shape != outputs.shape:
+    if numbers.shape != (len(labels), k):
         raise InvalidInputError(
-            f'loss="squared_error" needs numbers of shape {outputs.shape}, as the model answers; y '
-            f"is of dtype {labels.dtype} and shape {labels.shape}. For classes pass "
+            f'loss="squared_error" needs numbers of shape {(len(labels), k)}, as the model '
+            f"answers; y is of dtype {labels.dtype} and shape {labels.shape}. For classes pass "
             'predict_proba and loss="log_loss".'
         )
     return numbers

@@ -64,8 +64,10 @@ class Population:
                 "Sage averages over the rows of a table, and needs several of them, removed with "
                 "the same background: pass X of shape (n, d)."
             )
+        few = game.predictor.first_answers[:n]
+        resolve(loss, y, game.predictor, few, n)(np.arange(len(few)), few)  # before rows are paid
         full, of_full = game.predictions(instances)
-        losses = resolve(loss, y, game.predictor, full)
+        losses = resolve(loss, y, game.predictor, full, n)
         columns = np.arange(full.shape[1])[None]
         empty, of_empty = game.empty([first], columns, 0)
         with_all = losses(np.arange(n), full)

@@ -40,7 +40,8 @@ class SeriesBatch(ImageBatch):
 def check_time_channels(channel_axis: Any) -> None:
     """Refuse an invalid channel axis."""
     is_integer = isinstance(channel_axis, int) and not isinstance(channel_axis, bool)
-    if channel_axis is None or channel_axis == "auto" or (is_integer and channel_axis in (-1, -2)):
+    is_auto = isinstance(channel_axis, str) and channel_axis == "auto"
+    if channel_axis is None or is_auto or (is_integer and channel_axis in (-1, -2)):
         return
     raise invalid(
         "channel_axis",
