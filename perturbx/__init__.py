@@ -39,6 +39,8 @@ from perturbx.maskers import Windows as Windows
 from perturbx.result import Explanation as Explanation
 from perturbx.result import compare_cohorts as compare_cohorts
 from perturbx.result import load as load
+from perturbx.rules import Anchors as Anchors
+from perturbx.rules import reasons as reasons
 
 if _TYPE_CHECKING:
     from perturbx import interop as interop
@@ -57,6 +59,7 @@ else:
 _LATER = ("interop", "metrics")
 
 __all__ = [
+    "Anchors",
     "Background",
     "Banzhaf",
     "Baseline",
@@ -91,6 +94,7 @@ __all__ = [
     "load",
     "metrics",
     "plots",
+    "reasons",
 ]
 
 

@@ -22,7 +22,7 @@ GROUND = {"errors", "_typing", "_version", "_rounding", "_validation", "_workers
 ROOMS = [
     *({"features"}, {"containers"}, {"designs"}, {"result"}),
     {"predictor", "maskers", "samplers", "solvers"},
-    *({"game"}, {"explainers"}, {"metrics"}),
+    *({"game"}, {"explainers"}, {"metrics", "rules"}),
 ]
 """From the ground up; a room may import what lies below it, never what lies beside it."""
 

@@ -22,9 +22,12 @@ MASKERS |= {"ConditionalCopula", "ConditionalForest", "ConditionalNearest"}
 MASKERS |= {"ConditionalRegression"}
 MASKERS |= {"Segments", "SeriesSegments", "SuperpixelTrees", "Superpixels", "Tokens", "Windows"}
 
+RULES = {"Anchors", "reasons"}
+
 NAMES = {
     "perturbx": METHODS
     | MASKERS
+    | RULES
     | {"Explanation", "RegionTree", "compare_cohorts", "interop", "load", "metrics", "plots"},
     "perturbx.maskers": MASKERS
     | {"Features", "Fill", "FittedMasker", "Instances", "Masker", "RegionTree", "BoundMasker"},
@@ -61,6 +64,7 @@ NAMES = {
         "stability",
         "sufficiency",
     },
+    "perturbx.rules": RULES | {"Anchor", "Condition", "Reason", "Reasons"},
     "perturbx.plots": {"bar", "curves", "overlay", "series", "text", "waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",

@@ -1,0 +1,174 @@
+"""The beam search of anchors: which rule keeps the decision and covers most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints
+from perturbx.game import Cost
+from perturbx.predictor import Predictor
+from perturbx.rules._bounds import exploration_rate, information_bounds
+from perturbx.rules._decisions import Decision
+from perturbx.rules._populations import Population, Rule
+
+_FIRST = 16
+"""The draws by which every candidate is compared at first, if the budget allows."""
+
+_MORE = 32
+"""The draws that each of the two rules in doubt gets at a time."""
+
+_TOLERANCE = 0.1
+"""Rules whose precision differs by less than this need not be told apart (epsilon)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asker:
+    """Asks the model for rows under rules, and counts those that keep the decision."""
+
+    population: Population
+    predictor: Predictor
+    decision: Decision
+    label: Any
+    batch_size: int | None
+
+    def agreeing(
+        self, rules: list[Rule], counts: list[int], rng: np.random.Generator
+    ) -> tuple[Ints, Cost]:
+        """How many of the draws under each rule get the decision of the instance."""
+        kept: list[NDArray[np.bool_]] = []
+        cost = Cost()
+        for batch, n in self.population.batches(rules, counts, rng, self.batch_size):
+            outputs = self.predictor(batch, n, None, f"{n} rows drawn under a rule")
+            kept.append(np.asarray(self.decision.labels(outputs) == self.label))
+            cost += Cost(n, 1)
+        ends = np.cumsum(counts)[:-1]
+        return np.array([part.sum() for part in np.split(np.concatenate(kept), ends)]), cost
+
+
+@dataclass(eq=False)
+class Search:
+    """One search: what was drawn for every rule so far, and what is left of the budget."""
+
+    asker: Asker
+    rng: np.random.Generator
+    budget: int
+    threshold: float
+    failure: float
+    most_draws: int
+    cost: Cost = field(default_factory=Cost)
+    seen: dict[Rule, tuple[int, int]] = field(default_factory=dict)
+    valid: set[Rule] = field(default_factory=set)
+
+    @property
+    def left(self) -> int:
+        """The model rows that may still be spent."""
+        return self.budget - self.cost.n_rows
+
+    def run(self, beam: int, max_conditions: int) -> Rule:
+        """The valid rule of largest coverage, or the most precise one if none is valid."""
+        population = self.asker.population
+        if self._confirms((), 1):
+            return ()
+        parents: list[Rule] = [()]
+        most = min(max_conditions, population.n_literals)
+        for level in range(most):
+            arms = sorted({rule for parent in parents for rule in population.extended(parent)})
+            arms = self._worthwhile(arms)
+            if not arms or self.left < len(arms):
+                break
+            parents = self._most_precise(arms, beam, self.left // (most - level + 1))
+            for rule in sorted(parents, key=population.coverage, reverse=True):
+                if self._covers_more(rule):
+                    self._confirms(rule, len(arms))
+        return self._loosened() if self.valid else self._safest(beam)
+
+    def _worthwhile(self, arms: list[Rule]) -> list[Rule]:
+        """Rules that some row meets and that cover more than the best valid one."""
+        arms = [rule for rule in arms if self._covers_more(rule)]
+        arms.sort(key=self.asker.population.coverage, reverse=True)
+        return arms[: max(self.left // _FIRST, 1)]
+
+    def _covers_more(self, rule: Rule) -> bool:
+        coverage = self.asker.population.coverage
+        return coverage(rule) > max(map(coverage, self.valid), default=0.0)
+
+    def _most_precise(self, arms: list[Rule], n_best: int, allowed: int) -> list[Rule]:
+        """The `n_best` most precise of some rules, by KL-LUCB, for `allowed` model rows."""
+        floor = self.left - allowed
+        first = min(_FIRST, max(1, allowed // (2 * len(arms))))
+        new = [rule for rule in arms if self.seen.get(rule, (0, 0))[0] < first]
+        if new:
+            self._draw(new, first)
+        time = 1
+        while True:
+            n, mean = self._known(arms)
+            order = np.argsort(-mean, kind="stable")
+            best, rest = order[:n_best], order[n_best:]
+            if not len(rest) or self.left - 2 * _MORE < floor:
+                break
+            rate = exploration_rate(len(arms), time, self.failure)
+            lower, upper = information_bounds(mean, n, rate)
+            weakest, rival = best[lower[best].argmin()], rest[upper[rest].argmax()]
+            if upper[rival] - lower[weakest] < _TOLERANCE:
+                break
+            self._draw([arms[weakest], arms[rival]], _MORE)
+            time += 1
+        return [arms[i] for i in best]
+
+    def _confirms(self, rule: Rule, n_arms: int) -> bool:
+        """Draw until a rule is known to reach the threshold, or known not to."""
+        time = 1
+        while True:
+            n, successes = self.seen.get(rule, (0, 0))
+            mean = successes / max(n, 1)
+            rate = exploration_rate(n_arms, time, self.failure)
+            lower, upper = information_bounds(mean, n, rate)
+            if n and lower >= self.threshold:
+                self.valid.add(rule)
+                return True
+            if n and upper < self.threshold:
+                return False
+            more = min(max(2 * _MORE, n // 2), self.most_draws - n, self.left)
+            if more <= 0:
+                return False
+            self._draw([rule], more)
+            time += 1
+
+    def _loosened(self) -> Rule:
+        """The best valid rule, or wider ones that are still valid."""
+        coverage = self.asker.population.coverage
+        best = max(sorted(self.valid), key=lambda rule: (coverage(rule), -len(rule)))
+        tried: set[Rule] = set()
+        while True:
+            wider = [r for r in self.asker.population.loosened(best) if r and r not in tried]
+            wider.sort(key=lambda r: (-coverage(r), r))
+            tried.update(wider)
+            found = next((r for r in wider if self._confirms(r, len(wider))), None)
+            if found is None:
+                return best
+            best = found
+
+    def _safest(self, beam: int) -> Rule:
+        """The most precise rule as far as is known, the one of larger coverage among equals."""
+        coverage = self.asker.population.coverage
+        rules = sorted(self.seen, key=lambda rule: (-coverage(rule), rule))
+        n, mean = self._known(rules)
+        lower, _ = information_bounds(mean, n, -np.log(self.failure))
+        rivals = [rules[i] for i in np.argsort(-lower, kind="stable")[:beam]]
+        return self._most_precise(rivals, 1, self.left)[0] if self.left else rivals[0]
+
+    def _known(self, rules: list[Rule]) -> tuple[Floats, Floats]:
+        """The number of draws of each rule, and the share that kept the decision."""
+        counts = np.array([self.seen[rule] for rule in rules], dtype=float)
+        return counts[:, 0], counts[:, 1] / counts[:, 0]
+
+    def _draw(self, rules: list[Rule], n: int) -> None:
+        successes, cost = self.asker.agreeing(rules, [n] * len(rules), self.rng)
+        self.cost += cost
+        for rule, kept in zip(rules, successes.tolist(), strict=True):
+            before = self.seen.get(rule, (0, 0))
+            self.seen[rule] = before[0] + n, before[1] + kept

@@ -1,0 +1,277 @@
+"""Where the rows under a rule come from: columns of training rows, or pieces of one input."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbx._typing import Floats, Ints
+from perturbx.containers import Layout
+from perturbx.maskers import BoundMasker
+from perturbx.rules.anchor import Condition, as_numbers
+
+Rule: TypeAlias = tuple[int, ...]
+"""The numbers of its literals, in increasing order."""
+
+Cuts: TypeAlias = tuple[Floats, NDArray[np.bool_]]
+"""The ends of the ranges of a column, and which of them a rule begins with."""
+
+_FINER = 5
+"""Ranges are widened at the end by steps so many times finer than those of the search."""
+
+_TILE_BYTES = 2**24
+_MOST_ROWS = 4096
+
+
+class Population(ABC):
+    """What a rule may say about one instance, and rows at random under each rule."""
+
+    n_literals: int
+
+    n_training: int = 0
+    """The number of rows behind `coverage`; 0 if it is exact."""
+
+    @abstractmethod
+    def extended(self, rule: Rule) -> list[Rule]:
+        """The rules of one literal more."""
+
+    @abstractmethod
+    def loosened(self, rule: Rule) -> list[Rule]:
+        """The rules with one literal dropped, or replaced by the next wider one."""
+
+    @abstractmethod
+    def coverage(self, rule: Rule) -> float:
+        """The share of the population for which a rule holds."""
+
+    @abstractmethod
+    def conditions(self, rule: Rule) -> tuple[Condition, ...]:
+        """The rule as its reader sees it."""
+
+    @abstractmethod
+    def batches(
+        self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
+    ) -> Iterator[tuple[Any, int]]:
+        """Random rows under each rule, in the user's container, and how many there are.
+
+        All randomness is drawn before the first batch, so that rows do not depend on `size`.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class RowPopulation(Population):
+    """Training rows, in which the columns of a rule are drawn again within its conditions.
+
+    The other columns come together from one training row. Each column of the rule takes the value
+    of another training row that meets its condition, or of the instance for an equality.
+
+    Parameters
+    ----------
+    layout : Layout
+    bits : (n + 1, d) unsigned array
+        The training rows, and the instance last.
+    tables : tuple
+        Of `bits`.
+    literals : tuple of Condition
+        One-sided ranges and equalities that the instance meets.
+    met : (n_literals, n) bool array
+        Which training rows meet each of them.
+    offered : (n_literals,) bool array
+        Those that a rule may be extended by; it may be loosened to the others.
+    """
+
+    layout: Layout
+    bits: NDArray[Any]
+    tables: tuple[Any, ...]
+    literals: tuple[Condition, ...]
+    met: NDArray[np.bool_]
+    offered: NDArray[np.bool_]
+
+    @property
+    def n_literals(self) -> int:  # type: ignore[override]
+        return len(self.literals)
+
+    @property
+    def n_training(self) -> int:  # type: ignore[override]
+        return len(self.bits) - 1
+
+    def extended(self, rule: Rule) -> list[Rule]:
+        taken = {self._side(i) for i in rule}
+        return [
+            tuple(sorted((*rule, i)))
+            for i in np.flatnonzero(self.offered).tolist()
+            if self._side(i) not in taken
+        ]
+
+    def loosened(self, rule: Rule) -> list[Rule]:
+        found = []
+        for i in rule:
+            rest = tuple(j for j in rule if j != i)
+            found.append(rest)
+            met = self.met[i].sum()
+            wider = [
+                j
+                for j in range(self.n_literals)
+                if self._side(j) == self._side(i) and self.met[j].sum() > met
+            ]
+            if wider:
+                nearest = min(wider, key=lambda j: int(self.met[j].sum()))
+                found.append(tuple(sorted((*rest, nearest))))
+        return found
+
+    def coverage(self, rule: Rule) -> float:
+        return float(self.met[list(rule)].all(axis=0).mean())
+
+    def conditions(self, rule: Rule) -> tuple[Condition, ...]:
+        found: dict[int, Condition] = {}
+        for literal in (self.literals[i] for i in rule):
+            other = found.get(literal.position)
+            if other is not None:
+                lower, upper = max(literal.lower, other.lower), min(literal.upper, other.upper)
+                literal = Condition(literal.feature, literal.position, "range", lower, upper)
+            found[literal.position] = literal
+        return tuple(found[at] for at in sorted(found))
+
+    def batches(
+        self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
+    ) -> Iterator[tuple[Any, int]]:
+        sources = np.concatenate(
+            [self._sources(rule, n, rng) for rule, n in zip(rules, counts, strict=True)]
+        )
+        step = size or max(1, min(_MOST_ROWS, _TILE_BYTES // self.bits[0].nbytes))
+        columns = np.arange(self.bits.shape[1])
+        for start in range(0, len(sources), step):
+            part = sources[start : start + step]
+            yield self.layout.decode(self.bits[part, columns], self.tables), len(part)
+
+    def _sources(self, rule: Rule, n: int, rng: np.random.Generator) -> Ints:
+        """(n, d): the row that each cell comes from."""
+        rows = rng.integers(self.n_training, size=(n, 1))
+        sources = np.repeat(rows, self.bits.shape[1], axis=1)
+        for condition in self.conditions(rule):
+            at = condition.position
+            if condition.kind == "range":
+                same = [i for i in rule if self.literals[i].position == at]
+                meeting = np.flatnonzero(self.met[same].all(axis=0))
+                sources[:, at] = meeting[rng.integers(len(meeting), size=n)]
+            else:
+                sources[:, at] = self.n_training
+        return sources
+
+    def _side(self, i: int) -> tuple[int, bool]:
+        """The column of a literal, and whether it bounds it from above."""
+        return self.literals[i].position, bool(np.isfinite(self.literals[i].upper))
+
+
+def row_population(
+    layout: Layout, rows: Any, row: Any, cuts: dict[int, Cuts]
+) -> tuple[RowPopulation, tuple[str, ...]]:
+    """The population of one row, and notes on values that no condition can be about."""
+    training, own = layout.encode(rows, row)
+    known, cells = layout.values(rows), layout.values(row)[0]
+    found: list[tuple[Condition, NDArray[np.bool_], bool]] = []
+    unseen = []
+    for at, name in enumerate(layout.names):
+        x = float(as_numbers(cells[at : at + 1])[0]) if at in cuts else np.nan
+        if not np.isnan(x):
+            column = as_numbers(known[:, at])
+            for cut, is_coarse in zip(*cuts[at], strict=True):
+                side = {"lower": float(cut)} if x > cut else {"upper": float(cut)}
+                met = column > cut if x > cut else column <= cut
+                found.append((Condition(name, at, "range", **side), met, bool(is_coarse)))
+            continue
+        if at in cuts:
+            condition = Condition(name, at, "missing")
+            met = np.isnan(as_numbers(known[:, at]))
+        else:
+            condition = Condition(name, at, "equals", value=cells[at])
+            met = training.bits[:, at] == own.bits[0, at]
+        if not met.any():
+            unseen.append(str(condition))
+        elif not met.all():
+            found.append((condition, met, True))
+    notes = () if not unseen else (f"never seen in training, so no condition: {', '.join(unseen)}",)
+    bits = np.concatenate([training.bits, own.bits])
+    return (
+        RowPopulation(
+            layout,
+            bits,
+            training.tables,
+            tuple(condition for condition, _, _ in found),
+            np.array([met for _, met, _ in found], dtype=bool).reshape(-1, len(bits) - 1),
+            np.array([is_offered for _, _, is_offered in found], dtype=bool),
+        ),
+        notes,
+    )
+
+
+def cuts_of(layout: Layout, rows: Any, n_bins: int) -> dict[int, Cuts]:
+    """The ends of the ranges of each numeric column: quantiles, or all values where few differ."""
+    values, found = layout.values(rows), {}
+    for at in range(len(layout.names)):
+        if layout.numbers(rows, at) is None:
+            continue
+        column = as_numbers(values[:, at])
+        column = np.sort(column[np.isfinite(column)])
+        coarse, fine = (_quantiles(column, n) for n in (n_bins, n_bins * _FINER))
+        ends = np.union1d(coarse, fine)
+        found[at] = ends, np.isin(ends, coarse)
+    return found
+
+
+def _quantiles(column: Floats, n_bins: int) -> Floats:
+    """Ends of ranges of about as many rows each, all below the largest value."""
+    ends = np.unique(column)
+    if len(ends) > n_bins:
+        places = np.arange(1, n_bins) * len(column) // n_bins
+        ends = np.unique(column[np.maximum(places, 1) - 1])
+    return np.asarray(ends[ends < column.max(initial=-np.inf)])
+
+
+@dataclass(frozen=True, eq=False)
+class PiecePopulation(Population):
+    """Random subsets of the pieces of one input; those of a rule are always kept.
+
+    Each other piece is present with probability 1/2. Absent pieces look as the masker says, with
+    one of its background rows at random if it has several.
+    """
+
+    bound: BoundMasker
+
+    @property
+    def n_literals(self) -> int:  # type: ignore[override]
+        return int(self.bound.active.sum())
+
+    def extended(self, rule: Rule) -> list[Rule]:
+        pieces = np.flatnonzero(self.bound.active).tolist()
+        return [tuple(sorted((*rule, i))) for i in pieces if i not in rule]
+
+    def loosened(self, rule: Rule) -> list[Rule]:
+        return [tuple(j for j in rule if j != i) for i in rule]
+
+    def coverage(self, rule: Rule) -> float:
+        return float(0.5 ** len(rule))
+
+    def conditions(self, rule: Rule) -> tuple[Condition, ...]:
+        return tuple(Condition(self.bound.feature_names[i], i, "present") for i in rule)
+
+    def batches(
+        self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
+    ) -> Iterator[tuple[Any, int]]:
+        bound, m = self.bound, sum(counts)
+        z = rng.random((m, bound.n_features)) < 0.5
+        for rule, stop, n in zip(rules, np.cumsum(counts), counts, strict=True):
+            z[stop - n : stop, list(rule)] = True
+        n_behind = bound.rows_per_perturbation
+        behind = rng.choice(n_behind, size=m, p=bound.weights)
+        most = max(1, min(_MOST_ROWS, _TILE_BYTES // max(bound.row_bytes, 1)))
+        step = min(size or most, m)
+        scratch = bound.scratch(step)
+        for start in range(0, m, step):
+            here = slice(start, min(start + step, m))
+            rows = slice(0, 1) if n_behind == 1 else behind[here]
+            yield bound.batch(z[here], rows, scratch), here.stop - here.start
