@@ -40,6 +40,7 @@ from perturbx.result import Explanation as Explanation
 from perturbx.result import compare_cohorts as compare_cohorts
 from perturbx.result import load as load
 from perturbx.rules import Anchors as Anchors
+from perturbx.rules import Counterfactual as Counterfactual
 from perturbx.rules import reasons as reasons
 
 if _TYPE_CHECKING:
@@ -69,6 +70,7 @@ __all__ = [
     "ConditionalForest",
     "ConditionalNearest",
     "ConditionalRegression",
+    "Counterfactual",
     "Explainer",
     "Explanation",
     "GaussianNoise",

@@ -22,7 +22,7 @@ MASKERS |= {"ConditionalCopula", "ConditionalForest", "ConditionalNearest"}
 MASKERS |= {"ConditionalRegression"}
 MASKERS |= {"Segments", "SeriesSegments", "SuperpixelTrees", "Superpixels", "Tokens", "Windows"}
 
-RULES = {"Anchors", "reasons"}
+RULES = {"Anchors", "Counterfactual", "reasons"}
 
 NAMES = {
     "perturbx": METHODS
@@ -64,7 +64,8 @@ NAMES = {
         "stability",
         "sufficiency",
     },
-    "perturbx.rules": RULES | {"Anchor", "Condition", "Reason", "Reasons"},
+    "perturbx.rules": RULES
+    | {"Anchor", "Change", "Condition", "Counterfactuals", "Reason", "Reasons"},
     "perturbx.plots": {"bar", "curves", "overlay", "series", "text", "waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",

@@ -1,8 +1,11 @@
-"""Answers that are not scores: rules that hold a decision, and reasons in words."""
+"""Answers that are not scores: rules that hold a decision, rows that change it, and reasons."""
 
 from perturbx.rules.anchor import Anchor as Anchor
 from perturbx.rules.anchor import Condition as Condition
 from perturbx.rules.anchors import Anchors as Anchors
+from perturbx.rules.counterfactual import Counterfactual as Counterfactual
+from perturbx.rules.counterfactuals import Change as Change
+from perturbx.rules.counterfactuals import Counterfactuals as Counterfactuals
 from perturbx.rules.reasons import Reason as Reason
 from perturbx.rules.reasons import Reasons as Reasons
 from perturbx.rules.reasons import reasons as reasons

@@ -1,0 +1,268 @@
+"""Counterfactuals: the smallest changes of a row after which the model decides otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from perturbx._typing import PredictFn, RandomState
+from perturbx._validation import (
+    check_integer,
+    check_kind,
+    check_names,
+    check_random_state,
+)
+from perturbx.containers import layout_of, training_rows
+from perturbx.errors import BudgetError, InvalidInputError, NotFittedError
+from perturbx.features import Columns
+from perturbx.game import probe, probe_cost
+from perturbx.maskers import Background, Features
+from perturbx.predictor import Predictor, resolve
+from perturbx.rules._base import BaseRule
+from perturbx.rules._counterfactual_search import Asker, Found, Search
+from perturbx.rules._observed import observe
+from perturbx.rules._reach import Limits, Reach, limits_of, reach_of
+from perturbx.rules._wanted import Target, wanted
+from perturbx.rules.counterfactuals import Change, Counterfactuals
+
+
+@dataclass(eq=False, repr=False)
+class Counterfactual(BaseRule):
+    """The smallest changes of a row after which the model decides otherwise.
+
+    The answer is one or more rows that have the wanted decision and stay within what was observed:
+    numbers within the range of the training rows, with no more decimals than they have, categories
+    that were seen, nothing newly missing. They change as few features as possible, then as little
+    as possible, and no counterfactual changes all the features that another one changes.
+
+    Parameters
+    ----------
+    predict_fn : callable or fitted model
+        A batch of rows to the score of each class, or to a single output (n,).
+    target : str, int or (low, high), optional
+        A class by name or position; by default any class but the present one. For a single
+        output the interval wanted, ends included, such as ``(200, None)`` for at least 200.
+    n_counterfactuals : int
+        The most rows to find.
+    frozen : sequence of features
+        What must not change: by label, by name, or by position where no label is an integer.
+    direction : mapping of feature to "up" or "down"
+        Columns of numbers that may only rise, or only fall.
+    weights : mapping of feature to float
+        What a unit of distance costs; 1 by default.
+    groups : mapping of str to list of columns, optional
+        Columns that change together, such as those of a one-hot code, to values that a training
+        row had in all of them. Every column must be in one group.
+    budget : int
+        The most model rows. The three rows by which the model's outputs are learned come on top.
+    feature_names, output_names : sequence of str, optional
+        Names where neither the model nor the container gives them.
+    batch_size : int, optional
+        The most rows in one call of predict_fn.
+    random_state : int, numpy generator or None
+        Fixes every number, whatever batch_size.
+
+    Notes
+    -----
+    The distance of a number is its change in units of the median absolute deviation of its column
+    (Wachter, Mittelstadt & Russell, 2017), or where that is 0, of the standard deviation; that of
+    a category is 1. Distances are added up.
+
+    The search joins four parts: single changes, joined step by step; the nearest training rows of
+    the wanted decision, made sparse; growing spheres where neither finds any (Laugel et al.,
+    2018); and every change is then moved back towards the row as far as the decision holds. It is
+    a search, so that a smaller change may exist. What the model was asked for and answered with
+    the wanted decision is never lost, and every row returned is asked again at the end.
+
+    A counterfactual describes the model. Whether the world would follow is a causal question.
+
+    Examples
+    --------
+    >>> import numpy as np, perturbx as px
+    >>> X = np.random.default_rng(0).normal([30.0, 5.0], [10.0, 2.0], size=(400, 2)).round(1)
+    >>> approves = lambda X: np.stack([60 - X[:, 0] - X[:, 1], X[:, 0] + X[:, 1] - 60], axis=1)
+    >>> names = dict(feature_names=["income", "savings"], output_names=["refused", "approved"])
+    >>> found = px.Counterfactual(approves, random_state=0, **names).fit(X).explain([50.0, 4.0])
+    >>> print(found.text)
+    The decision would be approved if income were 56.1 instead of 50.
+    """
+
+    predict_fn: PredictFn | Any
+    target: Target = field(default=None, kw_only=True)
+    n_counterfactuals: int = field(default=3, kw_only=True)
+    frozen: Sequence[Any] = field(default=(), kw_only=True)
+    direction: Mapping[Any, Literal["up", "down"]] | None = field(default=None, kw_only=True)
+    weights: Mapping[Any, float] | None = field(default=None, kw_only=True)
+    groups: Mapping[str, Sequence[str | int]] | None = field(default=None, kw_only=True)
+    budget: int = field(default=2000, kw_only=True)
+    feature_names: Sequence[str] | None = field(default=None, kw_only=True)
+    output_names: Sequence[str] | None = field(default=None, kw_only=True)
+    batch_size: int | None = field(default=None, kw_only=True)
+    random_state: RandomState = field(default=None, kw_only=True)
+
+    def fit(self, X: Any) -> Counterfactual:
+        """Learn the ranges, categories and spreads of the columns; the model is not asked.
+
+        Parameters
+        ----------
+        X : table of rows
+            Training data.
+
+        Returns
+        -------
+        self
+        """
+        self._check_parameters()
+        names = None if self.feature_names is None else list(self.feature_names)
+        rows = training_rows(X)
+        layout = layout_of(rows, names)
+        self.observed_ = observe(layout, layout.take(rows, np.arange(rows.shape[0])))
+        self.features_ = Columns.grouped(layout.names, layout.labels, self.groups)
+        self._limits()  # refuses unknown features here rather than later
+        one = layout.take(rows, np.arange(1))
+        self.masker_ = Background(one).fit(None, Features(names), np.random.default_rng(0))
+        return self
+
+    def explain(self, x: Any) -> Counterfactuals:
+        """The counterfactuals of one row.
+
+        Parameters
+        ----------
+        x : one row
+            In the container that `fit` saw.
+
+        Returns
+        -------
+        Counterfactuals
+            Without rows if no allowed change was found; ``text`` then tells the nearest miss.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        InvalidInputError
+            If there are several rows, or if x is not like the X of `fit`.
+        InvalidParameterError
+            If a parameter cannot have its value, or if x has the wanted decision already.
+        BudgetError
+            If the budget does not even allow one change of each feature.
+        PredictFnError
+            If the model fails, or answers with something that cannot be explained.
+        """
+        self._check_parameters()
+        if "observed_" not in vars(self):
+            raise NotFittedError(
+                "Counterfactual learns ranges and categories from data: call fit(X_train) before "
+                "explain."
+            )
+        instances = self.masker_.check(x)
+        if len(instances) != 1:
+            raise InvalidInputError(
+                f"Counterfactuals are for one row, and x holds {len(instances)}: call explain(x) "
+                "for each."
+            )
+        limits = self._limits()
+        reach = reach_of(self.observed_, self.features_, limits, instances.take(0, 1))
+        least = len(reach.free) + 2 * self.n_counterfactuals
+        if self.budget < least:
+            raise BudgetError(
+                f"budget={self.budget} is too small to change each of {len(reach.free)} features "
+                f"once: raise it to {least} or more."
+            )
+        seeds = check_random_state(self.random_state)
+        predictor = probe(self.predict_fn, instances, self.output_names, self.batch_size)
+        asked = wanted(self.target, predictor, predictor.first_answers[0])
+        kept = self.budget - self.n_counterfactuals  # these rows are asked again
+        asker = Asker(reach, predictor, asked, kept, self.batch_size)
+        search = Search(asker, np.random.default_rng(seeds))
+        return self._checked(search, search.run(self.n_counterfactuals), predictor, seeds)
+
+    def _checked(
+        self,
+        search: Search,
+        found: list[Found],
+        predictor: Predictor,
+        seeds: np.random.SeedSequence,
+    ) -> Counterfactuals:
+        """The result, after the model was asked again for every row in it."""
+        asker, reach = search.asker, search.reach
+        asked, outputs = asker.wanted, np.empty((0, predictor.n_outputs))
+        again, notes = found, _notes(reach)
+        if found:
+            outputs = asker.outputs(np.array([f.row for f in found]))
+            holds = asked.reached(outputs)
+            again = [f for f, same in zip(found, holds, strict=True) if same]
+            outputs = outputs[holds]
+        if len(again) < len(found):
+            notes += (
+                f"{len(found) - len(again)} of {len(found)} rows did not get the wanted decision "
+                "again and were left out: the model answers differently each time",
+            )
+        miss = None if again or search.miss is None else search.miss[1]
+        rows = np.array([f.row for f in again]).reshape(-1, len(reach.own))
+        total = probe_cost(predictor) + asker.cost
+        seed = seeds.entropy
+        assert isinstance(seed, int)
+        return Counterfactuals(
+            rows=reach.build(rows),
+            changes=tuple(_changes(reach, f) for f in again),
+            distances=np.array([f.distance for f in again]),
+            outputs=outputs,
+            decisions=tuple(asked.decided(row) for row in outputs),
+            decision=asked.decided(predictor.first_answers[0]),
+            wanted=asked.words,
+            near_miss=() if miss is None else _changes(reach, miss),
+            near_miss_outputs=None if miss is None else asker.answer(miss.row),
+            output_names=predictor.output_names,
+            n_rows=total.n_rows,
+            n_calls=total.n_calls,
+            random_state=seed,
+            notes=notes,
+        )
+
+    def _limits(self) -> Limits:
+        return limits_of(
+            self.observed_, self.features_, self.frozen, self.direction or {}, self.weights or {}
+        )
+
+    def _check_parameters(self) -> None:
+        resolve(self.predict_fn)
+        for name in ("budget", "n_counterfactuals"):
+            check_integer(name, getattr(self, name), minimum=1)
+        if self.batch_size is not None:
+            check_integer("batch_size", self.batch_size, minimum=1)
+        for name in ("direction", "weights", "groups"):
+            if getattr(self, name) is not None:
+                check_kind(name, getattr(self, name), Mapping, "a dict, as in {'age': ...}")
+        for name in ("feature_names", "output_names"):
+            if getattr(self, name) is not None:
+                check_names(name, getattr(self, name))
+
+
+def _changes(reach: Reach, found: Found) -> tuple[Change, ...]:
+    """What differs, as cells of the user's container, largest distance first."""
+    layout = reach.observed.layout
+    cells = layout.values(reach.build(np.stack([reach.own, found.row])))
+    distances = reach.distances(found.row[None])[0]
+    changes = []
+    for feature in sorted(found.features, key=lambda j: -distances[j]):
+        members = reach.members(feature)
+        before, after = (
+            row[members[0]] if len(members) == 1 else tuple(row[members]) for row in cells
+        )
+        name = reach.features.names[feature]
+        changes.append(Change(name, before, after, float(distances[feature])))
+    return tuple(changes)
+
+
+def _notes(reach: Reach) -> tuple[str, ...]:
+    """What of the instance was never seen in training, and stays as it is where it can."""
+    unseen = []
+    for j, column in enumerate(reach.observed.columns):
+        own, levels = reach.own[j], column.levels
+        if not np.isnan(own) and len(levels) and not levels[0] <= own <= levels[-1]:
+            unseen.append(reach.observed.layout.names[j])
+    return (f"x is outside of what was seen in training in {', '.join(unseen)}",) if unseen else ()
