@@ -10,6 +10,7 @@ from perturbx import plots as plots
 from perturbx._version import __version__ as __version__
 from perturbx.explainers import Banzhaf as Banzhaf
 from perturbx.explainers import Explainer as Explainer
+from perturbx.explainers import IntegratedGradients as IntegratedGradients
 from perturbx.explainers import KernelShap as KernelShap
 from perturbx.explainers import Lime as Lime
 from perturbx.explainers import Occlusion as Occlusion
@@ -26,6 +27,7 @@ from perturbx.maskers import ConditionalCopula as ConditionalCopula
 from perturbx.maskers import ConditionalForest as ConditionalForest
 from perturbx.maskers import ConditionalNearest as ConditionalNearest
 from perturbx.maskers import ConditionalRegression as ConditionalRegression
+from perturbx.maskers import Fade as Fade
 from perturbx.maskers import GaussianNoise as GaussianNoise
 from perturbx.maskers import RegionNoise as RegionNoise
 from perturbx.maskers import RegionTree as RegionTree
@@ -73,7 +75,9 @@ __all__ = [
     "Counterfactual",
     "Explainer",
     "Explanation",
+    "Fade",
     "GaussianNoise",
+    "IntegratedGradients",
     "KernelShap",
     "Lime",
     "Occlusion",

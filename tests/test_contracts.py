@@ -32,6 +32,7 @@ from perturbx.testing import (
 
 NEEDED: dict[str, Any] = {
     "n_background": 3,
+    "masker": maskers.Baseline(),
     "solver": solvers.KernelShapRegression(),
     "order": [[0, 1], [2, 3, 4]],
 }
@@ -63,7 +64,7 @@ EXPLAINERS = [
     for kind in _exported(explainers, explainers.BaseExplainer)
     if kind not in (explainers.BaseExplainer, explainers.Sage)  # scores of a whole data set
 ]
-GRADIENTS = [explainers.SmoothGrad]
+GRADIENTS = [explainers.IntegratedGradients, explainers.SmoothGrad]
 """Methods that need numbers to move a little, as words cannot."""
 
 
@@ -95,7 +96,7 @@ def test_maskers(kind: type, table: np.ndarray) -> None:
     if kind is maskers.SeriesSegments:
         check_masker(kind(channel_axis=-1), np.random.default_rng(0).normal(size=(3, 30, 2)))
         return
-    is_image = kind.of_images and kind not in (maskers.Tokens, maskers.Segments)
+    is_image = kind.of_images is True and kind not in (maskers.Tokens, maskers.Segments)
     own: dict[type, Any] = {maskers.Tokens: TEXTS, maskers.Segments: LISTS}
     check_masker(_made(kind), own.get(kind, _images() if is_image else table[:6]))
 
@@ -159,6 +160,8 @@ def test_explainers_of_images(kind: type) -> None:
         masker = maskers.SuperpixelTrees()
     if kind is explainers.SmoothGrad:
         masker = maskers.RegionNoise(masker)
+    if kind is explainers.IntegratedGradients:
+        masker = maskers.Fade(masker)
     check_explainer(kind(brightness, masker=masker, random_state=0), _images())
 
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 METHODS = [px.KernelShap, px.PermutationShap, px.Lime, px.Occlusion, px.OwenShap, px.Rise]
-METHODS += [px.SmoothGrad]
+METHODS += [px.IntegratedGradients, px.SmoothGrad]
 SETTINGS: dict[str, Any] = {"random_state": 7, "budget": 4000}
 
 

@@ -15,8 +15,9 @@ from perturbx.solvers import Solver
 
 METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "OwenShap"}
 METHODS |= {"PermutationShap", "Rise", "Sage", "SmoothGrad"}
+METHODS |= {"IntegratedGradients"}
 MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
-MASKERS |= {"RegionNoise"}
+MASKERS |= {"Fade", "RegionNoise"}
 MASKERS |= {"CausalCopula"}
 MASKERS |= {"ConditionalCopula", "ConditionalForest", "ConditionalNearest"}
 MASKERS |= {"ConditionalRegression"}
@@ -102,7 +103,7 @@ NAMES = {
 
 PARTS: dict[str, tuple[type, set[str]]] = {
     "perturbx.designs": (Design, {"Evaluations", "Steps", "Variances"}),
-    "perturbx.samplers": (Sampler, set()),
+    "perturbx.samplers": (Sampler, {"cells_for"}),
     "perturbx.solvers": (
         Solver,
         {"Answers", "LearnedPrior", "Noise", "Scores", "Solution", "check_reads"},

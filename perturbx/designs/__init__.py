@@ -11,11 +11,13 @@ from perturbx.designs.coalitions import CustomCoalitions as CustomCoalitions
 from perturbx.designs.coalitions import Independent as Independent
 from perturbx.designs.coalitions import LeaveOneOut as LeaveOneOut
 from perturbx.designs.coalitions import StoredCoalitions as StoredCoalitions
+from perturbx.designs.continuous import GradedDesign as GradedDesign
 from perturbx.designs.continuous import NoiseDraws as NoiseDraws
 from perturbx.designs.continuous import SoftMasks as SoftMasks
 from perturbx.designs.down_sets import DownSets as DownSets
 from perturbx.designs.evaluations import Evaluations as Evaluations
 from perturbx.designs.pairs import Pairs as Pairs
+from perturbx.designs.paths import PathDifferences as PathDifferences
 from perturbx.designs.repeated import Repeated as Repeated
 from perturbx.designs.tree_splits import BackgroundTreeSplits as BackgroundTreeSplits
 from perturbx.designs.tree_splits import Steps as Steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,8 +40,17 @@ class NoiseDraws(Design):
         return self.noise[rows]
 
 
+class GradedDesign(Design):
+    """A design whose `z` is from 0 (absent) to 1 (present)."""
+
+    drawn_by = "RandomGrids()"
+
+    @abstractmethod
+    def tile(self, rows: slice) -> Presences: ...
+
+
 @dataclass(frozen=True, eq=False)
-class SoftMasks(Design):
+class SoftMasks(GradedDesign):
     """Masks that are drawn independently and tell how much of each feature is present.
 
     Parameters

@@ -178,7 +178,8 @@ class Collected:
         totals = {"base_values": self._base, "predictions": self._full, "rounding": self._rounding}
         if self._fidelity is not None:
             totals["fidelity"] = self._fidelity
-        if plan.task(problem.bound[0]).solver.additive:
+        solver = plan.task(problem.bound[0]).solver
+        if solver.additive or solver.nearly_additive:
             totals["residual"] = self._full - self._base - np.nansum(self._values, axis=1)
         names = np.asarray(problem.predictor.output_names, dtype=object)[self._columns]
         through = "" if plan.link == "identity" else f"{plan.link} of "

@@ -190,7 +190,7 @@ def _everything(bound: BoundMasker, n: int) -> Design:
     d, order = bound.n_features, np.arange(n)
     if bound.accepts is NoiseDraws:
         return NoiseDraws(np.zeros((n, d)), np.ones(n), order)
-    if bound.accepts is SoftMasks:
+    if issubclass(SoftMasks, bound.accepts):
         return SoftMasks(np.ones((n, d)), p=1.0)
     rows = np.zeros(n, dtype=np.intp) if bound.rows_per_perturbation > 1 else None
     return CustomCoalitions(np.ones((n, d), dtype=bool), np.ones(n), order, background_row=rows)

@@ -357,7 +357,8 @@ def _check_parts(sampler: Sampler, solver: Solver, context: RecipeContext) -> No
         raise InvalidParameterError(
             f"{name} draws {draws.__name__}, but the masker accepts {context.accepts.__name__}: "
             "pair GaussianNoise and RegionNoise with the sampler GaussianNoise, SmoothGrid with "
-            "RandomGrids, and any other masker with a sampler of coalitions."
+            "RandomGrids, Fade with the sampler Paths, and any other masker with a sampler of "
+            "coalitions."
         )
     check_reads(draws, solver.reads, type(solver).__name__, name)
     if solver.needs_background_rows and not context.knows_rows and context.n_features > 1:

@@ -67,7 +67,7 @@ class Rise(BaseExplainer):
         return self._sampler(context, p), solvers[estimator]
 
     def _sampler(self, context: RecipeContext, p: float) -> Sampler:
-        if context.accepts is not SoftMasks:
+        if not issubclass(SoftMasks, context.accepts):
             return BernoulliMasks(p)
         lattice = context.lattice
         return RandomGrids(p=p) if lattice is None else RandomGrids(lattice.nodes, lattice.steps, p)

@@ -16,6 +16,7 @@ from perturbx.maskers.conditional_nearest import ConditionalNearest as Condition
 from perturbx.maskers.conditional_regression import (
     ConditionalRegression as ConditionalRegression,
 )
+from perturbx.maskers.fade import Fade as Fade
 from perturbx.maskers.fills import Fill as Fill
 from perturbx.maskers.gaussian import GaussianNoise as GaussianNoise
 from perturbx.maskers.region_noise import RegionNoise as RegionNoise

@@ -70,8 +70,8 @@ class Explanation:
     converged : bool or None
         Whether `tol` was reached; None if no `tol` was given.
     residual : array like base_values, or None
-        predictions - base_values - sum of values, for methods that guarantee 0; None once some
-        of the features are picked.
+        predictions - base_values - sum of values, for methods that guarantee 0, at least in the
+        limit; None once some of the features are picked.
     fidelity : array like base_values, or None
         Weighted R2 of the local fit, if there is one.
     effective_samples : float or None

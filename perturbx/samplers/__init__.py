@@ -10,6 +10,8 @@ from perturbx.samplers.gaussian import GaussianNoise as GaussianNoise
 from perturbx.samplers.one_at_a_time import OneAtATime as OneAtATime
 from perturbx.samplers.optimal import OptimalPairs as OptimalPairs
 from perturbx.samplers.owen import OwenSplits as OwenSplits
+from perturbx.samplers.paths import Paths as Paths
+from perturbx.samplers.paths import cells_for as cells_for
 from perturbx.samplers.permutations import Permutations as Permutations
 from perturbx.samplers.random_grids import RandomGrids as RandomGrids
 from perturbx.samplers.shapley import ShapleyCoalitions as ShapleyCoalitions

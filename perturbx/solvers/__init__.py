@@ -16,6 +16,7 @@ from perturbx.solvers.kernel_shap import KernelShapRegression as KernelShapRegre
 from perturbx.solvers.marginal import MarginalContributions as MarginalContributions
 from perturbx.solvers.noise_gradient import NoiseGradient as NoiseGradient
 from perturbx.solvers.owen import OwenValues as OwenValues
+from perturbx.solvers.path_integral import PathIntegral as PathIntegral
 from perturbx.solvers.presence_ridge import PresenceRidge as PresenceRidge
 from perturbx.solvers.presences import PresenceMeans as PresenceMeans
 from perturbx.solvers.presences import PresenceSlopes as PresenceSlopes

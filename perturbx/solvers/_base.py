@@ -27,6 +27,9 @@ class Solver(ABC):
     additive: bool = False
     """True if base + sum of the scores is the full output, whatever was sampled."""
 
+    nearly_additive: bool = False
+    """True if base + sum of the scores is the full output, but for the errors of the scores."""
+
     samples: bool = True
     """True if its errors are sampling errors, and shrink with the root of the perturbations."""
 

@@ -98,7 +98,7 @@ def _perturbations(bound: BoundMasker) -> list[Coalitions | Noise]:
     if bound.accepts is CoalitionDesign:
         ends: Any = np.array([[True] * d, [False] * d])
         others: Any = rng.random((3, d)) < 0.5
-    elif bound.accepts is SoftMasks:
+    elif issubclass(SoftMasks, bound.accepts):
         ends, others = np.array([[1.0] * d, [0.0] * d]), rng.random((3, d))
     else:
         ends, others = np.zeros((2, d)), rng.normal(size=(3, d))
