@@ -302,11 +302,15 @@ def squared_error(found: Interactions, truth: Interactions) -> float:
     )
 
 
-@pytest.mark.parametrize(("n", "at_least"), [(60, 1.3), (100, 2.0)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "at_least"), [(60, 1.7), (100, 2.5)])
 def test_the_process_has_less_error(games: SimpleNamespace, n: int, at_least: float) -> None:
-    """Than the regression on pairs drawn at random, in games of all orders; geometric mean."""
+    """Than the regression on pairs drawn at random, in games of all orders; geometric mean.
+
+    Ratios range from 0.5 to 80: three games tell nothing.
+    """
     d, ratios = 10, []
-    for seed in range(3):
+    for seed in range(8):
         game = product(d, seed)
         truth, plain = solve(games, game, d, 2**d), solve(games, game, d, n, seed)
         process = by_process(games, game, d, n, seed)
