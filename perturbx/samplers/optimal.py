@@ -30,7 +30,13 @@ _MOST_CHOSEN = 1500
 _FULL_SHARE = 20
 """With so many pairs per feature, each size has as many pairs as at random; with fewer pairs, at
 least a share of them in proportion. Where a game has more than interactions of three features, no
-size must be left out."""
+size must be left out.
+
+10 instead of 20 multiplies the squared error of seven smooth games (trees, a support vector
+machine, a network, products, unanimity) by 1.24 at 10d coalitions (1.08 to 1.42) and by 1.46 at 20d
+(0.99 to 2.12), and that of games of thresholds, parities and ANDs by 1.02 (0.66 to 1.68) and 0.60
+(0.22 to 1.34). With 20, none of these has more error at 20d than 1.1 times the regression's.
+"""
 
 _LINEAR = 100.0
 """Prior variance of the linear part, over that of the interactions: nearly free."""
