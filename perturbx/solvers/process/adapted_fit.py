@@ -61,14 +61,16 @@ def posterior(
     share: float = JACKKNIFE,
     elsewhere: Floats | None = None,
     bends: bool = False,
+    is_random: bool = False,
 ) -> Posterior:
     """Shapley values of the posterior mean of one target, from one factorization.
 
     `elsewhere` (k, d) are other pairs at which the posterior mean is wanted. A prior with terms
-    that `bends` raises some of them to what the target shows.
+    that `bends` raises some of them to what the target shows. `is_random` if the pairs were drawn
+    at random.
     """
     x, y, noise = pairs.with_end()
-    fit = Fit.of(x, noise, covariance, signal, free)
+    fit = Fit.of(x, noise, covariance, signal, free, is_random=is_random)
     reading, shares = fit.read(y[:, None]), np.array([share])
     others = x[:0] if elsewhere is None else elsewhere
     terms = covariance.terms if bends and covariance.share > 0 else None
@@ -146,6 +148,7 @@ class AdaptedFit:
             diagonal[:-1],
             fit.noise[:-1],
             share,
+            fit.unseen,
         )
         return moved, errors
 

@@ -18,7 +18,7 @@ from scipy.linalg import LinAlgError, lapack
 
 from perturbx._typing import Floats, Ints
 from perturbx.solvers.process.covariance import Covariance
-from perturbx.solvers.process.odd_pairs import direct_shares
+from perturbx.solvers.process.odd_pairs import direct_shares, unseen_shares
 
 _POOLED = 0.1
 """The share of the variance that is averaged over the features."""
@@ -127,6 +127,9 @@ class Fit:
         A^-1 H, and (H' A^-1 H)^-1 H' A^-1: Q is inverse - solved kept.
     variance : (d,) array
         The posterior variance of each value, in units of the one unknown variance.
+    unseen : (d,) array
+        What the noise of pairs that are not in x adds to it: noise is part of the game. 0 for
+        pairs at random, where sampling theory counts it.
     """
 
     x: Floats
@@ -139,10 +142,23 @@ class Fit:
     solved: Floats
     kept: Floats
     variance: Floats
+    unseen: Floats
 
     @classmethod
-    def of(cls, x: Floats, noise: Floats, covariance: Covariance, signal: float, free: Free) -> Fit:
-        """Of pairs x (n + 1, d), the full coalition last, and the variances of their noise."""
+    def of(
+        cls,
+        x: Floats,
+        noise: Floats,
+        covariance: Covariance,
+        signal: float,
+        free: Free,
+        *,
+        is_random: bool = False,
+    ) -> Fit:
+        """Of pairs x (n + 1, d), the full coalition last, and the variances of their noise.
+
+        `is_random` if the pairs were drawn at random.
+        """
         prior_matrix = covariance.matrix(x)
         prior_matrix *= signal
         inverse = inverse_of(prior_matrix, noise)
@@ -162,7 +178,8 @@ class Fit:
         explained = signal**2 * np.einsum("ni,ni->i", received, through)
         variance = prior - explained + np.einsum("pi,pi->i", slack, gram_inverse @ slack)
         prior_parts = (x, noise, covariance, signal, free)
-        return cls(*prior_parts, influence, inverse, solved, kept, variance)
+        unseen = unseen_shares(x[:-1]) * (0.0 if is_random else noise[:-1].mean())
+        return cls(*prior_parts, influence, inverse, solved, kept, variance, unseen)
 
     def read(self, y: Floats) -> Reading:
         """Of g (n + 1, t), whose last row is half the gain: the end as the pairs predict it.
@@ -188,7 +205,8 @@ class Fit:
         leave-one-out residuals, each over its own predicted variance (Dubrule, Mathematical
         Geology 15, 1983): a prior that does not fit shows there. They are blended, on the scale of
         logarithms, with the jackknife, which needs no prior but assumes that residuals do not
-        cancel; `share` (t,) is its share. A tenth of the variance is pooled over the features.
+        cancel; `share` (t,) is its share. Neither sees the noise of unseen pairs, which is added.
+        A tenth of the variance is pooled over the features.
         """
         values = self.influence.T @ reading.smooth
         values += (2 * reading.half_gain - values.sum(axis=0)) / len(values)
@@ -200,6 +218,7 @@ class Fit:
             self.diagonal[:-1],
             self.noise[:-1],
             share,
+            self.unseen,
         )
         if others is None:
             return Posterior(values, errors)
@@ -289,10 +308,11 @@ def standard_errors(
     diagonal: Floats,
     noise: Floats,
     share: Floats,
+    unseen: Floats,
 ) -> Floats:
     """(d, t): see `Fit.posterior`. Of n pairs Q y (n, t) and the diagonal of Q, and their noise.
 
-    The `variance` is (d, t), or (d, 1) for all targets.
+    The `variance` is (d, t), or (d, 1) for all targets; `unseen` (d,) is that of `Fit`.
     """
     seen = diagonal * noise > PINNED
     if not seen.any():
@@ -303,5 +323,6 @@ def standard_errors(
     common = (projected[seen] ** 2 / safe[seen]).mean(axis=0)
     own = np.maximum(variance, 0.0) * common
     squares = own ** (1 - share) * ((influence**2).T @ left_out**2) ** share
+    squares += np.outer(unseen, common)
     errors = np.sqrt((1 - _POOLED) * squares + _POOLED * squares.mean(axis=0))
     return np.asarray(np.maximum(errors, _ARITHMETIC))

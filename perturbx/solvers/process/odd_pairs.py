@@ -78,6 +78,14 @@ def direct_shares(signs: Floats) -> Floats:
     return np.asarray(np.where(signs > 0, present, absent))
 
 
+def unseen_shares(signs: Floats) -> Floats:
+    """(d,): the summed squares of `direct_shares` over all pairs but the full one and `signs`."""
+    d = signs.shape[1]
+    with np.errstate(over="ignore"):
+        total = 4 / d**2 * (1 / binom(d - 1, np.arange(d - 1))).sum()
+    return np.asarray(np.maximum(total - (direct_shares(signs) ** 2).sum(axis=0), 0.0))
+
+
 def read_pairs(answers: Answers[Pairs]) -> tuple[list[OddPairs], Floats]:
     """The pairs of every target and the scale of each target."""
     design = answers.design

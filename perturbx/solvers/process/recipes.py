@@ -202,17 +202,21 @@ class Judge(Generic[_R, _L]):
             n_judged += judged.sum()
         return np.asarray(total / n_judged)
 
-    def optimism(self, recipe: _R, signal: float, learned: _L) -> float:
+    def optimism(
+        self, recipe: _R, signal: float, learned: _L, most: float = _MOST_OPTIMISM
+    ) -> float:
         """How many times larger squared residuals are where the prior did not learn from the pair.
 
-        Of the same pairs, by leave-one-out both; from 1 to `_MOST_OPTIMISM`.
+        Of the same pairs, by leave-one-out both; from 1 to `most`.
         """
         if recipe.is_shared:
             return 1.0
         seen = replace(self, learned=[learned] * len(self.learned))
         at = int(np.flatnonzero(signal == SIGNALS)[0])
         honest, in_sample = (judge.scores(recipe)[at] for judge in (self, seen))
-        return float(np.clip(honest / max(in_sample, 1e-300), 1.0, _MOST_OPTIMISM))
+        if not np.isfinite(honest):
+            return min(most, _MOST_OPTIMISM)
+        return float(np.clip(honest / max(in_sample, 1e-300), 1.0, most))
 
 
 def odd_judge(

@@ -84,7 +84,7 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
     assert plain.errors is not None  # the regression estimates them
     choice = prior.choice(n)
     candidates = choice.recipes
-    judgement = _Judgement.of(prior, candidates, x, noise, y)
+    judgement = _Judgement.of(prior, candidates, x, noise, y, design.random)
     own, of_plain, chosen = judgement.own, judgement.of_plain, judgement.chosen
     degrees = _degrees(candidates[0], n, d)
     values = plain.values.copy()
@@ -162,10 +162,13 @@ class _Judgement:
         x: Floats,
         noise: Floats,
         y: Floats,
+        is_random: bool,
     ) -> _Judgement:
         n = len(x) - 1
         judged = np.append(np.arange(min(n, _MOST_JUDGED)), n)
-        fits = [_fit(prior, candidate, x[judged], noise[judged]) for candidate in candidates]
+        fits = [
+            _fit(prior, candidate, x[judged], noise[judged], is_random) for candidate in candidates
+        ]
         readings = [fit.read(y[judged]) for fit in fits]
         own = np.stack([fit.score(reading) for fit, reading in zip(fits, readings, strict=True)])
         of_plain = plain_scores(x, noise, y)
@@ -177,7 +180,7 @@ class _Judgement:
         @cache
         def full(place: int) -> Fit:
             known = len(judged) == n + 1
-            return fits[place] if known else _fit(prior, candidates[place], x, noise)
+            return fits[place] if known else _fit(prior, candidates[place], x, noise, is_random)
 
         return cls(fits, readings, y, own, of_plain, chosen, exact, full)
 
@@ -202,6 +205,9 @@ def widening(own: float, common: float) -> float:
     return float(stdtrit(own, 0.975) / stdtrit(common, 0.975))
 
 
-def _fit(prior: LearnedPrior, candidate: _Candidate, x: Floats, noise: Floats) -> Fit:
+def _fit(
+    prior: LearnedPrior, candidate: _Candidate, x: Floats, noise: Floats, is_random: bool
+) -> Fit:
     recipe, signal = candidate
-    return Fit.of(x, noise, recipe.covariance(prior.learned), signal, recipe.free(x.shape[1]))
+    covariance, free = recipe.covariance(prior.learned), recipe.free(x.shape[1])
+    return Fit.of(x, noise, covariance, signal, free, is_random=is_random)

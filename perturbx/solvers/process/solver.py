@@ -66,11 +66,12 @@ class GaussianProcess(Solver):
 
     Standard errors are the posterior's, scaled by leave-one-out residuals and blended with a
     jackknife, with n_pairs - d degrees of freedom. At chosen pairs the jackknife counts more the
-    less the prior explains. At pairs drawn at random errors grow with how much larger residuals are
-    in pairs that the prior did not learn from, and shrink with the share of all pairs that was
-    seen. With d to d + 2 pairs the plain regression answers, because none can be spared to judge
-    a prior, and standard errors are NaN, as they are with fewer pairs than features. No estimator
-    can detect an interaction that none of the sampled coalitions exposes.
+    less the prior explains, and the noise of unseen pairs is added. Errors grow with how much
+    larger residuals are in pairs that the prior did not learn from: in full below 2.5 d + 4 chosen
+    pairs, by the root at pairs drawn at random, where they also shrink with the share of all pairs
+    that was seen. With d to d + 2 pairs the plain regression answers, because none can be spared
+    to judge a prior, and standard errors are NaN, as they are with fewer pairs than features. No
+    estimator can detect an interaction that none of the sampled coalitions exposes.
 
     Parameters
     ----------
@@ -287,14 +288,18 @@ class GaussianProcess(Solver):
             share=JACKKNIFE if random else float(share),
             elsewhere=elsewhere,
             bends=bends,
+            is_random=random,
         )
-        if not random:
-            return replace(fit, score=score)
-        # Residuals of pairs that taught the prior are too small; those of pairs that half of the
-        # others taught too large, for all of them teach more. Between the two lies the root.
-        optimism = judge.optimism(recipe, signal, learned[-1])
-        unseen = 1 - n / (2.0 ** min(d - 1, 60) - 1)
-        errors = fit.standard_errors * np.sqrt(unseen * optimism**0.5)
+        unseen, optimism = 1.0, 1.0
+        if random:
+            # Residuals of pairs that taught the prior are too small; those of pairs that half of
+            # the others taught too large, for all of them teach more. Between lies the root.
+            unseen -= n / (2.0 ** min(d - 1, 60) - 1)
+            optimism = judge.optimism(recipe, signal, learned[-1]) ** 0.5
+        elif can_be_tied:
+            # So few pairs fit a structure that is not there, and leave nothing.
+            optimism = judge.optimism(recipe, signal, learned[-1], most=np.inf)
+        errors = fit.standard_errors * np.sqrt(unseen * optimism)
         return replace(fit, standard_errors=errors, score=score)
 
     def _learn(self, pairs: OddPairs, parts: list[Ints]) -> list[Learned]:

@@ -9,11 +9,11 @@ import pytest
 from numpy.testing import assert_allclose
 from perturbx.solvers.process.adapted_fit import posterior
 from perturbx.solvers.process.covariance import Covariance
-from perturbx.solvers.process.gaussian_process import Free
+from perturbx.solvers.process.gaussian_process import Fit, Free
 from perturbx.solvers.process.interaction_rates import _Likelihood, learn_rates
 from perturbx.solvers.process.leave_one_out import SIGNALS, Decomposition
 from perturbx.solvers.process.odd_kernel import OddKernel
-from perturbx.solvers.process.odd_pairs import OddPairs
+from perturbx.solvers.process.odd_pairs import OddPairs, direct_shares, unseen_shares
 from perturbx.solvers.process.parity import ParityTerms
 
 
@@ -66,6 +66,28 @@ def test_values_are_the_shapley_values_of_the_posterior_mean(free: Free, linear:
         for i in range(5)
     ]
     assert_allclose(posterior(pairs, covariance, signal, free).values, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [8, 11, 20])
+def test_the_variance_counts_the_noise_of_unseen_pairs(n: int) -> None:
+    """Of an additive game with noise at every pair: that of the linear map from noise to error."""
+    d = 6
+    cube = np.where(np.arange(2**d)[:, None] >> np.arange(d) & 1, 1.0, -1.0)
+    every = np.random.default_rng(n).permutation(cube[2 ** (d - 1) : -1])
+    x = np.vstack([every[:n], np.ones((1, d))])
+    noise = np.append(np.ones(n), 1e-6)
+    fit = Fit.of(x, noise, Covariance(OddKernel(np.full(d, 0.1))), 1e-9, Free.linear(d))
+    error = -direct_shares(every)
+    error[:n] += fit.influence[:-1] - fit.influence[:-1].mean(axis=1, keepdims=True)
+    assert_allclose(fit.variance + fit.unseen, (error**2).sum(axis=0), rtol=1e-5)
+
+
+def test_no_pair_is_unseen_where_all_are_seen() -> None:
+    """And without one of them, its own shares are left."""
+    cube = np.where(np.arange(64)[:, None] >> np.arange(6) & 1, 1.0, -1.0)
+    every = cube[32:-1]
+    assert_allclose(unseen_shares(every), 0.0, atol=1e-15)
+    assert_allclose(unseen_shares(every[1:]), direct_shares(every[:1])[0] ** 2)
 
 
 @pytest.mark.parametrize("free", [Free.linear(5), Free.sum_only(5)])

@@ -397,6 +397,27 @@ def test_intervals_cover_where_the_model_jumps(games: SimpleNamespace, game: Gam
     assert np.mean(hits) > 0.8
 
 
+@pytest.mark.slow
+def test_intervals_cover_where_few_pairs_meet_a_jump(games: SimpleNamespace) -> None:
+    """Less than two chosen pairs a feature of weighted majorities: 95% intervals cover 88%.
+
+    So few pairs often fit a smaller majority, and leave no residual.
+    """
+    d, hits = 8, []
+    for seed in range(16):
+        weights = np.abs(np.random.default_rng(seed).normal(size=d))
+
+        def game(z: np.ndarray, weights: np.ndarray = weights) -> np.ndarray:
+            return 1.0 * (z @ weights > weights.sum() / 2)
+
+        cube = games.evaluate(game, games.draw(ShapleyCoalitions(), d, 2**d))
+        truth = PLAIN.solve(cube).values[0, :, 0]
+        solution = SOLVER.solve(games.evaluate(game, games.draw(OptimalPairs(), d, 28, seed)))
+        reach = solution.standard_errors[0, :, 0] * t.ppf(0.975, solution.degrees_of_freedom)
+        hits.append(np.abs(solution.values[0, :, 0] - truth) <= reach)
+    assert np.mean(hits) > 0.88
+
+
 def test_fewer_pairs_than_features_have_no_error_bar(games: SimpleNamespace) -> None:
     """Below d pairs the scores still add up, and their errors are NaN, never small."""
     design = ShapleyCoalitions().draw(20, 30, np.random.default_rng(0))
