@@ -299,7 +299,7 @@ class Run:
         end a run, as errors may be small by chance. Neither do errors of 0 if no perturbation
         changed the output but removing all features does.
         """
-        if solution.degrees_of_freedom < _FEWEST_DEGREES:
+        if self.task.solver.samples and solution.degrees_of_freedom < _FEWEST_DEGREES:
             return np.zeros(len(self.undone), dtype=bool)
         highest, lowest = solution.values.max(axis=1), solution.values.min(axis=1)
         if not self.active.all():

@@ -54,6 +54,8 @@ class IntegratedGradients(BaseExplainer):
 
     def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
         usual = Paths().default(context.n_features) * context.n_background
+        if context.stochastic:  # noise adds up over cells, and averages out over paths
+            return Paths(cells=1), PathIntegral()
         n = context.affordable(context.n_background, usual)
         return Paths(cells_for(context.n_features, n)), PathIntegral()
 

@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 import perturbx as px
 import pytest
-from perturbx.errors import BudgetError, InvalidInputError, InvalidParameterError
+from perturbx.errors import (
+    BudgetError,
+    InvalidInputError,
+    InvalidParameterError,
+    NotConvergedWarning,
+)
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3))
 ZERO = px.Fade(px.Baseline([0.0, 0.0, 0.0]))
@@ -88,6 +93,34 @@ def test_regions_of_images() -> None:
     photo = np.random.default_rng(0).integers(0, 255, (24, 24, 3), dtype=np.uint8)
     usual = px.IntegratedGradients(lambda b: b.mean(axis=(1, 2, 3)), random_state=0).explain(photo)
     assert np.abs(usual.residual) < 1e-9 * np.abs(usual.predictions)
+
+
+def test_noise_is_averaged_over_paths() -> None:
+    """Of a model that answers differently each time, scores are within honest, small errors."""
+    rng = np.random.default_rng(1)
+
+    def model(X: Any) -> Any:
+        return X[:, 0] * X[:, 1] + X[:, 2] + 0.1 * rng.normal(size=len(X))
+
+    explainer = px.IntegratedGradients(
+        model, masker=ZERO, stochastic=True, budget=3000, random_state=0
+    )
+    found = explainer.explain([1.0, 2.0, 3.0])
+    assert (np.abs(found.values - [1.0, 1.0, 3.0]) <= 4 * found.standard_errors).all()
+    assert found.standard_errors.max() < 0.1
+
+
+def test_tol_is_reached() -> None:
+    """A path without error ends the rounds, though four paths are few degrees of freedom."""
+    explainer = px.IntegratedGradients(
+        lambda X: X[:, 0] * X[:, 1] + X[:, 2], masker=ZERO, tol=0.01, random_state=0
+    )
+    assert explainer.explain(ROWS[0]).converged
+    broken = px.IntegratedGradients(
+        lambda X: 1.0 * (X[:, 0] > 0.3) * (X[:, 1] > 0.31), masker=ZERO, tol=1e-4, random_state=0
+    )
+    with pytest.warns(NotConvergedWarning):
+        assert not broken.explain([1.0, 1.0, 1.0]).converged
 
 
 def test_what_is_refused() -> None:
