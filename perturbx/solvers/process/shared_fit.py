@@ -19,10 +19,10 @@ from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers.kernel_shap import KernelShapRegression
 from perturbx.solvers.process.adapted_fit import ADAPTS, AdaptedFit
 from perturbx.solvers.process.correction import corrected, split
-from perturbx.solvers.process.gaussian_process import Fit, Reading
+from perturbx.solvers.process.gaussian_process import Fit, Posterior, Reading
 from perturbx.solvers.process.learned_prior import LearnedPrior, additive, misfits
 from perturbx.solvers.process.leave_one_out import plain_scores
-from perturbx.solvers.process.odd_pairs import read_pairs
+from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
 from perturbx.solvers.process.recipes import Recipe, share_of_jackknife
 
 _STANDS_BY = 0.5
@@ -66,25 +66,14 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
     regression predicts the pairs of a target much better. A target's scores do not depend on
     the others. At most `most_pairs` are fitted, and the others correct the fit.
     """
-    design = answers.design
-    inside, outside = split(len(design.first), most_pairs)
-    every, scales = read_pairs(answers)
-    others = every[0].signs[outside]
-    pairs = [target.subset(inside) for target in every]
-    n, d = pairs[0].shape
-    if prior.n_features != d:
-        raise RejectPerturbations(
-            f"the prior was learned for {prior.n_features} features: got {d}. Learn one from "
-            "answers about the same features, or narrow it with restricted(active)."
-        )
-    x, _, noise = pairs[0].with_end()
-    y = np.stack([np.append(target.odd, target.half_gain) for target in pairs], axis=1)
-    doubts = np.stack([np.zeros(n + 1) if p.doubt is None else p.doubt for p in pairs], axis=1)
+    given = _Given.of(prior, answers, most_pairs)
+    n, d = given.shape
+    design, outside = answers.design, given.outside
     plain = KernelShapRegression().estimate(answers)
     assert plain.errors is not None  # the regression estimates them
     choice = prior.choice(n)
     candidates = choice.recipes
-    judgement = _Judgement.of(prior, candidates, x, noise, y, design.random)
+    judgement = _Judgement.of(prior, candidates, given.x, given.noise, given.y, design.random)
     own, of_plain, chosen = judgement.own, judgement.of_plain, judgement.chosen
     degrees = _degrees(candidates[0], n, d)
     values = plain.values.copy()
@@ -92,49 +81,110 @@ def solve_shared(prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) 
     of_noise = plain.noise
     unseen = 1 - n / (2.0 ** min(d - 1, 60) - 1) if design.random else 1.0
     for place, bends in product(range(len(candidates)), (True, False)):
-        recipe = candidates[place][0]
-        terms = recipe.terms(prior.learned)
+        terms = candidates[place][0].terms(prior.learned)
         # A prior that explains little would bend to what it does not know.
         bending = ~misfits(own[place], of_plain) & (n >= ADAPTS * d) & (len(terms) > 0)
         mine = np.flatnonzero((chosen == place) & (bending == bends))
         if not len(mine):
             continue
         fit = judgement.full(place)
-        reading = judgement.reading(place, mine)
         share = share_of_jackknife(n, d, own[place, mine], of_plain[mine])
         solver = AdaptedFit(fit, terms) if bends else fit
-        found = solver.posterior(reading, share, others)
-        values[:, mine] = scales[mine] * found.values
-        errors[:, mine] = scales[mine] * found.standard_errors
-        if len(outside):
-            odd = np.stack([every[t].odd[outside] for t in mine], axis=1)
-            left = scales[mine] * (odd - found.elsewhere)
-            values[:, mine], errors[:, mine] = corrected(
-                values[:, mine], errors[:, mine], answers, outside, left
-            )
-        errors[:, mine] *= widening(_degrees(candidates[place], n, d), degrees)
+        found = solver.posterior(judgement.reading(place, mine), share, given.others)
+        scores = given.corrected(mine, found, answers)
+        values[:, mine] = scores[0]
+        errors[:, mine] = scores[1] * widening(_degrees(candidates[place], n, d), degrees)
         if of_noise is not None and not len(outside):
-            total, ends = scales[mine] ** 2 * fit.added_by(doubts[:, mine])
+            total, ends = given.scales[mine] ** 2 * fit.added_by(given.doubts[:, mine])
             of_noise = of_noise.replaced(mine, Noise(total, (1 - unseen) * (total - ends) + ends))
     if design.random:
         errors *= np.sqrt(unseen)
     if n < _FEWEST_PAIRS:
         errors[:] = np.nan
-    gain = answers.full - answers.empty
-    values += (gain - values.sum(axis=0)) / d
-    correction = f", corrected by a regression on {len(outside):,} others" if len(outside) else ""
-    elsewhere = ", except where it does not fit" if (chosen[~judgement.exact] > 0).any() else ""
-    scores = Scores(
-        values,
-        errors,
-        degrees_of_freedom=degrees,
-        estimator=f"Gaussian process on {n:,} pairs of coalitions{correction}, its prior learned "
-        f"from {prior.teachers}{elsewhere}",
-        noise=of_noise,
-    )
+    values += (answers.full - answers.empty - values.sum(axis=0)) / d
+    said = _said(prior, n, len(outside), bool((chosen[~judgement.exact] > 0).any()))
     left = np.take_along_axis(np.vstack([own, of_plain]), chosen[None], axis=0)[0]
     known = choice.strangers <= _MOST_STRANGERS
-    return SharedScores(scores, left, misfits(own[0], of_plain) & ~judgement.exact & known)
+    return SharedScores(
+        Scores(values, errors, degrees_of_freedom=degrees, estimator=said, noise=of_noise),
+        left,
+        misfits(own[0], of_plain) & ~judgement.exact & known,
+    )
+
+
+def _said(prior: LearnedPrior, n: int, n_others: int, is_varied: bool) -> str:
+    """How the scores were estimated, in words."""
+    correction = f", corrected by a regression on {n_others:,} others" if n_others else ""
+    elsewhere = ", except where it does not fit" if is_varied else ""
+    return (
+        f"Gaussian process on {n:,} pairs of coalitions{correction}, its prior learned from "
+        f"{prior.teachers}{elsewhere}"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """The pairs of t targets: those that are fitted, and those that correct the fit.
+
+    Parameters
+    ----------
+    every : list of t OddPairs
+        All pairs of each target.
+    scales : (t,) array
+        The unit of each target.
+    outside : int array
+        The pairs that are not fitted.
+    x, noise : (n + 1, d) and (n + 1,) arrays
+        The fitted pairs and the end, and how far each may be off.
+    y, doubts : (n + 1, t) array
+        Their answers, and the variances of these.
+    """
+
+    every: list[OddPairs]
+    scales: Floats
+    outside: Ints
+    x: Floats
+    noise: Floats
+    y: Floats
+    doubts: Floats
+
+    @classmethod
+    def of(cls, prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) -> _Given:
+        inside, outside = split(len(answers.design.first), most_pairs)
+        every, scales = read_pairs(answers)
+        pairs = [target.subset(inside) for target in every]
+        n, d = pairs[0].shape
+        if prior.n_features != d:
+            raise RejectPerturbations(
+                f"the prior was learned for {prior.n_features} features: got {d}. Learn one from "
+                "answers about the same features, or narrow it with restricted(active)."
+            )
+        x, _, noise = pairs[0].with_end()
+        y = np.stack([np.append(target.odd, target.half_gain) for target in pairs], axis=1)
+        doubts = [np.zeros(n + 1) if p.doubt is None else p.doubt for p in pairs]
+        return cls(every, scales, outside, x, noise, y, np.stack(doubts, axis=1))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the fitted pairs: n, d."""
+        return len(self.x) - 1, self.x.shape[1]
+
+    @property
+    def others(self) -> Floats:
+        """The pairs that are not fitted."""
+        return self.every[0].signs[self.outside]
+
+    def corrected(
+        self, mine: Ints, found: Posterior, answers: Answers[Pairs]
+    ) -> tuple[Floats, Floats]:
+        """Values and errors of some targets, corrected by the pairs that were not fitted."""
+        scales = self.scales[mine]
+        values, errors = scales * found.values, scales * found.standard_errors
+        if not len(self.outside):
+            return values, errors
+        odd = np.stack([self.every[t].odd[self.outside] for t in mine], axis=1)
+        left = scales * (odd - found.elsewhere)
+        return corrected(values, errors, answers, self.outside, left)
 
 
 @dataclass(frozen=True, eq=False)
