@@ -1,15 +1,23 @@
 """The search for rows with another decision: few changed features first, then small changes.
 
-Four parts share one budget, and every row that was answered counts: the best row of each set of
+Five parts share one budget, and every row that was answered counts: the best row of each set of
 changed features is kept, whichever part asked for it.
 
-- Steps forward: single changes to quantiles and categories, then the most promising ones joined
-  with further features, one at a time (a beam).
+- Single changes, to quantiles and categories.
+- A stack: the best single changes of all features added up until the decision holds, then made
+  sparse; and again without each of the features that were needed.
 - Steps back: the nearest training rows of the wanted decision, from which whatever is not needed
   is set back (the nearest unlike neighbor, made sparse).
-- Growing spheres (Laugel et al., 2018), only if neither finds any: random cells of training rows
-  in a growing number of features.
-- Shrinking: each change is moved back towards the instance, as far as the decision holds.
+- Steps forward: the most promising changes joined with one more feature at a time (a beam).
+- Growing spheres (Laugel et al., 2018), only if none of these finds any: random cells of training
+  rows in a growing number of features.
+
+At the end each change is moved back towards the instance, as far as the decision holds.
+
+Each part earns its place on 24 rows of breast cancer with 800 model rows and three rows wanted. A
+logistic model needed 1.94 changes in the mean; 5.08 without the stack; without the beam the
+distance grew from 20.0 to 23.9, without shrinking to 22.9. A forest that returns labels alone has
+no progress to follow: without the steps back 6 rows had no answer, with them all had.
 """
 
 from __future__ import annotations
@@ -30,9 +38,8 @@ from perturbx.rules._wanted import Wanted
 FeatureSet: TypeAlias = tuple[int, ...]
 """Changed features, in increasing order."""
 
-_QUANTILES = np.array([0.0, 1.0, 0.5, 0.1, 0.9, 0.25, 0.75])
-_MOST_LEVELS = 12
-"""So many single changes of a column of numbers and of categories, first ones first."""
+_MOST_GROUPED = 12
+"""So many values of a group of columns are tried as single changes, the most frequent first."""
 
 _BEAM = 6
 _DEEPEST = 5
@@ -187,16 +194,11 @@ class Search:
     def _values_of(self, feature: int) -> Floats:
         """Rows that differ from the instance in one feature: quantiles, categories or groups."""
         observed, members = self.reach.observed, self.reach.members(feature)
-        column = observed.columns[members[0]]
-        if len(members) > 1 or not column.is_ordered:
-            seen, counts = np.unique(observed.values[:, members], axis=0, return_counts=True)
-            cells = seen[np.argsort(-counts, kind="stable")][:_MOST_LEVELS]
-        elif len(column.levels) <= len(_QUANTILES):
-            cells = column.levels[:, None]
+        if len(members) == 1:
+            cells = observed.columns[members[0]].typical[:, None]
         else:
-            present = observed.values[:, members[0]]
-            at = np.nanquantile(present, _QUANTILES, method="nearest")
-            cells = np.array([*dict.fromkeys(at.tolist())])[:, None]
+            seen, counts = np.unique(observed.values[:, members], axis=0, return_counts=True)
+            cells = seen[np.argsort(-counts, kind="stable")][:_MOST_GROUPED]
         rows = np.repeat(self.reach.own[None], len(cells), axis=0)
         rows[:, members] = cells
         return rows
@@ -262,14 +264,16 @@ class Search:
 
     def _step_back(self, reserve: int) -> None:
         """Make the nearest training rows of the wanted decision sparse."""
-        rows = np.unique(self.reach.allowed(self.reach.observed.values), axis=0)
-        rows = rows[self.reach.changed(rows).any(axis=1)]
+        rows = self.reach.allowed(self.reach.observed.values)
         distances = self.reach.distances(rows).sum(axis=1)
-        rows = rows[np.argsort(distances, kind="stable")]
+        nearest = np.argsort(distances, kind="stable")
+        rows = rows[nearest[distances[nearest] > 0][: self.asker.budget]]
+        _, first = np.unique(rows, axis=0, return_index=True)
+        rows = rows[np.sort(first)]
         donors: list[Floats] = []
         step = 16
         for start in range(0, len(rows), step):
-            if len(donors) >= _DONORS or self.asker.left <= 2 * reserve:
+            if len(donors) >= _DONORS or self.asker.left <= reserve * (2 if self.best else 1):
                 break
             part = rows[start : start + step]
             donors += [*part[self._ask(part)[0]]]

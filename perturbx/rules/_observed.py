@@ -14,7 +14,11 @@ from perturbx.rules.anchor import as_numbers
 
 _MOST_DECIMALS = 4
 _EXACT = 2.0**53
-"""Integers beyond this are others as float64: such columns only take values that were seen."""
+"""Integers beyond this are others as float64: such columns are treated as categories."""
+
+_QUANTILES = np.array([0.0, 1.0, 0.5, 0.1, 0.9, 0.25, 0.75])
+_MOST_LEVELS = 12
+"""So many values of a column of numbers and of categories are tried first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +41,14 @@ class Column:
     scale : float
         The unit of distances: the median absolute deviation, or where that is 0 the standard
         deviation; 1 for categories.
+    typical : (m,) array
+        A few of the levels, to try first: quantiles, or the most frequent categories.
     """
 
     levels: Floats
     places: Ints
     is_ordered: bool
+    typical: Floats
     dtype: np.dtype[Any] | None = None
     decimals: int | None = None
     scale: float = 1.0
@@ -86,45 +93,52 @@ def observe(layout: Layout, rows: Any) -> Observed:
     known = layout.values(rows)
     columns, values = [], np.full((n, len(layout.names)), np.nan)
     for j in range(len(layout.names)):
-        is_number = not layout.is_category(j) or layout.number_type(j, cells.tables) is None
-        if is_number and layout.numbers(rows, j) is not None:
-            values[:, j] = finite_numbers(known[:, j])
-            dtype = layout.number_type(j, cells.tables)
-            columns.append(_numbers(values[:, j], dtype))
+        dtype = layout.number_type(j, cells.tables)
+        is_number = (dtype is None or not layout.is_category(j)) and (
+            layout.numbers(rows, j) is not None
+        )
+        numbers = finite_numbers(known[:, j]) if is_number else values[:, j]
+        is_float = dtype is not None and dtype.kind == "f"
+        is_exact = is_float or not (np.abs(numbers) > _EXACT).any()
+        if is_exact and np.isfinite(numbers).any():
+            values[:, j], column = numbers, _numbers(numbers, dtype)
         else:
-            codes, column = _categories(cells.bits[:, j], known[:, j])
-            values[:, j] = codes
-            columns.append(column)
+            values[:, j], column = _categories(cells.bits[:, j], known[:, j])
+        columns.append(column)
     return Observed(layout, rows, tuple(columns), values)
 
 
 def _numbers(values: Floats, dtype: np.dtype[Any] | None) -> Column:
     levels, places = np.unique(values, return_index=True)
-    finite = np.isfinite(levels)
-    levels, places = levels[finite], places[finite]
-    if not len(levels):
-        return Column(levels, places, is_ordered=True)
+    levels, places = levels[np.isfinite(levels)], places[: np.isfinite(levels).sum()]
     present = values[np.isfinite(values)]
-    middle = np.median(present)
-    scale = float(np.median(np.abs(present - middle))) or float(present.std()) or 1.0
-    if dtype is None or dtype.kind not in "iuf" or np.abs(levels).max() > _EXACT:
-        return Column(levels, places, is_ordered=True, scale=scale)
+    scale = float(np.median(np.abs(present - np.median(present)))) or float(present.std()) or 1.0
+    typical = levels
+    if len(levels) > len(_QUANTILES):
+        at = np.quantile(present, _QUANTILES, method="nearest")
+        typical = np.array([*dict.fromkeys(at.tolist())])
+    if dtype is None:
+        return Column(levels, places, True, typical, scale=scale)
     typed = levels.astype(dtype)
     shared = (
         p
         for p in range(_MOST_DECIMALS + 1)
         if np.array_equal(np.round(levels, p).astype(dtype), typed)
     )
-    return Column(levels, places, True, dtype, next(shared, None), scale)
+    return Column(levels, places, True, typical, dtype, next(shared, None), scale)
 
 
 def _categories(bits: NDArray[Any], cells: NDArray[Any]) -> tuple[Floats, Column]:
     """The code of each cell, NaN where it is missing, and the column."""
-    _, first, codes = np.unique(bits, return_index=True, return_inverse=True)
+    _, first, codes, counts = np.unique(
+        bits, return_index=True, return_inverse=True, return_counts=True
+    )
     missing = np.array([is_missing(cell) for cell in cells[first]], dtype=bool)
     renamed = np.where(missing, np.nan, np.cumsum(~missing) - 1.0)
     places = first[~missing]
-    return renamed[codes], Column(np.arange(float(len(places))), places, is_ordered=False)
+    levels = np.arange(float(len(places)))
+    typical = levels[np.argsort(-counts[~missing], kind="stable")][:_MOST_LEVELS]
+    return renamed[codes], Column(levels, places, False, typical)
 
 
 def finite_numbers(cells: NDArray[Any]) -> Floats:

@@ -216,6 +216,12 @@ class TestResults:
         assert type(found.rows) is type(train)
         assert (model(found.rows).argmax(axis=1) != model(train[[0]]).argmax()).all()
 
+    def test_large_integers_keep_their_digits(self):
+        """Beyond 2^53, where float64 has only even integers, the row is one that was seen."""
+        train = 2**60 + np.arange(50)[:, None]
+        finder = px.Counterfactual(lambda Z: (Z[:, 0] == 2**60 + 31) * 1.0, target=(1, 1))
+        assert finder.fit(train).explain(train[0]).rows.tolist() == [[2**60 + 31]]
+
     def test_one_random_state_fixes_every_number(self):
         """Whatever the batch size, also where random draws are needed; the global state is left."""
 
