@@ -59,7 +59,7 @@ class ShapleyCoalitions(Sampler):
         quota = strata.quota(int(2 * per_size))
         if (quota < strata.count).all():
             return n
-        return max(2 * int(quota.sum()), self.minimum(n_features))
+        return min(max(2 * int(quota.sum()), self.minimum(n_features)), n)
 
     def draw(
         self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None

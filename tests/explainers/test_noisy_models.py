@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import perturbx as px
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from perturbx.designs import Evaluations, Pairs, Variances
 from perturbx.errors import BudgetError, InvalidParameterError, UnstableModelWarning
@@ -121,6 +121,7 @@ def test_intervals_contain_sampling_and_noise(name: str) -> None:
 
 
 @given(st.integers(2, 9), st.integers(0, 300), st.integers(0, 60))
+@example(6, 16, 0)
 @settings(deadline=None, max_examples=40)
 def test_repeats_spend_what_there_is(d: int, more: int, again: int) -> None:
     """Never more answers than there are, both members of a pair alike, and no fewer with more."""

@@ -39,8 +39,10 @@ SAMPLERS = {
     GaussianProcess(): "ShapleyCoalitions()",
     SparseRegression(): "ShapleyCoalitions()",
     WithInteractions(KernelShapRegression()): "ShapleyCoalitions()",
-    MarginalContributions(): "Permutations()",
-    BackgroundContributions(): "BackgroundPermutations(n_background)",
+    MarginalContributions(): "Permutations() or Permutations(order)",
+    BackgroundContributions(): (
+        "BackgroundPermutations(n_background) or BackgroundPermutations(n_background, order)"
+    ),
     Deltas(): "OneAtATime()",
     OwenValues(): "OwenSplits(trees)",
     PresenceMeans(): "RandomGrids() or BernoulliMasks()",
