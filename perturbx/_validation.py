@@ -33,8 +33,12 @@ _THEIR_WORDS = {
     "output_names": "class_names",
     "nothing: no feature is dropped": "l1_reg",
     "verbose": "silent show_progress progress_bar",
+    "n_counterfactuals": "total_CFs",
+    "target": "desired_class desired_range",
+    "frozen=[the other features]": "features_to_vary",
+    "weights": "feature_weights",
 }
-"""For each parameter, its names in shap, lime and captum."""
+"""For each parameter, its names in shap, lime, captum and DiCE."""
 
 
 def invalid(name: str, expected: str, got: Any, cure: str = "") -> InvalidParameterError:

@@ -307,9 +307,14 @@ class TestBadInput:
         with pytest.raises(InvalidParameterError, match="no up and down"):
             px.Counterfactual(scores, direction={"job": "up"}).fit(people())
 
-    def test_unknown_keywords(self):
-        with pytest.raises(UnknownParameterError, match="frozen"):
-            px.Counterfactual(linear, freeze=["x0"])
+    @pytest.mark.parametrize(
+        ("word", "ours"),
+        [("freeze", "frozen"), ("total_CFs", "n_counterfactuals"), ("desired_class", "target")],
+    )
+    def test_unknown_keywords(self, word, ours):
+        """A word of another library is told ours."""
+        with pytest.raises(UnknownParameterError, match=f"(did you mean |→ ){ours}"):
+            px.Counterfactual(linear, **{word: 1})
 
     @pytest.mark.parametrize("target", [None, "yes", (1,), (2, 1), (None, None)])
     def test_a_single_output_needs_an_interval(self, target):
