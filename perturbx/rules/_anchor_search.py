@@ -21,6 +21,10 @@ _FIRST = 16
 _MORE = 32
 """The draws that each of the two rules in doubt gets at a time."""
 
+_MARGIN = 3.2
+"""How many standard errors of the fresh draws a rule must be above the threshold: about 2 for the
+end of their interval, and 1.2 for their own luck. Wide rules would else fail by a hair."""
+
 _TOLERANCE = 0.1
 """Rules whose precision differs by less than this need not be told apart (epsilon)."""
 
@@ -68,10 +72,16 @@ class Search:
         """The model rows that may still be spent."""
         return self.budget - self.cost.n_rows
 
+    @property
+    def target(self) -> float:
+        """The precision that fresh draws will mostly show to be above the threshold."""
+        error = np.sqrt(self.threshold * (1 - self.threshold) / self.most_draws)
+        return float(min(self.threshold + _MARGIN * error, (1 + self.threshold) / 2))
+
     def run(self, beam: int, max_conditions: int) -> Rule:
         """The valid rule of largest coverage, or the most precise one if none is valid."""
         population = self.asker.population
-        if self._confirms((), 1):
+        if self._confirms(()):
             return ()
         parents: list[Rule] = [()]
         most = min(max_conditions, population.n_literals)
@@ -83,14 +93,14 @@ class Search:
             parents = self._most_precise(arms, beam, self.left // (most - level + 1))
             for rule in sorted(parents, key=population.coverage, reverse=True):
                 if self._covers_more(rule):
-                    self._confirms(rule, len(arms))
+                    self._confirms(rule)
         return self._loosened() if self.valid else self._safest(beam)
 
     def _worthwhile(self, arms: list[Rule]) -> list[Rule]:
         """Rules that some row meets and that cover more than the best valid one."""
         arms = [rule for rule in arms if self._covers_more(rule)]
         arms.sort(key=self.asker.population.coverage, reverse=True)
-        return arms[: max(self.left // _FIRST, 1)]
+        return arms[: max(self.left // 4, 1)]
 
     def _covers_more(self, rule: Rule) -> bool:
         coverage = self.asker.population.coverage
@@ -119,20 +129,24 @@ class Search:
             time += 1
         return [arms[i] for i in best]
 
-    def _confirms(self, rule: Rule, n_arms: int) -> bool:
-        """Draw until a rule is known to reach the threshold, or known not to."""
-        time = 1
+    def _confirms(self, rule: Rule) -> bool:
+        """Draw until a rule is known to reach the threshold, or known not to.
+
+        A rule too close to call gets a fourth of what is left at most, so that others get theirs.
+        The bounds are for one rule: fresh draws decide afterwards, whichever was confirmed.
+        """
+        time, most = 1, min(self.most_draws, self.left // 4)
         while True:
             n, successes = self.seen.get(rule, (0, 0))
             mean = successes / max(n, 1)
-            rate = exploration_rate(n_arms, time, self.failure)
+            rate = exploration_rate(1, time, self.failure)
             lower, upper = information_bounds(mean, n, rate)
-            if n and lower >= self.threshold:
+            if n and lower >= self.threshold and mean >= self.target:
                 self.valid.add(rule)
                 return True
-            if n and upper < self.threshold:
+            if n and upper < self.target:
                 return False
-            more = min(max(2 * _MORE, n // 2), self.most_draws - n, self.left)
+            more = min(max(2 * _MORE, n // 2), most - n)
             if more <= 0:
                 return False
             self._draw([rule], more)
@@ -147,7 +161,7 @@ class Search:
             wider = [r for r in self.asker.population.loosened(best) if r and r not in tried]
             wider.sort(key=lambda r: (-coverage(r), r))
             tried.update(wider)
-            found = next((r for r in wider if self._confirms(r, len(wider))), None)
+            found = next((r for r in wider if self._confirms(r)), None)
             if found is None:
                 return best
             best = found

@@ -42,7 +42,7 @@ class Population(ABC):
 
     @abstractmethod
     def loosened(self, rule: Rule) -> list[Rule]:
-        """The rules with one literal dropped, or replaced by the next wider one."""
+        """The rules with one literal dropped, or replaced by a wider one near it."""
 
     @abstractmethod
     def coverage(self, rule: Rule) -> float:
@@ -58,7 +58,9 @@ class Population(ABC):
     ) -> Iterator[tuple[Any, int]]:
         """Random rows under each rule, in the user's container, and how many there are.
 
-        All randomness is drawn before the first batch, so that rows do not depend on `size`.
+        The rules share the random numbers, and so differ only where their conditions do: their
+        differences are sharper than with draws of their own, and each by itself is as random.
+        All are drawn before the first batch, so that rows do not depend on `size`.
         """
 
 
@@ -112,15 +114,11 @@ class RowPopulation(Population):
         for i in rule:
             rest = tuple(j for j in rule if j != i)
             found.append(rest)
-            met = self.met[i].sum()
-            wider = [
-                j
-                for j in range(self.n_literals)
-                if self._side(j) == self._side(i) and self.met[j].sum() > met
-            ]
-            if wider:
-                nearest = min(wider, key=lambda j: int(self.met[j].sum()))
-                found.append(tuple(sorted((*rest, nearest))))
+            met = self.met.sum(axis=1)
+            same = [j for j in range(self.n_literals) if self._side(j) == self._side(i)]
+            wider = sorted((j for j in same if met[j] > met[i]), key=lambda j: int(met[j]))
+            steps = {*wider[:1], *[j for j in wider if self.offered[j]][:1]}
+            found += [tuple(sorted((*rest, j))) for j in sorted(steps)]
         return found
 
     def coverage(self, rule: Rule) -> float:
@@ -139,8 +137,14 @@ class RowPopulation(Population):
     def batches(
         self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
     ) -> Iterator[tuple[Any, int]]:
+        most = max(counts)
+        named = sorted({c.position for rule in rules for c in self.conditions(rule)})
+        shared = rng.integers(self.n_training, size=most), rng.random((most, len(named)))
         sources = np.concatenate(
-            [self._sources(rule, n, rng) for rule, n in zip(rules, counts, strict=True)]
+            [
+                self._sources(rule, named, shared[0][:n], shared[1][:n])
+                for rule, n in zip(rules, counts, strict=True)
+            ]
         )
         step = size or max(1, min(_MOST_ROWS, _TILE_BYTES // self.bits[0].nbytes))
         columns = np.arange(self.bits.shape[1])
@@ -148,16 +152,19 @@ class RowPopulation(Population):
             part = sources[start : start + step]
             yield self.layout.decode(self.bits[part, columns], self.tables), len(part)
 
-    def _sources(self, rule: Rule, n: int, rng: np.random.Generator) -> Ints:
-        """(n, d): the row that each cell comes from."""
-        rows = rng.integers(self.n_training, size=(n, 1))
-        sources = np.repeat(rows, self.bits.shape[1], axis=1)
+    def _sources(self, rule: Rule, named: list[int], rows: Ints, within: Floats) -> Ints:
+        """(n, d): the row that each cell comes from.
+
+        `within` says how far down the meeting rows the value of each named column stands, 0 to 1.
+        """
+        sources = np.repeat(rows[:, None], self.bits.shape[1], axis=1)
         for condition in self.conditions(rule):
             at = condition.position
             if condition.kind == "range":
                 same = [i for i in rule if self.literals[i].position == at]
                 meeting = np.flatnonzero(self.met[same].all(axis=0))
-                sources[:, at] = meeting[rng.integers(len(meeting), size=n)]
+                places = within[:, named.index(at)] * len(meeting)
+                sources[:, at] = meeting[places.astype(np.intp)]
             else:
                 sources[:, at] = self.n_training
         return sources
@@ -168,9 +175,12 @@ class RowPopulation(Population):
 
 
 def row_population(
-    layout: Layout, rows: Any, row: Any, cuts: dict[int, Cuts]
+    layout: Layout, rows: Any, row: Any, cuts: dict[int, Cuts], *, narrow: bool
 ) -> tuple[RowPopulation, tuple[str, ...]]:
-    """The population of one row, and notes on values that no condition can be about."""
+    """The population of one row, and notes on values that no condition can be about.
+
+    With `narrow` a rule may also begin with the narrowest range around each number.
+    """
     training, own = layout.encode(rows, row)
     known, cells = layout.values(rows), layout.values(row)[0]
     found: list[tuple[Condition, NDArray[np.bool_], bool]] = []
@@ -179,10 +189,13 @@ def row_population(
         x = float(as_numbers(cells[at : at + 1])[0]) if at in cuts else np.nan
         if not np.isnan(x):
             column = as_numbers(known[:, at])
-            for cut, is_coarse in zip(*cuts[at], strict=True):
+            ends, is_offered = cuts[at][0], cuts[at][1].copy()
+            after = int(np.searchsorted(ends, x))
+            is_offered[max(after - 1, 0) : after + 1] |= narrow
+            for cut, offer in zip(ends, is_offered, strict=True):
                 side = {"lower": float(cut)} if x > cut else {"upper": float(cut)}
                 met = column > cut if x > cut else column <= cut
-                found.append((Condition(name, at, "range", **side), met, bool(is_coarse)))
+                found.append((Condition(name, at, "range", **side), met, bool(offer)))
             continue
         if at in cuts:
             condition = Condition(name, at, "missing")
@@ -263,11 +276,13 @@ class PiecePopulation(Population):
         self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
     ) -> Iterator[tuple[Any, int]]:
         bound, m = self.bound, sum(counts)
-        z = rng.random((m, bound.n_features)) < 0.5
+        shared = rng.random((max(counts), bound.n_features)) < 0.5
+        z = np.concatenate([shared[:n] for n in counts])
         for rule, stop, n in zip(rules, np.cumsum(counts), counts, strict=True):
             z[stop - n : stop, list(rule)] = True
         n_behind = bound.rows_per_perturbation
-        behind = rng.choice(n_behind, size=m, p=bound.weights)
+        rows_of = rng.choice(n_behind, size=max(counts), p=bound.weights)
+        behind = np.concatenate([rows_of[:n] for n in counts])
         most = max(1, min(_MOST_ROWS, _TILE_BYTES // max(bound.row_bytes, 1)))
         step = min(size or most, m)
         scratch = bound.scratch(step)

@@ -53,6 +53,9 @@ from perturbx.rules.anchor import Anchor, Reader
 _BUDGETS = {True: 20_000, False: 2_000}
 """Without a budget, so many model rows for a row of a table, and for an image or text."""
 
+_DRAWS_EACH = 48
+"""The draws that every rule of a level should be able to get, if narrow ranges are offered."""
+
 _SHARE = 4
 """One in so many rows of the budget is kept for the draws that verify the rule."""
 
@@ -88,7 +91,9 @@ class Anchors(BaseRule):
         pieces of a row are its columns, which are kept as they are or removed.
     n_bins : int
         The search offers ranges of numeric columns that end at quantiles, which cut the rows into
-        so many parts of about one size. At the end ranges are widened by steps of a fifth of that.
+        so many parts of about one size, and, where the budget is large for the number of columns,
+        the narrowest range around the instance at quantiles five times as fine. At the end ranges
+        are widened by such fine steps.
     beam : int
         The number of rules that are extended by one more condition.
     max_conditions : int
@@ -276,7 +281,10 @@ class Anchors(BaseRule):
     ) -> tuple[Population, tuple[str, ...]]:
         if self.masker is None and "rows_" in vars(self):
             row = instances.take(0, 1)
-            return row_population(self.layout_, self.rows_, row, self.cuts_)
+            # On wide tables twice as many rules to compare cost more than narrow ranges bring.
+            rules = len(self.cuts_) * (self.n_bins + 1) * self.beam
+            narrow = rules * _DRAWS_EACH <= (self.budget or _BUDGETS[True])
+            return row_population(self.layout_, self.rows_, row, self.cuts_, narrow=narrow)
         (bound,) = instances.bind(0, 1)
         _check_pieces(bound)
         return PiecePopulation(bound), ()

@@ -122,7 +122,7 @@ def _true_precision(
 ) -> float:
     """By brute force, from the definition: other columns of one row, those of the rule again."""
     rng = np.random.default_rng(99)
-    rows = X[rng.integers(len(X), size=40_000)]
+    rows = X[rng.integers(len(X), size=200_000)]
     for condition in found.conditions:
         column = X[:, condition.position]
         inside = column[(column > condition.lower) & (column <= condition.upper)]
@@ -132,21 +132,26 @@ def _true_precision(
 
 @pytest.mark.slow
 def test_precision_is_verified_on_fresh_draws() -> None:
-    """In 95% of 100 seeds the interval has the precision of draws made here, and "reached" holds.
+    """Of 100 seeds the interval covers the true precision in about 95, and "reached" is true.
 
-    The 40,000 draws here have an error of their own, .0009.
+    95% of 100 are 90 or more in 99 of 100 such tests. The 200,000 draws here have an error of
+    .0006, a tenth of that of the draws behind an interval.
     """
     X = np.random.default_rng(0).normal(size=(300, 4))
-    x, inside, false = np.array([0.3, 0.1, -0.2, 0.4]), 0, 0
+    x, truths = np.array([0.3, 0.1, -0.2, 0.4]), {}
+    inside = reached = false = 0
     for seed in range(100):
         anchors = px.Anchors(_noisy, random_state=seed, budget=4_000, threshold=0.9)
         found = anchors.fit(X).explain(x)
-        truth = _true_precision(found, X, x, _noisy)
+        if found.text not in truths:
+            truths[found.text] = _true_precision(found, X, x, _noisy)
         low, high = found.precision_interval
-        inside += low - 0.002 <= truth <= high + 0.002
-        false += found.reached and truth < 0.9 - 0.002
-    assert inside >= 95
-    assert false <= 3
+        inside += low <= truths[found.text] <= high
+        reached += found.reached
+        false += found.reached and truths[found.text] < 0.9
+    assert inside >= 90
+    assert reached >= 80
+    assert false <= 5
 
 
 def test_equal_seeds_give_equal_rules_whatever_the_batches() -> None:
