@@ -22,7 +22,8 @@ from perturbx.game import probe, probe_cost
 from perturbx.maskers import Background, Features
 from perturbx.predictor import Predictor, resolve
 from perturbx.rules._base import BaseRule
-from perturbx.rules._counterfactual_search import Asker, Found, Search
+from perturbx.rules._counterfactual_search import Found, Search
+from perturbx.rules._near_rows import Asker
 from perturbx.rules._observed import observe
 from perturbx.rules._reach import Limits, Reach, limits_of, reach_of
 from perturbx.rules._wanted import Target, wanted
