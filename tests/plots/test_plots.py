@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import perturbx as px
 import pytest
 from perturbx import plots
 from perturbx.errors import InvalidParameterError
@@ -32,7 +33,7 @@ def test_importing_is_light():
 def test_without_matplotlib_the_error_says_how_to_get_it(name, make, photo, found, monkeypatch):
     """Without matplotlib, an ImportError names the command to install it."""
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    own = {"overlay": photo, "curves": found, "series": lambda: photo(**line())}
+    own = {"overlay": photo, "curves": found, "series": lambda: photo(**line()), "text": words}
     one = own.get(name, lambda: make()[0])()
     with pytest.raises(ImportError, match=r'pip install "perturbx\[plots\]"'):
         getattr(plots, name)(one, show=False)
@@ -101,6 +102,11 @@ def test_pictures_say_how_they_are_read(make):
     assert not any(text.startswith("whiskers") for text in texts(plots.bar(unknown, show=False)))
     upwards = "read upwards, from the base value to the prediction"
     assert upwards in texts(plots.waterfall(make()[0], show=False))
+
+
+def words():
+    """Two words."""
+    return px.Occlusion(lambda texts: np.array(list(map(len, texts)))).explain("good film")
 
 
 def line():

@@ -22,7 +22,8 @@ class Watched:
     """An async model that counts how many calls are in flight, and which have ended."""
 
     def __init__(self, seconds: float = 0.002) -> None:
-        self.seconds, self.flying, self.most, self.started, self.ended = seconds, 0, 0, 0, 0
+        self.seconds, self.flying, self.most = seconds, 0, 0
+        self.started, self.ended, self.cancelled = 0, 0, 0
 
     async def __call__(self, rows: np.ndarray) -> np.ndarray:
         self.flying, self.started = self.flying + 1, self.started + 1
@@ -30,6 +31,9 @@ class Watched:
         try:
             await asyncio.sleep(self.seconds)
             return plain(rows)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
         finally:
             self.flying, self.ended = self.flying - 1, self.ended + 1
 
@@ -106,12 +110,13 @@ def test_an_interrupt_leaves_no_call_in_flight(n_jobs: int | None) -> None:
         while not model.flying:
             time.sleep(0.01)
         time.sleep(0.05)
-        signal.raise_signal(signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         explainer.explain(X[:3])
     assert model.flying == 0
+    assert model.cancelled >= 1
 
 
 def test_a_call_that_cancels_itself_is_an_error_of_the_model() -> None:
