@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._typing import Floats
 from perturbx.containers import ArrayLayout, Layout, rows_of, training_rows
@@ -34,6 +35,39 @@ class FittedTable(FittedMasker):
             X = at_type_of(like, X, "Rows of X", of="the X of fit")
         self.layout.check(X)
         return Rows(self, X, single)
+
+
+class BoundRow(BoundMasker):
+    """A masker bound to one row of a table: `layout`, `columns`, its bits and its cells."""
+
+    layout: Layout
+    columns: Columns
+    instance: NDArray[Any]
+    shown: NDArray[Any]
+
+    @property
+    def n_features(self) -> int:
+        return len(self.columns.names)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return self.columns.names
+
+    @property
+    def feature_labels(self) -> tuple[Any, ...]:
+        return self.columns.labels
+
+    @property
+    def data(self) -> Any:
+        return self.shown
+
+    @property
+    def row_bytes(self) -> int:
+        return int(self.instance.nbytes)
+
+    @property
+    def calls_are_costly(self) -> bool:  # type: ignore[override]
+        return self.layout.column_major
 
 
 @dataclass(frozen=True, eq=False)

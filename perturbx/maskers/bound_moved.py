@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx.containers import Layout
 from perturbx.features import Columns, FeatureTree
-from perturbx.maskers._base import BoundMasker
 from perturbx.maskers._copula import Copula
 from perturbx.maskers._learned import Learned
 from perturbx.maskers._marginals import numbers_of
-from perturbx.maskers._tabular import FittedTable
+from perturbx.maskers._tabular import BoundRow, FittedTable
 
 Moves: TypeAlias = tuple[NDArray[Any], Floats, Floats]
 """The bits and the spread scores of b rows, (b, d) or (c, b, d), and how far each score moves."""
@@ -57,7 +56,7 @@ class FittedMoved(FittedTable):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class BoundScored(BoundMasker):
+class BoundScored(BoundRow):
     """One row as bits and as normal scores.
 
     Parameters
@@ -81,32 +80,8 @@ class BoundScored(BoundMasker):
     shares_empty: bool = True
 
     @property
-    def n_features(self) -> int:
-        return len(self.columns.names)
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        return self.columns.names
-
-    @property
-    def feature_labels(self) -> tuple[Any, ...]:
-        return self.columns.labels
-
-    @property
-    def data(self) -> Any:
-        return self.shown
-
-    @property
     def active(self) -> NDArray[np.bool_]:
         return np.bincount(self.columns.feature_of, self.varies, self.n_features) > 0
-
-    @property
-    def row_bytes(self) -> int:
-        return int(self.instance.nbytes)
-
-    @property
-    def calls_are_costly(self) -> bool:  # type: ignore[override]
-        return self.layout.column_major
 
     def scratch(self, n_rows: int) -> NDArray[Any]:
         return np.empty(n_rows * len(self.instance), dtype=self.instance.dtype)

@@ -13,7 +13,7 @@ from perturbx._typing import Coalitions, Floats, Ints, Noise
 from perturbx.containers import Layout, blend
 from perturbx.features import Columns, FeatureTree
 from perturbx.maskers._base import BoundMasker
-from perturbx.maskers._tabular import FittedTable
+from perturbx.maskers._tabular import BoundRow, FittedTable
 
 _LOOP = 512
 """The most elements that one inner loop of the masking covers."""
@@ -52,7 +52,7 @@ Scratch: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class BoundBackground(BoundMasker):
+class BoundBackground(BoundRow):
     """One row and the background, as bits.
 
     A model row equals x, bit by bit, in the columns that are present, and the background row in
@@ -70,22 +70,6 @@ class BoundBackground(BoundMasker):
     shares_empty: bool = True
 
     @property
-    def n_features(self) -> int:
-        return len(self.columns.names)
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        return self.columns.names
-
-    @property
-    def feature_labels(self) -> tuple[Any, ...]:
-        return self.columns.labels
-
-    @property
-    def data(self) -> Any:
-        return self.shown
-
-    @property
     def rows_per_perturbation(self) -> int:  # type: ignore[override]
         return len(self.background)
 
@@ -93,14 +77,6 @@ class BoundBackground(BoundMasker):
     def active(self) -> NDArray[np.bool_]:
         differs = (self.background != self.instance).any(axis=0)
         return np.bincount(self.columns.feature_of, differs, self.n_features) > 0
-
-    @property
-    def row_bytes(self) -> int:
-        return int(self.instance.nbytes)
-
-    @property
-    def calls_are_costly(self) -> bool:  # type: ignore[override]
-        return self.layout.column_major
 
     def scratch(self, n_rows: int) -> Scratch:
         size = n_rows * len(self.instance)
