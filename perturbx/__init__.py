@@ -43,6 +43,7 @@ from perturbx.result import compare_cohorts as compare_cohorts
 from perturbx.result import load as load
 from perturbx.rules import Anchors as Anchors
 from perturbx.rules import Counterfactual as Counterfactual
+from perturbx.rules import Effects as Effects
 from perturbx.rules import reasons as reasons
 
 if _TYPE_CHECKING:
@@ -73,6 +74,7 @@ __all__ = [
     "ConditionalNearest",
     "ConditionalRegression",
     "Counterfactual",
+    "Effects",
     "Explainer",
     "Explanation",
     "Fade",

@@ -23,7 +23,7 @@ MASKERS |= {"ConditionalCopula", "ConditionalForest", "ConditionalNearest"}
 MASKERS |= {"ConditionalRegression"}
 MASKERS |= {"Segments", "SeriesSegments", "SuperpixelTrees", "Superpixels", "Tokens", "Windows"}
 
-RULES = {"Anchors", "Counterfactual", "reasons"}
+RULES = {"Anchors", "Counterfactual", "Effects", "reasons"}
 
 NAMES = {
     "perturbx": METHODS
@@ -67,7 +67,7 @@ NAMES = {
     },
     "perturbx.rules": RULES
     | {"Anchor", "Change", "Condition", "Counterfactuals", "Reason", "Reasons"},
-    "perturbx.plots": {"bar", "curves", "overlay", "series", "text", "waterfall"},
+    "perturbx.plots": {"bar", "curves", "effects", "overlay", "series", "text", "waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",
         "efficientnet_lite0",

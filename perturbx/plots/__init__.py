@@ -5,9 +5,10 @@ matplotlib is imported when the first picture is drawn, not before.
 
 from perturbx.plots.bar import bar as bar
 from perturbx.plots.curves import curves as curves
+from perturbx.plots.effects import effects as effects
 from perturbx.plots.overlay import overlay as overlay
 from perturbx.plots.series import series as series
 from perturbx.plots.text import text as text
 from perturbx.plots.waterfall import waterfall as waterfall
 
-__all__ = ["bar", "curves", "overlay", "series", "text", "waterfall"]
+__all__ = ["bar", "curves", "effects", "overlay", "series", "text", "waterfall"]

@@ -1,4 +1,7 @@
-"""Answers that are not scores: rules that hold a decision, rows that change it, and reasons."""
+"""Answers that are not scores: rules that hold a decision, rows that change it, and more.
+
+Also curves of the output along a feature, and reasons in words.
+"""
 
 from perturbx.rules.anchor import Anchor as Anchor
 from perturbx.rules.anchor import Condition as Condition
@@ -6,6 +9,7 @@ from perturbx.rules.anchors import Anchors as Anchors
 from perturbx.rules.counterfactual import Counterfactual as Counterfactual
 from perturbx.rules.counterfactuals import Change as Change
 from perturbx.rules.counterfactuals import Counterfactuals as Counterfactuals
+from perturbx.rules.effects import Effects as Effects
 from perturbx.rules.reasons import Reason as Reason
 from perturbx.rules.reasons import Reasons as Reasons
 from perturbx.rules.reasons import reasons as reasons
