@@ -44,6 +44,7 @@ from perturbx.result import load as load
 from perturbx.rules import Anchors as Anchors
 from perturbx.rules import Counterfactual as Counterfactual
 from perturbx.rules import Effects as Effects
+from perturbx.rules import InvariantRange as InvariantRange
 from perturbx.rules import reasons as reasons
 
 if _TYPE_CHECKING:
@@ -80,6 +81,7 @@ __all__ = [
     "Fade",
     "GaussianNoise",
     "IntegratedGradients",
+    "InvariantRange",
     "KernelShap",
     "Lime",
     "Occlusion",

@@ -23,7 +23,7 @@ MASKERS |= {"ConditionalCopula", "ConditionalForest", "ConditionalNearest"}
 MASKERS |= {"ConditionalRegression"}
 MASKERS |= {"Segments", "SeriesSegments", "SuperpixelTrees", "Superpixels", "Tokens", "Windows"}
 
-RULES = {"Anchors", "Counterfactual", "Effects", "reasons"}
+RULES = {"Anchors", "Counterfactual", "Effects", "InvariantRange", "reasons"}
 
 NAMES = {
     "perturbx": METHODS
@@ -66,7 +66,8 @@ NAMES = {
         "sufficiency",
     },
     "perturbx.rules": RULES
-    | {"Anchor", "Change", "Condition", "Counterfactuals", "Reason", "Reasons"},
+    | {"Anchor", "Change", "Condition", "Counterfactuals", "FeatureRange", "InvariantRanges"}
+    | {"Reason", "Reasons"},
     "perturbx.plots": {"bar", "curves", "effects", "overlay", "series", "text", "waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",

@@ -1,4 +1,4 @@
-"""Answers that are not scores: rules that hold a decision, rows that change it, and more.
+"""Answers that are not scores: rules, boxes, changed rows, and more.
 
 Also curves of the output along a feature, and reasons in words.
 """
@@ -10,6 +10,9 @@ from perturbx.rules.counterfactual import Counterfactual as Counterfactual
 from perturbx.rules.counterfactuals import Change as Change
 from perturbx.rules.counterfactuals import Counterfactuals as Counterfactuals
 from perturbx.rules.effects import Effects as Effects
+from perturbx.rules.invariant_range import InvariantRange as InvariantRange
+from perturbx.rules.invariant_ranges import FeatureRange as FeatureRange
+from perturbx.rules.invariant_ranges import InvariantRanges as InvariantRanges
 from perturbx.rules.reasons import Reason as Reason
 from perturbx.rules.reasons import Reasons as Reasons
 from perturbx.rules.reasons import reasons as reasons

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints
 from perturbx.game import Cost
 from perturbx.predictor import Predictor
-from perturbx.rules._bounds import exploration_rate, information_bounds
+from perturbx.rules._bounds import exploration_rate, information_bounds, safe_target
 from perturbx.rules._decisions import Decision
 from perturbx.rules._populations import Population, Rule
 
@@ -20,10 +20,6 @@ _FIRST = 16
 
 _MORE = 32
 """The draws that each of the two rules in doubt gets at a time."""
-
-_MARGIN = 3.2
-"""How many standard errors of the fresh draws a rule must be above the threshold: about 2 for the
-end of their interval, and 1.2 for their own luck. Wide rules would else fail by a hair."""
 
 _TOLERANCE = 0.1
 """Rules whose precision differs by less than this need not be told apart (epsilon)."""
@@ -75,8 +71,7 @@ class Search:
     @property
     def target(self) -> float:
         """The precision that fresh draws will mostly show to be above the threshold."""
-        error = np.sqrt(self.threshold * (1 - self.threshold) / self.most_draws)
-        return float(min(self.threshold + _MARGIN * error, (1 + self.threshold) / 2))
+        return safe_target(self.threshold, self.most_draws)
 
     def run(self, beam: int, max_conditions: int) -> Rule:
         """The valid rule of largest coverage, or the most precise one if none is valid."""

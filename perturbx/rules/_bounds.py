@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from math import ceil, log
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from perturbx._typing import Floats
+from perturbx.errors import BudgetError
 
 _HALVINGS = 30
 _SMALLEST = 1e-12
+
+_SHARE = 4
+"""One in so many rows of a budget is kept for the draws that verify an answer."""
+
+_MARGIN = 3.2
+"""How many standard errors of the fresh draws an answer must be above the threshold: about 2 for
+the end of their interval, and 1.2 for their own luck. Wide rules would else fail by a hair."""
 
 
 def exact_interval(successes: int, n: int, confidence: float) -> tuple[float, float]:
@@ -47,3 +57,28 @@ def information_bounds(mean: ArrayLike, n: ArrayLike, rate: float) -> tuple[Floa
 def exploration_rate(n_arms: int, time: int, failure: float) -> float:
     """``log(k K t**a / failure)`` with a = 1.1 and k > 1 + 1 / (a - 1) (theorem 1 there)."""
     return float(np.log(11.1 * n_arms * max(time, 1) ** 1.1 / failure))
+
+
+def fresh_draws(budget: int, threshold: float, confidence: float) -> int:
+    """The draws of a budget that verify an answer.
+
+    Raises
+    ------
+    BudgetError
+        If they are too few to show the threshold even if all of them agreed.
+    """
+    least = ceil(log((1 - confidence) / 2) / log(threshold))
+    n_fresh = budget // _SHARE
+    if n_fresh < least:
+        raise BudgetError(
+            f"budget={budget} is too small: {least} draws must agree to show a share of "
+            f"{threshold:g} with a confidence of {confidence:g}, and a quarter of the budget is "
+            f"for them: raise budget to {_SHARE * least} or more, or lower threshold."
+        )
+    return n_fresh
+
+
+def safe_target(threshold: float, n_fresh: int) -> float:
+    """The probability that fresh draws will mostly show to be above the threshold."""
+    error = np.sqrt(threshold * (1 - threshold) / n_fresh)
+    return float(min(threshold + _MARGIN * error, (1 + threshold) / 2))

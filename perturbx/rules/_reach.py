@@ -124,6 +124,17 @@ class Reach:
         return np.stack(parts, axis=1)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the instance lies outside of what was seen, and stays as it is where it can."""
+        unseen = []
+        for j, column in enumerate(self.observed.columns):
+            own, levels = self.own[j], column.levels
+            if not np.isnan(own) and len(levels) and not levels[0] <= own <= levels[-1]:
+                unseen.append(self.observed.layout.names[j])
+        said = f"x is outside of what was seen in training in {', '.join(unseen)}"
+        return (said,) if unseen else ()
+
+    @property
     def n_features(self) -> int:
         return len(self.features.names)
 
@@ -176,18 +187,30 @@ class Reach:
 
 def reach_of(observed: Observed, features: Columns, limits: Limits, row: Any) -> Reach:
     """The reach of one row, which has the layout of the training rows."""
+    values, cells, level_bits = coded(observed, row)
+    return Reach(observed, features, limits, values[0], cells, level_bits)
+
+
+def coded(observed: Observed, rows: Any) -> tuple[Floats, Cells, tuple[NDArray[Any], ...]]:
+    """(n, d_columns) numbers that stand for rows, their bits, and those of all levels.
+
+    A missing cell is NaN, and a category that was never seen -1.
+    """
     layout, columns = observed.layout, observed.columns
     taken = [np.empty(0, dtype=np.intp) if c.dtype is not None else c.places for c in columns]
     needed = np.unique(np.concatenate([*taken, np.zeros(1, dtype=np.intp)]))
-    training, cells = layout.encode(layout.take(observed.rows, needed), row)
+    training, cells = layout.encode(layout.take(observed.rows, needed), rows)
     level_bits = tuple(
         training.bits[np.searchsorted(needed, places), j] for j, places in enumerate(taken)
     )
-    shown, own = layout.values(row), np.full(len(columns), np.nan)
+    shown = layout.values(rows)
+    values = np.full(shown.shape, np.nan)
     for j, column in enumerate(columns):
         if column.is_ordered:
-            own[j] = finite_numbers(shown[:, j])[0]
-        elif not is_missing(shown[0, j]):
-            same = np.flatnonzero(level_bits[j] == cells.bits[0, j])
-            own[j] = same[0] if len(same) else -1.0
-    return Reach(observed, features, limits, own, cells, level_bits)
+            values[:, j] = finite_numbers(shown[:, j])
+            continue
+        same = level_bits[j] == cells.bits[:, j][:, None]
+        codes = np.where(same.any(axis=1), same.argmax(axis=1), -1.0)
+        missing = np.array([is_missing(cell) for cell in shown[:, j]], dtype=bool)
+        values[:, j] = np.where(missing, np.nan, codes)
+    return values, cells, level_bits

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil, log
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ from perturbx._validation import (
 from perturbx.containers import holds_texts, layout_of, looks_like_images, training_rows
 from perturbx.designs import CoalitionDesign
 from perturbx.errors import (
-    BudgetError,
     InvalidInputError,
     InvalidParameterError,
     NotFittedError,
@@ -39,7 +37,7 @@ from perturbx.maskers import (
 from perturbx.predictor import resolve
 from perturbx.rules._anchor_search import Asker, Search
 from perturbx.rules._base import BaseRule
-from perturbx.rules._bounds import exact_interval
+from perturbx.rules._bounds import exact_interval, fresh_draws
 from perturbx.rules._decisions import Decision, DecisionRule
 from perturbx.rules._populations import (
     PiecePopulation,
@@ -55,9 +53,6 @@ _BUDGETS = {True: 20_000, False: 2_000}
 
 _DRAWS_EACH = 48
 """The draws that every rule of a level should be able to get, if narrow ranges are offered."""
-
-_SHARE = 4
-"""One in so many rows of the budget is kept for the draws that verify the rule."""
 
 
 @dataclass(eq=False, repr=False)
@@ -211,7 +206,7 @@ class Anchors(BaseRule):
             )
         population, notes = self._population(masker, instances)
         budget = self.budget or _BUDGETS[population.n_training > 0]
-        n_fresh = self._fresh(budget)
+        n_fresh = fresh_draws(budget, self.threshold, self.confidence)
         predictor = probe(self.predict_fn, instances, self.output_names, self.batch_size)
         decision = Decision(self.decision, predictor)
         label = decision.labels(predictor.first_answers[:1])[0]
@@ -308,19 +303,6 @@ class Anchors(BaseRule):
                 f"{type(masker).__name__} learns from data: call fit(X_train) before explain."
             )
         return masker.fit(x, Features(self.feature_names, None), rng)
-
-    def _fresh(self, budget: int) -> int:
-        """The draws that verify the rule; too few could not show the threshold if all agreed."""
-        least = ceil(log((1 - self.confidence) / 2) / log(self.threshold))
-        n_fresh = budget // _SHARE
-        if n_fresh < least:
-            raise BudgetError(
-                f"budget={budget} is too small: {least} draws must agree to show a precision of "
-                f"{self.threshold:g} with a confidence of {self.confidence:g}, and a quarter of "
-                f"the budget is for them: raise budget to {_SHARE * least} or more, or lower "
-                "threshold."
-            )
-        return n_fresh
 
     def _check_parameters(self) -> None:
         resolve(self.predict_fn)

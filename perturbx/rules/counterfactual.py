@@ -15,19 +15,17 @@ from perturbx._validation import (
     check_names,
     check_random_state,
 )
-from perturbx.containers import layout_of, training_rows
-from perturbx.errors import BudgetError, InvalidInputError, NotFittedError
-from perturbx.features import Columns
+from perturbx.errors import BudgetError, NotFittedError
 from perturbx.game import probe, probe_cost
-from perturbx.maskers import Background, Features
 from perturbx.predictor import Predictor, resolve
 from perturbx.rules._base import BaseRule
+from perturbx.rules._changes import changes_of
 from perturbx.rules._counterfactual_search import Found, Search
 from perturbx.rules._near_rows import Asker
-from perturbx.rules._observed import observe
-from perturbx.rules._reach import Limits, Reach, limits_of, reach_of
+from perturbx.rules._reach import Limits, limits_of, reach_of
+from perturbx.rules._table import learned
 from perturbx.rules._wanted import Target, wanted
-from perturbx.rules.counterfactuals import Change, Counterfactuals
+from perturbx.rules.counterfactuals import Counterfactuals
 
 
 @dataclass(eq=False, repr=False)
@@ -117,14 +115,8 @@ class Counterfactual(BaseRule):
         self
         """
         self._check_parameters()
-        names = None if self.feature_names is None else list(self.feature_names)
-        rows = training_rows(X)
-        layout = layout_of(rows, names)
-        self.observed_ = observe(layout, layout.take(rows, np.arange(rows.shape[0])))
-        self.features_ = Columns.grouped(layout.names, layout.labels, self.groups)
+        self.table_ = learned(X, self.feature_names, self.groups)
         self._limits()  # refuses unknown features here rather than later
-        one = layout.take(rows, np.arange(1))
-        self.masker_ = Background(one).fit(None, Features(names), np.random.default_rng(0))
         return self
 
     def explain(self, x: Any) -> Counterfactuals:
@@ -154,19 +146,14 @@ class Counterfactual(BaseRule):
             If the model fails, or answers with something that cannot be explained.
         """
         self._check_parameters()
-        if "observed_" not in vars(self):
+        if "table_" not in vars(self):
             raise NotFittedError(
                 "Counterfactual learns ranges and categories from data: call fit(X_train) before "
                 "explain."
             )
-        instances = self.masker_.check(x)
-        if len(instances) != 1:
-            raise InvalidInputError(
-                f"Counterfactuals are for one row, and x holds {len(instances)}: call explain(x) "
-                "for each."
-            )
+        instances, table = self.table_.one(x, "Counterfactuals"), self.table_
         limits = self._limits()
-        reach = reach_of(self.observed_, self.features_, limits, instances.take(0, 1))
+        reach = reach_of(table.observed, table.features, limits, instances.take(0, 1))
         least = len(reach.free) + 2 * self.n_counterfactuals
         if self.budget < least:
             raise BudgetError(
@@ -191,7 +178,7 @@ class Counterfactual(BaseRule):
         """The result, after the model was asked again for every row in it."""
         asker, reach = search.asker, search.reach
         asked, outputs = asker.wanted, np.empty((0, predictor.n_outputs))
-        again, notes = found, _notes(reach)
+        again, notes = found, reach.notes
         if found:
             outputs = asker.outputs(np.array([f.row for f in found]))
             holds = asked.reached(outputs)
@@ -209,13 +196,13 @@ class Counterfactual(BaseRule):
         assert isinstance(seed, int)
         return Counterfactuals(
             rows=reach.build(rows),
-            changes=tuple(_changes(reach, f) for f in again),
+            changes=tuple(changes_of(reach, f.row) for f in again),
             distances=np.array([f.distance for f in again]),
             outputs=outputs,
             decisions=tuple(asked.decided(row) for row in outputs),
             decision=asked.decided(predictor.first_answers[0]),
             wanted=asked.words,
-            near_miss=() if miss is None else _changes(reach, miss),
+            near_miss=() if miss is None else changes_of(reach, miss.row),
             near_miss_outputs=None if miss is None else asker.answer(miss.row),
             output_names=predictor.output_names,
             n_rows=total.n_rows,
@@ -225,9 +212,8 @@ class Counterfactual(BaseRule):
         )
 
     def _limits(self) -> Limits:
-        return limits_of(
-            self.observed_, self.features_, self.frozen, self.direction or {}, self.weights or {}
-        )
+        known = self.table_.observed, self.table_.features
+        return limits_of(*known, self.frozen, self.direction or {}, self.weights or {})
 
     def _check_parameters(self) -> None:
         resolve(self.predict_fn)
@@ -241,29 +227,3 @@ class Counterfactual(BaseRule):
         for name in ("feature_names", "output_names"):
             if getattr(self, name) is not None:
                 check_names(name, getattr(self, name))
-
-
-def _changes(reach: Reach, found: Found) -> tuple[Change, ...]:
-    """What differs, as cells of the user's container, largest distance first."""
-    layout = reach.observed.layout
-    cells = layout.values(reach.build(np.stack([reach.own, found.row])))
-    distances = reach.distances(found.row[None])[0]
-    changes = []
-    for feature in sorted(found.features, key=lambda j: -distances[j]):
-        members = reach.members(feature)
-        before, after = (
-            row[members[0]] if len(members) == 1 else tuple(row[members]) for row in cells
-        )
-        name = reach.features.names[feature]
-        changes.append(Change(name, before, after, float(distances[feature])))
-    return tuple(changes)
-
-
-def _notes(reach: Reach) -> tuple[str, ...]:
-    """What of the instance was never seen in training, and stays as it is where it can."""
-    unseen = []
-    for j, column in enumerate(reach.observed.columns):
-        own, levels = reach.own[j], column.levels
-        if not np.isnan(own) and len(levels) and not levels[0] <= own <= levels[-1]:
-            unseen.append(reach.observed.layout.names[j])
-    return (f"x is outside of what was seen in training in {', '.join(unseen)}",) if unseen else ()

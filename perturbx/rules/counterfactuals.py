@@ -37,7 +37,7 @@ class Change:
 
     def __str__(self) -> str:
         name = shorten(self.feature, 40)
-        return f"{name} were {_shown(self.after)} instead of {_shown(self.before)}"
+        return f"{name} were {shown_cell(self.after)} instead of {shown_cell(self.before)}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,9 +164,10 @@ def _joined(changes: tuple[Change, ...]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _shown(cell: Any) -> str:
+def shown_cell(cell: Any) -> str:
+    """A cell of a table in a sentence."""
     if isinstance(cell, tuple):
-        return f"({', '.join(map(_shown, cell))})"
+        return f"({', '.join(map(shown_cell, cell))})"
     if isinstance(cell, (float, np.floating)):
         return "missing" if np.isnan(cell) else f"{cell:.6g}"
     return "missing" if cell is None else shorten(str(cell), 40)
