@@ -45,6 +45,7 @@ from perturbx.rules import Anchors as Anchors
 from perturbx.rules import Counterfactual as Counterfactual
 from perturbx.rules import Effects as Effects
 from perturbx.rules import InvariantRange as InvariantRange
+from perturbx.rules import SurrogateTree as SurrogateTree
 from perturbx.rules import reasons as reasons
 
 if _TYPE_CHECKING:
@@ -97,6 +98,7 @@ __all__ = [
     "SmoothGrid",
     "SuperpixelTrees",
     "Superpixels",
+    "SurrogateTree",
     "Tokens",
     "Windows",
     "compare_cohorts",

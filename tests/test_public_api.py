@@ -24,6 +24,7 @@ MASKERS |= {"ConditionalRegression"}
 MASKERS |= {"Segments", "SeriesSegments", "SuperpixelTrees", "Superpixels", "Tokens", "Windows"}
 
 RULES = {"Anchors", "Counterfactual", "Effects", "InvariantRange", "reasons"}
+RULES |= {"SurrogateTree"}
 
 NAMES = {
     "perturbx": METHODS
@@ -67,8 +68,9 @@ NAMES = {
     },
     "perturbx.rules": RULES
     | {"Anchor", "Change", "Condition", "Counterfactuals", "FeatureRange", "InvariantRanges"}
-    | {"Reason", "Reasons"},
-    "perturbx.plots": {"bar", "curves", "effects", "overlay", "series", "text", "waterfall"},
+    | {"Fidelity", "Leaf", "Node", "Reason", "Reasons", "RuleTree"},
+    "perturbx.plots": {"bar", "curves", "effects", "overlay", "series", "text", "tree"}
+    | {"waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",
         "efficientnet_lite0",

@@ -8,6 +8,8 @@ from perturbx.containers.cells import is_missing as is_missing
 from perturbx.containers.foreign import holds_texts as holds_texts
 from perturbx.containers.foreign import looks_like_images as looks_like_images
 from perturbx.containers.foreign import rows_and_weights as rows_and_weights
+from perturbx.containers.table_numbers import OTHER as OTHER
+from perturbx.containers.table_numbers import TableNumbers as TableNumbers
 from perturbx.containers.tables import layout_of as layout_of
 from perturbx.containers.tables import rows_of as rows_of
 from perturbx.containers.tables import training_rows as training_rows

@@ -10,9 +10,14 @@ from perturbx.rules.counterfactual import Counterfactual as Counterfactual
 from perturbx.rules.counterfactuals import Change as Change
 from perturbx.rules.counterfactuals import Counterfactuals as Counterfactuals
 from perturbx.rules.effects import Effects as Effects
+from perturbx.rules.fidelity import Fidelity as Fidelity
 from perturbx.rules.invariant_range import InvariantRange as InvariantRange
 from perturbx.rules.invariant_ranges import FeatureRange as FeatureRange
 from perturbx.rules.invariant_ranges import InvariantRanges as InvariantRanges
 from perturbx.rules.reasons import Reason as Reason
 from perturbx.rules.reasons import Reasons as Reasons
 from perturbx.rules.reasons import reasons as reasons
+from perturbx.rules.rule_tree import Leaf as Leaf
+from perturbx.rules.rule_tree import Node as Node
+from perturbx.rules.rule_tree import RuleTree as RuleTree
+from perturbx.rules.surrogate_tree import SurrogateTree as SurrogateTree
