@@ -15,6 +15,7 @@ from perturbx.explainers import KernelShap as KernelShap
 from perturbx.explainers import Lime as Lime
 from perturbx.explainers import Occlusion as Occlusion
 from perturbx.explainers import OwenShap as OwenShap
+from perturbx.explainers import PermutationImportance as PermutationImportance
 from perturbx.explainers import PermutationShap as PermutationShap
 from perturbx.explainers import Rise as Rise
 from perturbx.explainers import Sage as Sage
@@ -87,6 +88,7 @@ __all__ = [
     "Lime",
     "Occlusion",
     "OwenShap",
+    "PermutationImportance",
     "PermutationShap",
     "RegionNoise",
     "RegionTree",

@@ -62,7 +62,7 @@ METRICS = _exported(metrics, metrics.Metric)
 EXPLAINERS = [
     kind
     for kind in _exported(explainers, explainers.BaseExplainer)
-    if kind not in (explainers.BaseExplainer, explainers.Sage)  # scores of a whole data set
+    if kind not in (explainers.BaseExplainer, explainers.Sage, explainers.PermutationImportance)
 ]
 GRADIENTS = [explainers.IntegratedGradients, explainers.SmoothGrad]
 """Methods that need numbers to move a little, as words cannot."""

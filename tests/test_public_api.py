@@ -15,7 +15,7 @@ from perturbx.solvers import Solver
 
 METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "OwenShap"}
 METHODS |= {"PermutationShap", "Rise", "Sage", "SmoothGrad"}
-METHODS |= {"IntegratedGradients"}
+METHODS |= {"IntegratedGradients", "PermutationImportance"}
 MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
 MASKERS |= {"Fade", "RegionNoise"}
 MASKERS |= {"CausalCopula"}

@@ -10,6 +10,9 @@ from perturbx.explainers.kernel_shap import KernelShap as KernelShap
 from perturbx.explainers.lime import Lime as Lime
 from perturbx.explainers.occlusion import Occlusion as Occlusion
 from perturbx.explainers.owen_shap import OwenShap as OwenShap
+from perturbx.explainers.permutation_importance import (
+    PermutationImportance as PermutationImportance,
+)
 from perturbx.explainers.permutation_shap import PermutationShap as PermutationShap
 from perturbx.explainers.rise import Rise as Rise
 from perturbx.explainers.sage import Sage as Sage

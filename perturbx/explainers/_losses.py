@@ -54,6 +54,16 @@ class Losses:
         return losses
 
 
+def check_whole(method: Any) -> None:
+    """Refuse settings of a method that have no meaning where a loss reads all outputs."""
+    for name, expected in (("outputs", None), ("link", "identity")):
+        if getattr(method, name) != expected:
+            raise InvalidParameterError(
+                f"{name}={getattr(method, name)!r} has no meaning for {type(method).__name__}, "
+                f"whose loss reads all outputs as they are: leave {name} out."
+            )
+
+
 def resolve(loss: Loss, y: Any, predictor: Predictor, outputs: Floats, n: int) -> Losses:
     """The loss and the labels of n rows, checked against the model's outputs for the first ones.
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from perturbx._validation import check_random_state
-from perturbx.errors import BudgetError, InvalidParameterError
+from perturbx.errors import BudgetError
 from perturbx.explainers._base import BaseExplainer
-from perturbx.explainers._losses import Loss
+from perturbx.explainers._losses import Loss, check_whole
 from perturbx.explainers._notes import warn_of_doubts
 from perturbx.explainers._orders import Population, Sample
 from perturbx.explainers._plan import RecipeContext
@@ -111,7 +111,7 @@ class Sage(BaseExplainer):
 
     def _explained(self, X: Any, y: Any) -> Explanation:
         self._check_parameters()
-        self._check_whole()
+        check_whole(self)
         masker, predictor = self._fitted(X)
         instances, seeds = masker.check(X), check_random_state(self.random_state)
         asked = Cost()
@@ -171,11 +171,3 @@ class Sage(BaseExplainer):
                 "fewer rows, or remove with fewer background rows."
             )
         return n
-
-    def _check_whole(self) -> None:
-        for name, expected in (("outputs", None), ("link", "identity")):
-            if getattr(self, name) != expected:
-                raise InvalidParameterError(
-                    f"{name}={getattr(self, name)!r} has no meaning for Sage, whose loss reads "
-                    f"all outputs as they are: leave {name} out."
-                )

@@ -10,3 +10,4 @@ from perturbx.game.parts import averages as averages
 from perturbx.game.probe import probe as probe
 from perturbx.game.probe import probe_cost as probe_cost
 from perturbx.game.probe import unasked as unasked
+from perturbx.game.swaps import Swaps as Swaps

@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
-from perturbx.containers import Cells, Layout
-from perturbx.game import Cost
-from perturbx.predictor import Predictor
+from perturbx.game import Cost, Swaps
 from perturbx.rules._effect_axes import Axis
-
-_TILE_BYTES = 2**24
-_MOST_ROWS = 4096
-"""Without a batch size, the most rows of a call."""
 
 
 @dataclass(eq=False)
 class Asker:
     """Asks about rows with the value of a point of an axis in them, and counts the cost."""
 
-    layout: Layout
-    rows: Any
-    predictor: Predictor
-    outputs: Ints
-    batch_size: int | None
+    swaps: Swaps
     cost: Cost = field(default_factory=Cost)
-    cells: Cells = field(init=False)
     _own: Floats | None = field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        (self.cells,) = self.layout.encode(self.rows)
 
     def differences(self, axis: Axis, name: str) -> Floats:
         """(e, k): how the output changes over the interval of each of `axis.steps`."""
@@ -58,26 +42,15 @@ class Asker:
     def _unmoved(self) -> Floats:
         """(n, k): the outputs of the rows as they are, asked once for all features."""
         if self._own is None:
-            bits = self.cells.bits
-            self._own = self._asked(lambda part: bits[part].copy(), len(bits), "the rows of X")
+            rows = np.arange(len(self.swaps.cells.bits))
+            self._own = self._asked(rows, rows, np.arange(0), "the rows of X")
         return self._own
 
     def _answers(self, axis: Axis, rows: Ints, points: Ints, name: str) -> Floats:
-        def bits(part: slice) -> NDArray[Any]:
-            moved = self.cells.bits[rows[part]]
-            values = self.cells.bits[axis.sources[points[part]]]
-            moved[:, axis.members] = values[:, axis.members]
-            return moved
+        place = f"rows with another {name}"
+        return self._asked(rows, axis.sources[points], axis.members, place)
 
-        return self._asked(bits, len(rows), f"rows with another {name}")
-
-    def _asked(self, bits: Any, n: int, place: str) -> Floats:
-        width = self.cells.bits[0].nbytes
-        step = self.batch_size or max(1, min(_MOST_ROWS, _TILE_BYTES // max(width, 1)))
-        answers = np.empty((n, len(self.outputs)))
-        for start in range(0, n, step):
-            part = slice(start, min(start + step, n))
-            batch = self.layout.decode(bits(part), self.cells.tables)
-            answers[part] = self.predictor(batch, part.stop - start, self.outputs, place)
-            self.cost += Cost(part.stop - start, 1)
+    def _asked(self, rows: Ints, donors: Ints, members: Ints, place: str) -> Floats:
+        answers, cost = self.swaps.ask(rows, donors, members, place)
+        self.cost += cost
         return answers

@@ -23,7 +23,7 @@ from perturbx._validation import (
 from perturbx.containers import layout_of, training_rows
 from perturbx.errors import BudgetError, InvalidInputError, InvalidParameterError, NotFittedError
 from perturbx.features import Columns, Labels
-from perturbx.game import probe, probe_cost
+from perturbx.game import Swaps, probe, probe_cost
 from perturbx.maskers import Background, Features
 from perturbx.predictor import Predictor, resolve
 from perturbx.result import EffectCurve, EffectCurves
@@ -199,11 +199,15 @@ class Effects(BaseRule):
             self.predict_fn, instances, self.output_names, self.batch_size, warns=False
         )
         outputs, keeps_axis = self._outputs(predictor)
-        asker = Asker(self.observed_.layout, rows, predictor, outputs, self.batch_size)
+        layout = self.observed_.layout
+        (cells,) = layout.encode(rows)
+        asker = Asker(Swaps(layout, cells, predictor, outputs, self.batch_size))
         curves = []
         for column, axis in self._axes(columns, chosen):
             estimate = self._estimate(asker, column, axis)
-            curves.append(_curve(asker, column, axis, estimate, keeps_axis))
+            grid, names = cells_of(layout, rows, axis), predictor.output_names
+            named = tuple(names[j] for j in outputs)
+            curves.append(_curve(column, axis, grid, estimate, named, keeps_axis))
             notes += _remarks(column, axis, len(chosen))
         total = probe_cost(predictor) + asker.cost
         if predictor.varies:
@@ -312,18 +316,22 @@ class Effects(BaseRule):
 
 
 def _curve(
-    asker: Asker, column: Column, axis: Axis, estimate: Estimate, keeps_axis: bool
+    column: Column,
+    axis: Axis,
+    grid: tuple[Any, ...],
+    estimate: Estimate,
+    output_names: tuple[str, ...],
+    keeps_axis: bool,
 ) -> EffectCurve:
     """The estimate as the user sees it, without an axis of outputs if there is one output."""
 
     def cut(array: Any) -> Any:
         return array if array is None or keeps_axis else array[..., 0]
 
-    names = asker.predictor.output_names
     return EffectCurve(
         feature=column.name,
         is_number=column.is_number,
-        grid=cells_of(asker.layout, asker.rows, axis),
+        grid=grid,
         positions=axis.positions,
         values=cut(estimate.values),
         covariance=cut(estimate.covariance),
@@ -331,7 +339,7 @@ def _curve(
         counts=axis.counts,
         data=axis.data,
         individual=cut(estimate.individual),
-        output_names=tuple(names[j] for j in asker.outputs),
+        output_names=output_names,
     )
 
 

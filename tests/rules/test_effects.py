@@ -107,17 +107,22 @@ def test_accumulated_effects_by_their_definition() -> None:
     np.testing.assert_allclose(found.values - found.values[0], total, atol=1e-12)
 
 
-def test_pyale_finds_the_same_curve() -> None:
-    """Up to its constant: PyALE weighs the middles of intervals, ours the rows."""
-    pyale = pytest.importorskip("PyALE")
-    X = pd.DataFrame(normals(2000, 0.6), columns=list("abc"))
-    y = X["a"] * X["b"] + np.sin(X["a"]) + X["c"]
-    model = GradientBoostingRegressor(random_state=0, n_estimators=30).fit(X, y)
-    theirs = pyale.ale(X=X, model=model, feature=["a"], grid_size=20, plot=False, include_CI=False)
-    ours = curve(model, X, "a")
-    np.testing.assert_allclose(ours.positions, theirs.index)
-    effect = theirs["eff"].to_numpy()
-    np.testing.assert_allclose(ours.values - ours.values[0], effect - effect[0], atol=1e-9)
+@pytest.mark.slow
+def test_effector_finds_the_same_curve() -> None:
+    """Its intervals are of equal width, which for evenly spaced values are of equal counts too."""
+    effector = pytest.importorskip("effector")
+    rng = np.random.default_rng(0)
+    x = rng.permutation(np.linspace(-2, 2, 4001))
+    X = np.column_stack([x, 0.6 * x + rng.normal(size=4001), rng.normal(size=4001)])
+
+    def model(X: Any) -> Any:
+        return product(X) + np.sin(X[:, 0]) + X[:, 2]
+
+    theirs = effector.ALE(X, model, nof_instances="all")
+    ours = curve(model, X)
+    values = theirs.eval(0, ours.positions, centering=True)
+    assert np.ptp(ours.values) > 2
+    np.testing.assert_allclose(ours.values - ours.values[0], values - values[0], atol=0.02)
 
 
 def test_sklearn_finds_the_same_partial_dependence() -> None:

@@ -1,0 +1,53 @@
+"""Rows some of whose columns come from other rows: what the model answers to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perturbx._typing import Floats, Ints
+from perturbx.containers import Cells, Layout
+from perturbx.game.cost import Cost
+from perturbx.predictor import Predictor
+
+_TILE_BYTES = 2**24
+_MOST_ROWS = 4096
+"""Without a batch size, the most rows of a call."""
+
+
+@dataclass(frozen=True, eq=False)
+class Swaps:
+    """n rows of a table, with cells that may be exchanged between them.
+
+    Parameters
+    ----------
+    layout : Layout
+    cells : Cells
+        The rows as `layout` encodes them.
+    predictor : Predictor
+    outputs : (k,) int array
+        Which outputs.
+    batch_size : int, optional
+        The most rows in one call.
+    """
+
+    layout: Layout
+    cells: Cells
+    predictor: Predictor
+    outputs: Ints
+    batch_size: int | None
+
+    def ask(self, rows: Ints, donors: Ints, members: Ints, place: str) -> tuple[Floats, Cost]:
+        """(e, k): the outputs of `rows` with the columns `members` of `donors`, and the cost."""
+        width, cost = max(self.cells.bits[0].nbytes, 1), Cost()
+        step = self.batch_size or max(1, min(_MOST_ROWS, _TILE_BYTES // width))
+        answers = np.empty((len(rows), len(self.outputs)))
+        for start in range(0, len(rows), step):
+            part = slice(start, min(start + step, len(rows)))
+            bits = self.cells.bits[rows[part]]
+            bits[:, members] = self.cells.bits[np.ix_(donors[part], members)]
+            batch = self.layout.decode(bits, self.cells.tables)
+            answers[part] = self.predictor(batch, len(bits), self.outputs, place)
+            cost += Cost(len(bits), 1)
+        return answers, cost
