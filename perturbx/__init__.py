@@ -6,8 +6,10 @@ per-feature scores with error bars.
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from perturbx import archive as archive
 from perturbx import plots as plots
 from perturbx._version import __version__ as __version__
+from perturbx.archive import Archive as Archive
 from perturbx.explainers import Banzhaf as Banzhaf
 from perturbx.explainers import Explainer as Explainer
 from perturbx.explainers import IntegratedGradients as IntegratedGradients
@@ -67,6 +69,7 @@ _LATER = ("interop", "metrics")
 
 __all__ = [
     "Anchors",
+    "Archive",
     "Background",
     "Banzhaf",
     "Baseline",
@@ -103,6 +106,7 @@ __all__ = [
     "SurrogateTree",
     "Tokens",
     "Windows",
+    "archive",
     "compare_cohorts",
     "interop",
     "load",

@@ -9,10 +9,12 @@
     ├── SelectionError (IndexError, KeyError, TypeError)  explanation[...] picks what is not there
     ├── InvalidInputError (ValueError)         X, background or image is not what was expected
     ├── NotFittedError (ValueError)            explain before a fit that the method needs
+    ├── ArchiveError (OSError)                 an archive cannot be read or written
     ├── PredictFnError (RuntimeError)          predict_fn failed, or returned no usable scores
     └── RejectPerturbations (TypeError)        a solver was given perturbations that it cannot read
 
     PerturbxWarning (UserWarning)
+    ├── DamagedArchiveWarning                  an archive was damaged; what was lost is asked again
     ├── LowFidelityWarning                     a local fit describes the model poorly
     ├── NotConvergedWarning                    the budget was spent before `tol` was reached
     └── UnstableModelWarning                   the model answers differently for the same row
@@ -55,12 +57,20 @@ class PredictFnError(PerturbxError, RuntimeError):
     """``predict_fn`` raised, or returned something that cannot be explained."""
 
 
+class ArchiveError(PerturbxError, OSError):
+    """An archive cannot be read or written, or was written by something else."""
+
+
 class RejectPerturbations(PerturbxError, TypeError):  # noqa: N818 - a refusal, not a fault
     """A solver cannot read these perturbations; the message names the sampler that it reads."""
 
 
 class PerturbxWarning(UserWarning):
     """The base of all warnings of perturbx."""
+
+
+class DamagedArchiveWarning(PerturbxWarning):
+    """An archive was damaged: what could be read was kept, and the rest is asked again."""
 
 
 class UnstableModelWarning(PerturbxWarning):

@@ -20,7 +20,7 @@ GROUND = {"errors", "_typing", "_version", "_rounding", "_validation", "_workers
 """Modules that every room may use, private as they are to the package."""
 
 ROOMS = [
-    *({"features"}, {"containers"}, {"designs"}, {"result"}),
+    *({"features"}, {"containers"}, {"designs"}, {"result"}, {"archive"}),
     {"predictor", "maskers", "samplers", "solvers"},
     *({"game"}, {"explainers"}, {"metrics", "rules"}),
 ]

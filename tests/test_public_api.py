@@ -30,7 +30,10 @@ NAMES = {
     "perturbx": METHODS
     | MASKERS
     | RULES
-    | {"Explanation", "RegionTree", "compare_cohorts", "interop", "load", "metrics", "plots"},
+    | {"Explanation", "RegionTree", "compare_cohorts", "interop", "load", "metrics", "plots"}
+    | {"Archive", "archive"},
+    "perturbx.archive": {"Archive", "ArchiveInfo", "ModelFacts", "Verified", "info", "prune"}
+    | {"verify"},
     "perturbx.maskers": MASKERS
     | {"Features", "Fill", "FittedMasker", "Instances", "Masker", "RegionTree", "BoundMasker"},
     "perturbx.explainers": METHODS | {"CostEstimate", "BaseExplainer", "RecipeContext"},
@@ -95,6 +98,8 @@ NAMES = {
         "PerturbxError",
         "PerturbxWarning",
         "PredictFnError",
+        "ArchiveError",
+        "DamagedArchiveWarning",
         "RejectPerturbations",
         "SelectionError",
         "UnknownParameterError",
@@ -126,6 +131,7 @@ PARAMETERS = [
     "link",
     "batch_size",
     "n_jobs",
+    "archive",
     "stochastic",
     "random_state",
     "verbose",
@@ -202,6 +208,6 @@ def test_errors_subclass_builtins(name: str) -> None:
     """Each is caught by who catches ours, and by who catches Python's."""
     kind = getattr(importlib.import_module("perturbx.errors"), name)
     assert issubclass(kind, (px.errors.PerturbxError, px.errors.PerturbxWarning))
-    assert issubclass(kind, (ValueError, TypeError, RuntimeError, UserWarning)) or (
+    assert issubclass(kind, (ValueError, TypeError, RuntimeError, OSError, UserWarning)) or (
         name == "PerturbxError"
     )

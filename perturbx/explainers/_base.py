@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import numbers
+import os
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -24,6 +25,7 @@ from perturbx._validation import (
     invalid,
 )
 from perturbx._workers import check_workers, n_workers
+from perturbx.archive import Archive
 from perturbx.containers import holds_texts, layout_of, looks_like_images, training_rows
 from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
 from perturbx.explainers._explain import explain
@@ -75,6 +77,10 @@ _COMMON = """predict_fn : callable or fitted model
     n_jobs : int, optional
         Workers that ask the model, and threads that solve outputs and instances, as in joblib;
         None leaves it to ``joblib.parallel_config``.
+    archive : path or Archive, optional
+        A file that keeps every answer, so that a run that was killed goes on where it ended, and
+        another analysis of the same rows costs nothing. Name the model's version with
+        `px.Archive(path, model="v1")`.
     stochastic : "auto", True or False
         Whether predict_fn answers differently each time, as a language model does. Then part of
         the budget asks again where that lowers the errors most, and `noise_errors` tells the noise
@@ -105,6 +111,7 @@ class BaseExplainer(BaseEstimator):
     link: LinkName = field(default="identity", kw_only=True)
     batch_size: int | None = field(default=None, kw_only=True)
     n_jobs: int | None = field(default=None, kw_only=True)
+    archive: str | os.PathLike[str] | Archive | None = field(default=None, kw_only=True)
     stochastic: bool | Literal["auto"] = field(default="auto", kw_only=True)
     random_state: RandomState = field(default=None, kw_only=True)
     verbose: int = field(default=0, kw_only=True)
@@ -334,6 +341,7 @@ class BaseExplainer(BaseEstimator):
         """What `fit` learns from besides X, as it is now."""
         return {
             "predict_fn": self.predict_fn,
+            "archive": self.archive,
             "masker": self.masker,
             "feature_names": by_value(self.feature_names),
             "output_names": by_value(self.output_names),
@@ -343,7 +351,8 @@ class BaseExplainer(BaseEstimator):
     def _probe(self, instances: Instances) -> Predictor:
         """The model, once it has answered the first rows."""
         warns = self.stochastic is False
-        return probe(self.predict_fn, instances, self.output_names, self.batch_size, warns)
+        archive = None if self.archive is None else Archive.at(self.archive)
+        return probe(self.predict_fn, instances, self.output_names, self.batch_size, warns, archive)
 
     def _learn(self, X: Any, like: Any) -> FittedMasker:
         """The masker from training data, or from none if it needs none."""
@@ -395,6 +404,8 @@ class BaseExplainer(BaseEstimator):
                 check_names(name, getattr(self, name))
         if self.tol is not None and not (isinstance(self.tol, numbers.Real) and self.tol == 0):
             check_number("tol", self.tol, above=0, below=1)
+        if self.archive is not None:
+            Archive.at(self.archive)
         check_choice("link", self.link, ("identity", "logit"))
         is_word = isinstance(self.stochastic, str) and self.stochastic == "auto"
         if not (is_word or isinstance(self.stochastic, bool)):

@@ -45,7 +45,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     to_come = n * (task.n_perturbations * task.rows_each + 1) + task.context.n_background
     with _progress_bar(to_come) if plan.verbose else nullcontext() as bar:
         progress = None if bar is None else bar.update
-        settings = plan.link, plan.batch_size, plan.n_jobs, progress, plan.dry
+        settings = plan.link, plan.batch_size, plan.n_jobs, progress, plan.dry, plan.stochastic
         game = Game(problem.predictor, *settings)
         ask_empty = partial(_empty, game, parts, separate)
         raw, cost = game.predictions(instances)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ _COALITIONS_A_FEATURE = 10
 """How many coalitions a teacher is asked, or as many as those who are explained, if that is more.
 At 2 coalitions a feature, what teachers of 10 taught has a fifth of the squared error of what
 teachers of 2 did."""
+
+_TURN = 2**32
+"""Numbers the first evaluation of teachers, apart from all of those they teach."""
 
 _MOST_OF_THE_CALL = 0.25
 """Teaching is worth its model rows up to this part of those that the call asks anyway."""
@@ -92,8 +96,8 @@ def teach(
     design = task.sampler.draw(task.n_features, n, plan.rng(3)) if active.any() else None
     if len(members) < LearnedPrior.fewest or not isinstance(design, Pairs) or design.complete:
         return Taught(explained, None, _note(said, "have the same features to remove")), Cost()
-    settings = plan.link, plan.batch_size, plan.n_jobs, None, plan.dry
-    game = Game(problem.predictor, *settings)
+    settings = plan.link, plan.batch_size, plan.n_jobs, None, plan.dry, plan.stochastic
+    game = Game(problem.predictor, *settings, turns=count(_TURN))
     raw, cost = game.predictions(teachers)
     columns, _ = problem.predictor.select(problem.outputs, raw)
     full = game.linked(np.take_along_axis(raw, columns, axis=1))[members]

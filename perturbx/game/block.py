@@ -49,6 +49,8 @@ class Block:
     parts : Parts or None
     active : (n_features,) bool array or None
         The features of the design, if not all.
+    turn : int
+        The number of this evaluation in its run.
     """
 
     link: LinkName
@@ -59,6 +61,7 @@ class Block:
     instances: Sequence[tuple[BoundMasker, Ints, int]]
     parts: Parts | None
     active: NDArray[np.bool_] | None
+    turn: int = 0
 
     def outputs(
         self, predictor: Predictor | None, progress: Callable[[int], Any] | None = None
@@ -111,11 +114,12 @@ class Block:
                 there = slice(start * per + low, (stop - 1) * per + high)
                 text = f"perturbations {first + here.start} to {first + here.stop - 1}"
                 text += f" of instance {instance}"
-                outputs[there] = predictor(batch, there.stop - there.start, columns, text)
+                n_rows = there.stop - there.start
+                outputs[there] = predictor(batch, n_rows, columns, text, self.turn)
                 if self.link != "identity":  # an average may hide an invalid output
                     check_link(outputs[there], self.link)
                 if progress:
-                    progress(there.stop - there.start)
+                    progress(n_rows)
             averaged[:, begin : begin + n] = averages(outputs, per, self.parts, weights)
         return averaged, Cost(m * per, n_calls)
 
@@ -137,7 +141,9 @@ class Block:
             found[0, part] = bound.answers(z)[:, columns]
             if len(whole):
                 batch = bound.batch(z[whole[:1]], slice(0, 1), bound.scratch(1))
-                found[0, start + whole] = predictor(batch, 1, columns, f"instance {instance}")
+                found[0, start + whole] = predictor(
+                    batch, 1, columns, f"instance {instance}", self.turn
+                )
                 n_asked += 1
         return found, Cost(n_asked, n_asked)
 

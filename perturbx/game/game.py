@@ -7,8 +7,8 @@ receives a design and bound maskers, and returns outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
+from itertools import count, pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,6 +50,11 @@ class Game:
         Called with the number of model rows after each call of the model.
     dry : bool
         True to ask nothing: outputs mean nothing, and costs are what they would be.
+    stochastic : bool
+        True if the model answers differently each time: no two of its rows share an answer of the
+        archive.
+    turns : iterator of int
+        Numbers these evaluations.
     """
 
     predictor: Predictor
@@ -58,10 +63,13 @@ class Game:
     n_jobs: int | None = None
     progress: Callable[[int], Any] | None = None
     dry: bool = False
+    stochastic: bool = False
+    turns: Iterator[int] = field(default_factory=lambda: count(1))
 
     def predictions(self, instances: Instances) -> tuple[Floats, Cost]:
         """The model's outputs of the instances themselves, (n, n_outputs), before the link."""
         answers = []
+        turn = next(self.turns) if self.stochastic else 0
         for part in instances.chunks(min(self.batch_size or instances.chunk, instances.chunk)):
             n_rows = part.stop - part.start
             place = f"instances {part.start} to {part.stop - 1}"
@@ -71,7 +79,7 @@ class Game:
                 answers.append(UNASKED + ranks % self.predictor.n_outputs / 1e3)
                 continue
             batch = instances.take(part.start, part.stop)
-            answers.append(self.predictor(batch, n_rows, None, place))
+            answers.append(self.predictor(batch, n_rows, None, place, turn))
         if self.progress:
             self.progress(len(instances))
         return np.concatenate(answers), Cost(len(instances), len(answers))
@@ -134,6 +142,7 @@ class Game:
         parts = parts if named is None else None
         n_averages, m = 1 + (0 if parts is None else len(parts)), len(design) - known
         outputs, cost = np.empty((n_averages, m, len(bound), columns.shape[1])), Cost()
+        turn = next(self.turns) if self.stochastic else 0
         rectangles = list(self._rectangles(len(bound), m))
         sources: dict[int, tuple[slice, Any, Ints | None]] = {}
         blocks = []
@@ -147,7 +156,9 @@ class Game:
                 sources[some.start] = here, z, None if named is None else named[here]
             instances = [(bound[i], columns[i], int(places[i])) for i in those]
             source = sources[some.start]
-            blocks.append(Block(self.link, self.batch_size, *source, instances, parts, active))
+            blocks.append(
+                Block(self.link, self.batch_size, *source, instances, parts, active, turn)
+            )
         found = zip(rectangles, self._answered(blocks), strict=True)
         for (those, some), (answers, asked) in found:
             outputs[:, some, those] = answers

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from perturbx._typing import PredictFn
+from perturbx.archive import Archive
 from perturbx.errors import PredictFnError, UnstableModelWarning
 from perturbx.game.block import UNASKED
 from perturbx.game.cost import Cost
@@ -28,6 +29,7 @@ def probe(
     output_names: Sequence[str] | None,
     batch_size: int | None,
     warns: bool = True,
+    archive: Archive | None = None,
 ) -> Predictor:
     """Evaluate the model on the first rows, then on the first row again.
 
@@ -46,14 +48,14 @@ def probe(
     n = min(2, len(instances), batch_size or 2, instances.chunk)
     batch = instances.take(0, n)
     before = copy.deepcopy(batch)
-    predictor = connect(predict_fn, batch, n, output_names)
+    predictor = connect(predict_fn, batch, n, output_names, archive)
     if not _equal(before, batch):
         raise PredictFnError(
             "predict_fn changed the batch that it received: let it work on a copy, as in "
             "predict_fn=lambda X: model(X.copy())."
         )
     one, start = instances.take(0, 1), time.perf_counter()
-    again = predictor(one, 1, None, "the first row, asked twice")
+    again = predictor(one, 1, None, "the first row, asked twice", turn=1)
     predictor = replace(predictor, seconds=time.perf_counter() - start)
     first = predictor.first_answers[0]
     difference, size = float(np.abs(first - again[0]).max()), float(np.abs(first).max())
@@ -67,7 +69,7 @@ def probe(
             UnstableModelWarning,
             stacklevel=4,
         )
-    return replace(predictor, varies=True)
+    return predictor.known_to_vary()
 
 
 def unasked(n: int) -> Predictor:

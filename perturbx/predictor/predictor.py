@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from perturbx._rounding import DOUBLE
 from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
 from perturbx._validation import check_selection, distinct_names, invalid, position_of, top_of
+from perturbx.archive import Archive, ModelFacts
 from perturbx.errors import InvalidParameterError, PredictFnError
 from perturbx.predictor.answers import not_finite, numbers_of, resolution_of
+from perturbx.predictor.archived import Archived
 from perturbx.predictor.awaiting import Awaited
 from perturbx.predictor.calling import failure, resolve
 
@@ -47,6 +50,8 @@ class Predictor:
         True if the model gave two answers to one row.
     seconds : float or None
         What a call with one row took. No score depends on it.
+    archived : Archived or None
+        Where answers are kept, and looked up before the model is asked.
     """
 
     predict_fn: Callable[[Any], Any]
@@ -58,6 +63,7 @@ class Predictor:
     resolution: float = DOUBLE
     varies: bool = False
     seconds: float | None = None
+    archived: Archived | None = None
 
     @property
     def is_complementary(self) -> bool:
@@ -75,20 +81,44 @@ class Predictor:
         if isinstance(self.predict_fn, Awaited):
             self.predict_fn.cancel()
 
-    def __call__(self, batch: Any, n_rows: int, columns: Ints | None, place: str) -> Floats:
-        """Answers to a batch of `n_rows` rows, (n_rows, k): some columns, or all for None."""
+    def __call__(
+        self, batch: Any, n_rows: int, columns: Ints | None, place: str, turn: int = 0
+    ) -> Floats:
+        """Answers to a batch of `n_rows` rows, (n_rows, k): some columns, or all for None.
+
+        `turn` numbers the evaluations of a model that answers differently each time: no two of
+        its rows share an answer of the archive.
+        """
+        if self.archived is None:
+            answer = self._checked(batch, n_rows, place)
+        else:
+            asks = partial(self._checked, place=place, whole=True)
+            answer = self.archived.answers(batch, n_rows, place, turn, asks)
+        if self.is_vector:
+            answer = answer[:, None]
+        elif columns is not None:
+            answer = answer[:, columns]
+        return _finite(answer, place)
+
+    def known_to_vary(self) -> Predictor:
+        """The same model, after it gave two answers to one row."""
+        if self.archived is not None:
+            self.archived.learn_that_it_varies()
+        return replace(self, varies=True)
+
+    def _checked(self, batch: Any, n_rows: int, place: str, whole: bool = False) -> NDArray[Any]:
+        """The model's answer, of the shape of the first; all finite, if it is kept as a `whole`."""
         _, answer = _ask(self.predict_fn, batch, n_rows, place)
         if answer.shape[1:] != (() if self.is_vector else (self.n_outputs,)):
             was = "(n,)" if self.is_vector else f"(n, {self.n_outputs})"
             raise PredictFnError(
                 f"predict_fn returned shape {answer.shape} for {place}, but with {was} before: "
                 "it must return the same outputs for every batch."
+                f"{'' if self.archived is None else self.archived.cure}"
             )
-        if self.is_vector:
-            answer = answer[:, None]
-        elif columns is not None:
-            answer = answer[:, columns]
-        return _finite(answer, place)
+        if whole:
+            _finite(answer, place)
+        return answer
 
     def select(self, outputs: OutputSelection, answers: Floats) -> tuple[Ints, bool]:
         """Which columns are explained for each instance, and whether an output axis stays.
@@ -126,16 +156,48 @@ class Predictor:
 
 
 def connect(
-    predict_fn: PredictFn | Any, batch: Any, n_rows: int, names: Sequence[str] | None
+    predict_fn: PredictFn | Any,
+    batch: Any,
+    n_rows: int,
+    names: Sequence[str] | None,
+    archive: Archive | None = None,
 ) -> Predictor:
     """Call the model once, to learn the shape of its answers."""
     function, name = resolve(predict_fn)
-    raw, answer = _ask(function, batch, n_rows, _PROBE)
+    archived = None if archive is None else Archived.of(archive, name)
+    raw, facts = None, None
+    if archived is None:
+        raw, answer = _ask(function, batch, n_rows, _PROBE)
+    else:
+
+        def ask(part: Any, n: int) -> NDArray[Any]:
+            nonlocal raw
+            raw, found = _ask(function, part, n, _PROBE)
+            _finite(found, _PROBE)
+            return found
+
+        answer, facts = archived.answers(batch, n_rows, _PROBE, 0, ask), archived.facts
     n_outputs = 1 if answer.ndim == 1 else answer.shape[1]
-    output_names = _output_names(function, raw, n_outputs, names)
     first = _finite(answer.reshape(n_rows, n_outputs), _PROBE)
-    resolution = resolution_of(function, raw, answer)
-    return Predictor(function, name, n_outputs, answer.ndim == 1, output_names, first, resolution)
+    if facts is None:
+        raw = answer if raw is None else raw
+        is_frame = type(raw).__module__.partition(".")[0] in ("pandas", "polars")
+        columns = tuple(getattr(raw, "columns", ())) if is_frame else ()
+        k = None if answer.ndim == 1 else n_outputs
+        facts = ModelFacts(k, columns, resolution_of(function, raw, answer))
+        if archived is not None:
+            archived.learn(facts)
+    output_names = _output_names(function, facts.columns, n_outputs, names)
+    return Predictor(
+        function,
+        name,
+        n_outputs,
+        answer.ndim == 1,
+        output_names,
+        first,
+        facts.resolution,
+        archived=archived,
+    )
 
 
 def _ask(
@@ -162,7 +224,10 @@ def _finite(answer: NDArray[Any], place: str) -> Floats:
 
 
 def _output_names(
-    function: Callable[[Any], Any], answer: Any, n_outputs: int, names: Sequence[str] | None
+    function: Callable[[Any], Any],
+    columns: tuple[Any, ...],
+    n_outputs: int,
+    names: Sequence[str] | None,
 ) -> tuple[str, ...]:
     """The user's names, else the model's, else those of the answer's columns, else numbers."""
     if names is not None:
@@ -171,13 +236,12 @@ def _output_names(
         return distinct_names("output_names", names)
     classes = getattr(getattr(function, "__self__", None), "classes_", None)
     own = getattr(function, "output_names", None)
-    is_frame = type(answer).__module__.partition(".")[0] in ("pandas", "polars")
     if isinstance(classes, np.ndarray) and len(classes) == n_outputs:
         source, labels = "classes_ of the model", classes.tolist()
     elif isinstance(own, (list, tuple)) and len(own) == n_outputs == len(set(own)):
         source, labels = "output_names of predict_fn", own
-    elif is_frame and hasattr(answer, "columns"):
-        source, labels = "columns of predict_fn's answer", answer.columns
+    elif len(columns) == n_outputs:
+        source, labels = "columns of predict_fn's answer", columns
     else:
         return ("output",) if n_outputs == 1 else tuple(f"output {i}" for i in range(n_outputs))
     return distinct_names(source, labels, PredictFnError, "pass output_names=[...]")
