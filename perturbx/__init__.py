@@ -15,6 +15,7 @@ from perturbx.explainers import Explainer as Explainer
 from perturbx.explainers import IntegratedGradients as IntegratedGradients
 from perturbx.explainers import KernelShap as KernelShap
 from perturbx.explainers import Lime as Lime
+from perturbx.explainers import MeaningfulPerturbation as MeaningfulPerturbation
 from perturbx.explainers import Occlusion as Occlusion
 from perturbx.explainers import OwenShap as OwenShap
 from perturbx.explainers import PermutationImportance as PermutationImportance
@@ -89,6 +90,7 @@ __all__ = [
     "InvariantRange",
     "KernelShap",
     "Lime",
+    "MeaningfulPerturbation",
     "Occlusion",
     "OwenShap",
     "PermutationImportance",

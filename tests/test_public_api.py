@@ -16,6 +16,7 @@ from perturbx.solvers import Solver
 METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "OwenShap"}
 METHODS |= {"PermutationShap", "Rise", "Sage", "SmoothGrad"}
 METHODS |= {"IntegratedGradients", "PermutationImportance"}
+METHODS |= {"MeaningfulPerturbation"}
 MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
 MASKERS |= {"Fade", "RegionNoise"}
 MASKERS |= {"CausalCopula"}

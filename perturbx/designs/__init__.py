@@ -19,6 +19,9 @@ from perturbx.designs.evaluations import Evaluations as Evaluations
 from perturbx.designs.pairs import Pairs as Pairs
 from perturbx.designs.paths import PathDifferences as PathDifferences
 from perturbx.designs.repeated import Repeated as Repeated
+from perturbx.designs.searched import Searched as Searched
+from perturbx.designs.searched import SearchedCoalitions as SearchedCoalitions
+from perturbx.designs.searched import SearchedMasks as SearchedMasks
 from perturbx.designs.tree_splits import BackgroundTreeSplits as BackgroundTreeSplits
 from perturbx.designs.tree_splits import Steps as Steps
 from perturbx.designs.tree_splits import TreeSplits as TreeSplits

@@ -8,6 +8,9 @@ from perturbx.explainers.explainer import Explainer as Explainer
 from perturbx.explainers.integrated_gradients import IntegratedGradients as IntegratedGradients
 from perturbx.explainers.kernel_shap import KernelShap as KernelShap
 from perturbx.explainers.lime import Lime as Lime
+from perturbx.explainers.meaningful_perturbation import (
+    MeaningfulPerturbation as MeaningfulPerturbation,
+)
 from perturbx.explainers.occlusion import Occlusion as Occlusion
 from perturbx.explainers.owen_shap import OwenShap as OwenShap
 from perturbx.explainers.permutation_importance import (

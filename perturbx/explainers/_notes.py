@@ -73,6 +73,9 @@ def remarks(
     silent = [""] * len(values), np.zeros(len(values))
     unknown = np.asarray((np.isnan(errors) & ~np.isnan(values)).any(axis=(1, 2)))
     said = "too few perturbations to estimate some standard errors"
+    if task.solver.searches:
+        said = "the best that was found has no standard errors: another random_state, or more "
+        said += "budget, may find a smaller one"
     return [
         ([nothing] * len(values), silent[1]),
         silent if solution.fidelity is None else _of_fit(solution.fidelity),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Ints, Noise
-from perturbx.designs import Design, SoftMasks
+from perturbx.designs import Design, GradedDesign
 from perturbx.features import Lattice
 from perturbx.maskers.bound_images import BoundImage
 from perturbx.maskers.images import Image
@@ -23,7 +23,7 @@ class BoundSmoothGrid(BoundImage):
     present equals the image, and a row with everything absent equals the fill, bit by bit.
     """
 
-    accepts: ClassVar[type[Design]] = SoftMasks
+    accepts: ClassVar[type[Design]] = GradedDesign
 
     regions: Lattice
 

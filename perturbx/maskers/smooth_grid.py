@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from perturbx._validation import check_integer, invalid
-from perturbx.designs import SoftMasks
+from perturbx.designs import GradedDesign
 from perturbx.errors import InvalidInputError
 from perturbx.features import Lattice
 from perturbx.maskers._base import BoundMasker
@@ -55,7 +55,7 @@ class SmoothGrid(FilledMasker):
     array([[8., 6., 4., 2., 0.]])
     """
 
-    accepts = SoftMasks
+    accepts = GradedDesign
 
     cells: int | Sequence[int] = 7
     steps: int = 3

@@ -7,6 +7,7 @@ from perturbx.samplers.background_permutations import (
 )
 from perturbx.samplers.bernoulli import BernoulliMasks as BernoulliMasks
 from perturbx.samplers.gaussian import GaussianNoise as GaussianNoise
+from perturbx.samplers.mask_search import MaskSearch as MaskSearch
 from perturbx.samplers.one_at_a_time import OneAtATime as OneAtATime
 from perturbx.samplers.optimal import OptimalPairs as OptimalPairs
 from perturbx.samplers.owen import OwenSplits as OwenSplits

@@ -24,3 +24,4 @@ from perturbx.solvers.process import GaussianProcess as GaussianProcess
 from perturbx.solvers.process import LearnedPrior as LearnedPrior
 from perturbx.solvers.process.sparse_regression import SparseRegression as SparseRegression
 from perturbx.solvers.ridge import WeightedRidge as WeightedRidge
+from perturbx.solvers.smallest_mask import SmallestMask as SmallestMask

@@ -33,6 +33,9 @@ class Solver(ABC):
     samples: bool = True
     """True if its errors are sampling errors, and shrink with the root of the perturbations."""
 
+    searches: ClassVar[bool] = False
+    """True if its scores are the best that was tried, and so have no standard errors."""
+
     needs_background_rows: ClassVar[bool] = False
     """True if it needs the output of each background row, and not of their average alone."""
 
