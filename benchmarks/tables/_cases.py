@@ -8,15 +8,23 @@ from functools import cache, cached_property, partial
 
 import numpy as np
 from perturbx.designs import CoalitionDesign, Design, Evaluations
-from perturbx.samplers import GaussianNoise
-from perturbx.solvers import Solver
+from perturbx.samplers import GaussianNoise, OptimalPairs, ShapleyCoalitions
+from perturbx.solvers import (
+    Answers,
+    KernelShapRegression,
+    LearnedPrior,
+    Solver,
+    WithInteractions,
+)
 
-from benchmarks.games import Game, exact_shapley, model_game, product_shapley
-from benchmarks.tables._games import network_game, svr_game, tree_game
+from benchmarks.games import Game, exact_shapley, masked_mean, model_game, product_shapley
+from benchmarks.tables._games import ands_game, network_game, svr_game, tree_game
 
 INSTANCES = 8
 MOST_TABLED = 13
 LIMIT_DRAWS = 50_000
+TAUGHT_BY = 10
+"""Coalitions a feature, at least, that each teacher of a shared prior is asked."""
 
 
 def linear_rows(seed: int, d: int = 20) -> Game:
@@ -47,12 +55,22 @@ def jump_rows(seed: int, answer: Callable[[np.ndarray, np.ndarray], np.ndarray])
     return model_game(lambda X: answer(X, weights), np.ones(d), background, np.zeros(d))
 
 
+def ands_rows(seed: int, d: int = 20) -> Game:
+    """Interactions of all orders, read from whether a column is 1; the background has none."""
+    game = ands_game(seed, d, 100, d)
+    return model_game(lambda X: game.v(X > 0.5), np.ones(d), np.zeros((1, d)), game.phi)
+
+
 def weighted_majority(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return (X @ weights > weights.sum() / 2).astype(float)
 
 
 def steps(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.floor(3.9 * X @ weights / weights.sum())
+
+
+def floor(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return np.floor(1.5 * X @ (weights * (-1.0) ** np.arange(len(weights))))
 
 
 def conjunction(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -72,8 +90,10 @@ GAMES: dict[str, Callable[[int], Game]] = {
     "product": product_rows,
     "jumps: weighted majority": partial(jump_rows, answer=weighted_majority),
     "jumps: steps": partial(jump_rows, answer=steps),
+    "jumps: floor of a sum": partial(jump_rows, answer=floor),
     "jumps: three features at once": partial(jump_rows, answer=conjunction),
     "jumps: parity of five": partial(jump_rows, answer=parity),
+    "ANDs of up to 20 of 20": ands_rows,
 }
 
 
@@ -102,6 +122,26 @@ class Case:
         if self.game.d > MOST_TABLED:
             return self.game.phi
         return exact_shapley(lambda z: self.table.mean(axis=1), self.game.d)
+
+    @cached_property
+    def index(self) -> np.ndarray:
+        """(d, d): the Shapley interaction index, of a game that is small enough for a table."""
+        design = ShapleyCoalitions().draw(self.game.d, 2**self.game.d, np.random.default_rng(0))
+        found = WithInteractions(KernelShapRegression()).solve(self.evaluate(design)).interactions
+        assert found is not None
+        return np.asarray(found.shapley[0, :, :, 0])
+
+    def prior(self, n_pairs: int) -> LearnedPrior | None:
+        """What other rows of the data teach, as those that `fit` sees; None without any."""
+        game, d = self.game, self.game.d
+        binary = np.isin(game.background, (0, 1)).all()
+        rows = 1 - game.background if binary else game.background
+        n = max(2 * n_pairs, TAUGHT_BY * d)
+        design = OptimalPairs().draw(d, n, np.random.default_rng([98, n_pairs]))
+        z = np.vstack([design.z, np.ones((1, d), bool), np.zeros((1, d), bool)])
+        found = [masked_mean(game.predict, x, game.background, z) for x in rows]
+        *outputs, full, empty = np.stack(found, axis=1)[:, :, None]
+        return LearnedPrior.learn(Answers.of(Evaluations(design, np.array(outputs), full, empty)))
 
     def ask(self, z: np.ndarray, row: np.ndarray | int) -> np.ndarray:
         """(m,): the outputs of coalitions, each on the given background row."""

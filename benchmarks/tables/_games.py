@@ -184,6 +184,15 @@ def and_game(seed: int, d: int = 16, size: int = 6) -> Game:
     return Game(lambda Z: Z[:, members].all(axis=1).astype(float), phi)
 
 
+def ands_game(seed: int, d: int, terms: int, largest: int) -> Game:
+    """A sum of ANDs of 1 to `largest` features; each is shared equally by its members."""
+    rng = np.random.default_rng(seed)
+    members = np.arange(d) < rng.integers(1, largest + 1, terms)[:, None]
+    members, worth = rng.permuted(members, axis=1), rng.uniform(-1, 1, terms)
+    absent = members.T.astype(np.float32)
+    return Game(lambda Z: (~Z @ absent == 0) @ worth, (worth / members.sum(axis=1)) @ members)
+
+
 def linear_game(seed: int, d: int = 20) -> Game:
     slopes = np.random.default_rng(seed).normal(size=d)
     slopes[:4] = 0

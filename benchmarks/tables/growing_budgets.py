@@ -20,19 +20,11 @@ from benchmarks.command import parser, status
 from benchmarks.games import Game, Values, exact_shapley
 from benchmarks.peers import LEVERAGE, OURS, Oracle, ours
 from benchmarks.report import Target, head, line
+from benchmarks.tables._games import ands_game
 
 FACTORS = (3, 5, 10, 20, 40, 80)
 QUICK_FACTORS, QUICK_SEEDS, SEEDS = (10, 40), 3, 10
 MOST = 1.2
-
-
-def ands(seed: int, d: int, terms: int, largest: int) -> Game:
-    """A sum of ANDs of 1 to `largest` features; each is shared equally by its members."""
-    rng = np.random.default_rng(seed)
-    members = np.arange(d) < rng.integers(1, largest + 1, terms)[:, None]
-    members, worth = rng.permuted(members, axis=1), rng.uniform(-1, 1, terms)
-    absent = members.T.astype(np.float32)
-    return Game(lambda Z: (~Z @ absent == 0) @ worth, (worth / members.sum(axis=1)) @ members)
 
 
 def noisy(seed: int, d: int = 13, share: float = 0.05) -> Game:
@@ -45,7 +37,7 @@ def noisy(seed: int, d: int = 13, share: float = 0.05) -> Game:
 
 def jumping(seed: int, at: int, d: int = 16) -> Game:
     """Smooth but at `at` present features, none or all, where it jumps by many times its range."""
-    smooth, jump = ands(seed, d, 60, 5), 30.0
+    smooth, jump = ands_game(seed, d, 60, 5), 30.0
     return Game(
         lambda Z: smooth.v(Z) + jump * (Z.sum(axis=1) == at),
         smooth.phi + (jump if at else -jump) / d,
@@ -62,8 +54,8 @@ def threshold(seed: int, answer: Callable[[Values, Values], Values], d: int = 12
 
 
 GAMES: dict[str, Callable[[int], Game]] = {
-    "ANDs of up to 20 of 20": lambda seed: ands(seed, 20, 100, 20),
-    "ANDs of up to 12 of 12": lambda seed: ands(seed, 12, 50, 12),
+    "ANDs of up to 20 of 20": lambda seed: ands_game(seed, 20, 100, 20),
+    "ANDs of up to 12 of 12": lambda seed: ands_game(seed, 12, 50, 12),
     "additive and noise": noisy,
     "jump at the empty coalition": lambda seed: jumping(seed, 0),
     "jump at the full coalition": lambda seed: jumping(seed, 16),

@@ -55,10 +55,9 @@ class WithInteractions(Solver):
     fewer pairs of coalitions than there are pairs of features, and does best with `OptimalPairs`.
     The regression answers where it leaves no residual, with fewer than 6 pairs of coalitions, and
     with more than 2,500 if they outnumber the pairs of features; if they do not, 2,500 of them are
-    used. Errors of the process are the posterior's, blended with a jackknife and enlarged by how
-    much larger residuals are in pairs that the prior did not learn from; NaN with fewer than 4
-    pairs of coalitions per feature. At pairs drawn at random they are too small in games of high
-    order (95% intervals covered 75% in the worst of ours).
+    used. Errors of the process are the posterior's, blended with a jackknife, plus the noise of
+    pairs of coalitions that were not asked, and enlarged by how much larger residuals are in pairs
+    that the prior did not learn from; NaN with fewer than 4 pairs of coalitions per feature.
 
     Standard errors of the regression are the jackknife's, within strata of coalition size,
     corrected for sampling without replacement. Memory of the regression: about ten arrays of pairs

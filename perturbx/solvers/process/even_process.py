@@ -23,7 +23,7 @@ from perturbx.solvers.process.interaction_rates import MOST_FEATURES, learn_rate
 from perturbx.solvers.process.leave_one_out import Decomposition
 from perturbx.solvers.process.mask_trees import Boosting, boost
 from perturbx.solvers.process.odd_kernel import bounded
-from perturbx.solvers.process.odd_pairs import OddPairs
+from perturbx.solvers.process.odd_pairs import OddPairs, squares_of_all, unseen_shares
 from perturbx.solvers.process.parity import ParityTerms, parity_terms
 from perturbx.solvers.process.recipes import Folds, Judge
 
@@ -147,7 +147,7 @@ class EvenProcess:
         _, recipe, signal = min(found, key=lambda entry: entry[0])
         n, d = self.pairs.shape
         known = n >= _ENOUGH_PAIRS * d
-        optimism = judge.optimism(recipe, signal, learned[-1]) if known else np.nan
+        optimism = judge.optimism(recipe, signal, learned[-1], most=np.inf) if known else np.nan
         x, y, noise = self._x, self._y, self._noise(1e6)
         fit = _Fit.of(x, y, noise, recipe.covariance(learned[-1]), signal)
         if self.pairs.doubt is not None:
@@ -247,11 +247,13 @@ class _Fit:
 
         def of(which: PairIndex) -> Floats:
             prior = self.covariance.index_variance(which)[i, j]
+            of_all = squares_of_all(lambda x: which.direct(x, i, j), self.x.shape[1])
             parts = [
                 self._of(
                     self.covariance.index(which, self.x, i[b], j[b]),
                     which.direct(self.x, i[b], j[b]),
                     prior[b],
+                    of_all,
                 )
                 for b in blocks
             ]
@@ -261,15 +263,17 @@ class _Fit:
             self.covariance.totals(self.x),
             FAITH_SHAP.direct_totals(self.x),
             self.covariance.total_variance(),
+            squares_of_all(FAITH_SHAP.direct_totals, self.x.shape[1]),
         )
         return EvenPosterior(of(SHAPLEY), of(FAITH_SHAP), self._blended(totals, optimism)[1])
 
-    def _of(self, received: Floats, direct: Floats, prior: Floats) -> Floats:
-        """(4, p): values of p linear functions, and variances: the posterior's, the jackknife's,
-        and that of the end.
+    def _of(self, received: Floats, direct: Floats, prior: Floats, of_all: float) -> Floats:
+        """(5, p): values of p linear functions, and variances: the posterior's, the jackknife's,
+        that of the noise of unseen pairs, and that of the end.
 
         `received` (n + 1, p) are their values at covariance(., x_n), `prior` (p,) their variances,
-        and `direct` (n + 1, p) what the noise of each pair adds: it is a part of the game.
+        and `direct` (n + 1, p) what the noise of each pair adds: it is a part of the game. `of_all`
+        are the squares of that, over all pairs.
         """
         own = self.noise[:, None] * direct
         received = self.signal * received + own
@@ -281,7 +285,8 @@ class _Fit:
         values = through.T @ self.y + self.jump * direct[-1]
         # All pairs are less the end, and the columns of Q sum to 0.
         of_end = through[-1] ** 2 * self.doubt
-        return np.stack([values, np.maximum(variance, 0.0) * common, jackknife, of_end])
+        unseen = unseen_shares(direct[:-1], of_all) / (1 / self.noise[:-1]).mean() * common
+        return np.stack([values, np.maximum(variance, 0.0) * common, jackknife, unseen, of_end])
 
     @cached_property
     def _residuals(self) -> tuple[float, Floats]:
@@ -296,6 +301,6 @@ class _Fit:
 
     @staticmethod
     def _blended(found: Floats, optimism: float) -> Floats:
-        values, own, jackknife, of_end = found
-        variance = optimism * own ** (1 - _JACKKNIFE) * jackknife**_JACKKNIFE + of_end
+        values, own, jackknife, unseen, of_end = found
+        variance = optimism * (own ** (1 - _JACKKNIFE) * jackknife**_JACKKNIFE + unseen) + of_end
         return np.stack([values, (1 - _POOLED) * variance + _POOLED * variance.mean()])

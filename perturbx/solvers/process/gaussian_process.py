@@ -18,7 +18,7 @@ from scipy.linalg import LinAlgError, lapack
 
 from perturbx._typing import Floats, Ints
 from perturbx.solvers.process.covariance import Covariance
-from perturbx.solvers.process.odd_pairs import direct_shares, unseen_shares
+from perturbx.solvers.process.odd_pairs import direct_shares, squares_of_all, unseen_shares
 
 _POOLED = 0.1
 """The share of the variance that is averaged over the features."""
@@ -169,7 +169,8 @@ class Fit:
         gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram) / len(gram)
         gram_inverse = np.linalg.inv(gram)
         kept = gram_inverse @ solved.T
-        own = noise[:, None] * direct_shares(x)
+        direct = direct_shares(x)
+        own = noise[:, None] * direct
         received = covariance.shapley(x) + own / signal
         through = inverse @ received
         influence = 2 * (free.directions @ kept).T + signal * (through - solved @ (kept @ received))
@@ -178,7 +179,8 @@ class Fit:
         explained = signal**2 * np.einsum("ni,ni->i", received, through)
         variance = prior - explained + np.einsum("pi,pi->i", slack, gram_inverse @ slack)
         prior_parts = (x, noise, covariance, signal, free)
-        unseen = unseen_shares(x[:-1]) * (0.0 if is_random else noise[:-1].mean())
+        unseen = unseen_shares(direct[:-1], squares_of_all(direct_shares, x.shape[1]))
+        unseen *= 0.0 if is_random else noise[:-1].mean()
         return cls(*prior_parts, influence, inverse, solved, kept, variance, unseen)
 
     def read(self, y: Floats) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from scipy.special import binom
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs import Pairs
 from perturbx.solvers._answers import Answers
+
+_MOST_OF_SIZE = 1e150
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +81,22 @@ def direct_shares(signs: Floats) -> Floats:
     return np.asarray(np.where(signs > 0, present, absent))
 
 
-def unseen_shares(signs: Floats) -> Floats:
-    """(d,): the summed squares of `direct_shares` over all pairs but the full one and `signs`."""
-    d = signs.shape[1]
-    with np.errstate(over="ignore"):
-        total = 4 / d**2 * (1 / binom(d - 1, np.arange(d - 1))).sum()
-    return np.asarray(np.maximum(total - (direct_shares(signs) ** 2).sum(axis=0), 0.0))
+def squares_of_all(direct: Callable[[Floats], Floats], d: int) -> float:
+    """The summed squares of what each pair but the full one adds to a score, by definition.
+
+    `direct` (n, p) gives what a unit at each of n pairs alone adds to p scores, all the scores of
+    a kind: since they treat features alike, the mean over all pairs of a size is that over scores.
+    """
+    sizes = np.arange(1, d)
+    one_of_each = np.where(np.arange(d) < sizes[:, None], 1.0, -1.0)
+    # The pairs of a more frequent size add nothing that counts.
+    n_of_size = np.minimum(binom(d, sizes), _MOST_OF_SIZE) / 2
+    return float(n_of_size @ (direct(one_of_each) ** 2).mean(axis=1))
+
+
+def unseen_shares(shares: Floats, of_all: float) -> Floats:
+    """(p,): `of_all` squares less those of the pairs that are seen, whose shares are (n, p)."""
+    return np.asarray(np.maximum(of_all - (shares**2).sum(axis=0), 0.0))
 
 
 def read_pairs(answers: Answers[Pairs]) -> tuple[list[OddPairs], Floats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import comb
 
 import numpy as np
@@ -9,11 +10,17 @@ import pytest
 from numpy.testing import assert_allclose
 from perturbx.solvers.process.adapted_fit import posterior
 from perturbx.solvers.process.covariance import Covariance
+from perturbx.solvers.process.even_kernel import FAITH_SHAP, SHAPLEY
 from perturbx.solvers.process.gaussian_process import Fit, Free
 from perturbx.solvers.process.interaction_rates import _Likelihood, learn_rates
 from perturbx.solvers.process.leave_one_out import SIGNALS, Decomposition
 from perturbx.solvers.process.odd_kernel import OddKernel
-from perturbx.solvers.process.odd_pairs import OddPairs, direct_shares, unseen_shares
+from perturbx.solvers.process.odd_pairs import (
+    OddPairs,
+    direct_shares,
+    squares_of_all,
+    unseen_shares,
+)
 from perturbx.solvers.process.parity import ParityTerms
 
 
@@ -82,12 +89,32 @@ def test_the_variance_counts_the_noise_of_unseen_pairs(n: int) -> None:
     assert_allclose(fit.variance + fit.unseen, (error**2).sum(axis=0), rtol=1e-5)
 
 
-def test_no_pair_is_unseen_where_all_are_seen() -> None:
-    """And without one of them, its own shares are left."""
+@pytest.mark.parametrize(
+    "direct",
+    [
+        direct_shares,
+        lambda x: SHAPLEY.direct(x, *np.triu_indices(6, 1)),
+        lambda x: FAITH_SHAP.direct(x, *np.triu_indices(6, 1)),
+        FAITH_SHAP.direct_totals,
+    ],
+)
+def test_no_pair_is_unseen_where_all_are_seen(direct: Callable[[np.ndarray], np.ndarray]) -> None:
+    """And without one of them, its own shares are left: of values and of interactions."""
     cube = np.where(np.arange(64)[:, None] >> np.arange(6) & 1, 1.0, -1.0)
-    every = cube[32:-1]
-    assert_allclose(unseen_shares(every), 0.0, atol=1e-15)
-    assert_allclose(unseen_shares(every[1:]), direct_shares(every[:1])[0] ** 2)
+    every, of_all = cube[32:-1], squares_of_all(direct, 6)
+    assert_allclose(unseen_shares(direct(every), of_all), 0.0, atol=1e-14)
+    assert_allclose(unseen_shares(direct(every[1:]), of_all), direct(every[:1])[0] ** 2, atol=1e-14)
+
+
+@pytest.mark.parametrize("direct", [direct_shares, FAITH_SHAP.direct_totals])
+def test_squares_of_thousands_of_features_are_finite(
+    direct: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    """Though there are more pairs of a size than numbers reach: single features count."""
+    of_all = squares_of_all(direct, 1500)
+    assert 0 < of_all < 1
+    seen = direct(np.where(np.eye(1500, dtype=bool), 1.0, -1.0))
+    assert_allclose((seen**2).sum(axis=0), of_all, rtol=0.01)
 
 
 @pytest.mark.parametrize("free", [Free.linear(5), Free.sum_only(5)])
