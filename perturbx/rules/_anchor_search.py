@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,19 @@ _FIRST = 16
 _MORE = 32
 """The draws that each of the two rules in doubt gets at a time."""
 
+_LEVELS = 6
+"""A level gets its share of the budget as if no more than so many followed."""
+
+_ROWS_PER_ARM = 16
+"""So many rows of a level pay for one rule: others are not asked for, unless draws under the rule
+that they extend say that they are among the best."""
+
+_DOUBT = 8
+"""Draws of average luck that are added to those in which a literal holds."""
+
+_WIDE = 2
+"""Only one in so many rules, those that cover most, are then thought of."""
+
 _TOLERANCE = 0.1
 """Rules whose precision differs by less than this need not be told apart (epsilon)."""
 
@@ -39,14 +53,28 @@ class Asker:
         self, rules: list[Rule], counts: list[int], rng: np.random.Generator
     ) -> tuple[Ints, Cost]:
         """How many of the draws under each rule get the decision of the instance."""
-        kept: list[NDArray[np.bool_]] = []
-        cost = Cost()
-        for batch, n in self.population.batches(rules, counts, rng, self.batch_size):
+        kept, cost = self._kept(self.population.batches(rules, counts, rng, self.batch_size))
+        ends = np.cumsum(counts)[:-1]
+        return np.array([part.sum() for part in np.split(kept, ends)]), cost
+
+    def lifts(self, rule: Rule, n: int, rng: np.random.Generator) -> tuple[Floats, int, Cost]:
+        """(n_literals,): how often draws under a rule agree in which each literal holds as well.
+
+        Also how many agree at all. It is what one more condition would bring if it were drawn
+        together with the others, which tells those worth asking for at little cost.
+        """
+        batches, holds = self.population.sampled([rule], [n], rng, self.batch_size)
+        kept, cost = self._kept(batches)
+        share = (holds @ kept + _DOUBT * kept.mean()) / (holds.sum(axis=1) + _DOUBT)
+        return share, int(kept.sum()), cost
+
+    def _kept(self, batches: Iterator[tuple[Any, int]]) -> tuple[NDArray[np.bool_], Cost]:
+        kept, cost = [np.zeros(0, dtype=bool)], Cost()
+        for batch, n in batches:
             outputs = self.predictor(batch, n, None, f"{n} rows drawn under a rule")
             kept.append(np.asarray(self.decision.labels(outputs) == self.label))
             cost += Cost(n, 1)
-        ends = np.cumsum(counts)[:-1]
-        return np.array([part.sum() for part in np.split(np.concatenate(kept), ends)]), cost
+        return np.concatenate(kept), cost
 
 
 @dataclass(eq=False)
@@ -59,6 +87,7 @@ class Search:
     threshold: float
     failure: float
     most_draws: int
+    banned: frozenset[int] = frozenset()
     cost: Cost = field(default_factory=Cost)
     seen: dict[Rule, tuple[int, int]] = field(default_factory=dict)
     valid: set[Rule] = field(default_factory=set)
@@ -81,15 +110,39 @@ class Search:
         parents: list[Rule] = [()]
         most = min(max_conditions, population.n_literals)
         for level in range(most):
-            arms = sorted({rule for parent in parents for rule in population.extended(parent)})
-            arms = self._worthwhile(arms)
+            allowed = self.left // (min(most - level, _LEVELS) + 1)
+            arms = self._promising(parents, allowed)
             if not arms or self.left < len(arms):
                 break
-            parents = self._most_precise(arms, beam, self.left // (most - level + 1))
+            parents = self._most_precise(arms, beam, allowed)
             for rule in sorted(parents, key=population.coverage, reverse=True):
                 if self._covers_more(rule):
                     self._confirms(rule)
         return self._loosened() if self.valid else self._safest(beam)
+
+    def _promising(self, parents: list[Rule], allowed: int) -> list[Rule]:
+        """The rules of one literal more that the budget of a level allows to compare."""
+        population = self.asker.population
+        arms = sorted({rule for parent in parents for rule in population.extended(parent)})
+        arms = self._worthwhile([rule for rule in arms if self._is_allowed(rule)])
+        most = max(allowed // _ROWS_PER_ARM, 1)
+        if len(arms) <= most:
+            return arms
+        arms, best = arms[: max(len(arms) // _WIDE, most)], dict[Rule, float]()
+        for parent in parents:
+            n = max(allowed // (4 * len(parents)), 1)
+            share, kept, cost = self.asker.lifts(parent, n, self.rng)
+            self.cost += cost
+            before = self.seen.get(parent, (0, 0))
+            self.seen[parent] = before[0] + n, before[1] + kept
+            for rule in arms:
+                added = set(rule) - set(parent)
+                if len(added) == 1 and set(parent) <= set(rule):
+                    best[rule] = max(best.get(rule, 0.0), float(share[added.pop()]))
+        return sorted(arms, key=lambda rule: -best[rule])[:most]
+
+    def _is_allowed(self, rule: Rule) -> bool:
+        return not any(self.asker.population.feature(i) in self.banned for i in rule)
 
     def _worthwhile(self, arms: list[Rule]) -> list[Rule]:
         """Rules that some row meets and that cover more than the best valid one."""

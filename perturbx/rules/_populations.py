@@ -52,7 +52,6 @@ class Population(ABC):
     def conditions(self, rule: Rule) -> tuple[Condition, ...]:
         """The rule as its reader sees it."""
 
-    @abstractmethod
     def batches(
         self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
     ) -> Iterator[tuple[Any, int]]:
@@ -62,6 +61,17 @@ class Population(ABC):
         differences are sharper than with draws of their own, and each by itself is as random.
         All are drawn before the first batch, so that rows do not depend on `size`.
         """
+        return self.sampled(rules, counts, rng, size)[0]
+
+    @abstractmethod
+    def sampled(
+        self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
+    ) -> tuple[Iterator[tuple[Any, int]], NDArray[np.bool_]]:
+        """The batches, and which literal holds in each of the rows, (n_literals, n)."""
+
+    @abstractmethod
+    def feature(self, literal: int) -> int:
+        """The column or piece that a literal is about."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +144,12 @@ class RowPopulation(Population):
             found[literal.position] = literal
         return tuple(found[at] for at in sorted(found))
 
-    def batches(
+    def feature(self, literal: int) -> int:
+        return self.literals[literal].position
+
+    def sampled(
         self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
-    ) -> Iterator[tuple[Any, int]]:
+    ) -> tuple[Iterator[tuple[Any, int]], NDArray[np.bool_]]:
         most = max(counts)
         named = sorted({c.position for rule in rules for c in self.conditions(rule)})
         shared = rng.integers(self.n_training, size=most), rng.random((most, len(named)))
@@ -146,6 +159,12 @@ class RowPopulation(Population):
                 for rule, n in zip(rules, counts, strict=True)
             ]
         )
+        known = np.concatenate([self.met, np.ones((self.n_literals, 1), dtype=bool)], axis=1)
+        positions = [literal.position for literal in self.literals]
+        holds = known[np.arange(self.n_literals)[:, None], sources[:, positions].T]
+        return self._decoded(sources, size), holds
+
+    def _decoded(self, sources: Ints, size: int | None) -> Iterator[tuple[Any, int]]:
         step = size or max(1, min(_MOST_ROWS, _TILE_BYTES // self.bits[0].nbytes))
         columns = np.arange(self.bits.shape[1])
         for start in range(0, len(sources), step):
@@ -272,10 +291,13 @@ class PiecePopulation(Population):
     def conditions(self, rule: Rule) -> tuple[Condition, ...]:
         return tuple(Condition(self.bound.feature_names[i], i, "present") for i in rule)
 
-    def batches(
+    def feature(self, literal: int) -> int:
+        return literal
+
+    def sampled(
         self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
-    ) -> Iterator[tuple[Any, int]]:
-        bound, m = self.bound, sum(counts)
+    ) -> tuple[Iterator[tuple[Any, int]], NDArray[np.bool_]]:
+        bound = self.bound
         shared = rng.random((max(counts), bound.n_features)) < 0.5
         z = np.concatenate([shared[:n] for n in counts])
         for rule, stop, n in zip(rules, np.cumsum(counts), counts, strict=True):
@@ -283,10 +305,16 @@ class PiecePopulation(Population):
         n_behind = bound.rows_per_perturbation
         rows_of = rng.choice(n_behind, size=max(counts), p=bound.weights)
         behind = np.concatenate([rows_of[:n] for n in counts])
+        return self._built(z, behind, size), z.T
+
+    def _built(
+        self, z: NDArray[np.bool_], behind: Ints, size: int | None
+    ) -> Iterator[tuple[Any, int]]:
+        bound, m = self.bound, len(z)
         most = max(1, min(_MOST_ROWS, _TILE_BYTES // max(bound.row_bytes, 1)))
         step = min(size or most, m)
         scratch = bound.scratch(step)
         for start in range(0, m, step):
             here = slice(start, min(start + step, m))
-            rows = slice(0, 1) if n_behind == 1 else behind[here]
+            rows = slice(0, 1) if bound.rows_per_perturbation == 1 else behind[here]
             yield bound.batch(z[here], rows, scratch), here.stop - here.start

@@ -125,6 +125,9 @@ class Anchor:
         Repeats every number.
     notes : tuple of str
         To be read before the rule is trusted.
+    alternatives : tuple of Anchor
+        Other rules, with fresh draws of their own. The cost of all is that of the first; each
+        interval is for one rule, not for the best of several.
     """
 
     conditions: tuple[Condition, ...]
@@ -144,6 +147,7 @@ class Anchor:
     random_state: int
     notes: tuple[str, ...] = ()
     reader: Reader | None = field(default=None)
+    alternatives: tuple[Anchor, ...] = ()
 
     @property
     def text(self) -> str:
@@ -196,4 +200,12 @@ class Anchor:
             f"  draws: {self.draws}",
             f"  cost: {self.n_rows:,} model rows in {self.n_calls:,} calls",
         ]
-        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+        lines += [f"  note: {note}" for note in self.notes]
+        for other in self.alternatives:
+            low, high = other.precision_interval
+            verdict = "" if other.reached else f", {other.threshold:g} NOT reached"
+            lines += [
+                f"  or: {other.text} (precision [{low:.3f}, {high:.3f}]{verdict}; coverage "
+                f"{other.coverage:.3g})"
+            ]
+        return "\n".join(lines)

@@ -251,6 +251,37 @@ def test_a_masker_keeps_the_columns_of_a_row() -> None:
     assert [str(c) for c in found.conditions] == ["x1 is present"]
 
 
+def test_several_rules_do_without_each_other() -> None:
+    """Either of two columns decides alone: two rules, then none of those columns is left."""
+    X = np.random.default_rng(0).normal(size=(400, 4))
+    model = lambda X: (X[:, 0] > 0.5) | (X[:, 2] > 0.5)  # noqa: E731
+    found = _anchors(model, n_anchors=2).fit(X).explain([2.0, 0.0, 2.0, 0.0])
+    rules = [found, *found.alternatives]
+    features = [{c.feature for c in rule.conditions} for rule in rules]
+    assert sorted(map(sorted, features)) == [["x0"], ["x2"]]
+    assert all(rule.reached for rule in rules)
+    assert found.n_rows <= 20_000 + 3
+    assert found.alternatives[0].holds(X).shape == (400,)
+    assert "or: If x" in repr(found)
+    alone = _anchors(model, budget=10_000).fit(X).explain([2.0, 0.0, 2.0, 0.0])
+    assert alone.conditions == found.conditions
+    assert alone.precision == found.precision
+
+
+def test_many_correlated_columns() -> None:
+    """Ten copies of one column decide by their mean: several conditions reach the threshold.
+
+    A random row contradicts a rule in all columns that it does not mention, so that no rule of a
+    few conditions can.
+    """
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 1)) + 0.3 * rng.normal(size=(500, 10))
+    found = _anchors(lambda X: X.mean(axis=1) > 0).fit(X).explain(np.full(10, 0.8))
+    assert found.reached
+    assert 3 <= len(found.conditions) <= 10
+    assert found.coverage > 0.1
+
+
 def test_unseen_categories_are_no_condition() -> None:
     """A rule about a value that no row has would cover nothing; a note names it."""
     X = np.array([["a", "u"], ["b", "u"], ["a", "v"], ["b", "v"]] * 20, dtype=object)
@@ -268,6 +299,7 @@ def test_unseen_categories_are_no_condition() -> None:
         ({"budget": 100}, BudgetError, "72 draws must agree .* raise budget to 288"),
         ({"n_bins": 1}, InvalidParameterError, "n_bins must be an integer of at least 2"),
         ({"beam": 0}, InvalidParameterError, "beam must be"),
+        ({"n_anchors": 0}, InvalidParameterError, "n_anchors must be"),
         ({"max_conditions": 0}, InvalidParameterError, "max_conditions must be"),
         ({"masker": "blur"}, InvalidParameterError, "masker must be a masker"),
         ({"masker": px.GaussianNoise()}, InvalidParameterError, "keeps or removes pieces"),
