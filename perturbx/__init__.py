@@ -49,6 +49,7 @@ from perturbx.rules import Anchors as Anchors
 from perturbx.rules import Counterfactual as Counterfactual
 from perturbx.rules import Effects as Effects
 from perturbx.rules import InvariantRange as InvariantRange
+from perturbx.rules import MinimalSets as MinimalSets
 from perturbx.rules import SurrogateTree as SurrogateTree
 from perturbx.rules import reasons as reasons
 
@@ -91,6 +92,7 @@ __all__ = [
     "KernelShap",
     "Lime",
     "MeaningfulPerturbation",
+    "MinimalSets",
     "Occlusion",
     "OwenShap",
     "PermutationImportance",

@@ -25,6 +25,7 @@ MASKERS |= {"ConditionalRegression"}
 MASKERS |= {"Segments", "SeriesSegments", "SuperpixelTrees", "Superpixels", "Tokens", "Windows"}
 
 RULES = {"Anchors", "Counterfactual", "Effects", "InvariantRange", "reasons"}
+RULES |= {"MinimalSets"}
 RULES |= {"SurrogateTree"}
 
 NAMES = {
@@ -72,7 +73,8 @@ NAMES = {
     },
     "perturbx.rules": RULES
     | {"Anchor", "Change", "Condition", "Counterfactuals", "FeatureRange", "InvariantRanges"}
-    | {"Fidelity", "Leaf", "Node", "Reason", "Reasons", "RuleTree"},
+    | {"Fidelity", "Leaf", "Node", "Reason", "Reasons", "RuleTree"}
+    | {"FoundSets", "PieceSet"},
     "perturbx.plots": {"bar", "curves", "effects", "overlay", "series", "text", "tree"}
     | {"waterfall"},
     "perturbx.interop": {

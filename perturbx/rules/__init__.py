@@ -11,9 +11,12 @@ from perturbx.rules.counterfactuals import Change as Change
 from perturbx.rules.counterfactuals import Counterfactuals as Counterfactuals
 from perturbx.rules.effects import Effects as Effects
 from perturbx.rules.fidelity import Fidelity as Fidelity
+from perturbx.rules.found_sets import FoundSets as FoundSets
+from perturbx.rules.found_sets import PieceSet as PieceSet
 from perturbx.rules.invariant_range import InvariantRange as InvariantRange
 from perturbx.rules.invariant_ranges import FeatureRange as FeatureRange
 from perturbx.rules.invariant_ranges import InvariantRanges as InvariantRanges
+from perturbx.rules.minimal_sets import MinimalSets as MinimalSets
 from perturbx.rules.reasons import Reason as Reason
 from perturbx.rules.reasons import Reasons as Reasons
 from perturbx.rules.reasons import reasons as reasons
