@@ -18,12 +18,16 @@ from perturbx.maskers.images import Image
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BoundImage(BoundMasker):
-    """An image, its fill (of the same shape and dtype) and its regions; `word` names a feature."""
+    """An image, its fill (of the same shape and dtype) and its regions.
+
+    `word` names a feature by its number, unless features have names of their own.
+    """
 
     image: Image
     fill: Image
     regions: Regions
     word: str
+    names: tuple[str, ...] = ()
 
     @property
     def n_features(self) -> int:
@@ -31,7 +35,7 @@ class BoundImage(BoundMasker):
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        return tuple(f"{self.word} {i}" for i in range(len(self.regions)))
+        return self.names or tuple(f"{self.word} {i}" for i in range(len(self.regions)))
 
     @property
     def data(self) -> Image:
@@ -130,12 +134,25 @@ class BoundWindows(BoundImage):
 
 
 def bound_labels(
-    image: Image, fill: Image, regions: Regions, segments: Segments, word: str
+    image: Image,
+    fill: Image,
+    regions: Regions,
+    segments: Segments,
+    word: str,
+    names: tuple[str, ...] = (),
 ) -> BoundLabels:
     """One image whose regions `segments` labels 0..K-1."""
     image, fill = _own(image), _own(fill)
     kinds, words = _words(segments, image)
-    return BoundLabels(image=image, fill=fill, regions=regions, word=word, kinds=kinds, words=words)
+    return BoundLabels(
+        image=image,
+        fill=fill,
+        regions=regions,
+        word=word,
+        names=names,
+        kinds=kinds,
+        words=words,
+    )
 
 
 def bound_windows(image: Image, fill: Image, regions: WindowGrid, word: str) -> BoundWindows:

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._typing import Segments
 from perturbx.features import LabelMap
+from perturbx.maskers._concepts import Concepts, check_concepts, concept_map, concepts_of
 from perturbx.maskers._filled import FilledMasker
 from perturbx.maskers._segmentation import (
     check_divided,
@@ -63,6 +66,12 @@ class Superpixels(FilledMasker):
     segments : (H, W) int array, or a list of one per image, or None
         Your own label map instead of `method`. Each distinct label is a region; labels are
         integers from 0, with or without gaps, and are renumbered 0..K-1 in their order.
+    concepts : dict of str to mask or region numbers, or a list of one per image, or None
+        Your own names for parts of the image, which become its features, as in
+        ``{"sky": sky, "dog": [7, 8]}``: bool masks (H, W), or the numbers of regions, those of
+        `segments` or of the regions that are found without concepts. What no concept covers is
+        one more feature, "the rest". Concepts must not overlap. The question is that of TCAV (Kim
+        et al., ICML 2018), asked by removing a concept from one image.
     channel_axis : "auto", -1 or None
         -1 if the last axis holds channels, None if there are none. With "auto", an array of two
         dimensions is one gray image; with three dimensions and a last axis of at most 4, one
@@ -91,26 +100,45 @@ class Superpixels(FilledMasker):
     fill: Fill = "blur"
     segments: NDArray[Any] | Sequence[NDArray[Any]] | None = None
     channel_axis: ChannelAxis = "auto"
+    concepts: Concepts | Sequence[Concepts] | None = None
 
     @property
     def value_function(self) -> str:
         kind = _KINDS[self.method] if self.segments is None else "a given label map"
+        kind = kind if self.concepts is None else "named concepts"
         shown = describe_fill(self.fill, "their mean color")
         return f"absent regions filled with {shown} ({kind})"
 
     def check_settings(self) -> None:
         check_segmentation(self.method, self.n_segments, self.compactness, self.segments)
+        if self.concepts is not None:
+            check_concepts(self.concepts, self.segments)
 
     def check_image(self, X: ImageBatch, index: int) -> None:
         if self.segments is not None:
             check_labels(label_map_of(self.segments, len(X), index), X.spatial(index))
+        if self.concepts is not None:
+            self._labels(X, index)  # refuses concepts that do not fit the image
 
     def bound(self, X: ImageBatch, index: int, seed: int) -> BoundLabels:
-        image = X.arrays[index]
-        if self.segments is not None:
-            segments = relabel(label_map_of(self.segments, len(X), index))
-        else:
-            segments = segment(image, X.channels, self.method, self.n_segments, self.compactness)
-            check_divided(segments, self.method, self.n_segments, image.shape)
+        image, (segments, names) = X.arrays[index], self._labels(X, index)
         fill = render_fill(self.fill, image, X.channels, segments, seed)
-        return bound_labels(image, fill, LabelMap(segments), segments, "region")
+        return bound_labels(image, fill, LabelMap(segments), segments, "region", names)
+
+    def _labels(self, X: ImageBatch, index: int) -> tuple[Segments, tuple[str, ...]]:
+        """The label map of one image, and the names of concepts."""
+        if self.concepts is None:
+            return self._regions(X, index), ()
+        chosen = concepts_of(self.concepts, len(X), index)
+        if self.segments is None:
+            return concept_map(chosen, X.spatial(index), lambda: self._regions(X, index))
+        given = np.asarray(label_map_of(self.segments, len(X), index))
+        return concept_map(chosen, X.spatial(index), lambda: given)
+
+    def _regions(self, X: ImageBatch, index: int) -> Segments:
+        if self.segments is not None:
+            return relabel(label_map_of(self.segments, len(X), index))
+        image = X.arrays[index]
+        segments = segment(image, X.channels, self.method, self.n_segments, self.compactness)
+        check_divided(segments, self.method, self.n_segments, image.shape)
+        return segments
