@@ -10,6 +10,7 @@ from perturbx import archive as archive
 from perturbx import plots as plots
 from perturbx._version import __version__ as __version__
 from perturbx.archive import Archive as Archive
+from perturbx.explainers import AmortizedShap as AmortizedShap
 from perturbx.explainers import Banzhaf as Banzhaf
 from perturbx.explainers import Explainer as Explainer
 from perturbx.explainers import IntegratedGradients as IntegratedGradients
@@ -70,6 +71,7 @@ else:
 _LATER = ("interop", "metrics")
 
 __all__ = [
+    "AmortizedShap",
     "Anchors",
     "Archive",
     "Background",

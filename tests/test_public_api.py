@@ -17,6 +17,7 @@ METHODS = {"Banzhaf", "Explainer", "KernelShap", "Lime", "Occlusion", "OwenShap"
 METHODS |= {"PermutationShap", "Rise", "Sage", "SmoothGrad"}
 METHODS |= {"IntegratedGradients", "PermutationImportance"}
 METHODS |= {"MeaningfulPerturbation"}
+METHODS |= {"AmortizedShap"}
 MASKERS = {"Background", "Baseline", "ColumnTree", "GaussianNoise", "SmoothGrid"}
 MASKERS |= {"Fade", "RegionNoise"}
 MASKERS |= {"CausalCopula"}

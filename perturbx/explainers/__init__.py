@@ -2,6 +2,7 @@
 
 from perturbx.explainers._base import BaseExplainer as BaseExplainer
 from perturbx.explainers._plan import RecipeContext as RecipeContext
+from perturbx.explainers.amortized_shap import AmortizedShap as AmortizedShap
 from perturbx.explainers.banzhaf import Banzhaf as Banzhaf
 from perturbx.explainers.cost_estimate import CostEstimate as CostEstimate
 from perturbx.explainers.explainer import Explainer as Explainer
