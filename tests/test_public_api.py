@@ -76,7 +76,7 @@ NAMES = {
     | {"Anchor", "Change", "Condition", "Counterfactuals", "FeatureRange", "InvariantRanges"}
     | {"Fidelity", "Leaf", "Node", "Reason", "Reasons", "RuleTree"}
     | {"FoundSets", "PieceSet"},
-    "perturbx.plots": {"bar", "curves", "effects", "overlay", "series", "text", "tree"}
+    "perturbx.plots": {"bar", "curves", "effects", "overlay", "series", "surface", "text", "tree"}
     | {"waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",

@@ -81,7 +81,7 @@ class WithinRows(Exchanges):
         for j, name in enumerate(self.columns.names):
             members = np.flatnonzero(self.columns.feature_of == j)
             place = f"rows with the {name} of other rows"
-            tasks.append((self.swaps, self.rows, donors, members, place))
+            tasks.append((self.swaps, self.rows, [(donors, members)], place))
         found = np.empty((len(self.rows), d))
         for j, (outputs, cost) in enumerate(in_workers(Swaps.ask, tasks, self.n_jobs)):
             found[:, j] = self._grown(self.rows, outputs)

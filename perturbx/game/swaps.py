@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from perturbx._typing import Floats, Ints
 from perturbx.containers import Cells, Layout
 from perturbx.game.cost import Cost
 from perturbx.predictor import Predictor
+
+Taken: TypeAlias = Sequence[tuple[Ints, Ints]]
+"""Rows that cells come from, and their columns."""
 
 _TILE_BYTES = 2**24
 _MOST_ROWS = 4096
@@ -38,15 +43,25 @@ class Swaps:
     outputs: Ints
     batch_size: int | None
 
-    def ask(self, rows: Ints, donors: Ints, members: Ints, place: str) -> tuple[Floats, Cost]:
-        """(e, k): the outputs of `rows` with the columns `members` of `donors`, and the cost."""
+    def ask(self, rows: Ints, taken: Taken, place: str) -> tuple[Floats, Cost]:
+        """The outputs (e, k) of some rows with cells of others in them, and the cost.
+
+        Parameters
+        ----------
+        rows : (e,) int array
+        taken : sequence of ((e,) int array, (c,) int array)
+            The rows that cells come from, and the columns that are taken from them.
+        place : str
+            What is asked, for errors.
+        """
         width, cost = max(self.cells.bits[0].nbytes, 1), Cost()
         step = self.batch_size or max(1, min(_MOST_ROWS, _TILE_BYTES // width))
         answers = np.empty((len(rows), len(self.outputs)))
         for start in range(0, len(rows), step):
             part = slice(start, min(start + step, len(rows)))
             bits = self.cells.bits[rows[part]]
-            bits[:, members] = self.cells.bits[np.ix_(donors[part], members)]
+            for donors, members in taken:
+                bits[:, members] = self.cells.bits[np.ix_(donors[part], members)]
             batch = self.layout.decode(bits, self.cells.tables)
             answers[part] = self.predictor(batch, len(bits), self.outputs, place)
             cost += Cost(len(bits), 1)

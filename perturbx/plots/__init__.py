@@ -8,8 +8,9 @@ from perturbx.plots.curves import curves as curves
 from perturbx.plots.effects import effects as effects
 from perturbx.plots.overlay import overlay as overlay
 from perturbx.plots.series import series as series
+from perturbx.plots.surface import surface as surface
 from perturbx.plots.text import text as text
 from perturbx.plots.tree import tree as tree
 from perturbx.plots.waterfall import waterfall as waterfall
 
-__all__ = ["bar", "curves", "effects", "overlay", "series", "text", "tree", "waterfall"]
+__all__ = ["bar", "curves", "effects", "overlay", "series", "surface", "text", "tree", "waterfall"]

@@ -4,6 +4,7 @@ from perturbx.result.cohorts import CohortComparison as CohortComparison
 from perturbx.result.cohorts import compare_cohorts as compare_cohorts
 from perturbx.result.effects import EffectCurve as EffectCurve
 from perturbx.result.effects import EffectCurves as EffectCurves
+from perturbx.result.effects import EffectSurface as EffectSurface
 from perturbx.result.explanation import Explanation as Explanation
 from perturbx.result.explanation import load as load
 from perturbx.result.importance import Importance as Importance

@@ -102,6 +102,96 @@ class EffectCurve:
         return found, found - half, found + half
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class EffectSurface:
+    """The effect of two features together, beyond those of each alone.
+
+    Parameters
+    ----------
+    features : (str, str)
+    are_numbers : (bool, bool)
+    grids : (tuple of K1 cells, tuple of K2 cells)
+        The points of each feature.
+    positions : ((K1,) array, (K2,) array)
+        Where they lie on the axes: the numbers, or 0 to K - 1 for categories.
+    values, standard_errors : (K1, K2) or (K1, K2, k) array
+        The interaction at each pair of points, and its error over another sample of rows.
+    counts : (K1, K2) int array
+        The rows whose nearest pair of points it is. Where there are none, the interaction is
+        that of the nearest cell that has rows.
+    data : (m, 2) array
+        Where the rows lie.
+    output_names : tuple of k str
+    n_instances, n_rows, n_calls : int
+        The rows that it is averaged over, and what it cost.
+    random_state : int
+        Repeats every number.
+    notes : tuple of str
+    """
+
+    features: tuple[str, str]
+    are_numbers: tuple[bool, bool]
+    grids: tuple[tuple[Any, ...], tuple[Any, ...]]
+    positions: tuple[Floats, Floats]
+    values: Floats
+    standard_errors: Floats
+    counts: Ints
+    data: Floats
+    output_names: tuple[str, ...]
+    n_instances: int
+    n_rows: int
+    n_calls: int
+    random_state: int
+    notes: tuple[str, ...] = ()
+
+    def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
+        """Confidence intervals of each point: the lower and the upper ends."""
+        half = half_width(self.standard_errors, np.asarray(np.inf), level)
+        return self.values - half, self.values + half
+
+    def to_frame(self) -> pd.DataFrame:
+        """A tidy pandas DataFrame: a row for each output and pair of points.
+
+        Columns: the two features, output, effect, standard_error, lower, upper (the 95%
+        interval), and n (the rows whose nearest pair of points it is).
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        """
+        pandas = needed("pandas", "to_frame", "pandas")
+        columns = [self.values, self.standard_errors, *self.interval()]
+        shape = len(self.grids[0]), len(self.grids[1]), -1
+        cube = np.stack([column.reshape(shape) for column in columns], axis=-1)
+        lines = [
+            (a, b, output, *cube[i, j, t], int(self.counts[i, j]))
+            for t, output in enumerate(self.output_names)
+            for i, a in enumerate(self.grids[0])
+            for j, b in enumerate(self.grids[1])
+        ]
+        names = [*self.features, "output", "effect", "standard_error", "lower", "upper", "n"]
+        frame: pd.DataFrame = pandas.DataFrame(lines, columns=names)
+        return frame
+
+    def __repr__(self) -> str:
+        lines = [
+            f"interaction of {self.features[0]} and {self.features[1]}, over "
+            f"{self.n_instances:,} rows, lowest and highest, 95% intervals"
+        ]
+        shape = len(self.grids[0]), len(self.grids[1]), -1
+        values, low, high = (part.reshape(shape) for part in (self.values, *self.interval()))
+        for t, output in enumerate(self.output_names):
+            seen = np.where(self.counts > 0, values[:, :, t], np.nan)
+            for place in (np.nanargmin(seen), np.nanargmax(seen)):
+                i, j = np.unravel_index(int(place), seen.shape)
+                mean, lower, upper = numbers([values[i, j, t], low[i, j, t], high[i, j, t]])
+                at = f"{shown(self.grids[0][i])}, {shown(self.grids[1][j])}"
+                lines.append(f"  {output}  {mean} [{lower}, {upper}] at {at}")
+        lines += [f"  cost: {self.n_rows:,} model rows in {self.n_calls:,} calls"]
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+
 def half_width(errors: Floats, degrees: Floats, level: float) -> Floats:
     """Half the length of t intervals."""
     from scipy.special import stdtrit

@@ -85,11 +85,16 @@ class Axis:
     by_level: bool
 
     @property
+    def places(self) -> Floats:
+        """(n,): where the rows lie on the axis, NaN for those that lie nowhere."""
+        after = self.positions[np.minimum(self.lower + 1, len(self.positions) - 1)]
+        found = self.positions[self.lower] + self.share * (after - self.positions[self.lower])
+        return np.where(self.lower >= 0, found, np.nan)
+
+    @property
     def data(self) -> Floats:
-        """Where the rows lie on the axis."""
-        at, share = self.lower[self.lower >= 0], self.share[self.lower >= 0]
-        after = self.positions[np.minimum(at + 1, len(self.positions) - 1)]
-        return np.asarray(self.positions[at] + share * (after - self.positions[at]))
+        """The places of the rows that have one."""
+        return self.places[self.lower >= 0]
 
     @property
     def counts(self) -> Ints:

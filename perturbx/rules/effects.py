@@ -23,21 +23,21 @@ from perturbx._validation import (
 from perturbx.containers import layout_of, training_rows
 from perturbx.errors import BudgetError, InvalidInputError, InvalidParameterError, NotFittedError
 from perturbx.features import Columns, Labels
-from perturbx.game import Swaps, probe, probe_cost
+from perturbx.game import Swaps, probe
 from perturbx.maskers import Background, Features
 from perturbx.predictor import Predictor, resolve
-from perturbx.result import EffectCurve, EffectCurves
+from perturbx.result import EffectCurve, EffectCurves, EffectSurface
 from perturbx.rules._base import BaseRule
 from perturbx.rules._effect_axes import (
     MOST_CATEGORIES,
     Axis,
     Column,
     axis_of,
-    cells_of,
     columns_of,
 )
 from perturbx.rules._effect_estimates import Estimate, accumulated, averaged
-from perturbx.rules._effect_rows import Asker
+from perturbx.rules._effect_rows import Asked, Asker
+from perturbx.rules._effect_surfaces import Cells
 from perturbx.rules._observed import observe
 
 _BUDGET = 20_000
@@ -45,6 +45,9 @@ _BUDGET = 20_000
 
 _FEWEST = 10
 """A mean over fewer rows than this says little, and the interval of its error less."""
+
+_ROWS_PER_CELL = 25
+"""So many rows lie in a cell of a surface, if its features are independent."""
 
 _WORDS = {"ale": "accumulated local effects", "pdp": "partial dependence"}
 
@@ -179,50 +182,103 @@ class Effects(BaseRule):
         PredictFnError
             If the model fails, or answers with something that cannot be explained.
         """
-        self._check_parameters()
-        if "observed_" not in vars(self):
-            raise NotFittedError(
-                "Effects averages over rows of a population: call fit(X) before explain."
-            )
+        self._check_fitted()
         columns, notes = self._columns(features)
-        seeds = check_random_state(self.random_state)
-        seed = seeds.entropy
-        assert isinstance(seed, int)
-        n = self.observed_.rows.shape[0]
-        chosen = np.arange(n)
-        if (m := self._affordable(columns)) < n:
-            chosen = np.sort(np.random.default_rng(seeds).choice(n, m, replace=False))
-            notes += (f"averaged over a random sample of {m:,} of the {n:,} rows",)
-        rows = self.observed_.layout.take(self.observed_.rows, chosen)
-        instances = self.masker_.check(rows)
-        predictor = probe(
-            self.predict_fn, instances, self.output_names, self.batch_size, warns=False
-        )
-        outputs, keeps_axis = self._outputs(predictor)
-        layout = self.observed_.layout
-        (cells,) = layout.encode(rows)
-        asker = Asker(Swaps(layout, cells, predictor, outputs, self.batch_size))
+        asked = self._asked(max(self._rows_each(column) for column in columns))
         curves = []
-        for column, axis in self._axes(columns, chosen):
-            estimate = self._estimate(asker, column, axis)
-            grid, names = cells_of(layout, rows, axis), predictor.output_names
-            named = tuple(names[j] for j in outputs)
-            curves.append(_curve(column, axis, grid, estimate, named, keeps_axis))
-            notes += _remarks(column, axis, len(chosen))
-        total = probe_cost(predictor) + asker.cost
-        if predictor.varies:
-            notes += ("the model answers differently each time, and intervals contain that noise",)
+        for column, axis in self._axes(columns, asked.chosen):
+            grid, estimate = asked.grid(axis), self._estimate(asked.asker, column, axis)
+            curves.append(_curve(column, axis, grid, estimate, asked))
+            notes += _remarks(column, axis, len(asked.chosen))
         return EffectCurves(
             curves=tuple(curves),
             method=_WORDS[self.method],
-            output_names=tuple(predictor.output_names[j] for j in outputs),
-            model=predictor.name,
-            n_instances=len(chosen),
-            n_rows=total.n_rows,
-            n_calls=total.n_calls,
-            random_state=seed,
-            notes=notes,
+            output_names=asked.output_names,
+            model=asked.predictor.name,
+            n_instances=len(asked.chosen),
+            n_rows=asked.cost.n_rows,
+            n_calls=asked.cost.n_calls,
+            random_state=asked.seed,
+            notes=(*asked.notes, *notes),
         )
+
+    def interaction(self, first: Any, second: Any) -> EffectSurface:
+        """How the output changes with two features together, beyond each of them alone.
+
+        Accumulated local effects of second order (Apley & Zhu, eq. 16 to 20): each row moves to
+        the four corners of its cell. 0 everywhere if the effects of the two add up.
+
+        Parameters
+        ----------
+        first, second : a feature each
+            As in `explain`.
+
+        Returns
+        -------
+        EffectSurface
+            With fewer intervals than curves have, so that cells hold some 25 rows. Errors are
+            those of resampled rows, which cost no call of the model.
+
+        Raises
+        ------
+        As `explain`, and InvalidParameterError with ``method="pdp"``.
+        """
+        self._check_fitted()
+        if self.method != "ale":
+            raise InvalidParameterError(
+                'interaction is about accumulated local effects: pass method="ale".'
+            )
+        columns, notes = self._columns([first, second])
+        asked = self._asked(int(np.prod([self._rows_each(column) for column in columns])))
+        n_bins = min(self.n_bins, max(2, int(np.sqrt(len(asked.chosen) / _ROWS_PER_CELL))))
+        (one, a), (other, b) = self._axes(columns, asked.chosen, n_bins)
+        for column, axis in ((one, a), (other, b)):
+            if len(axis.positions) < 2:
+                raise InvalidInputError(
+                    f"{column.name!r} has a single value in the {len(asked.chosen):,} rows that "
+                    "the budget pays for: raise budget."
+                )
+            notes += _remarks(column, axis, len(asked.chosen))
+        cells = Cells((a, b))
+        differences = cells.differences(asked.asker, f"{one.name} and {other.name}")
+        errors = cells.errors(differences, np.random.default_rng([asked.seed, 1]))
+        here = (a.lower >= 0) & (b.lower >= 0)
+        return EffectSurface(
+            features=(one.name, other.name),
+            are_numbers=(one.is_number, other.is_number),
+            grids=(asked.grid(a), asked.grid(b)),
+            positions=(a.positions, b.positions),
+            values=asked.cut(cells.surface(differences)),
+            standard_errors=asked.cut(errors),
+            counts=cells.counts,
+            data=np.column_stack([a.places[here], b.places[here]]),
+            output_names=asked.output_names,
+            n_instances=len(asked.chosen),
+            n_rows=asked.cost.n_rows,
+            n_calls=asked.cost.n_calls,
+            random_state=asked.seed,
+            notes=(*asked.notes, *notes),
+        )
+
+    def _asked(self, each: int) -> Asked:
+        """The rows that the budget pays for at `each` model rows, and the model about to answer."""
+        seeds = check_random_state(self.random_state)
+        seed = seeds.entropy
+        assert isinstance(seed, int)
+        layout, n = self.observed_.layout, int(self.observed_.rows.shape[0])
+        chosen, notes = np.arange(n), tuple[str, ...]()
+        if (m := self._affordable(each)) < n:
+            chosen = np.sort(np.random.default_rng(seeds).choice(n, m, replace=False))
+            notes = (f"averaged over a random sample of {m:,} of the {n:,} rows",)
+        rows = layout.take(self.observed_.rows, chosen)
+        instances, names = self.masker_.check(rows), self.output_names
+        predictor = probe(self.predict_fn, instances, names, self.batch_size, warns=False)
+        if predictor.varies:
+            notes += ("the model answers differently each time, and intervals contain that noise",)
+        outputs, keeps_axis = self._outputs(predictor)
+        (cells,) = layout.encode(rows)
+        asker = Asker(Swaps(layout, cells, predictor, outputs, self.batch_size))
+        return Asked(chosen, rows, asker, keeps_axis, seed, notes)
 
     def _columns(self, features: Any) -> tuple[list[Column], tuple[str, ...]]:
         """What is in the features that were asked for, or in all that have more than one value."""
@@ -250,9 +306,8 @@ class Effects(BaseRule):
         notes = (f"without a curve, as all rows have one value: {', '.join(constant)}",)
         return [c for c in columns if c.n_levels > 1], notes * bool(constant)
 
-    def _affordable(self, columns: list[Column]) -> int:
-        """The most rows of which no curve costs more than the budget."""
-        most = max(self._rows_each(column) for column in columns)
+    def _affordable(self, most: int) -> int:
+        """The most rows that the budget pays for, at `most` model rows each."""
         budget = _BUDGET if self.budget is None else self.budget
         n = int(self.observed_.rows.shape[0])
         if budget // most < min(_FEWEST, n):
@@ -270,8 +325,10 @@ class Effects(BaseRule):
         has_intervals = column.is_number and column.n_levels > self.n_bins + 1
         return 2 if has_intervals else min(column.n_levels, 3)
 
-    def _axes(self, columns: list[Column], chosen: Ints) -> Iterator[tuple[Column, Axis]]:
-        """Each column at the chosen rows, with its axis, if it still varies there."""
+    def _axes(
+        self, columns: list[Column], chosen: Ints, n_bins: int | None = None
+    ) -> Iterator[tuple[Column, Axis]]:
+        """Each column at the chosen rows, with its axis."""
         observed = self.observed_
         for column in columns:
             here = column.at(chosen)
@@ -280,7 +337,7 @@ class Effects(BaseRule):
                 for j, other in enumerate(observed.columns)
                 if j not in column.members
             ]
-            yield here, axis_of(here, self.n_bins, others)
+            yield here, axis_of(here, n_bins or self.n_bins, others)
 
     def _estimate(self, asker: Asker, column: Column, axis: Axis) -> Estimate:
         if self.method == "ale":
@@ -293,6 +350,13 @@ class Effects(BaseRule):
             raise invalid("outputs", expected, self.outputs)
         columns, keeps_axis = predictor.select(self.outputs, predictor.first_answers)
         return columns[0], keeps_axis
+
+    def _check_fitted(self) -> None:
+        self._check_parameters()
+        if "observed_" not in vars(self):
+            raise NotFittedError(
+                "Effects averages over rows of a population: call fit(X) before explain."
+            )
 
     def _check_parameters(self) -> None:
         resolve(self.predict_fn)
@@ -316,30 +380,22 @@ class Effects(BaseRule):
 
 
 def _curve(
-    column: Column,
-    axis: Axis,
-    grid: tuple[Any, ...],
-    estimate: Estimate,
-    output_names: tuple[str, ...],
-    keeps_axis: bool,
+    column: Column, axis: Axis, grid: tuple[Any, ...], estimate: Estimate, asked: Asked
 ) -> EffectCurve:
-    """The estimate as the user sees it, without an axis of outputs if there is one output."""
-
-    def cut(array: Any) -> Any:
-        return array if array is None or keeps_axis else array[..., 0]
-
+    """The estimate as the user sees it."""
+    individual = estimate.individual
     return EffectCurve(
         feature=column.name,
         is_number=column.is_number,
         grid=grid,
         positions=axis.positions,
-        values=cut(estimate.values),
-        covariance=cut(estimate.covariance),
-        degrees_of_freedom=cut(estimate.degrees),
+        values=asked.cut(estimate.values),
+        covariance=asked.cut(estimate.covariance),
+        degrees_of_freedom=asked.cut(estimate.degrees),
         counts=axis.counts,
         data=axis.data,
-        individual=cut(estimate.individual),
-        output_names=output_names,
+        individual=None if individual is None else asked.cut(individual),
+        output_names=asked.output_names,
     )
 
 

@@ -466,3 +466,107 @@ def test_a_column_that_is_constant_in_the_sample_is_flat() -> None:
         assert len(found.grid) == 1
         assert found.values == [0.0]
         assert found.standard_errors < 1e-15
+
+
+def test_of_a_product_only_the_product_is_left() -> None:
+    """Second differences over cells are exact, and nothing is left of each feature alone."""
+    X = normals(20_000, 0.6)
+    effects = px.Effects(
+        lambda X: product(X) + np.sin(X[:, 0]) + X[:, 1] ** 3, n_bins=25, budget=10**6
+    )
+    found = effects.fit(X).interaction(0, 1)
+    a, b = (np.diff(positions) for positions in found.positions)
+    twice = np.diff(np.diff(found.values, axis=0), axis=1)
+    assert found.values.shape == found.counts.shape == (26, 26)
+    where = slice(8, -8)  # cells that all have rows
+    np.testing.assert_allclose(twice[where, where], np.outer(a, b)[where, where])
+    z, w = np.meshgrid(*found.positions, indexing="ij")
+    truth = z * w - 0.3 * (z**2 + w**2)
+    inside = slice(5, -5)
+    np.testing.assert_allclose(found.values[inside, inside], truth[inside, inside], atol=0.1)
+
+
+def test_effects_that_add_up_have_no_interaction() -> None:
+    """Neither of numbers nor of categories, in a frame, for each of several outputs."""
+    frame = pd.DataFrame(normals(400, 0.5), columns=["age", "income", "rent"])
+    frame["town"] = np.array(["north", "south", "east"])[np.arange(400) % 3]
+
+    def model(frame: Any) -> Any:
+        total = np.exp(frame["age"]) + (frame["town"] == "east") * 2.0 + frame["income"]
+        return np.column_stack([total, -total])
+
+    effects = px.Effects(model).fit(frame)
+    for pair in (("age", "income"), ("age", "town"), ("town", "rent")):
+        found = effects.interaction(*pair)
+        assert found.features == pair
+        np.testing.assert_allclose(found.values, 0.0, atol=1e-12)
+        np.testing.assert_allclose(found.standard_errors, 0.0, atol=1e-12)
+    assert set(found.grids[0]) == {"north", "south", "east"}
+    assert len(found.to_frame()) == 2 * found.counts.size
+
+
+def test_an_interaction_has_no_accumulated_effects_of_its_own() -> None:
+    """The main effects of the surface over the rows are 0 (Apley & Zhu, eq. 18), by loops."""
+    X = normals(500, 0.5)
+    found = px.Effects(lambda X: np.sin(X[:, 0] * X[:, 1])).fit(X).interaction(0, 1)
+    ends, values = found.positions, found.values
+    cell = [
+        np.clip(np.searchsorted(e, x) - 1, 0, len(e) - 2)
+        for e, x in zip(ends, X.T[:2], strict=True)
+    ]
+    for i in range(len(ends[0]) - 1):
+        here = cell[1][cell[0] == i]
+        steps = [
+            (values[i + 1, j] - values[i, j] + values[i + 1, j + 1] - values[i, j + 1]) / 2
+            for j in here
+        ]
+        assert abs(np.mean(steps)) < 1e-12
+
+
+@pytest.mark.slow
+def test_intervals_of_an_interaction_cover_the_population() -> None:
+    """Of levels, whose points are the same in every sample, where rows lie."""
+
+    def drawn(n: int, seed: int) -> Any:
+        rng = np.random.default_rng(seed)
+        a = rng.integers(0, 4, n)
+        b = np.minimum(a, 2) * (rng.random(n) < 0.4) + (rng.random(n) < 0.3)
+        return np.column_stack([a, np.minimum(b, 2), a + rng.normal(size=n)]).astype(float)
+
+    def model(X: Any) -> Any:
+        return X[:, 0] * X[:, 1] * X[:, 2] + X[:, 0] ** 2
+
+    big = px.Effects(model, budget=10**8).fit(drawn(200_000, 0)).interaction(0, 1)
+    covered = []
+    for seed in range(100):
+        found = px.Effects(model, random_state=seed).fit(drawn(500, seed + 1)).interaction(0, 1)
+        lower, upper = found.interval()
+        covered.append((lower <= big.values) & (upper >= big.values))
+    assert 0.91 <= np.mean(covered) <= 0.98
+
+
+def test_an_interaction_counts_its_rows_and_repeats() -> None:
+    """Within the budget, whatever the batches; the result says what it cost."""
+    X = np.column_stack([normals(300), np.arange(300) % 3])
+    seen: list[int] = []
+
+    def model(X: Any) -> Any:
+        seen.append(len(X))
+        return product(X) + X[:, 3]
+
+    for pair, each in (((0, 1), 4), ((0, 3), 6), ((3, 2), 6)):
+        seen.clear()
+        found = px.Effects(model, budget=900, random_state=0).fit(X).interaction(*pair)
+        assert (found.n_rows, found.n_calls) == (sum(seen), len(seen))
+        assert found.n_rows <= 3 + 900
+        assert found.n_instances == 900 // each
+        again = px.Effects(model, budget=900, random_state=0, batch_size=11).fit(X)
+        same = again.interaction(*pair)
+        np.testing.assert_array_equal(found.values, same.values)
+        np.testing.assert_array_equal(found.standard_errors, same.standard_errors)
+    assert "lowest and highest" in repr(found)
+    for wrong in ((0, 0), (0, 9)):
+        with pytest.raises(InvalidParameterError):
+            again.interaction(*wrong)
+    with pytest.raises(InvalidParameterError, match='method="ale"'):
+        px.Effects(model, method="pdp").fit(X).interaction(0, 1)
