@@ -16,6 +16,7 @@
     PerturbxWarning (UserWarning)
     ├── DamagedArchiveWarning                  an archive was damaged; what was lost is asked again
     ├── LowFidelityWarning                     a local fit describes the model poorly
+    ├── PartialResultWarning                   the model failed; what it had answered is explained
     ├── NotConvergedWarning                    the budget was spent before `tol` was reached
     └── UnstableModelWarning                   the model answers differently for the same row
 """
@@ -79,6 +80,10 @@ class UnstableModelWarning(PerturbxWarning):
 
 class LowFidelityWarning(PerturbxWarning):
     """A local fit explains little of the model's output; ``explanation.fidelity`` says how much."""
+
+
+class PartialResultWarning(PerturbxWarning):
+    """The model failed, and the explanation rests on what it had answered by then."""
 
 
 class NotConvergedWarning(PerturbxWarning):

@@ -106,7 +106,7 @@ def check(use: Callable[[Any], Any], model: Model | None = None) -> None:
                 warnings.simplefilter("ignore")
                 use(value)
         except PerturbxError as error:
-            if not isinstance(error, (ValueError, TypeError, RuntimeError)):
+            if not isinstance(error, (ValueError, TypeError, RuntimeError, OSError)):
                 bare.append(f"{name}: {type(error).__name__} is no builtin")
             if model is not None and model.n_rows > PROBE:
                 bare.append(f"{name}: refused after {model.n_rows} rows: {error}")
@@ -132,8 +132,11 @@ MASKERS_OF_TABLES = {
 
 @pytest.mark.parametrize("name", COMMON)
 @pytest.mark.parametrize("when", ["fit", "explain"])
-def test_parameters_that_methods_share(name: str, when: str) -> None:
+def test_parameters_that_methods_share(
+    name: str, when: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of every explainer: before fit, and where they are set later."""
+    monkeypatch.chdir(tmp_path)  # a text is a path of an archive
     model = Model()
 
     def use(value: Any) -> None:

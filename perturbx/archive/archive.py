@@ -34,6 +34,9 @@ _AT_ONCE = 500
 
 _ATTEMPTS = 3
 
+_UNKNOWN = "{}"
+"""The facts of a model that has not answered yet."""
+
 
 @dataclass(frozen=True)
 class ModelFacts:
@@ -140,10 +143,7 @@ class Archive:
                 row = connection.execute(
                     "SELECT facts FROM models WHERE tag = ?", (scope,)
                 ).fetchone()
-            if row is None or row[0] == "{}":
-                return None
-            known = json.loads(row[0])
-            return ModelFacts(**{**known, "columns": tuple(known["columns"])})
+            return None if row is None else _facts(row[0])
 
         return self._safely(look)
 
@@ -277,8 +277,8 @@ def _write(db: Database, scope: str, keys: Digests, answers: NDArray[Any]) -> No
 
 def _model(connection: sqlite3.Connection, scope: str) -> int:
     connection.execute(
-        "INSERT OR IGNORE INTO models(tag, facts, created) VALUES (?, '{}', ?)",
-        (scope, time.time()),
+        "INSERT OR IGNORE INTO models(tag, facts, created) VALUES (?, ?, ?)",
+        (scope, _UNKNOWN, time.time()),
     )
     row = connection.execute("SELECT id FROM models WHERE tag = ?", (scope,)).fetchone()
     return int(row[0])
@@ -287,6 +287,21 @@ def _model(connection: sqlite3.Connection, scope: str) -> int:
 def _fingerprints(keys: Digests) -> Ints:
     """Half of each key, as an integer that SQLite can index."""
     return np.asarray(np.ascontiguousarray(keys[:, :8]).view(np.int64)[:, 0])
+
+
+def _facts(text: Any) -> ModelFacts | None:
+    """What is stored of a model; None if that is nothing yet."""
+    if text == _UNKNOWN:
+        return None
+    try:
+        known = json.loads(text)
+        facts = ModelFacts(**{**known, "columns": tuple(known["columns"])})
+        k, resolution = facts.n_outputs, facts.resolution
+        if not (k is None or type(k) is int) or not 0 < resolution < 1:
+            raise ValueError("numbers out of their range")
+    except (ValueError, TypeError, LookupError) as error:
+        raise Damaged(f"facts that cannot be read ({error})") from error
+    return facts
 
 
 def _checksum(n: int, dtype: str, k: int | None, *content: bytes) -> bytes:
@@ -301,10 +316,13 @@ def _readable(path: Path) -> Iterator[tuple[str, str, Digests, NDArray[Any]]]:
     connection = sqlite3.connect(path)
     try:
         models = _rows(connection, "models", "id, tag, facts")
-        tags = {number: (tag, facts) for number, tag, facts in models}
+        tags = {}
+        for number, tag, facts in models:
+            with suppress(Damaged):
+                tags[number] = tag, facts if _facts(facts) else _UNKNOWN
         for model, *block in _rows(connection, "blocks", f"model, {_COLUMNS}"):
             with suppress(Damaged, ValueError, TypeError):
-                yield *tags.get(model, ("unknown", "{}")), *unpacked(block)
+                yield *tags.get(model, ("unknown", _UNKNOWN)), *unpacked(block)
     finally:
         connection.close()
 

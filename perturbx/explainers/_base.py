@@ -44,7 +44,7 @@ from perturbx.maskers import (
     Superpixels,
     Tokens,
 )
-from perturbx.predictor import Predictor, resolve
+from perturbx.predictor import Patience, Predictor, RetryOn, check_retry_on, resolve
 from perturbx.result import Explanation
 from perturbx.samplers import Sampler
 from perturbx.solvers import Solver
@@ -81,6 +81,17 @@ _COMMON = """predict_fn : callable or fitted model
         A file that keeps every answer, so that a run that was killed goes on where it ended, and
         another analysis of the same rows costs nothing. Name the model's version with
         `px.Archive(path, model="v1")`.
+    retries : int
+        How often a call that fails is made again, after pauses that double. A batch that keeps
+        failing is split, so that the row at fault is found and named.
+    retry_on : exception class or tuple of them
+        The exceptions after which a call is made again, such as (ConnectionError, TimeoutError).
+    timeout : float, optional
+        The most seconds that one call may take; then it counts as failed with a TimeoutError.
+    on_error : "raise" or "partial"
+        "partial": if the model keeps failing, or at Ctrl-C, the scores rest on what it answered
+        until then, with larger errors; instances without enough answers have NaN, and a warning
+        names them. Perturbations are then tried in rounds, as with `tol`.
     stochastic : "auto", True or False
         Whether predict_fn answers differently each time, as a language model does. Then part of
         the budget asks again where that lowers the errors most, and `noise_errors` tells the noise
@@ -112,6 +123,10 @@ class BaseExplainer(BaseEstimator):
     batch_size: int | None = field(default=None, kw_only=True)
     n_jobs: int | None = field(default=None, kw_only=True)
     archive: str | os.PathLike[str] | Archive | None = field(default=None, kw_only=True)
+    retries: int = field(default=0, kw_only=True)
+    retry_on: RetryOn = field(default=Exception, kw_only=True)
+    timeout: float | None = field(default=None, kw_only=True)
+    on_error: Literal["raise", "partial"] = field(default="raise", kw_only=True)
     stochastic: bool | Literal["auto"] = field(default="auto", kw_only=True)
     random_state: RandomState = field(default=None, kw_only=True)
     verbose: int = field(default=0, kw_only=True)
@@ -307,6 +322,7 @@ class BaseExplainer(BaseEstimator):
             order=self.order,
             stochastic=self.stochastic is True
             or (self.stochastic == "auto" and predictor is not None and predictor.varies),
+            partial=self.on_error == "partial",
             dry=dry,
         )
         bound = check_plan(instances, plan)
@@ -342,6 +358,9 @@ class BaseExplainer(BaseEstimator):
         return {
             "predict_fn": self.predict_fn,
             "archive": self.archive,
+            "retries": self.retries,
+            "retry_on": self.retry_on,
+            "timeout": self.timeout,
             "masker": self.masker,
             "feature_names": by_value(self.feature_names),
             "output_names": by_value(self.output_names),
@@ -352,7 +371,15 @@ class BaseExplainer(BaseEstimator):
         """The model, once it has answered the first rows."""
         warns = self.stochastic is False
         archive = None if self.archive is None else Archive.at(self.archive)
-        return probe(self.predict_fn, instances, self.output_names, self.batch_size, warns, archive)
+        return probe(
+            self.predict_fn,
+            instances,
+            self.output_names,
+            self.batch_size,
+            warns,
+            archive,
+            Patience(self.retries, self.retry_on, self.timeout),
+        )
 
     def _learn(self, X: Any, like: Any) -> FittedMasker:
         """The masker from training data, or from none if it needs none."""
@@ -406,7 +433,13 @@ class BaseExplainer(BaseEstimator):
             check_number("tol", self.tol, above=0, below=1)
         if self.archive is not None:
             Archive.at(self.archive)
+        check_integer("retries", self.retries, minimum=0)
+        if self.retry_on is not Exception:
+            check_retry_on(self.retry_on)
+        if self.timeout is not None:
+            check_number("timeout", self.timeout, above=0)
         check_choice("link", self.link, ("identity", "logit"))
+        check_choice("on_error", self.on_error, ("raise", "partial"))
         is_word = isinstance(self.stochastic, str) and self.stochastic == "auto"
         if not (is_word or isinstance(self.stochastic, bool)):
             raise invalid("stochastic", '"auto", True or False', self.stochastic)

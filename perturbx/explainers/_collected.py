@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
+from perturbx.errors import PartialResultWarning
 from perturbx.explainers._notes import KINDS, remarks
 from perturbx.explainers._plan import Plan, Problem, Task
 from perturbx.features import Spans, names_of
 from perturbx.maskers import BoundMasker
 from perturbx.result import Explanation, Interactions, PerInstance, Remark
 from perturbx.solvers import Solution
+
+_MOST_LOST = 2
+"""After so many groups of instances without scores, the model counts as gone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +85,7 @@ class Collected:
         self._values, self._errors = np.full((2, n, d, k), np.nan)
         self._background: Floats | None = None
         self._noise: Floats | None = None
-        self._base, self._rounding = np.empty((2, n, k))
+        self._base, self._rounding = np.full((n, k), np.nan), np.zeros((n, k))
         self._fidelity: Floats | None = None
         self._pairs: Interactions | None = None
         self._converged = np.ones(n, dtype=bool)
@@ -89,6 +94,9 @@ class Collected:
         self._known_texts: dict[str, str] = {}
         self._severity = np.zeros((len(KINDS), n))
         self._degrees, self._samples, self._kind = np.inf, np.inf, "shares"
+        self._failed = np.zeros(n, dtype=bool)
+        self._n_lost = 0
+        self.stops: BaseException | None = None  # why no more instances are tried
         self._names: tuple[str, ...] = ()
         self._data: list[Any] = []
         self._regions: list[Any] = []
@@ -156,6 +164,23 @@ class Collected:
                 # Many rows are told the same, and keep one text.
                 self._texts[kind][i] = self._known_texts.setdefault(text, text)
 
+    def lose(self, places: Ints, error: BaseException) -> None:
+        """Leave instances without scores, since the model failed."""
+        self._n_lost += 1
+        self.fail(places, error, "there are no scores, as too little was answered")
+
+    def fail(self, places: Ints, error: BaseException, so: str) -> None:
+        """Note that the model failed, and what scores of these instances rest on."""
+        is_interrupt = isinstance(error, KeyboardInterrupt)
+        if is_interrupt or self._n_lost >= _MOST_LOST:
+            self.stops = error
+        self._converged[places] = False
+        self._failed[places] = True
+        self._severity[-1, places] = 1.0
+        what = "it was interrupted" if is_interrupt else str(error)
+        for i in places:
+            self._texts[-1][i] = f"{so}: {what}"
+
     def count(self, places: Ints, costs: Ints) -> None:
         """Add costs (n, 2) of some instances, of which nothing else is known."""
         self._costs[places] += costs
@@ -170,7 +195,9 @@ class Collected:
         if self._regions and not spans and len({np.shape(image) for image in data}) == 1:
             data = np.stack(data)  # images of different sizes remain a tuple
         kept = np.array([not problem.instances.single, True, keeps_outputs])
-        converged = None if plan.tol is None else self._converged
+        failed = self._failed.any()
+        known = ~self._failed if plan.tol is None else self._converged
+        converged = None if plan.tol is None and not failed else known
         n_rows, n_calls = self._costs.T
         written = zip(self._texts, self._severity, strict=True)
         said = tuple(Remark(tuple(texts), severity) for texts, severity in written)
@@ -188,6 +215,15 @@ class Collected:
         order = "" if plan.order is None else plan.order_in_words(problem.bound[0])
         if order:
             value_function += f", where features join in the order {order}"
+        if failed:
+            n_lost = int(np.isnan(self._base).all(axis=1).sum())
+            warnings.warn(
+                f"the model failed for {self._failed.sum()} of {len(self._failed)} instances, of "
+                f"which {n_lost} have no scores (NaN); explanation.notes says why. An archive "
+                "(archive=path) keeps the answers for the next call.",
+                PartialResultWarning,
+                stacklevel=4,
+            )
         settled: Any = {name: array[one, output] for name, array in totals.items()}
         return Explanation(
             values=self._values[one, :, output],

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Ints
+from perturbx.errors import PredictFnError
 from perturbx.explainers._collected import Collected
 from perturbx.explainers._memory import check_memory
 from perturbx.explainers._noisy_answers import Empty
@@ -59,10 +60,23 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
             ready = part.stop <= len(problem.bound)
             bound = problem.bound[part] if ready else instances.bind(part.start, part.stop)
             collected.see(bound)
-            rows, empty, cost = ask_empty(bound, columns[part], part.start)
+            here = np.arange(part.start, part.stop)
+            if collected.stops is not None:
+                collected.lose(here, collected.stops)
+                continue
+            try:
+                rows, empty, cost = ask_empty(bound, columns[part], part.start)
+            except (PredictFnError, KeyboardInterrupt) as error:
+                if not plan.partial:
+                    raise
+                collected.lose(here, error)
+                continue
             costs = cost.divided(len(bound))
             for group in _groups(bound, adapts or bound[0].reads_alone):
                 places = group + part.start
+                if collected.stops is not None:
+                    collected.lose(places, collected.stops)
+                    continue
                 Run(
                     game,
                     plan,

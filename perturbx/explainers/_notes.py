@@ -26,6 +26,7 @@ KINDS = (
     "unknown errors",
     "large errors",
     "noisy answers",
+    "failures",
 )
 """The kinds of remarks, in the order of `remarks`."""
 
@@ -83,6 +84,7 @@ def remarks(
         ([said if u else "" for u in unknown], unknown.astype(np.float64)),
         _of_errors(values, errors, least, spent, bound, task, plan),
         silent if noise is None else _of_noise(solution, noise),
+        silent,
     ]
 
 
@@ -93,7 +95,7 @@ def warn_of_doubts(explanation: Explanation, tol: float | None) -> None:
     -----
     NotConvergedWarning, LowFidelityWarning
     """
-    if explanation.converged is False:
+    if explanation.converged is False and tol:
         warnings.warn(
             f"the budget was spent before tol={tol} was reached, so explanation.converged is "
             "False: raise budget or tol. The notes of the explanation say how far it is.",

@@ -168,8 +168,9 @@ class Task:
 class Plan:
     """How it is explained: the recipe and its price.
 
-    `order` is the user's order of features, and `stochastic` says whether answers vary. With `dry`
-    nothing is asked or solved, only counted.
+    `order` is the user's order of features, and `stochastic` says whether answers vary. With
+    `partial` a failure of the model ends a run early, and its answers are used. With `dry` nothing
+    is asked or solved, only counted.
     """
 
     method: str
@@ -188,6 +189,7 @@ class Plan:
     order: Any = None
     spends: Spending | None = None
     stochastic: bool = False
+    partial: bool = False
     dry: bool = False
     tasks: dict[Any, Task] = field(default_factory=dict)
 

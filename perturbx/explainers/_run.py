@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, Noise
 from perturbx.designs import Design, Evaluations, NoiseDraws, Variances
-from perturbx.errors import RejectPerturbations
+from perturbx.errors import PredictFnError, RejectPerturbations
 from perturbx.explainers._collected import Collected, Finished
 from perturbx.explainers._heavy_tails import widened
 from perturbx.explainers._noisy_answers import AskEmpty, NoisyAnswers
@@ -26,6 +26,9 @@ _FIRST_ROUND = 16
 
 _FEWEST_DEGREES = 16
 """With fewer degrees of freedom, a small standard error may be chance, and rounds go on."""
+
+_STEPS = 16
+"""Where a failure of the model must not lose its answers, they are asked for in so many rounds."""
 
 _WIDENING = 3.0
 """Noise widens the range of equal scores by about this many standard errors."""
@@ -141,9 +144,15 @@ class Run:
             )
             return
         tol, m = self.plan.tol, self.task.n_perturbations
-        for total in [m] if tol is None else self._totals(m):
-            if not self._evaluate(total) or self.plan.dry:
-                continue
+        for total in [m] if tol is None and not self.plan.partial else self._totals(m):
+            try:
+                if not self._evaluate(total) or self.plan.dry or (tol is None and total < m):
+                    continue
+            except (PredictFnError, KeyboardInterrupt) as error:
+                if not self.plan.partial:
+                    raise
+                self._write_what_is_known(collected, error)
+                return
             evaluations = self._evaluations()
             solution, least = self._solved(evaluations), evaluations.floor
             is_known = evaluations.design.complete and self.noisy is None
@@ -165,15 +174,30 @@ class Run:
         rest = None if noise is None else noise[~done]
         self._write(collected, solution.of(~done), least[~done], self.undone, rest, converged=False)
 
+    def _write_what_is_known(self, collected: Collected, error: BaseException) -> None:
+        """Write scores from the answers until the model failed, or none if they are too few."""
+        places, least = self.places[self.undone], self.task.sampler.minimum(self.task.n_features)
+        if self.design is None or len(self.design) < least:
+            collected.lose(places, error)
+            return
+        evaluations = self._evaluations()
+        noise = None if self.noisy is None else self.noisy.row_noise
+        solution = self._solved(evaluations)
+        self._write(collected, solution, evaluations.floor, noise=noise, converged=False)
+        share = len(self.design) / max(self.task.n_perturbations, 1)
+        collected.fail(places, error, f"scores rest on {share:.0%} of the perturbations")
+
     def _totals(self, m: int) -> Iterator[int]:
         """The number of perturbations after each round; finally `m`."""
-        sampler, total = self.task.sampler, m
+        sampler, total, step = self.task.sampler, m, 0
+        if self.plan.tol is None:
+            step = max(1, -(-m // _STEPS))
         grows = isinstance(sampler, AdaptiveSampler) or self.noisy is not None
         if grows or m < sampler.most(self.task.n_features):
             total = max(sampler.minimum(self.task.n_features), m // _FIRST_ROUND)
         while total < m:
             yield total
-            total *= 2
+            total += step or total
         yield m
 
     def _evaluate(self, total: int) -> bool:
@@ -211,10 +235,11 @@ class Run:
         while True:
             known, before = 0 if self.design is None else len(self.design), len(noisy.index)
             if isinstance(sampler, AdaptiveSampler) and self.design is not None:
-                self.design = self.draws.following(self._evaluations(), most)
+                design = self.draws.following(self._evaluations(), most)
             else:
-                self.design = self.draws.upto(most)
-            cost = noisy.ask(self.design, total)
+                design = self.draws.upto(most)
+            cost = noisy.ask(design, total)
+            self.design = design
             self.costs[self.undone] += cost.divided(len(self.undone))
             self.outputs = noisy.means(len(self.design))
             self.full[self.undone] = noisy.full.mean(axis=0)

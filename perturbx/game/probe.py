@@ -17,7 +17,7 @@ from perturbx.errors import PredictFnError, UnstableModelWarning
 from perturbx.game.block import UNASKED
 from perturbx.game.cost import Cost
 from perturbx.maskers import Instances
-from perturbx.predictor import Predictor, connect
+from perturbx.predictor import ONCE, Patience, Predictor, connect
 
 _SAME = 1e-4
 """Batches of another size may round differently, by at most this fraction of the output."""
@@ -30,6 +30,7 @@ def probe(
     batch_size: int | None,
     warns: bool = True,
     archive: Archive | None = None,
+    patience: Patience = ONCE,
 ) -> Predictor:
     """Evaluate the model on the first rows, then on the first row again.
 
@@ -48,7 +49,7 @@ def probe(
     n = min(2, len(instances), batch_size or 2, instances.chunk)
     batch = instances.take(0, n)
     before = copy.deepcopy(batch)
-    predictor = connect(predict_fn, batch, n, output_names, archive)
+    predictor = connect(predict_fn, batch, n, output_names, archive, patience)
     if not _equal(before, batch):
         raise PredictFnError(
             "predict_fn changed the batch that it received: let it work on a copy, as in "

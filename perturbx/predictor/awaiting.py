@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, TimeoutError
 from typing import Any
 
 _PATIENCE = 10.0
@@ -28,10 +28,15 @@ class Awaited:
             if hasattr(function, name):
                 setattr(self, name, getattr(function, name))
 
-    def __call__(self, batch: Any) -> Any:
+    def __call__(self, batch: Any, timeout: float | None = None) -> Any:
         future = asyncio.run_coroutine_threadsafe(self._answer(batch), _loop())
         try:
-            return future.result()
+            return future.result(timeout)
+        except TimeoutError:
+            if future.done():  # raised by the function itself
+                raise
+            future.cancel()
+            raise TimeoutError(f"no answer within timeout={timeout:g} seconds") from None
         except CancelledError:
             raise RuntimeError("The call was cancelled.") from None
         except Exception:

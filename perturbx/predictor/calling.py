@@ -22,6 +22,10 @@ _BRIDGES = {
 }
 
 
+class ModelError(PredictFnError):
+    """``predict_fn`` raised, which it may not do again."""
+
+
 def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:
     """The callable in what the user passed, and its name."""
     if isinstance(predict_fn, type):
@@ -50,15 +54,16 @@ def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:
 
 
 def failure(
-    function: Callable[[Any], Any], batch: Any, place: str, error: Exception
+    function: Callable[[Any], Any], batch: Any, place: str, error: Exception, attempts: int
 ) -> PredictFnError:
     """The error for a model that raised: where it did, what it said, and a cure."""
     said, cure = str(error).strip(), _bridge(function, batch, error)
     if cure:  # torch lists every signature that it knows
         said = f"{said.splitlines()[0].rstrip('.:')}." if said else ""
     many = f"{len(batch)} instances" if isinstance(batch, list) else f"shape {np.shape(batch)}"
-    return PredictFnError(
-        f"predict_fn raised {type(error).__name__} for {place} (a {type(batch).__name__} of "
+    tried = f", {attempts} times in a row" * (attempts > 1)
+    return ModelError(
+        f"predict_fn raised {type(error).__name__} for {place}{tried} (a {type(batch).__name__} of "
         f"{many}): {said}{cure or _advice_on_images(batch, error)}"
     )
 

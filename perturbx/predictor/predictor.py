@@ -12,13 +12,22 @@ from numpy.typing import NDArray
 
 from perturbx._rounding import DOUBLE
 from perturbx._typing import Floats, Ints, OutputSelection, PredictFn
-from perturbx._validation import check_selection, distinct_names, invalid, position_of, top_of
+from perturbx._validation import (
+    check_selection,
+    distinct_names,
+    invalid,
+    position_of,
+    shown,
+    top_of,
+)
 from perturbx.archive import Archive, ModelFacts
+from perturbx.containers import rows_at
 from perturbx.errors import InvalidParameterError, PredictFnError
 from perturbx.predictor.answers import not_finite, numbers_of, resolution_of
 from perturbx.predictor.archived import Archived
 from perturbx.predictor.awaiting import Awaited
-from perturbx.predictor.calling import failure, resolve
+from perturbx.predictor.calling import ModelError, failure, resolve
+from perturbx.predictor.patience import ONCE, Patience
 
 _PROBE = "the first rows"
 
@@ -52,6 +61,8 @@ class Predictor:
         What a call with one row took. No score depends on it.
     archived : Archived or None
         Where answers are kept, and looked up before the model is asked.
+    patience : Patience
+        How often a failed call is made again, and how long one may take.
     """
 
     predict_fn: Callable[[Any], Any]
@@ -64,6 +75,7 @@ class Predictor:
     varies: bool = False
     seconds: float | None = None
     archived: Archived | None = None
+    patience: Patience = ONCE
 
     @property
     def is_complementary(self) -> bool:
@@ -89,16 +101,46 @@ class Predictor:
         `turn` numbers the evaluations of a model that answers differently each time: no two of
         its rows share an answer of the archive.
         """
-        if self.archived is None:
-            answer = self._checked(batch, n_rows, place)
-        else:
-            asks = partial(self._checked, place=place, whole=True)
-            answer = self.archived.answers(batch, n_rows, place, turn, asks)
+        try:
+            if self.archived is None:
+                answer = self._checked(batch, n_rows, place)
+            else:
+                asks = partial(self._checked, place=place, whole=True)
+                answer = self.archived.answers(batch, n_rows, place, turn, asks)
+        except ModelError as error:
+            if not self.patience.retries or n_rows == 1:
+                raise
+            return self._in_parts(batch, n_rows, columns, place, turn, error)
         if self.is_vector:
             answer = answer[:, None]
         elif columns is not None:
             answer = answer[:, columns]
         return _finite(answer, place)
+
+    def _in_parts(
+        self, batch: Any, n_rows: int, columns: Ints | None, place: str, turn: int, error: Exception
+    ) -> Floats:
+        """The answers to a batch that fails as a whole: the first row's, then those of halves.
+
+        Raises
+        ------
+        PredictFnError
+            If a row fails by itself; it is named.
+        """
+        answers = []
+        for start, stop in [(0, 1), (1, (n_rows + 1) // 2), ((n_rows + 1) // 2, n_rows)]:
+            rows = np.arange(start, stop)
+            if not len(rows):
+                continue
+            part = rows_at(batch, rows)
+            try:
+                answers.append(self(part, len(rows), columns, place, turn))
+            except ModelError as failed:
+                if len(rows) > 1:
+                    raise
+                row = shown(part[0] if isinstance(part, (list, np.ndarray)) else part)
+                raise PredictFnError(f"{failed} It fails for one row alone: {row}") from error
+        return np.concatenate(answers)
 
     def known_to_vary(self) -> Predictor:
         """The same model, after it gave two answers to one row."""
@@ -108,7 +150,7 @@ class Predictor:
 
     def _checked(self, batch: Any, n_rows: int, place: str, whole: bool = False) -> NDArray[Any]:
         """The model's answer, of the shape of the first; all finite, if it is kept as a `whole`."""
-        _, answer = _ask(self.predict_fn, batch, n_rows, place)
+        _, answer = _ask(self.predict_fn, batch, n_rows, place, self.patience)
         if answer.shape[1:] != (() if self.is_vector else (self.n_outputs,)):
             was = "(n,)" if self.is_vector else f"(n, {self.n_outputs})"
             raise PredictFnError(
@@ -161,18 +203,19 @@ def connect(
     n_rows: int,
     names: Sequence[str] | None,
     archive: Archive | None = None,
+    patience: Patience = ONCE,
 ) -> Predictor:
     """Call the model once, to learn the shape of its answers."""
     function, name = resolve(predict_fn)
     archived = None if archive is None else Archived.of(archive, name)
     raw, facts = None, None
     if archived is None:
-        raw, answer = _ask(function, batch, n_rows, _PROBE)
+        raw, answer = _ask(function, batch, n_rows, _PROBE, patience)
     else:
 
         def ask(part: Any, n: int) -> NDArray[Any]:
             nonlocal raw
-            raw, found = _ask(function, part, n, _PROBE)
+            raw, found = _ask(function, part, n, _PROBE, patience)
             _finite(found, _PROBE)
             return found
 
@@ -197,17 +240,18 @@ def connect(
         first,
         facts.resolution,
         archived=archived,
+        patience=patience,
     )
 
 
 def _ask(
-    function: Callable[[Any], Any], batch: Any, n_rows: int, place: str
+    function: Callable[[Any], Any], batch: Any, n_rows: int, place: str, patience: Patience
 ) -> tuple[Any, NDArray[Any]]:
     """The raw answer, and its numbers in an array of shape (n_rows,) or (n_rows, k)."""
     try:
-        raw = function(batch)
+        raw = function(batch) if patience == ONCE else patience.call(function, batch)
     except Exception as error:
-        raise failure(function, batch, place, error) from error
+        raise failure(function, batch, place, error, patience.attempts(error)) from error
     is_plain = type(raw) is np.ndarray and raw.dtype.kind in "biuf" and raw.ndim in (1, 2)
     if is_plain and len(raw) == n_rows and raw.size:
         return raw, raw

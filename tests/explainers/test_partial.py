@@ -1,0 +1,121 @@
+"""Models that fail for good: what they had answered by then is explained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import perturbx as px
+import pytest
+from perturbx.errors import InvalidParameterError, PartialResultWarning, PredictFnError
+
+X = np.random.default_rng(0).normal(size=(60, 12))
+SLOPES = np.cos(np.arange(12.0))
+
+
+def smooth(rows: np.ndarray) -> np.ndarray:
+    return rows @ SLOPES + rows[:, 0] * rows[:, 1]
+
+
+def dying(n_calls: int, error: BaseException | None = None) -> Any:
+    """A model that answers so many calls."""
+    calls = []
+
+    def model(rows: np.ndarray) -> np.ndarray:
+        calls.append(len(rows))
+        if len(calls) > n_calls:
+            raise error or ConnectionError("gone")
+        return smooth(rows)
+
+    return model
+
+
+def explained(method: Any, model: Any, x: Any = X[50], **settings: Any) -> Any:
+    masker = px.Baseline(X[:50].mean(axis=0))
+    common = {"budget": 2000, "batch_size": 50, "random_state": 0, "on_error": "partial"}
+    return method(model, masker=masker, **{**common, **settings}).explain(x)
+
+
+METHODS = [px.KernelShap, px.PermutationShap, px.Banzhaf, px.Lime]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("error", [ConnectionError("gone"), KeyboardInterrupt()], ids=str)
+def test_scores_rest_on_what_was_answered(method: Any, error: BaseException) -> None:
+    """They are those of a smaller budget: near the truth, with larger errors, and a warning."""
+    healthy = explained(method, smooth)
+    assert healthy.converged is None
+    with pytest.warns(PartialResultWarning, match="1 of 1 instances, of which 0"):
+        found = explained(method, dying(22, error))
+    assert found.converged is False
+    assert any("rest on" in note for note in found.notes)
+    assert np.isfinite(found.values).all()
+    assert 200 < found.n_rows < 1500
+    assert np.nanmean(found.standard_errors) >= 0.99 * np.nanmean(healthy.standard_errors)
+    if method is not px.Lime:
+        far = np.abs(found.values - healthy.values)
+        assert (far <= 6 * np.hypot(found.standard_errors, healthy.standard_errors) + 1e-9).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_too_few_answers_are_no_scores(method: Any) -> None:
+    """NaN, which cannot be read as a score, and the reason."""
+    with pytest.warns(PartialResultWarning, match="1 have no scores"):
+        found = explained(method, dying(4))
+    assert np.isnan(found.values).all()
+    assert found.converged is False
+    assert any("no scores" in note and "gone" in note for note in found.notes)
+    assert repr(found)
+    assert np.isnan(found.base_values)
+
+
+def test_instances_before_the_failure_are_whole() -> None:
+    """Those after it have NaN, and the model is not asked for ever."""
+    calls = []
+
+    def model(rows: np.ndarray) -> np.ndarray:
+        calls.append(len(rows))
+        if sum(calls) > 3000:
+            raise ConnectionError("gone")
+        return smooth(rows)
+
+    rows = X[50:58].copy()  # each has other features to remove, and so a design of its own
+    rows[np.arange(8), np.arange(8)] = X[:50].mean(axis=0)[:8]
+    settings: dict[str, Any] = {"x": rows, "budget": 600}
+    with pytest.warns(PartialResultWarning, match="of 8 instances"):
+        found = explained(px.Lime, model, **settings)
+    whole = explained(px.Lime, smooth, **settings)
+    lost = np.isnan(found.values).all(axis=1)
+    assert lost.sum() >= 1
+    kept = found.per_instance.converged
+    assert kept.any()
+    np.testing.assert_array_equal(found.values[kept], whole.values[kept])
+    n_after = len(calls)
+    assert n_after < 200
+
+
+def test_noisy_models_may_fail_too() -> None:
+    """Their answers by then are averaged."""
+    rng = np.random.default_rng(0)
+    model = dying(25)
+    with pytest.warns(PartialResultWarning):
+        found = explained(
+            px.KernelShap, lambda rows: model(rows) + 0.1 * rng.normal(size=len(rows))
+        )
+    assert np.isfinite(found.values).all()
+    assert (found.noise_errors > 0).all()
+
+
+def test_without_partial_an_error_is_raised() -> None:
+    """Also Ctrl-C is."""
+    with pytest.raises(PredictFnError, match="gone"):
+        explained(px.KernelShap, dying(22), on_error="raise")
+    with pytest.raises(KeyboardInterrupt):
+        explained(px.KernelShap, dying(22, KeyboardInterrupt()), on_error="raise")
+
+
+@pytest.mark.parametrize("bad", ["ignore", None, True], ids=repr)
+def test_other_words_are_refused(bad: Any) -> None:
+    """The error names the two."""
+    with pytest.raises(InvalidParameterError, match="'raise', 'partial'"):
+        explained(px.KernelShap, smooth, on_error=bad)
