@@ -14,7 +14,7 @@ from perturbx.errors import InvalidParameterError
 from perturbx.features import LabelMap, Pieces
 from perturbx.maskers._base import BoundMasker, Features, FittedMasker, Instances, Masker
 from perturbx.maskers.bound_fade import BoundFadedRow, BoundFadedValues
-from perturbx.maskers.bound_images import BoundImage
+from perturbx.maskers.bound_images import BoundLabels
 from perturbx.maskers.bound_rows import BoundBackground
 from perturbx.maskers.bound_series import BoundFilled
 
@@ -110,15 +110,15 @@ def _bound(inner: BoundMasker) -> BoundMasker:
     if isinstance(inner, BoundFilled):
         image, fills, labels = inner.series, inner.fills, inner.labels
         return _values(inner, inner.rows(image), inner.rows(fills), inner.rows(labels))
-    if isinstance(inner, BoundImage) and isinstance(inner.regions, (LabelMap, Pieces)):
+    if isinstance(inner, BoundLabels) and isinstance(inner.regions, (LabelMap, Pieces)):
         segments = inner.regions.segments
         labels = segments if segments.ndim == inner.image.ndim else segments[..., None]
         labels = np.broadcast_to(labels, inner.image.shape)
         return _values(inner, inner.image, inner.fill[None], labels)
     raise InvalidParameterError(
         "Fade needs one value in the place of each absent one: pass it px.Baseline() or "
-        'px.Background() for tables, px.Superpixels() for images, or px.SeriesSegments(fill="mean")'
-        " for series."
+        "px.Background() for tables, px.Superpixels() with hard edges for images, or "
+        'px.SeriesSegments(fill="mean") for series.'
     )
 
 

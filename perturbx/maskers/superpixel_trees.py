@@ -18,6 +18,14 @@ from perturbx.maskers._region_trees import RegionTree, grow
 from perturbx.maskers._segmentation import check_labels, label_map_of
 from perturbx.maskers.axes import ChannelAxis, check_channel_axis
 from perturbx.maskers.bound_images import BoundLabels, bound_labels
+from perturbx.maskers.bound_soft import (
+    BoundSoftLabels,
+    Edges,
+    bound_soft_labels,
+    check_edges,
+    describe_edges,
+    edge_width,
+)
 from perturbx.maskers.fills import (
     Fill,
     check_fill,
@@ -59,6 +67,8 @@ class SuperpixelTrees(Masker):
         or "blur", "mean", "noise", a color or an array, as in `Superpixels`. One tree may be
         combined with several fills, and one fill with several trees. Pass a color with one number
         per channel in a list, as in ``fills=[(124, 116, 104)]``.
+    edges : "hard", "soft" or float
+        As in `Superpixels`.
     channel_axis : "auto", -1 or None
         As in `Superpixels`.
 
@@ -78,6 +88,7 @@ class SuperpixelTrees(Masker):
 
     trees: RegionTree | Sequence[RegionTree] = DEFAULT_TREES
     fills: Fill | Sequence[Fill] = ("light blur", "gray")
+    edges: Edges = "hard"
     channel_axis: ChannelAxis = "auto"
 
     def fit(self, X: Any, features: Features, rng: np.random.Generator) -> FittedTrees:
@@ -88,11 +99,13 @@ class SuperpixelTrees(Masker):
         InvalidParameterError
             If a setting is invalid, or if `features` names columns.
         """
+        check_edges(self.edges)
         check_channel_axis(self.channel_axis)
         check_features(features)
         specs, fills = _paired(_specs(self.trees), _fills(self.fills))
         seeds = tuple(draw_seed(fill, rng) for fill in fills)
-        return FittedTrees(specs, fills, seeds, self.channel_axis, _value_function(specs, fills))
+        said = _value_function(specs, fills, describe_edges(self.edges))
+        return FittedTrees(specs, fills, seeds, self.edges, self.channel_axis, said)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +115,7 @@ class FittedTrees(FittedImages):
     specs: tuple[RegionTree, ...]
     fills: tuple[Fill, ...]
     seeds: tuple[int, ...]
+    edges: Edges
     channel_axis: ChannelAxis
     value_function: str
 
@@ -125,7 +139,12 @@ class FittedTrees(FittedImages):
         ]
         forest = grow(image, X.channels, self.specs, given)
         pieces = Pieces(forest.segments)
-        first = bound_labels(image, image, pieces, forest.segments, "piece")
+        width, labels = edge_width(self.edges, X.spatial(index)), forest.segments
+        first: BoundLabels | BoundSoftLabels
+        if width:
+            first = bound_soft_labels(image, image, pieces, labels, "piece", width)
+        else:
+            first = bound_labels(image, image, pieces, labels, "piece")
         filled = []
         for tree, fill, seed in zip(forest.trees, self.fills, self.seeds, strict=True):
             own_means = isinstance(fill, str) and fill == "mean"
@@ -138,7 +157,7 @@ class FittedTrees(FittedImages):
 class BoundTrees(BoundMasker):
     """One image with several fills of the same pieces: row r of a perturbation has fill r."""
 
-    filled: tuple[BoundLabels, ...]
+    filled: tuple[BoundLabels | BoundSoftLabels, ...]
     hierarchies: tuple[FeatureTree, ...]
 
     @property
@@ -221,8 +240,8 @@ def _paired(
     return specs * (n // len(specs)), fills * (n // len(fills))
 
 
-def _value_function(specs: Sequence[RegionTree], fills: Sequence[Fill]) -> str:
+def _value_function(specs: Sequence[RegionTree], fills: Sequence[Fill], edges: str) -> str:
     shown = list(dict.fromkeys(describe_fill(fill, "their mean color") for fill in fills))
     trees = f"{len(specs)} trees of superpixels" if len(specs) > 1 else "a tree of superpixels"
     mean = f", the mean of {len(fills)} fills" if len(shown) > 1 else ""
-    return f"absent regions filled with {' or '.join(shown)} ({trees}{mean})"
+    return f"absent regions filled with {' or '.join(shown)}{edges} ({trees}{mean})"

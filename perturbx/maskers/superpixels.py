@@ -23,6 +23,14 @@ from perturbx.maskers._segmentation import (
 )
 from perturbx.maskers.axes import ChannelAxis
 from perturbx.maskers.bound_images import BoundLabels, bound_labels
+from perturbx.maskers.bound_soft import (
+    BoundSoftLabels,
+    Edges,
+    bound_soft_labels,
+    check_edges,
+    describe_edges,
+    edge_width,
+)
 from perturbx.maskers.fills import Fill, describe_fill, render_fill
 from perturbx.maskers.images import ImageBatch
 
@@ -63,6 +71,12 @@ class Superpixels(FilledMasker):
         otherwise the midpoint of the image's range), the image's pixels shuffled, one color (a
         number, or one per channel), or an image of the same shape. Fills are rounded to the
         image's dtype.
+    edges : "hard", "soft" or float
+        How regions end. With soft edges a region fades at its border, since a sharp cut is itself
+        something that a model may see (Pihlgren & Främling, 2025): each region is blurred, by 2%
+        of the longest side or by a standard deviation in pixels, so that regions still add up to
+        the image. A row then costs 0.8 instead of 0.07 ms at
+        224 x 224 pixels.
     segments : (H, W) int array, or a list of one per image, or None
         Your own label map instead of `method`. Each distinct label is a region; labels are
         integers from 0, with or without gaps, and are renumbered 0..K-1 in their order.
@@ -98,6 +112,7 @@ class Superpixels(FilledMasker):
     n_segments: int = 25
     compactness: float = 15.0
     fill: Fill = "blur"
+    edges: Edges = "hard"
     segments: NDArray[Any] | Sequence[NDArray[Any]] | None = None
     channel_axis: ChannelAxis = "auto"
     concepts: Concepts | Sequence[Concepts] | None = None
@@ -107,9 +122,10 @@ class Superpixels(FilledMasker):
         kind = _KINDS[self.method] if self.segments is None else "a given label map"
         kind = kind if self.concepts is None else "named concepts"
         shown = describe_fill(self.fill, "their mean color")
-        return f"absent regions filled with {shown} ({kind})"
+        return f"absent regions filled with {shown}{describe_edges(self.edges)} ({kind})"
 
     def check_settings(self) -> None:
+        check_edges(self.edges)
         check_segmentation(self.method, self.n_segments, self.compactness, self.segments)
         if self.concepts is not None:
             check_concepts(self.concepts, self.segments)
@@ -120,10 +136,14 @@ class Superpixels(FilledMasker):
         if self.concepts is not None:
             self._labels(X, index)  # refuses concepts that do not fit the image
 
-    def bound(self, X: ImageBatch, index: int, seed: int) -> BoundLabels:
+    def bound(self, X: ImageBatch, index: int, seed: int) -> BoundLabels | BoundSoftLabels:
         image, (segments, names) = X.arrays[index], self._labels(X, index)
         fill = render_fill(self.fill, image, X.channels, segments, seed)
-        return bound_labels(image, fill, LabelMap(segments), segments, "region", names)
+        given = image, fill, LabelMap(segments), segments
+        width = edge_width(self.edges, segments.shape)
+        if width:
+            return bound_soft_labels(*given, "region", width, names)
+        return bound_labels(*given, "region", names)
 
     def _labels(self, X: ImageBatch, index: int) -> tuple[Segments, tuple[str, ...]]:
         """The label map of one image, and the names of concepts."""

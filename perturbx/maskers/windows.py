@@ -16,6 +16,14 @@ from perturbx.maskers._base import BoundMasker
 from perturbx.maskers._filled import FilledMasker
 from perturbx.maskers.axes import ChannelAxis
 from perturbx.maskers.bound_images import bound_labels, bound_windows
+from perturbx.maskers.bound_soft import (
+    Edges,
+    bound_soft_labels,
+    bound_soft_windows,
+    check_edges,
+    describe_edges,
+    edge_width,
+)
 from perturbx.maskers.fills import Fill, describe_fill, render_fill
 from perturbx.maskers.images import ImageBatch
 
@@ -48,6 +56,8 @@ class Windows(FilledMasker):
         side, or 1.25%), mid-gray (127 for 8-bit images, otherwise the midpoint of the image's
         range), the image's positions shuffled, one color (a number, or one per channel), or an
         array of the image's shape. Fills are rounded to the image's dtype.
+    edges : "hard", "soft" or float
+        As in `Superpixels`.
     channel_axis : "auto", -1 or None
         -1 if the last axis holds channels, None if there are none. "auto" looks at the axes beyond
         the spatial ones: none is one instance without channels; one axis, of length at most 4,
@@ -72,6 +82,7 @@ class Windows(FilledMasker):
     shape: Sides = None
     stride: Sides = None
     fill: Fill = "mean"
+    edges: Edges = "hard"
     channel_axis: ChannelAxis = "auto"
 
     @property
@@ -84,9 +95,11 @@ class Windows(FilledMasker):
     @property
     def value_function(self) -> str:
         own = "their mean color (of the whole input where windows overlap)"
-        return f"absent windows filled with {describe_fill(self.fill, own)}"
+        shown = describe_fill(self.fill, own)
+        return f"absent windows filled with {shown}{describe_edges(self.edges)}"
 
     def check_settings(self) -> None:
+        check_edges(self.edges)
         shape, stride = _sides("shape", self.shape), _sides("stride", self.stride)
         if len({len(s) for s in (shape, stride) if isinstance(s, tuple)}) > 1:
             raise invalid("stride", f"as long as shape, {self.shape}", self.stride)
@@ -106,6 +119,11 @@ class Windows(FilledMasker):
         segments = disjoint_labels(grid)
         alone = segments if np.prod(grid.size) > 1 else None
         fill = render_fill(self.fill, image, X.channels, alone, seed)
+        width = edge_width(self.edges, grid.extent)
+        if width and segments is not None:
+            return bound_soft_labels(image, fill, grid, segments, "window", width)
+        if width:
+            return bound_soft_windows(image, fill, grid, "window", width)
         if segments is not None:
             return bound_labels(image, fill, grid, segments, "window")
         return bound_windows(image, fill, grid, "window")
