@@ -9,6 +9,9 @@ import numpy as np
 from perturbx._typing import Floats, Ints
 from perturbx.rules._effect_axes import Axis
 
+_ROUNDING = 2.0**-48
+"""Curves of single rows that change less, relative to the largest output, do not change."""
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
@@ -92,7 +95,9 @@ def averaged(axis: Axis, outputs: Floats, centered: bool) -> Estimate:
         mean = weights[present].mean(axis=0)
         at_rows = weights @ outputs.mean(axis=0)
         extra[present] = (at_rows[present] - at_rows[present].mean(axis=0)) / present.sum()
+        least = _ROUNDING * np.abs(outputs).max(initial=0.0)
         outputs = outputs - np.einsum("p,npk->nk", mean, outputs)[:, None]
+        outputs, extra = (np.where(np.abs(a) <= least, 0.0, a) for a in (outputs, extra))
     values = outputs.mean(axis=0)
     influence = (outputs - values) / n - extra[:, None]
     covariance = np.einsum("npk,nqk->pqk", influence, influence, optimize=True) * n / (n - 1)

@@ -31,8 +31,10 @@ def by_similarity(codes: Ints, n_levels: int, others: Iterable[tuple[Floats, boo
     distances = np.zeros((n_levels, n_levels))
     for values, is_number in others:
         shares = _shares(codes, n_levels, values, is_number)
-        apart = np.abs(shares[:, None] - shares[None])
-        distances += apart.max(axis=-1, initial=0.0) if is_number else apart.sum(axis=-1) / 2
+        for level, own in enumerate(shares):
+            apart = np.abs(shares - own)
+            of_level = apart.max(axis=1, initial=0.0) if is_number else apart.sum(axis=1) / 2
+            distances[level] += of_level
     if not distances.any():
         return np.arange(n_levels)
     place = _scaled(distances)

@@ -271,6 +271,15 @@ def test_categories_come_in_an_order_of_similarity() -> None:
     assert not found["size"].is_number
 
 
+def test_a_feature_without_effect_has_a_flat_curve() -> None:
+    """Exactly, although means are rounded."""
+    X = normals(200) * 0.1 + 0.3
+    for method in ("ale", "pdp"):
+        found = curve(product, X, 2, method=method)
+        assert (found.values == 0).all()
+        assert (found.standard_errors == 0).all()
+
+
 def test_missing_values() -> None:
     """Numbers that are missing lie nowhere on a curve; missing categories are one more."""
     X = normals(300)
