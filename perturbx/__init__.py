@@ -45,6 +45,7 @@ from perturbx.maskers import Tokens as Tokens
 from perturbx.maskers import Windows as Windows
 from perturbx.result import Explanation as Explanation
 from perturbx.result import compare_cohorts as compare_cohorts
+from perturbx.result import concat as concat
 from perturbx.result import load as load
 from perturbx.rules import Anchors as Anchors
 from perturbx.rules import Counterfactual as Counterfactual
@@ -114,6 +115,7 @@ __all__ = [
     "Windows",
     "archive",
     "compare_cohorts",
+    "concat",
     "interop",
     "load",
     "metrics",

@@ -33,7 +33,8 @@ NAMES = {
     "perturbx": METHODS
     | MASKERS
     | RULES
-    | {"Explanation", "RegionTree", "compare_cohorts", "interop", "load", "metrics", "plots"}
+    | {"Explanation", "RegionTree", "compare_cohorts", "concat", "interop", "load", "metrics"}
+    | {"plots"}
     | {"Archive", "archive"},
     "perturbx.archive": {"Archive", "ArchiveInfo", "ModelFacts", "Verified", "info", "prune"}
     | {"verify"},

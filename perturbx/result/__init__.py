@@ -2,6 +2,7 @@
 
 from perturbx.result.cohorts import CohortComparison as CohortComparison
 from perturbx.result.cohorts import compare_cohorts as compare_cohorts
+from perturbx.result.concat import concat as concat
 from perturbx.result.effects import EffectCurve as EffectCurve
 from perturbx.result.effects import EffectCurves as EffectCurves
 from perturbx.result.effects import EffectSurface as EffectSurface
