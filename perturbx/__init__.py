@@ -12,6 +12,7 @@ from perturbx._version import __version__ as __version__
 from perturbx.archive import Archive as Archive
 from perturbx.explainers import AmortizedShap as AmortizedShap
 from perturbx.explainers import Banzhaf as Banzhaf
+from perturbx.explainers import DataShapley as DataShapley
 from perturbx.explainers import Explainer as Explainer
 from perturbx.explainers import IntegratedGradients as IntegratedGradients
 from perturbx.explainers import KernelShap as KernelShap
@@ -85,6 +86,7 @@ __all__ = [
     "ConditionalNearest",
     "ConditionalRegression",
     "Counterfactual",
+    "DataShapley",
     "Effects",
     "Explainer",
     "Explanation",

@@ -31,6 +31,7 @@ RULES |= {"SurrogateTree"}
 
 NAMES = {
     "perturbx": METHODS
+    | {"DataShapley"}
     | MASKERS
     | RULES
     | {"Explanation", "RegionTree", "compare_cohorts", "concat", "interop", "load", "metrics"}
@@ -40,7 +41,8 @@ NAMES = {
     | {"verify"},
     "perturbx.maskers": MASKERS
     | {"Features", "Fill", "FittedMasker", "Instances", "Masker", "RegionTree", "BoundMasker"},
-    "perturbx.explainers": METHODS | {"CostEstimate", "BaseExplainer", "RecipeContext"},
+    "perturbx.explainers": METHODS
+    | {"BaseExplainer", "CostEstimate", "DataShapley", "RecipeContext"},
     "perturbx.metrics": {
         "Comparison",
         "Completeness",

@@ -5,6 +5,7 @@ from perturbx.explainers._plan import RecipeContext as RecipeContext
 from perturbx.explainers.amortized_shap import AmortizedShap as AmortizedShap
 from perturbx.explainers.banzhaf import Banzhaf as Banzhaf
 from perturbx.explainers.cost_estimate import CostEstimate as CostEstimate
+from perturbx.explainers.data_shapley import DataShapley as DataShapley
 from perturbx.explainers.explainer import Explainer as Explainer
 from perturbx.explainers.integrated_gradients import IntegratedGradients as IntegratedGradients
 from perturbx.explainers.kernel_shap import KernelShap as KernelShap
