@@ -81,7 +81,8 @@ class WithinRows(Exchanges):
         for j, name in enumerate(self.columns.names):
             members = np.flatnonzero(self.columns.feature_of == j)
             place = f"rows with the {name} of other rows"
-            tasks.append((self.swaps, self.rows, [(donors, members)], place))
+            turn = (1 + time * d + j) * self.swaps.predictor.varies  # 1: the rows as they are
+            tasks.append((self.swaps, self.rows, [(donors, members)], place, turn))
         found = np.empty((len(self.rows), d))
         for j, (outputs, cost) in enumerate(in_workers(Swaps.ask, tasks, self.n_jobs)):
             found[:, j] = self._grown(self.rows, outputs)

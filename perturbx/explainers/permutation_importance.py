@@ -226,7 +226,8 @@ class PermutationImportance(BaseExplainer):
         rng: np.random.Generator,
     ) -> Exchanges:
         """The rows with their losses as they are, before any value is exchanged."""
-        n, game = len(instances), Game(predictor, "identity", self.batch_size, 1)
+        n, size = len(instances), self.batch_size
+        game = Game(predictor, "identity", size, 1, stochastic=predictor.varies)
         outputs, cost = game.predictions(instances)
         losses = resolve(self.loss, y, predictor, outputs, n)
         own = losses(np.arange(n), outputs)

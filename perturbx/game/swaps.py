@@ -43,7 +43,7 @@ class Swaps:
     outputs: Ints
     batch_size: int | None
 
-    def ask(self, rows: Ints, taken: Taken, place: str) -> tuple[Floats, Cost]:
+    def ask(self, rows: Ints, taken: Taken, place: str, turn: int = 0) -> tuple[Floats, Cost]:
         """The outputs (e, k) of some rows with cells of others in them, and the cost.
 
         Parameters
@@ -53,6 +53,9 @@ class Swaps:
             The rows that cells come from, and the columns that are taken from them.
         place : str
             What is asked, for errors.
+        turn : int
+            Numbers the questions to a model that answers differently each time: no two of its
+            rows share an answer of the archive.
         """
         width, cost = max(self.cells.bits[0].nbytes, 1), Cost()
         step = self.batch_size or max(1, min(_MOST_ROWS, _TILE_BYTES // width))
@@ -63,6 +66,6 @@ class Swaps:
             for donors, members in taken:
                 bits[:, members] = self.cells.bits[np.ix_(donors[part], members)]
             batch = self.layout.decode(bits, self.cells.tables)
-            answers[part] = self.predictor(batch, len(bits), self.outputs, place)
+            answers[part] = self.predictor(batch, len(bits), self.outputs, place, turn)
             cost += Cost(len(bits), 1)
         return answers, cost

@@ -197,6 +197,23 @@ def test_a_model_that_answers_differently_has_that_noise_in_its_errors():
     assert np.mean(covered) >= 0.9
 
 
+def test_an_archive_repeats_what_was_answered(tmp_path):
+    """Without another call, and no two questions to a noisy model share an answer."""
+    X, y = rows(80)
+    rng, calls = np.random.default_rng(0), []
+
+    def noisy(Z):
+        calls.append(len(Z))
+        return linear(Z) + rng.normal(size=len(Z))
+
+    for model in (linear, noisy):
+        path = tmp_path / f"{model.__name__}.archive"
+        one, other = (importance(model, archive=path).explain(X, y) for _ in range(2))
+        np.testing.assert_array_equal(one.values, other.values)
+    assert sum(calls) == one.n_rows
+    assert one.values[3] != 0  # of equal rows, of which each has noise of its own
+
+
 def test_result_has_all_views(tmp_path):
     X, y = rows(60)
     found = importance(linear, feature_names=["age", "sex", "income", "city"]).explain(X, y)
