@@ -6,8 +6,9 @@ import copy
 import numbers
 import os
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -32,6 +33,7 @@ from perturbx.explainers._explain import explain
 from perturbx.explainers._notes import warn_of_doubts
 from perturbx.explainers._plan import Plan, Problem, RecipeContext, check_outputs, check_plan
 from perturbx.explainers._provenance import provenance
+from perturbx.explainers._stream import explanations, write_parts
 from perturbx.explainers._threads import threads_kept
 from perturbx.explainers.cost_estimate import CostEstimate
 from perturbx.game import Cost, Game, probe, probe_cost, unasked
@@ -243,6 +245,68 @@ class BaseExplainer(BaseEstimator):
     def fit_explain(self, X: Any) -> Explanation:
         """``fit(X).explain(X)``."""
         return self.fit(X).explain(X)
+
+    def explain_iter(self, chunks: Iterable[Any]) -> Iterator[Explanation]:
+        """The explanation of each chunk of instances in turn, so that memory stays flat.
+
+        Parameters
+        ----------
+        chunks : iterable
+            Each as for `explain`: ``np.array_split(X, 100)``, a generator, or
+            ``pd.read_csv(path, chunksize=1000)``. Set a budget: without one, it may depend on how
+            many instances are in a chunk.
+
+        Yields
+        ------
+        Explanation
+            `perturbx.concat` joins several.
+
+        Raises
+        ------
+        InvalidParameterError, InvalidInputError
+            If `chunks` is not iterable, or is a single table.
+        PerturbxError
+            As `explain`; the error says which chunk it is about.
+        """
+        return explanations(self.explain, chunks)
+
+    def explain_to(
+        self,
+        folder: str | os.PathLike[str],
+        chunks: Iterable[Any],
+        *,
+        format: Literal["npz", "parquet"] = "npz",
+    ) -> list[Path]:
+        """Write the explanation of each chunk to a file of its own, as soon as it is done.
+
+        The same call goes on where an earlier one ended: chunks that have a file are skipped. A
+        file's name tells the content of its chunk and the settings, and others are refused.
+
+        Parameters
+        ----------
+        folder : path
+            Made if there is none.
+        chunks : iterable
+            As for `explain_iter`. With a `random_state` an interrupted run gives the same numbers.
+        format : "npz" or "parquet"
+            "npz": `perturbx.load` reads a part. "parquet": tidy tables, as by
+            `Explanation.to_frame`, which ``pd.read_parquet(folder)`` reads as one; data of mixed
+            types become text. It needs pyarrow.
+
+        Returns
+        -------
+        list of Path
+            The files in the order of the chunks.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the folder has parts of other chunks or settings, or cannot be made.
+        ImportError
+            If `format` needs a library that is not there.
+        """
+        self._check_parameters()
+        return write_parts(self, folder, chunks, format)
 
     def estimate_cost(
         self,
