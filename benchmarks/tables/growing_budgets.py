@@ -57,6 +57,7 @@ GAMES: dict[str, Callable[[int], Game]] = {
     "ANDs of up to 20 of 20": lambda seed: ands_game(seed, 20, 100, 20),
     "ANDs of up to 12 of 12": lambda seed: ands_game(seed, 12, 50, 12),
     "additive and noise": noisy,
+    "additive and noise, 9 features": lambda seed: noisy(seed, 9),
     "jump at the empty coalition": lambda seed: jumping(seed, 0),
     "jump at the full coalition": lambda seed: jumping(seed, 16),
     "weighted majority": lambda seed: threshold(

@@ -36,6 +36,11 @@ size must be left out.
 machine, a network, products, unanimity) by 1.24 at 10d coalitions (1.08 to 1.42) and by 1.46 at 20d
 (0.99 to 2.12), and that of games of thresholds, parities and ANDs by 1.02 (0.66 to 1.68) and 0.60
 (0.22 to 1.34). With 20, none of these has more error at 20d than 1.1 times the regression's.
+
+A share that also grows with the pairs over all interactions of three, n / (d + C(d, 3)), changes
+designs of 8 to 11 features. An additive game with noise of each coalition (9 features, 20d, 12
+seeds) then has .94 times the regression's error instead of 1.48, but a support vector machine (10
+features) 1.27 (0.87 to 1.84) and 1.36 (0.94 to 1.97) times what it had, at 20d and 10d.
 """
 
 _LINEAR = 100.0
