@@ -6,7 +6,7 @@ spends the budget on a photo. A map's pixels are then removed, highest score fir
 is destroyed. Every mask fades into the same blurred copy of the photo.
 
     python -m benchmarks.images.masks [--quick] [--check] [--data FOLDER] [--network FILE]
-        [--budget 500] [--photos PATTERN]
+        [--budget 500] [--photos PATTERN] [--picture docs/masks.png]
 """
 
 from __future__ import annotations
@@ -119,6 +119,27 @@ def ratio(ours: Array, theirs: Array) -> tuple[float, float, float]:
     return tuple(np.exp([mean, mean - half, mean + half]).tolist())
 
 
+def draw(path: Path, view: View, ask: object, budget: int) -> None:
+    """A photo, the smallest mask that destroys its output, and the smallest that keeps it."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    door = Door(ask, view.label)  # type: ignore[arg-type]
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="compressed")
+    axes[0].imshow(view.image)
+    axes[0].set_title(f"{view.photo}, {view.probability:.2f}")
+    for ax, aim in zip(axes[1:], ("destroy", "keep"), strict=True):
+        explainer = px.MeaningfulPerturbation(door.images, aim=aim, budget=budget, random_state=0)
+        mask = explainer.explain(view.image).heatmap()[..., None]
+        ax.imshow(np.rint(view.image * mask + 255 * (1 - mask)).astype(np.uint8))
+        ax.set_title(f"enough to {aim} 90%: {mask.mean():.1%}")
+    for ax in axes:
+        ax.set_axis_off()
+    figure.savefig(path, dpi=80)
+
+
 def main() -> int:
     chosen = arguments()
     chosen.out.mkdir(parents=True, exist_ok=True)
@@ -129,6 +150,9 @@ def main() -> int:
         return int(chosen.check)
     photos = [v for v in views(ask, chosen.data)[0] if v.kind == "squashed"]
     photos = [v for v in photos if v.photo not in CHOSEN_BY and re.search(chosen.photos, v.photo)]
+    if chosen.picture:
+        draw(chosen.picture, photos[0], ask, chosen.budget)
+        return 0
     found: list[dict[str, tuple[float, float, float]]] = []
     for view in photos[: 2 if chosen.quick else None]:
         with quiet():
@@ -159,6 +183,7 @@ def arguments() -> argparse.Namespace:
     add("--out", type=Path, default=Path(tempfile.gettempdir()) / "perturbx-images")
     add("--network", type=Path, help="its ONNX file, if there is one already")
     add("--budget", type=int, default=500, help="calls of each method on a photo")
+    add("--picture", type=Path, help="draw the masks of the first photo instead, and end")
     add("--photos", default="", help="photos whose names match")
     return asked.parse_args()
 

@@ -97,6 +97,15 @@ def test_one_seed_one_mask_whatever_the_batches() -> None:
             assert_array_equal(again.values, known.values)
 
 
+def test_it_says_what_it_found() -> None:
+    """The area, the share of the output, and that there is no error bar."""
+    explanation = _explained(outputs=0, drop=0.99)
+    assert np.isnan(explanation.standard_errors).all()
+    said = repr(explanation)
+    assert f"{explanation.heatmap().mean():.1%} of the area, destroying 1" in said
+    assert "no standard errors" in said
+
+
 def test_it_refuses() -> None:
     """More outputs than the budget can serve, and settings that mean nothing."""
     many = lambda batch: np.tile(two_objects(batch), (1, 40))  # noqa: E731
@@ -104,5 +113,7 @@ def test_it_refuses() -> None:
         _explained(many)
     with pytest.raises(InvalidParameterError, match="aim"):
         _explained(aim="deletion")
+    with pytest.raises(InvalidParameterError, match="tol must be None"):
+        _explained(tol=0.01)
     with pytest.raises(InvalidParameterError, match="drop"):
         _explained(drop=90)
