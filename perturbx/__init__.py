@@ -53,6 +53,7 @@ from perturbx.rules import Counterfactual as Counterfactual
 from perturbx.rules import Effects as Effects
 from perturbx.rules import InvariantRange as InvariantRange
 from perturbx.rules import MinimalSets as MinimalSets
+from perturbx.rules import SurrogateAdditive as SurrogateAdditive
 from perturbx.rules import SurrogateTree as SurrogateTree
 from perturbx.rules import reasons as reasons
 
@@ -112,6 +113,7 @@ __all__ = [
     "SmoothGrid",
     "SuperpixelTrees",
     "Superpixels",
+    "SurrogateAdditive",
     "SurrogateTree",
     "Tokens",
     "Windows",

@@ -27,7 +27,7 @@ MASKERS |= {"Segments", "SeriesSegments", "SuperpixelTrees", "Superpixels", "Tok
 
 RULES = {"Anchors", "Counterfactual", "Effects", "InvariantRange", "reasons"}
 RULES |= {"MinimalSets"}
-RULES |= {"SurrogateTree"}
+RULES |= {"SurrogateAdditive", "SurrogateTree"}
 
 NAMES = {
     "perturbx": METHODS
@@ -77,6 +77,7 @@ NAMES = {
     },
     "perturbx.rules": RULES
     | {"Anchor", "Change", "Condition", "Counterfactuals", "FeatureRange", "InvariantRanges"}
+    | {"AdditiveModel", "Term"}
     | {"Fidelity", "Leaf", "Node", "Reason", "Reasons", "RuleTree"}
     | {"FoundSets", "PieceSet"},
     "perturbx.plots": {"bar", "curves", "effects", "overlay", "series", "surface", "text", "tree"}

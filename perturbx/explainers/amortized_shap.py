@@ -40,7 +40,7 @@ _TOGETHER = 8
 _ORDERS = 10
 """Without a budget, so many orders, there and back, for each row that is learned from."""
 
-_FINER = 10
+_FINER = 3
 """Without a budget, a row unlike those learned from gets so many times as much."""
 
 _FEWEST_ORDERS = 2
@@ -149,7 +149,7 @@ class AmortizedShap(BaseExplainer):
     -----
     `budget` is what each row costs in `fit` (a held-out row twice), and a row unlike those learned
     from in `explain`; all others cost one model row. Without a budget it pays for ten random
-    orders, there and back, with one background row each, and for ten times as much in `explain`.
+    orders, there and back, with one background row each, and for three times as much in `explain`.
     At the same total, more rows with more
     noise teach more than few exact ones.
 

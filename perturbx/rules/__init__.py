@@ -3,6 +3,8 @@
 Also curves of the output along a feature, and reasons in words.
 """
 
+from perturbx.rules.additive_model import AdditiveModel as AdditiveModel
+from perturbx.rules.additive_model import Term as Term
 from perturbx.rules.anchor import Anchor as Anchor
 from perturbx.rules.anchor import Condition as Condition
 from perturbx.rules.anchors import Anchors as Anchors
@@ -23,4 +25,5 @@ from perturbx.rules.reasons import reasons as reasons
 from perturbx.rules.rule_tree import Leaf as Leaf
 from perturbx.rules.rule_tree import Node as Node
 from perturbx.rules.rule_tree import RuleTree as RuleTree
+from perturbx.rules.surrogate_additive import SurrogateAdditive as SurrogateAdditive
 from perturbx.rules.surrogate_tree import SurrogateTree as SurrogateTree

@@ -14,9 +14,15 @@ from perturbx._validation import (
     check_names,
     check_number,
     check_random_state,
+    position_of,
 )
 from perturbx.containers import TableNumbers, layout_of, training_rows
-from perturbx.errors import BudgetError, InvalidInputError, NotFittedError
+from perturbx.errors import (
+    BudgetError,
+    InvalidInputError,
+    InvalidParameterError,
+    NotFittedError,
+)
 from perturbx.game import Cost, probe, probe_cost
 from perturbx.maskers import Background, Features, FittedMasker, Instances
 from perturbx.predictor import Predictor, resolve
@@ -224,3 +230,19 @@ class BaseSurrogate(BaseRule):
         for name in ("feature_names", "output_names"):
             if getattr(self, name) is not None:
                 check_names(name, getattr(self, name))
+
+
+def output_position(output: str | int | None, names: tuple[str, ...]) -> int:
+    """The output that a user asks for; of two classes the last one by default."""
+    if output is None:
+        if len(names) > 2:
+            raise InvalidParameterError(
+                f"predict_fn has {len(names)} outputs, and one output is fitted: pass "
+                f"output={names[0]!r}, or another of {', '.join(map(repr, names[:20]))}."
+            )
+        return len(names) - 1
+    if isinstance(output, bool) or not isinstance(output, (str, int, np.integer)):
+        raise InvalidParameterError(
+            f"output must be the name or position of an output; got {output!r}."
+        )
+    return position_of(output, names, len(names), "output", InvalidParameterError)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from perturbx._rounding import DOUBLE
 from perturbx._typing import Floats
-from perturbx._validation import check_choice, check_integer, position_of
+from perturbx._validation import check_choice, check_integer
 from perturbx.errors import InvalidParameterError
 from perturbx.rules._decisions import Decision, DecisionRule
 from perturbx.rules._leaf_draws import Sample, filled
-from perturbx.rules._surrogate import BaseSurrogate, Study
+from perturbx.rules._surrogate import BaseSurrogate, Study, output_position
 from perturbx.rules._tree_growth import Branches, grown
 from perturbx.rules.fidelity import Fidelity, agreement, error, explained
 from perturbx.rules.rule_tree import Leaf, Node, RuleTree, Words, leaves_of
@@ -70,9 +70,11 @@ class SurrogateTree(BaseSurrogate):
     the leaf, each of whose cells comes from a near row of the same leaf with probability 1/2
     (MUNGE: Buciluǎ, Caruana & Niculescu-Mizil, KDD 2006), so that it stays in the leaf and columns
     stay correlated. Drawn rows take their weight from the leaf they are drawn in: the tree is
-    fitted to the population of the rows of data, only with more answers. Over twelve models of
-    four small data sets the agreement rose from 82.9% without draws to 83.3% with draws of
-    columns one by one (as TREPAN's) and 83.4% with these.
+    fitted to the population of the rows of data, only with more answers. On
+    small data this adds fidelity: .019 [.003, .036] of agreement on wine, .031 [.003, .059] of R2
+    on diabetes (20 splits, 8 leaves), and nothing from some hundred rows on. Draws of columns one
+    by one, as TREPAN's, were slightly worse (83.2% against 83.4% of agreement in the mean of twelve
+    models, 82.9% without draws).
 
     Examples
     --------
@@ -164,22 +166,6 @@ class SurrogateTree(BaseSurrogate):
         check_integer("max_leaves", self.max_leaves, minimum=2)
         check_integer("min_rows", self.min_rows, minimum=0)
         check_choice("task", self.task, get_args(Task))
-
-
-def output_position(output: str | int | None, names: tuple[str, ...]) -> int:
-    """The output that a user asks for; of two classes the last one by default."""
-    if output is None:
-        if len(names) > 2:
-            raise InvalidParameterError(
-                f"predict_fn has {len(names)} outputs, and one output is fitted: pass "
-                f"output={names[0]!r}, or another of {', '.join(map(repr, names[:20]))}."
-            )
-        return len(names) - 1
-    if isinstance(output, bool) or not isinstance(output, (str, int, np.integer)):
-        raise InvalidParameterError(
-            f"output must be the name or position of an output; got {output!r}."
-        )
-    return position_of(output, names, len(names), "output", InvalidParameterError)
 
 
 @dataclass(frozen=True, eq=False)
