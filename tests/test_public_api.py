@@ -119,7 +119,7 @@ NAMES = {
 }
 
 PARTS: dict[str, tuple[type, set[str]]] = {
-    "perturbx.designs": (Design, {"Evaluations", "Steps", "Variances"}),
+    "perturbx.designs": (Design, {"Effects", "Evaluations", "Steps", "Variances"}),
     "perturbx.samplers": (Sampler, {"cells_for"}),
     "perturbx.solvers": (
         Solver,

@@ -23,6 +23,7 @@ from perturbx.designs.searched import Searched as Searched
 from perturbx.designs.searched import SearchedCoalitions as SearchedCoalitions
 from perturbx.designs.searched import SearchedMasks as SearchedMasks
 from perturbx.designs.tree_splits import BackgroundTreeSplits as BackgroundTreeSplits
+from perturbx.designs.tree_splits import Effects as Effects
 from perturbx.designs.tree_splits import Steps as Steps
 from perturbx.designs.tree_splits import TreeSplits as TreeSplits
 from perturbx.designs.variances import Variances as Variances

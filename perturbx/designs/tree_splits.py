@@ -87,13 +87,45 @@ class Steps:
             numbers[own] = tree.split_coalitions[self.node[own]]
         return numbers
 
-    def deltas(self, outputs: Floats, full: Floats, empty: Floats) -> Floats:
+    def deltas(
+        self, outputs: Floats, full: Floats, empty: Floats, of: Ints | None = None
+    ) -> Floats:
         """(s, ...): what each step adds, from the answers (m, ...) to the design.
 
         `full` (...) is the output with everything present, `empty` (n_trees, ...) with nothing.
+        `of` names some of the steps.
         """
-        answers = np.concatenate([outputs, full[None], empty[::-1]])
-        return np.asarray(answers[self.high] - answers[self.low])
+        ends = np.concatenate([full[None], empty[::-1]])
+        high, low = (self.high, self.low) if of is None else (self.high[of], self.low[of])
+        return _answers_at(high, outputs, ends) - _answers_at(low, outputs, ends)
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """What a round of splits learned about effects, so that the next need not learn it again.
+
+    Answers do not change, so it holds for all later rounds.
+
+    Parameters
+    ----------
+    reach : (n, k) array
+        The largest |delta| of any step, by instance and output.
+    most : (s,) array
+        At least the effect of each step.
+    is_exact : (s,) bool array
+        Where `most` is the effect itself.
+    """
+
+    reach: Floats
+    most: Floats
+    is_exact: NDArray[np.bool_]
+
+
+def _answers_at(places: Ints, outputs: Floats, ends: Floats) -> Floats:
+    """The answers at some rows; those of `ends` have negative numbers."""
+    found, is_end = np.empty((len(places), *ends.shape[1:])), places < 0
+    found[is_end], found[~is_end] = ends[places[is_end]], outputs[places[~is_end]]
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +139,8 @@ class TreeSplits(StoredCoalitions):
         The splits.
     complete : bool
         True for one feature, which has no coalition except the empty and the full one.
+    effects : Effects, optional
+        What the sampler knew of the effects of the steps when it chose the last round.
     """
 
     drawn_by = "OwenSplits(trees)"
@@ -115,6 +149,7 @@ class TreeSplits(StoredCoalitions):
     cluster: Ints = field()
     steps: Steps
     complete: bool = field(default=False, kw_only=True)
+    effects: Effects | None = field(default=None, kw_only=True)
 
     @staticmethod
     def worth_of_ends(n_features: int) -> float:

@@ -205,6 +205,7 @@ class Run:
         if self.noisy is not None:
             return self._ask_again(self.noisy, total)
         adapts, before = isinstance(self.task.sampler, AdaptiveSampler), self.design
+        room: Floats | None = None
         while True:
             known = 0 if self.design is None else len(self.design)
             if adapts and self.design is not None:
@@ -222,8 +223,16 @@ class Run:
                 self.parts,
                 self.active,
             )
-            self.outputs = np.concatenate([self.outputs, asked], axis=1) if known else asked
-            self.design = design
+            m = known + asked.shape[1]
+            if room is None:  # many small rounds must not copy all outputs each
+                size = m
+                if adapts:
+                    size = int(min(total, self.task.sampler.most(self.task.n_features)))
+                room = np.empty((len(asked), size, *asked.shape[2:]))
+                if known:
+                    room[:, :known] = self.outputs
+            room[:, known:m] = asked
+            self.outputs, self.design = room[:, :m], design
             self.costs[self.undone] += cost.divided(len(self.undone))
             if not adapts:
                 return True

@@ -14,6 +14,7 @@ from perturbx.designs import BackgroundTreeSplits, Design, Evaluations, Steps, T
 from perturbx.errors import InvalidParameterError
 from perturbx.features import FeatureTree
 from perturbx.samplers._base import AdaptiveSampler
+from perturbx.samplers._effects import largest
 
 _DEFAULT_COALITIONS = 1000
 """Perturbations when the user sets no budget; fewer where they split everything."""
@@ -113,26 +114,12 @@ class OwenSplits(AdaptiveSampler):
         waiting = np.flatnonzero(steps.is_open & (needed > 0) & (needed <= left))
         if not len(waiting):
             return design
-        largest = waiting[np.argsort(-_effects(evaluations, steps)[waiting], kind="stable")]
-        first = largest[: self.splits_per_round]
-        return _split(design, first[np.cumsum(needed[first]) <= left])
+        first, effects = largest(evaluations, steps, design.effects, waiting, self.splits_per_round)
+        chosen = first[np.cumsum(needed[first]) <= left]
+        return _split(replace(design, effects=effects), chosen)
 
     def _trees(self, n_features: int) -> tuple[FeatureTree, ...]:
         return self.trees or (FeatureTree.balanced(max(n_features, 1)),)
-
-
-def _effects(evaluations: Evaluations, steps: Steps) -> Floats:
-    """(s,): the largest |weight * delta| over outputs and instances, in units of their range.
-
-    An output that changes by rounding alone counts as constant.
-    """
-    rows = evaluations.empty_rows
-    empty = evaluations.empty[None] if rows is None or len(steps.trees) == 1 else rows
-    deltas = np.abs(steps.deltas(evaluations.outputs, evaluations.full, empty))
-    reach = deltas.max(axis=0)
-    rounding = 4 * evaluations.rounding.of(evaluations.full)
-    scaled = np.divide(deltas, reach, out=np.zeros_like(deltas), where=reach > rounding)
-    return np.asarray(scaled.max(axis=(1, 2)) * steps.weight)
 
 
 def _split(design: TreeSplits, chosen: Ints) -> TreeSplits:

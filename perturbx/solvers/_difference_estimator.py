@@ -88,10 +88,18 @@ def fits(rows: Floats, weights: Floats, y: Floats) -> Iterator[Fit]:
     judged = spare[:, 0] > _PINNED
     if 2 * judged.sum() < len(judged):
         judged[:] = True
-    missed = np.full((len(STRENGTHS), y.shape[1]), np.inf)
-    for i in range(0 if determined else 1, len(STRENGTHS)):
-        residual = (root * y - left @ ((squares * inverses[i])[:, None] * turned))[judged]
-        missed[i] = ((residual / np.maximum(spare[judged, i, None], 1e-12)) ** 2).sum(axis=0)
+    # Residuals are those of least squares, and in the span of `left` what a penalty adds. So a
+    # strength takes products with the few columns of `left`, and no matrix as large as y.
+    some, room = left[judged], np.maximum(spare[judged], 1e-12)
+    least = (root * y)[judged] - some @ turned
+    missed = room.T**-2.0 @ least**2
+    for i in range(len(STRENGTHS)):
+        weighted = some / room[:, i, None] ** 2
+        added = (1 - squares * inverses[i])[:, None] * turned
+        pulled = 2 * (weighted.T @ least) + np.linalg.multi_dot([weighted.T, some, added])
+        missed[i] += np.einsum("rt,rt->t", added, pulled)
+    if not determined:
+        missed[0] = np.inf
     chosen = missed.argmin(axis=0)
     for i in np.unique(chosen):
         targets = np.flatnonzero(chosen == i)

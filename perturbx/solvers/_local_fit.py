@@ -134,7 +134,7 @@ def _slope_errors(
     sizes = np.diff(starts, append=len(cluster))
     for size in np.unique(sizes).tolist():
         alike = starts[sizes == size][:, None] + np.arange(size)
-        step = max(_MOST_NUMBERS // max(d * t, size * max(d, t, size)), 1)
+        step = max(_MOST_NUMBERS // max(d * t * (size > 1), size * max(d, t, size)), 1)
         for first in range(0, len(alike), step):
             members = alike[first : first + step]
             own_root = root[members]
@@ -146,5 +146,8 @@ def _slope_errors(
             # A cluster that alone determines a slope is fitted exactly: its residual stays 0.
             turned = vectors.swapaxes(1, 2) @ (own_root * residual[members])
             adjusted = vectors @ (turned / np.sqrt(np.maximum(spare, 1e-9))[:, :, None])
-            variance += ((influence @ adjusted) ** 2).sum(axis=0)
+            if size == 1:  # a sum of squares of products is a product of squares
+                variance += (influence[:, :, 0] ** 2).T @ adjusted[:, 0] ** 2
+            else:
+                variance += ((influence @ adjusted) ** 2).sum(axis=0)
     return np.asarray(np.sqrt(variance))

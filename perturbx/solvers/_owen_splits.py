@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from perturbx._typing import Floats, Ints
 from perturbx.designs import Steps
@@ -52,8 +53,7 @@ class Splits:
         pairs = np.stack([steps.parent[below], steps.node[below]])
         (split, child), place = np.unique(pairs, axis=1, return_inverse=True)
         weight = steps.weight[below] / steps.weight[steps.parent[below]]
-        got = np.zeros((len(split), *deltas.shape[1:]))
-        np.add.at(got, place.reshape(-1), deltas[below] * weight[:, None])
+        got = summed(deltas[below], place.reshape(-1), len(split), weight)
         size = np.zeros(len(split))
         for r, tree in enumerate(steps.trees):
             own = steps.tree[split] == r
@@ -68,14 +68,15 @@ def learned_fractions(steps: Steps, deltas: Floats, splits: Splits) -> Fractions
     the contexts in which it was split. The fractions of a node's children sum to 1.
     """
     split = splits.split
-    weighted = steps.weight[split, None] * deltas[split]
     keys = np.stack([steps.tree[split], steps.node[split], splits.child])
     (tree, node, child), first, place = np.unique(
         keys, axis=1, return_index=True, return_inverse=True
     )
-    products, squares = np.zeros((2, len(tree), *deltas.shape[1:]))
-    np.add.at(products, place.reshape(-1), weighted * splits.beyond)
-    np.add.at(squares, place.reshape(-1), weighted * deltas[split])
+    weight = steps.weight[split]
+    products, squares = (
+        summed(deltas[split] * part, place.reshape(-1), len(tree), weight)
+        for part in (splits.beyond, deltas[split])
+    )
     slopes = np.divide(products, squares, out=np.zeros_like(products), where=squares > 0)
     learned = {}
     starts = np.flatnonzero(np.diff(tree, prepend=-1) | np.diff(node, prepend=-1))
@@ -91,27 +92,32 @@ def learned_fractions(steps: Steps, deltas: Floats, splits: Splits) -> Fractions
     return learned
 
 
-def deviations(steps: Steps, deltas: Floats, splits: Splits) -> Floats | None:
-    """(s, t): how far the parts of each step probably depart from size; None if unknown.
+def deviations(steps: Steps, deltas: Floats, splits: Splits, of: Ints) -> Floats | None:
+    """(len(of), t): how far the parts of some steps probably depart from size; None if unknown.
 
     A split that divides delta among children of sizes p (1 in total) as phi has the squared
     deviation (phi - p * delta)**2 / (p * (1 - p)), the mean over its children. A step that was
     not split is given the mean of the splits whose |delta| is nearest to its own, by rank.
     """
-    made = np.flatnonzero(~steps.is_open)
-    n = len(made)
+    made, first = np.unique(splits.split, return_index=True)
+    n, t = len(made), deltas.shape[1]
     if n < _FEWEST_SPLITS:
         return None
-    total = np.zeros_like(deltas)
     scale = (splits.size * (1 - splits.size))[:, None]
-    np.add.at(total, splits.split, splits.beyond**2 / scale)
-    count = np.bincount(splits.split, minlength=len(steps))
-    squares, size, out = total[made] / count[made][:, None], np.abs(deltas), np.empty_like(deltas)
+    count = np.diff(first, append=len(splits.split))
+    squares = np.add.reduceat(splits.beyond**2 / scale, first, axis=0) / count[:, None]
     k = min(n, max(_NEIGHBORS, int(n * _NEIGHBOR_FRACTION)))
-    for target in range(deltas.shape[1]):
-        known = size[made, target]
-        order = np.argsort(known, kind="stable")
-        first = np.clip(np.searchsorted(known[order], size[:, target]) - k // 2, 0, n - k)
-        sums = np.concatenate([[0.0], np.cumsum(squares[order, target])])
-        out[:, target] = np.sqrt((sums[first + k] - sums[first]) / k)
-    return out
+    arrays = np.abs(deltas[made]), squares, np.abs(deltas[of])
+    by_target = (np.ascontiguousarray(array.T) for array in arrays)
+    means = np.empty((t, len(of)))
+    for size, square, sought, mean in zip(*by_target, means, strict=True):
+        order = np.argsort(size, kind="stable")
+        sums = np.cumsum(np.concatenate([[0.0], square[order]]))
+        middle = size[order][k // 2 : k // 2 + n - k]
+        np.take(sums[k:] - sums[: n - k + 1], np.searchsorted(middle, sought), out=mean)
+    return np.asarray(np.sqrt(means.T / k))
+
+
+def summed(parts: Floats, place: Ints, n: int, weight: Floats) -> Floats:
+    """(n, t): the weighted sums of those parts (s, t) that have the same place."""
+    return np.asarray(csr_array((weight, (place, np.arange(len(place)))), (n, len(place))) @ parts)

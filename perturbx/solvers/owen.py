@@ -13,7 +13,7 @@ from perturbx.errors import RejectPerturbations
 from perturbx.features import FeatureTree
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
-from perturbx.solvers._owen_splits import Fractions, Splits, deviations, learned_fractions
+from perturbx.solvers._owen_splits import Fractions, Splits, deviations, learned_fractions, summed
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,7 @@ def _values(steps: Steps, deltas: Floats, learned: Fractions) -> Floats:
     values = np.zeros((steps.trees[0].n_features, *deltas.shape[1:]))
     for r, tree in enumerate(steps.trees):
         own = steps.is_open & (steps.tree == r)
-        mass = np.zeros((tree.root + 1, *deltas.shape[1:]))
-        np.add.at(mass, steps.node[own], deltas[own] * steps.weight[own, None])
+        mass = summed(deltas[own], steps.node[own], tree.root + 1, steps.weight[own])
         for node in range(tree.root, tree.n_leaves - 1, -1):
             if (r, node) in learned and mass[node].any():
                 children, fractions = learned[r, node]
@@ -136,24 +135,24 @@ def _values(steps: Steps, deltas: Floats, learned: Fractions) -> Floats:
                 mass[node] = 0.0
         nodes = np.flatnonzero(mass.any(axis=1))
         by_size = tree.members_of(nodes) * tree.size / tree.node_sizes[nodes, None]
-        values += np.einsum("sd,st->dt", by_size, mass[nodes])
+        values += by_size.T @ mass[nodes]
     return values
 
 
 def _errors(steps: Steps, deltas: Floats, splits: Splits) -> Floats:
     """(d, t): the standard errors of that, NaN where they cannot be estimated."""
-    expected = deviations(steps, deltas, splits)
+    left = np.flatnonzero(steps.is_open & (steps.n_coalitions > 0))
+    expected = deviations(steps, deltas, splits, left)
     squares = np.zeros((steps.trees[0].n_features, *deltas.shape[1:]))
     for r, tree in enumerate(steps.trees):
-        own = steps.is_open & (steps.tree == r) & (steps.n_coalitions > 0)
-        nodes, place = np.unique(steps.node[own], return_inverse=True)
+        own = steps.tree[left] == r
+        nodes, place = np.unique(steps.node[left[own]], return_inverse=True)
         spreads = _spreads(tree, nodes)
         if expected is None:
             squares[(spreads > 0).any(axis=0)] = np.nan
             continue
-        mass = np.zeros((len(nodes), *deltas.shape[1:]))
-        np.add.at(mass, place, expected[own] * steps.weight[own, None])
-        squares += np.einsum("sd,st->dt", spreads, mass**2)
+        mass = summed(expected[own], place, len(nodes), steps.weight[left[own]])
+        squares += spreads.T @ mass**2
     return np.asarray(np.sqrt(squares))
 
 
