@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from perturbx.designs import Evaluations
 from perturbx.samplers import ShapleyCoalitions
-from perturbx.solvers import KernelShapRegression
+from perturbx.solvers import KernelShapRegression, kernel_shap
 from scipy.stats import t
 
 SOLVER = KernelShapRegression()
@@ -178,3 +178,23 @@ def test_many_features_take_one_matrix_of_their_square() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3 * 8 * d**2
+
+
+@pytest.mark.parametrize("n", [600, 444, 404, 300])
+def test_thousands_of_features_take_half_of_it(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    """With numbers of 32 bits in the matrix, scores are those of 64 bits, and errors nearly."""
+    d = 200
+    slopes = np.random.default_rng(1).normal(size=d)
+
+    def v(z: np.ndarray) -> np.ndarray:
+        return np.stack([z @ slopes + np.sin(z @ slopes) + z[:, 0] * z[:, 1], z @ slopes], axis=1)
+
+    design = ShapleyCoalitions().draw(d, n, np.random.default_rng(0))
+    evaluations = Evaluations.of_game(design, v)
+    usual = SOLVER.solve(evaluations)
+    monkeypatch.setattr(kernel_shap, "_MOST_DOUBLE", 100)
+    rough = SOLVER.solve(evaluations)
+    assert_allclose(rough.values, usual.values, atol=1e-8)
+    assert_allclose(rough.standard_errors, usual.standard_errors, rtol=1e-2, atol=1e-9)
+    if n >= 2 * d:
+        assert_allclose(rough.values[0, :, 1], slopes, atol=1e-8)
