@@ -18,6 +18,9 @@ Found = TypeVar("Found")
 SPREAD_OVER: ContextVar[int | None] = ContextVar("spread_over", default=1)
 """How many threads `spread` uses, as in joblib. New threads begin with 1."""
 
+_MOST_DEATHS = 2
+"""Workers that may die in a row before a single task is done."""
+
 _CURE = 'use n_jobs=1, or threads, as in joblib.parallel_config("threading")'
 
 
@@ -66,33 +69,50 @@ def in_workers(
 ) -> Iterator[Any]:
     """The results of the function for the arguments of each task, in their order.
 
-    The `backend` is that of ``joblib.parallel_config`` if it is None.
+    The `backend` is that of ``joblib.parallel_config`` if it is None. Where a worker process dies,
+    the tasks without a result go to new workers.
 
     Raises
     ------
     InvalidParameterError
         If a task cannot be sent to a worker process.
     PredictFnError
-        If a worker process dies.
+        If worker processes die again and again.
     """
     from joblib import Parallel, delayed
+    from joblib.parallel import get_active_backend
 
-    try:
-        yield from Parallel(n_jobs=n_jobs, backend=backend)(
-            delayed(function)(*task) for task in tasks
+    left, n_died = list(tasks), 0
+    one_by_one = getattr(get_active_backend()[0], "supports_return_generator", False)
+    while left:
+        workers = Parallel(
+            n_jobs=n_jobs, backend=backend, return_as="generator" if one_by_one else "list"
         )
-    except pickle.PicklingError as error:
-        raise _cannot_be_sent(error) from error
-    except Exception as error:
-        if not _says_that_a_worker_died(error):
-            raise
-        raise PredictFnError(
-            "A worker process died, or could not read its task: predict_fn ended it, ran out of "
-            "memory, crashed in native code, or imports a module that the worker does not find. To "
-            "see the cause, use n_jobs=1; to save memory, use fewer workers or a smaller "
-            'batch_size, or threads, as in joblib.parallel_config("threading"). '
-            f"({type(error).__name__}: {error})"
-        ) from error
+        n_done = 0
+        try:
+            for found in workers(delayed(function)(*task) for task in left):
+                n_done += 1
+                yield found
+            return
+        except pickle.PicklingError as error:
+            raise _cannot_be_sent(error) from error
+        except Exception as error:
+            n_died = 1 if n_done else n_died + 1
+            if not _says_that_a_worker_died(error):
+                raise
+            if n_died > _MOST_DEATHS:
+                raise _died(error) from error
+            left = left[n_done:]
+
+
+def _died(error: Exception) -> PredictFnError:
+    return PredictFnError(
+        "A worker process died, or could not read its task, and so did those that were started "
+        "in its place: predict_fn ended it, ran out of memory, crashed in native code, or imports "
+        "a module that the worker does not find. To see the cause, use n_jobs=1; to save memory, "
+        "use fewer workers or a smaller batch_size, or threads, as in "
+        f'joblib.parallel_config("threading"). ({type(error).__name__}: {error})'
+    )
 
 
 def spread(function: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:

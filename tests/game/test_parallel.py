@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import signal
 import threading
 import warnings
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -192,6 +195,43 @@ def test_workers_that_die_and_forks() -> None:
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_workers_that_are_killed_lose_nothing(backend: str, tmp_path: Path) -> None:
+    """Two are really killed; what they were asked goes to others, and the bits are the same."""
+    main, rows, folder = os.getpid(), np.random.default_rng(0).normal(size=(40, 6)), str(tmp_path)
+
+    def fragile(X: np.ndarray) -> np.ndarray:
+        if os.getpid() != main and len(X) > 3:
+            for i in range(2):
+                try:
+                    os.close(os.open(f"{folder}/{i}", os.O_CREAT | os.O_EXCL))
+                except FileExistsError:
+                    continue
+                os.kill(os.getpid(), signal.SIGKILL)
+        return np.exp(X[:, 0]) * X[:, 1] + X[:, 5]
+
+    masker = px.Background(rows[:20])
+    settings: dict[str, Any] = {"masker": masker, "budget": 3000, "random_state": 0}
+    alone = px.KernelShap(fragile, n_jobs=1, **settings).explain(rows[20:24])
+    explainer = px.KernelShap(fragile, n_jobs=2, **settings)
+    with contextlib.ExitStack() as stack:
+        if backend == "dask":
+            distributed = pytest.importorskip("distributed")
+            cluster = stack.enter_context(
+                distributed.LocalCluster(
+                    n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+                )
+            )
+            stack.enter_context(distributed.Client(cluster))
+        stack.enter_context(joblib.parallel_config(backend))
+        there = explainer.explain(rows[20:24])
+    assert len(list(tmp_path.iterdir())) == 2
+    np.testing.assert_array_equal(there.values, alone.values)
+    assert there.n_rows == alone.n_rows
 
 
 @pytest.mark.slow
