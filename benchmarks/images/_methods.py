@@ -78,6 +78,18 @@ def superpixels() -> Any:
     return px.Superpixels(n_segments=N_SEGMENTS)
 
 
+def soft_superpixels() -> Any:
+    import perturbx as px
+
+    return px.Superpixels(n_segments=N_SEGMENTS, edges="soft")
+
+
+def soft_trees() -> Any:
+    import perturbx as px
+
+    return px.SuperpixelTrees(edges="soft")
+
+
 def few_superpixels() -> Any:
     """At least six rows per region, for a small budget."""
     import perturbx as px
@@ -103,8 +115,10 @@ def _ours() -> list[Method]:
     return [
         on("OwenShap", "OwenShap", budget=FULL),
         on("OwenShap 500", "OwenShap", False, budget=FULL // 2),
+        on("OwenShap, soft edges", "OwenShap", False, masker=soft_trees, budget=FULL),
         on("OwenShap 150", "OwenShap", budget=QUICK),
         on("KernelShap", "KernelShap", masker=superpixels, budget=FULL),
+        on("KernelShap, soft edges", "KernelShap", False, masker=soft_superpixels, budget=FULL),
         on("KernelShap 150", "KernelShap", False, masker=few_superpixels, budget=QUICK),
         on("Lime", "Lime", masker=superpixels, budget=FULL),
         on("Lime 150", "Lime", False, masker=few_superpixels, budget=QUICK),
