@@ -26,7 +26,7 @@ from perturbx.solvers.process.parity import ParityTerms
 _LEAST_SHARE, _MOST_SHARE = 0.2, 1.1
 """Of the jackknife at chosen pairs; see `share_of_jackknife`."""
 
-MOST_OPTIMISM = 4.0
+_MOST_OPTIMISM = 4.0
 """Beyond that, half of the pairs fell short of a structure that all of them have found."""
 
 
@@ -203,7 +203,7 @@ class Judge(Generic[_R, _L]):
         return np.asarray(total / n_judged)
 
     def optimism(
-        self, recipe: _R, signal: float, learned: _L, most: float = MOST_OPTIMISM
+        self, recipe: _R, signal: float, learned: _L, most: float = _MOST_OPTIMISM
     ) -> float:
         """How many times larger squared residuals are where the prior did not learn from the pair.
 
@@ -215,7 +215,7 @@ class Judge(Generic[_R, _L]):
         at = int(np.flatnonzero(signal == SIGNALS)[0])
         honest, in_sample = (judge.scores(recipe)[at] for judge in (self, seen))
         if not np.isfinite(honest):
-            return min(most, MOST_OPTIMISM)
+            return min(most, _MOST_OPTIMISM)
         return float(np.clip(honest / max(in_sample, 1e-300), 1.0, most))
 
 

@@ -26,7 +26,6 @@ from perturbx.solvers.process.mirrors import Mirrors
 from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
 from perturbx.solvers.process.parity import parity_terms
 from perturbx.solvers.process.recipes import (
-    MOST_OPTIMISM,
     Folds,
     Learned,
     Recipe,
@@ -69,11 +68,10 @@ class GaussianProcess(Solver):
     jackknife, with n_pairs - d degrees of freedom. At chosen pairs the jackknife counts more the
     less the prior explains, and the noise of unseen pairs is added. Errors grow with how much
     larger residuals are in pairs that the prior did not learn from: in full below 2.5 d + 4 chosen
-    pairs, at most to twice with more, and by the root at pairs drawn at random, where they also
-    shrink with the share of all pairs that was seen. With d to d + 2 pairs the plain regression
-    answers, because none can be spared to judge a prior, and standard errors are NaN, as they are
-    with fewer pairs than features. No estimator can detect an interaction that none of the sampled
-    coalitions exposes.
+    pairs, by the root at pairs drawn at random, where they also shrink with the share of all pairs
+    that was seen. With d to d + 2 pairs the plain regression answers, because none can be spared
+    to judge a prior, and standard errors are NaN, as they are with fewer pairs than features. No
+    estimator can detect an interaction that none of the sampled coalitions exposes.
 
     Parameters
     ----------
@@ -292,16 +290,16 @@ class GaussianProcess(Solver):
             bends=bends,
             is_random=random,
         )
+        unseen, optimism = 1.0, 1.0
         if random:
             # Residuals of pairs that taught the prior are too small; those of pairs that half of
             # the others taught too large, for all of them teach more. Between lies the root.
-            growth = judge.optimism(recipe, signal, learned[-1]) ** 0.5
-            growth *= 1 - n / (2.0 ** min(d - 1, 60) - 1)
-        else:
-            # Chosen pairs may fit a structure that is not there. Few of them leave nothing then.
-            most = np.inf if can_be_tied else MOST_OPTIMISM
-            growth = judge.optimism(recipe, signal, learned[-1], most)
-        errors = fit.standard_errors * np.sqrt(growth)
+            unseen -= n / (2.0 ** min(d - 1, 60) - 1)
+            optimism = judge.optimism(recipe, signal, learned[-1]) ** 0.5
+        elif can_be_tied:
+            # So few pairs fit a structure that is not there, and leave nothing.
+            optimism = judge.optimism(recipe, signal, learned[-1], most=np.inf)
+        errors = fit.standard_errors * np.sqrt(unseen * optimism)
         return replace(fit, standard_errors=errors, score=score)
 
     def _learn(self, pairs: OddPairs, parts: list[Ints]) -> list[Learned]:

@@ -418,31 +418,6 @@ def test_intervals_cover_where_few_pairs_meet_a_jump(games: SimpleNamespace) -> 
     assert np.mean(hits) > 0.88
 
 
-@pytest.mark.slow
-def test_intervals_cover_where_a_structure_is_invented(games: SimpleNamespace) -> None:
-    """Weighted majorities with a background, 5 chosen pairs a feature: 95% intervals cover 88%.
-
-    A prior learned from all pairs often fits them much better than pairs that taught it nothing.
-    """
-    d, hits = 10, []
-    for seed in range(24):
-        rng = np.random.default_rng(seed % 8)
-        weights, background = rng.exponential(size=d), rng.random((20, d)) < 0.2
-
-        def game(
-            z: np.ndarray, weights: np.ndarray = weights, background: np.ndarray = background
-        ) -> np.ndarray:
-            rows = z[:, None] | background
-            return (rows @ weights > weights.sum() / 2).mean(axis=1)
-
-        cube = games.evaluate(game, games.draw(ShapleyCoalitions(), d, 2**d))
-        truth = PLAIN.solve(cube).values[0, :, 0]
-        solution = SOLVER.solve(games.evaluate(game, games.draw(OptimalPairs(), d, 100, seed)))
-        reach = solution.standard_errors[0, :, 0] * t.ppf(0.975, solution.degrees_of_freedom)
-        hits.append(np.abs(solution.values[0, :, 0] - truth) <= reach)
-    assert np.mean(hits) > 0.88
-
-
 def test_fewer_pairs_than_features_have_no_error_bar(games: SimpleNamespace) -> None:
     """Below d pairs the scores still add up, and their errors are NaN, never small."""
     design = ShapleyCoalitions().draw(20, 30, np.random.default_rng(0))
