@@ -145,6 +145,7 @@ PARAMETERS = [
     "retry_on",
     "timeout",
     "on_error",
+    "max_memory",
     "stochastic",
     "random_state",
     "verbose",

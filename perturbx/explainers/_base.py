@@ -30,6 +30,7 @@ from perturbx.archive import Archive
 from perturbx.containers import holds_texts, layout_of, looks_like_images, training_rows
 from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
 from perturbx.explainers._explain import explain
+from perturbx.explainers._memory import bytes_of
 from perturbx.explainers._notes import warn_of_doubts
 from perturbx.explainers._plan import Plan, Problem, RecipeContext, check_outputs, check_plan
 from perturbx.explainers._provenance import provenance
@@ -94,6 +95,9 @@ _COMMON = """predict_fn : callable or fitted model
         "partial": if the model keeps failing, or at Ctrl-C, the scores rest on what it answered
         until then, with larger errors; instances without enough answers have NaN, and a warning
         names them. Perturbations are then tried in rounds, as with `tol`.
+    max_memory : float or str, optional
+        The most bytes that perturbations and their answers may take, or a text such as "2 GB"; a
+        budget that needs more is refused at the start. By default what the machine has.
     stochastic : "auto", True or False
         Whether predict_fn answers differently each time, as a language model does. Then part of
         the budget asks again where that lowers the errors most, and `noise_errors` tells the noise
@@ -129,6 +133,7 @@ class BaseExplainer(BaseEstimator):
     retry_on: RetryOn = field(default=Exception, kw_only=True)
     timeout: float | None = field(default=None, kw_only=True)
     on_error: Literal["raise", "partial"] = field(default="raise", kw_only=True)
+    max_memory: float | str | None = field(default=None, kw_only=True)
     stochastic: bool | Literal["auto"] = field(default="auto", kw_only=True)
     random_state: RandomState = field(default=None, kw_only=True)
     verbose: int = field(default=0, kw_only=True)
@@ -387,6 +392,7 @@ class BaseExplainer(BaseEstimator):
             stochastic=self.stochastic is True
             or (self.stochastic == "auto" and predictor is not None and predictor.varies),
             partial=self.on_error == "partial",
+            max_memory=self.max_memory,
             dry=dry,
         )
         bound = check_plan(instances, plan)
@@ -503,6 +509,8 @@ class BaseExplainer(BaseEstimator):
         if self.timeout is not None:
             check_number("timeout", self.timeout, above=0)
         check_choice("link", self.link, ("identity", "logit"))
+        if self.max_memory is not None:
+            bytes_of(self.max_memory)
         check_choice("on_error", self.on_error, ("raise", "partial"))
         is_word = isinstance(self.stochastic, str) and self.stochastic == "auto"
         if not (is_word or isinstance(self.stochastic, bool)):

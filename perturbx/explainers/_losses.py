@@ -62,6 +62,12 @@ def check_whole(method: Any) -> None:
                 f"{name}={getattr(method, name)!r} has no meaning for {type(method).__name__}, "
                 f"whose loss reads all outputs as they are: leave {name} out."
             )
+    for name, usual in (("on_error", "raise"), ("max_memory", None)):
+        if getattr(method, name) != usual:
+            raise InvalidParameterError(
+                f"{name}={getattr(method, name)!r} has no effect on {type(method).__name__}, which "
+                f"explains a data set as a whole: leave {name} out."
+            )
 
 
 def resolve(loss: Loss, y: Any, predictor: Predictor, outputs: Floats, n: int) -> Losses:

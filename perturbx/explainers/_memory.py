@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from perturbx._validation import check_number, invalid
 from perturbx.errors import BudgetError
 from perturbx.explainers._plan import Plan, Task
 
@@ -41,15 +44,39 @@ def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
     draws = todo.sampler.draws
     each = float(_EACH + (0 if draws.compact else d * _DRAWN * draws.entry_bytes))
     each += 8 * (todo.solver.working(d, m) + 4 * n_outputs)
-    limit = _available()
+    limit, whose = _available(), "are available"
+    if plan.max_memory is not None and bytes_of(plan.max_memory) < limit:
+        limit, whose = bytes_of(plan.max_memory), f"max_memory={plan.max_memory!r} allows"
     if m * each <= limit:
         return
     fits = max(limit / each / 2, todo.sampler.minimum(d)) * todo.rows_each
     raise BudgetError(
         f"budget={plan.budget} needs about {_size(m * each)} of memory for {m:,.0f} perturbations "
-        f"of {d:,} features, and {_size(limit)} are available: pass budget={_rounded(fits):_}, or "
+        f"of {d:,} features, and {_allowed(limit, whose)}: pass budget={_rounded(fits):_}, or "
         "explain fewer outputs or larger groups of features."
     )
+
+
+def bytes_of(value: Any) -> float:
+    """A number of bytes, or a text such as "500 MB" or "2 GB".
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is neither.
+    """
+    expected = 'bytes, or a text such as "500 MB" or "2 GB"'
+    if not isinstance(value, str):
+        return check_number("max_memory", value, above=0)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B\s*", value)
+    if found is None or not float(found[1]):
+        raise invalid("max_memory", expected, value)
+    base = 1024 if found[3] else 1000
+    return float(found[1]) * float(base ** ("kMGT".index(found[2]) + 1 if found[2] else 0))
+
+
+def _allowed(limit: float, whose: str) -> str:
+    return f"{whose} {_size(limit)}" if whose.endswith("allows") else f"{_size(limit)} {whose}"
 
 
 def _available() -> float:

@@ -169,8 +169,9 @@ class Plan:
     """How it is explained: the recipe and its price.
 
     `order` is the user's order of features, and `stochastic` says whether answers vary. With
-    `partial` a failure of the model ends a run early, and its answers are used. With `dry` nothing
-    is asked or solved, only counted.
+    `partial` a failure of the model ends a run early, and its answers are used. `max_memory` is the
+    most that perturbations and answers may take. With `dry` nothing is asked or solved, only
+    counted.
     """
 
     method: str
@@ -190,6 +191,7 @@ class Plan:
     spends: Spending | None = None
     stochastic: bool = False
     partial: bool = False
+    max_memory: float | str | None = None
     dry: bool = False
     tasks: dict[Any, Task] = field(default_factory=dict)
 

@@ -21,7 +21,7 @@ PartFormat: TypeAlias = Literal["npz", "parquet"]
 
 _WITHOUT_EFFECT = {
     *("predict_fn", "batch_size", "n_jobs", "verbose", "archive", "retries", "retry_on", "timeout"),
-    "on_error",
+    "max_memory",
 }
 """Parameters that no score depends on."""
 

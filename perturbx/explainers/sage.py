@@ -118,7 +118,8 @@ class Sage(BaseExplainer):
         if predictor is None:
             predictor = self._probe(instances)
             asked = probe_cost(predictor)
-        game = Game(predictor, "identity", self.batch_size, 1)
+        varies = self.stochastic is True or predictor.varies
+        game = Game(predictor, "identity", self.batch_size, 1, stochastic=varies)
         population = Population.of(game, instances, self.loss, y, asked)
         sample = Sample(population, np.random.default_rng(seeds), self.n_jobs)
         for total in self._totals(population):

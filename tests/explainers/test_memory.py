@@ -88,6 +88,27 @@ def test_a_budget_beyond_need_is_none_beyond_memory(method: Any) -> None:
     assert explainer.explain(rows[0]).n_rows <= 6 * 2**4 + 7
 
 
+@pytest.mark.parametrize("allowed", [10**6, "1 MB", "0.9 MiB"])
+def test_a_budget_beyond_max_memory_is_refused(allowed: Any, counting_model: Any) -> None:
+    """With the figure that it needs and the one that is allowed; less is not refused."""
+    rows = np.random.default_rng(0).normal(size=(6, 70))
+    model = counting_model(lambda X: X[:, 0])
+    settings: dict[str, Any] = {"masker": px.Baseline(rows[1]), "random_state": 0}
+    explainer = px.Banzhaf(model, budget=100_000, max_memory=allowed, **settings).fit(rows)
+    asked = model.n_rows
+    with pytest.raises(BudgetError, match=r"GB .*max_memory=.* allows 0\.0\d+ GB.*budget=\d"):
+        explainer.explain(rows[0])
+    assert model.n_rows == asked
+    px.Banzhaf(model, budget=200, max_memory=allowed, **settings).explain(rows[0])
+
+
+@pytest.mark.parametrize("bad", [0, -1, "much", "2 XB", "GB", [], np.nan])
+def test_what_is_no_memory_is_refused(bad: Any) -> None:
+    """Numbers of bytes, and texts with a unit."""
+    with pytest.raises(px.errors.InvalidParameterError, match="max_memory"):
+        px.Occlusion(lambda X: X[:, 0], max_memory=bad).fit(np.eye(3))
+
+
 def test_the_memory_of_a_limited_process_counts() -> None:
     """Two gigabytes for the process: less than ten million coalitions of 60 features take."""
     pytest.importorskip("resource")
