@@ -47,6 +47,9 @@ _DOUBT = 16
 _PER_PIECE = 20
 """Draws in each piece that the box may grow by."""
 
+_ROUNDS = 3
+"""A round asks for pieces with one in so many of the rows that are left, the largest first."""
+
 _SHORTER = 4
 """A piece that could not be added is so many times shorter the next time."""
 
@@ -142,12 +145,13 @@ class Search:
         box, pool = self._scaled()
         best, pool, reached = self._peeled(box, pool, reserve)
         sides = [(j, side) for j, axis in enumerate(self.axes) for side in _sides(axis)]
+        sides += [(j, np.concatenate(_sides(a))) for j, a in enumerate(self.axes) if _is_set(a)]
         steps = [len(side) for _, side in sides]
         while reached:
-            pieces = _beside(best, sides, steps)
-            wider = self._grown(best, pool, [p for p in pieces if p], reserve)
-            if wider is None:
+            pieces = self._affordable(_beside(best, sides, steps), reserve)
+            if not any(pieces):
                 break
+            wider = self._grown(best, pool, [p for p in pieces if p])
             box, drawn, reached = self._peeled(wider, Drawn.none(len(self.axes)), reserve)
             if self.size(box) > self.size(best):  # if the budget ended it, _firm makes sure
                 best, pool = box, drawn
@@ -261,10 +265,19 @@ class Search:
 
     # ------------------------------------------------------------ grow
 
-    def _grown(self, box: Box, pool: Drawn, pieces: list[Piece], reserve: int) -> Box | None:
-        """A larger box, which may have to be peeled; None if there is nothing to add."""
-        if not pieces or self.left < reserve + len(pieces) * _PER_PIECE + 2 * self.n_pool:
-            return None
+    def _affordable(self, pieces: list[Piece | None], reserve: int) -> list[Piece | None]:
+        """The pieces that the budget pays for, the largest ones; None in place of the others."""
+        most = max((self.left - reserve - 2 * self.n_pool) // (_ROUNDS * _PER_PIECE), 0)
+        sizes = [0.0 if p is None else self._added(p) for p in pieces]
+        chosen = {*np.argsort(-np.array(sizes), kind="stable")[:most].tolist()}
+        return [p if i in chosen else None for i, p in enumerate(pieces)]
+
+    def _added(self, piece: Piece) -> float:
+        axis = self.axes[piece.axis]
+        return float(axis.masses[piece.cells].sum() / axis.total)
+
+    def _grown(self, box: Box, pool: Drawn, pieces: list[Piece]) -> Box:
+        """A larger box, which may have to be peeled."""
         lost, wider = 1 - pool.kept.mean(), box
         outside = [self._lost_in(box, piece, lost) for piece in pieces]
         for i in np.argsort(outside, kind="stable"):
@@ -291,6 +304,11 @@ def _sides(axis: Axis) -> tuple[Ints, ...]:
     if axis.is_ordered:
         return cells[: axis.own], cells[: axis.own : -1]
     return tuple(cells[cells != axis.own][:, None])
+
+
+def _is_set(axis: Axis) -> bool:
+    """Whether it has categories that could be added together."""
+    return not axis.is_ordered and axis.n_cells > 2
 
 
 def _beside(box: Box, sides: list[tuple[int, Ints]], steps: list[int]) -> list[Piece | None]:

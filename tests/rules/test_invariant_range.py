@@ -119,6 +119,18 @@ class TestRightAnswers:
         assert "job is nurse or smith (now nurse)" in found.text
         assert found.share == 1
 
+    def test_many_categories_leave_rows_for_the_others(self):
+        """A thousand names that do not matter: the ranges of the numbers are found all the same."""
+        rng = np.random.default_rng(0)
+        names = [f"name {i}" for i in range(1000)]
+        frame = pd.DataFrame({"name": rng.permutation(names), "x": rng.integers(0, 100, 1000)})
+        model = lambda f: (f["x"] >= 40).to_numpy().astype(int)  # noqa: E731
+        found = ranges(model).fit(frame).explain(frame[frame["x"] == 41].iloc[[0]])
+        assert found.reached
+        assert 36 <= found["x"].lower <= 40
+        assert found["x"].is_highest
+        assert len(found["name"].values) > 500
+
     def test_frozen_and_missing_columns_keep_their_values(self):
         """Every row that the model is asked for has them."""
         frame = people()
