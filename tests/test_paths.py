@@ -68,7 +68,7 @@ def _is_ours(filename: str) -> bool:
 
 @pytest.mark.parametrize(
     ("name", "functions", "borders"),
-    [("KernelShap", 170, 149), ("Lime", 145, 113), ("deletion", 87, 75)],
+    [("KernelShap", 170, 149), ("Lime", 145, 114), ("deletion", 87, 75)],
 )
 def test_the_way_through_is_short(name: str, functions: int, borders: int) -> None:
     """As many functions, and calls from one file into another, as a reader has to follow."""

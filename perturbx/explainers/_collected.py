@@ -81,7 +81,7 @@ class Collected:
         n, k = columns.shape
         d = problem.bound[0].n_features
         self._problem, self._plan = problem, plan
-        self._columns, self._full, self._costs = columns, full, costs
+        self.columns, self.full, self._costs = columns, full, costs
         self._values, self._errors = np.full((2, n, d, k), np.nan)
         self._background: Floats | None = None
         self._noise: Floats | None = None
@@ -127,7 +127,7 @@ class Collected:
             self._background[places, :d] = 0.0
         if self._background is not None and solution.background_errors is not None:
             self._background[at] = solution.background_errors
-        self._full[places] = done.full
+        self.full[places] = done.full
         if done.noise is not None and self._noise is None:
             self._noise = np.where(np.isnan(self._values), np.nan, 0.0)
         if self._noise is not None and solution.noise_errors is not None:
@@ -202,13 +202,13 @@ class Collected:
         written = zip(self._texts, self._severity, strict=True)
         said = tuple(Remark(tuple(texts), severity) for texts, severity in written)
         each = PerInstance(tuple(self._estimators), n_rows, n_calls, converged, said)
-        totals = {"base_values": self._base, "predictions": self._full, "rounding": self._rounding}
+        totals = {"base_values": self._base, "predictions": self.full, "rounding": self._rounding}
         if self._fidelity is not None:
             totals["fidelity"] = self._fidelity
         solver = plan.task(problem.bound[0]).solver
         if solver.additive or solver.nearly_additive:
-            totals["residual"] = self._full - self._base - np.nansum(self._values, axis=1)
-        names = np.asarray(problem.predictor.output_names, dtype=object)[self._columns]
+            totals["residual"] = self.full - self._base - np.nansum(self._values, axis=1)
+        names = np.asarray(problem.predictor.output_names, dtype=object)[self.columns]
         through = "" if plan.link == "identity" else f"{plan.link} of "
         background, pairs = self._background, self._pairs
         value_function = f"{through}{problem.predictor.name}, {problem.masker.value_function}"
@@ -216,21 +216,14 @@ class Collected:
         if order:
             value_function += f", where features join in the order {order}"
         if failed:
-            n_lost = int(np.isnan(self._base).all(axis=1).sum())
-            warnings.warn(
-                f"the model failed for {self._failed.sum()} of {len(self._failed)} instances, of "
-                f"which {n_lost} have no scores (NaN); explanation.notes says why. An archive "
-                "(archive=path) keeps the answers for the next call.",
-                PartialResultWarning,
-                stacklevel=4,
-            )
+            self._warn_of_failures()
         settled: Any = {name: array[one, output] for name, array in totals.items()}
         return Explanation(
             values=self._values[one, :, output],
             standard_errors=self._errors[one, :, output],
             data=data[one],
             feature_names=names_of(spans) if spans else self._names,
-            output_names=tuple(names[0]) if (self._columns == self._columns[0]).all() else names,
+            output_names=tuple(names[0]) if (self.columns == self.columns[0]).all() else names,
             axes=tuple(np.array(["instance", "feature", "output"])[kept].tolist()),
             value_function=value_function,
             degrees_of_freedom=self._degrees,
@@ -245,6 +238,16 @@ class Collected:
             per_instance=None if problem.instances.single else each,
             **settled,
             **each.together(plan.method),
+        )
+
+    def _warn_of_failures(self) -> None:
+        n_lost = int(np.isnan(self._base).all(axis=1).sum())
+        warnings.warn(
+            f"the model failed for {self._failed.sum()} of {len(self._failed)} instances, of "
+            f"which {n_lost} have no scores (NaN); explanation.notes says why. An archive "
+            "(archive=path) keeps the answers for the next call.",
+            PartialResultWarning,
+            stacklevel=5,
         )
 
     def _widen(self, more: int) -> None:

@@ -14,7 +14,7 @@ from perturbx._typing import Ints
 from perturbx.errors import PredictFnError
 from perturbx.explainers._collected import Collected
 from perturbx.explainers._memory import check_memory
-from perturbx.explainers._noisy_answers import Empty
+from perturbx.explainers._noisy_answers import AskEmpty, Empty
 from perturbx.explainers._plan import Plan, Problem
 from perturbx.explainers._run import Draws, Run
 from perturbx.game import Game, Parts, averages
@@ -42,13 +42,11 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     kept = 1 if per_row or parts is None else 1 + len(parts)
     known, _ = problem.predictor.select(problem.outputs, problem.predictor.first_answers)
     check_memory(task, plan, known.shape[1] * kept)
-    draws: dict[Any, Draws] = {}
     to_come = n * (task.n_perturbations * task.rows_each + 1) + task.context.n_background
     with _progress_bar(to_come) if plan.verbose else nullcontext() as bar:
         progress = None if bar is None else bar.update
         settings = plan.link, plan.batch_size, plan.n_jobs, progress, plan.dry, plan.stochastic
         game = Game(problem.predictor, *settings)
-        ask_empty = partial(_empty, game, parts, separate)
         raw, cost = game.predictions(instances)
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
@@ -56,42 +54,64 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         collected = Collected(problem, plan, columns, full, costs)
         n_bytes = 8 * max(task.n_perturbations, 1) * columns.shape[1] * kept
         at_once = int(np.clip(_OUTPUT_BYTES // n_bytes, 1, instances.chunk))
-        for part in instances.chunks(at_once):
-            ready = part.stop <= len(problem.bound)
-            bound = problem.bound[part] if ready else instances.bind(part.start, part.stop)
-            collected.see(bound)
-            here = np.arange(part.start, part.stop)
-            if collected.stops is not None:
-                collected.lose(here, collected.stops)
-                continue
-            try:
-                rows, empty, cost = ask_empty(bound, columns[part], part.start)
-            except (PredictFnError, KeyboardInterrupt) as error:
-                if not plan.partial:
-                    raise
-                collected.lose(here, error)
-                continue
-            costs = cost.divided(len(bound))
-            for group in _groups(bound, adapts or bound[0].reads_alone):
-                places = group + part.start
-                if collected.stops is not None:
-                    collected.lose(places, collected.stops)
-                    continue
-                Run(
-                    game,
-                    plan,
-                    _draws(plan, bound[group[0]], draws),
-                    [bound[i] for i in group],
-                    places,
-                    columns[places],
-                    full[places],
-                    empty[:, group],
-                    None if rows is None else rows[:, group],
-                    parts,
-                    costs[group],
-                    ask_empty,
-                ).finish(collected)
+        ask_empty = partial(_empty, game, parts, separate)
+        for run in _runs(problem, plan, game, parts, ask_empty, collected, at_once, adapts):
+            run.finish(collected)
     return collected.explanation(keeps_outputs)
+
+
+def _runs(
+    problem: Problem,
+    plan: Plan,
+    game: Game,
+    parts: Parts | None,
+    ask_empty: AskEmpty,
+    collected: Collected,
+    at_once: int,
+    adapts: bool,
+) -> Iterator[Run]:
+    """A run for each group of instances that share a design: with the same active features.
+
+    Where designs adapt, or depend on the instance, each is a group by itself. Once the model is
+    gone, the rest has no scores.
+    """
+    draws: dict[Any, Draws] = {}
+    for part in problem.instances.chunks(at_once):
+        ready = part.stop <= len(problem.bound)
+        bound = problem.bound[part] if ready else problem.instances.bind(part.start, part.stop)
+        collected.see(bound)
+        places, columns = np.arange(part.start, part.stop), collected.columns[part]
+        try:
+            if collected.stops is not None:
+                raise collected.stops
+            rows, empty, cost = ask_empty(bound, columns, part.start)
+        except (PredictFnError, KeyboardInterrupt) as error:
+            if not plan.partial:
+                raise
+            collected.lose(places, error)
+            continue
+        costs, alone = cost.divided(len(bound)), adapts or bound[0].reads_alone
+        active: NDArray[Any] = np.array([one.active for one in bound])
+        same = np.arange(len(bound)) if alone else np.unique(active, axis=0, return_inverse=True)[1]
+        for which in range(same.max() + 1):
+            group = np.flatnonzero(same.ravel() == which)
+            if collected.stops is not None:
+                collected.lose(places[group], collected.stops)
+                continue
+            yield Run(
+                game,
+                plan,
+                _draws(plan, bound[group[0]], draws),
+                [bound[i] for i in group],
+                places[group],
+                columns[group],
+                collected.full[places[group]],
+                empty[:, group],
+                None if rows is None else rows[:, group],
+                parts,
+                costs[group],
+                ask_empty,
+            )
 
 
 def _draws(plan: Plan, bound: BoundMasker, known: dict[Any, Draws]) -> Draws:
@@ -110,16 +130,6 @@ def _draws(plan: Plan, bound: BoundMasker, known: dict[Any, Draws]) -> Draws:
             del known[next(iter(known))]
         known[key] = Draws(task, plan.rng(1))
     return known[key]
-
-
-def _groups(bound: list[BoundMasker], alone: bool) -> Iterator[Ints]:
-    """Instances that share a design: with the same active features, or each by itself."""
-    if alone:
-        yield from np.arange(len(bound))[:, None]
-        return
-    actives: NDArray[np.bool_] = np.array([one.active for one in bound])
-    for active in np.unique(actives, axis=0):
-        yield np.flatnonzero((actives == active).all(axis=1))
 
 
 def _empty(
