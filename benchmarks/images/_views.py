@@ -34,7 +34,7 @@ _MARGIN = 224 / 256
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A picture of 224 x 224 with a class to explain.
+    """A square picture with a class to explain.
 
     Composites have their objects (k, H, W), and pairs of copies the `fair` share of the weaker
     one: its Shapley value over that of both, from four model rows.
@@ -57,13 +57,13 @@ class View:
         return self.objects is None
 
 
-def views(ask: Ask, folder: Path | None) -> tuple[list[View], list[str]]:
+def views(ask: Ask, folder: Path | None, side: int = SIDE) -> tuple[list[View], list[str]]:
     """Photos of which the network is sure, squashed and cropped, with a line about each."""
     names = class_names(folder)
     found, said = [], []
     for photo, picture in sorted(_photos(folder).items()):
         for kind, box in (("squashed", None), ("cropped", _middle(picture.size))):
-            image = np.asarray(picture.resize((SIDE, SIDE), 3, box=box))
+            image = np.asarray(picture.resize((side, side), 3, box=box))
             answers = ask(normalized(image[None]))[0]
             label, p = int(answers.argmax()), float(answers.max())
             if p < SURE or photo in MISTAKEN:
@@ -74,14 +74,15 @@ def views(ask: Ask, folder: Path | None) -> tuple[list[View], list[str]]:
     return found, said
 
 
-def composite_views(ask: Ask, folder: Path | None) -> Iterator[View]:
+def composite_views(ask: Ask, folder: Path | None, side: int = SIDE) -> Iterator[View]:
     """Pictures with two copies; and once per object, the stronger copy alone."""
 
     def predict(images: Array) -> Array:
         return ask(normalized(images))
 
     seen: set[int] = set()
-    for picture in composites(folder):
+    for drawn in composites(folder):
+        picture = drawn if side == SIDE else drawn.resized(side)
         label, fair = picture.label, share_of_weaker(predict, picture)
         p = float(predict(picture.image[None])[0, label])
         yield View(picture.name, "twice", picture.image, label, p, picture.where, fair)
