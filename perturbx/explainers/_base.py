@@ -48,7 +48,7 @@ from perturbx.maskers import (
     Superpixels,
     Tokens,
 )
-from perturbx.predictor import Patience, Predictor, RetryOn, check_retry_on, resolve
+from perturbx.predictor import Patience, Predictor, RetryOn, resolve
 from perturbx.result import Explanation
 from perturbx.samplers import Sampler
 from perturbx.solvers import Solver
@@ -354,7 +354,8 @@ class BaseExplainer(BaseEstimator):
                 plan = replace(plan, stochastic=True, tasks={})
                 bound = check_plan(instances, plan)
         check_outputs(predictor, outputs, self.link)
-        seed = _integer(plan.seeds)
+        seed = plan.seeds.entropy
+        assert isinstance(seed, int)
         told = provenance(self, predictor.name, seed, self.fit_random_state_)
         return Problem(masker, predictor, instances, outputs, bound, asked, told), plan
 
@@ -399,7 +400,8 @@ class BaseExplainer(BaseEstimator):
     def _learn(self, X: Any, like: Any) -> FittedMasker:
         """The masker from training data, or from none if it needs none."""
         seeds = check_random_state(self.random_state)
-        self.fit_random_state_ = _integer(seeds)
+        assert isinstance(seeds.entropy, int)  # gives the same draws, also of the system's seeds
+        self.fit_random_state_ = seeds.entropy
         rng = np.random.default_rng(seeds.spawn(1)[0])
         names = None if self.feature_names is None else list(self.feature_names)
         return self._masker_for(like).fit(X, Features(names, self.groups), rng)
@@ -448,11 +450,7 @@ class BaseExplainer(BaseEstimator):
             check_number("tol", self.tol, above=0, below=1)
         if self.archive is not None:
             Archive.at(self.archive)
-        check_integer("retries", self.retries, minimum=0)
-        if self.retry_on is not Exception:
-            check_retry_on(self.retry_on)
-        if self.timeout is not None:
-            check_number("timeout", self.timeout, above=0)
+        Patience(self.retries, self.retry_on, self.timeout)
         check_choice("link", self.link, ("identity", "logit"))
         if self.max_memory is not None:
             bytes_of(self.max_memory)
@@ -472,9 +470,3 @@ def by_value(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         return np.asarray(value, dtype=object).tolist()
     return value
-
-
-def _integer(seeds: np.random.SeedSequence) -> int:
-    """The random state that gives the same draws, also of seeds that came from the system."""
-    assert isinstance(seeds.entropy, int)
-    return seeds.entropy

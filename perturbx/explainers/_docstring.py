@@ -1,6 +1,8 @@
 """The parameters that every method shares, for its docstring."""
 
-COMMON = """predict_fn : callable or fitted model
+from perturbx._docstrings import ASKING
+
+COMMON = f"""predict_fn : callable or fitted model
         A batch of rows, images or texts to (n,) or (n, k) scores. An object is asked through its
         predict_proba, decision_function or predict, the first that it has. It receives the
         container that you pass to `explain`: same columns, types and categories. Rows of a
@@ -28,17 +30,7 @@ COMMON = """predict_fn : callable or fitted model
     n_jobs : int, optional
         Workers that ask the model, and threads that solve outputs and instances, as in joblib;
         None leaves it to ``joblib.parallel_config``.
-    archive : path or Archive, optional
-        A file that keeps every answer, so that a run that was killed goes on where it ended, and
-        another analysis of the same rows costs nothing. Name the model's version with
-        `px.Archive(path, model="v1")`.
-    retries : int
-        How often a call that fails is made again, after pauses that double. A batch that keeps
-        failing is split, so that the row at fault is found and named.
-    retry_on : exception class or tuple of them
-        The exceptions after which a call is made again, such as (ConnectionError, TimeoutError).
-    timeout : float, optional
-        The most seconds that one call may take; then it counts as failed with a TimeoutError.
+    {ASKING}
     on_error : "raise" or "partial"
         "partial": if the model keeps failing, or at Ctrl-C, the scores rest on what it answered
         until then, with larger errors; instances without enough answers have NaN, and a warning

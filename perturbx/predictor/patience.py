@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from perturbx._validation import invalid
+from perturbx._validation import check_integer, check_number, invalid
 from perturbx.predictor.awaiting import Awaited
 
 RetryOn: TypeAlias = type[Exception] | tuple[type[Exception], ...]
@@ -36,6 +36,14 @@ class Patience:
     retries: int = 0
     retry_on: RetryOn = Exception
     timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.retries != 0:
+            check_integer("retries", self.retries, minimum=0)
+        if self.retry_on is not Exception:
+            _check_retry_on(self.retry_on)
+        if self.timeout is not None:
+            check_number("timeout", self.timeout, above=0)
 
     def call(self, function: Callable[[Any], Any], batch: Any) -> Any:
         """The answer of the function, after as many attempts as it takes.
@@ -72,7 +80,7 @@ ONCE = Patience()
 """One attempt, which may take as long as it takes."""
 
 
-def check_retry_on(value: Any) -> None:
+def _check_retry_on(value: Any) -> None:
     """Refuse what is neither an exception class nor a tuple of them."""
     kinds = value if isinstance(value, tuple) else (value,)
     if not kinds or not all(

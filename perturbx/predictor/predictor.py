@@ -35,6 +35,18 @@ _LARGEST = 1e150
 """Standard errors need squares, and those of larger numbers overflow float64."""
 
 
+@dataclass(eq=False)
+class Turns:
+    """Counts the calls of a model that answers differently each time."""
+
+    n_asked: int = 1
+
+    def next(self) -> int:
+        """The number of the next call; the probe has made the first."""
+        self.n_asked += 1
+        return self.n_asked
+
+
 @dataclass(frozen=True, eq=False)
 class Predictor:
     """A model that answers batches with (n, k) float64, or with an error that says where it failed.
@@ -63,6 +75,8 @@ class Predictor:
         Where answers are kept, and looked up before the model is asked.
     patience : Patience
         How often a failed call is made again, and how long one may take.
+    turns : Turns or None
+        Numbers the calls that have no number.
     """
 
     predict_fn: Callable[[Any], Any]
@@ -76,6 +90,7 @@ class Predictor:
     seconds: float | None = None
     archived: Archived | None = None
     patience: Patience = ONCE
+    turns: Turns | None = None
 
     @property
     def is_complementary(self) -> bool:
@@ -101,6 +116,8 @@ class Predictor:
         `turn` numbers the evaluations of a model that answers differently each time: no two of
         its rows share an answer of the archive.
         """
+        if not turn and self.turns is not None:
+            turn = self.turns.next()
         try:
             if self.archived is None:
                 answer = self._checked(batch, n_rows, place)
@@ -147,6 +164,13 @@ class Predictor:
         if self.archived is not None:
             self.archived.learn_that_it_varies()
         return replace(self, varies=True)
+
+    def numbered(self) -> Predictor:
+        """The same model; if it varies, no two rows that it is asked share an answer from now on.
+
+        A second run asks the same questions in the same order, and so finds the answers again.
+        """
+        return replace(self, turns=Turns()) if self.varies and self.archived is not None else self
 
     def _checked(self, batch: Any, n_rows: int, place: str, whole: bool = False) -> NDArray[Any]:
         """The model's answer, of the shape of the first; all finite, if it is kept as a `whole`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from perturbx._typing import Floats, PredictFn, RandomState
+from perturbx._typing import Floats
 from perturbx._validation import (
     check_integer,
     check_names,
@@ -23,9 +23,9 @@ from perturbx.errors import (
     InvalidParameterError,
     NotFittedError,
 )
-from perturbx.game import Cost, probe, probe_cost
+from perturbx.game import Cost, probe_cost
 from perturbx.maskers import Background, Features, FittedMasker, Instances
-from perturbx.predictor import Predictor, resolve
+from perturbx.predictor import Predictor
 from perturbx.rules._base import BaseRule
 
 _BUDGET = 20_000
@@ -115,13 +115,9 @@ class Study:
 class BaseSurrogate(BaseRule):
     """A simple model that is fitted to the answers of another one, and judged on held-out rows."""
 
-    predict_fn: PredictFn | Any
     confidence: float = field(default=0.95, kw_only=True)
     budget: int | None = field(default=None, kw_only=True)
     feature_names: Sequence[str] | None = field(default=None, kw_only=True)
-    output_names: Sequence[str] | None = field(default=None, kw_only=True)
-    batch_size: int | None = field(default=None, kw_only=True)
-    random_state: RandomState = field(default=None, kw_only=True)
 
     def fit(self, X: Any) -> Any:
         """Learn the columns; the model is not asked.
@@ -162,9 +158,7 @@ class BaseSurrogate(BaseRule):
         rng = np.random.default_rng(seeds.spawn(1)[0])
         budget = _BUDGET if self.budget is None else self.budget
         training, judged, notes = self._split(X, rng)
-        predictor = probe(
-            self.predict_fn, self.masker_.check(training), self.output_names, self.batch_size
-        )
+        predictor = self._probe(self.masker_.check(training))
         answering = Answering(predictor, self.batch_size, probe_cost(predictor))
         asked = []
         for rows, parts in ((judged, _HELD_OUT), (training, 1)):
@@ -222,14 +216,12 @@ class BaseSurrogate(BaseRule):
         return Asked(rows, self.numbers_.encode(rows), np.concatenate(outputs))
 
     def _check_parameters(self) -> None:
-        resolve(self.predict_fn)
+        super()._check_parameters()
         check_number("confidence", self.confidence, above=0, below=1)
-        for name in ("budget", "batch_size"):
-            if getattr(self, name) is not None:
-                check_integer(name, getattr(self, name), minimum=1)
-        for name in ("feature_names", "output_names"):
-            if getattr(self, name) is not None:
-                check_names(name, getattr(self, name))
+        if self.budget is not None:
+            check_integer("budget", self.budget, minimum=1)
+        if self.feature_names is not None:
+            check_names("feature_names", self.feature_names)
 
 
 def output_position(output: str | int | None, names: tuple[str, ...]) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from perturbx._typing import PredictFn, RandomState
 from perturbx._validation import (
     check_integer,
     check_kind,
@@ -23,7 +22,7 @@ from perturbx.errors import (
     InvalidParameterError,
     NotFittedError,
 )
-from perturbx.game import probe, probe_cost
+from perturbx.game import probe_cost
 from perturbx.maskers import (
     Background,
     BoundMasker,
@@ -34,7 +33,6 @@ from perturbx.maskers import (
     Superpixels,
     Tokens,
 )
-from perturbx.predictor import resolve
 from perturbx.rules._anchor_search import Asker, Search
 from perturbx.rules._base import BaseRule
 from perturbx.rules._bounds import exact_interval, fresh_draws
@@ -100,6 +98,7 @@ class Anchors(BaseRule):
         Names where neither the model nor the container gives them.
     batch_size : int, optional
         The most rows in one call of predict_fn.
+    {asking}
     random_state : int, numpy generator or None
         Fixes every number, whatever batch_size.
 
@@ -133,7 +132,6 @@ class Anchors(BaseRule):
     (['income', 'savings'], True)
     """
 
-    predict_fn: PredictFn | Any
     threshold: float = field(default=0.95, kw_only=True)
     confidence: float = field(default=0.95, kw_only=True)
     budget: int | None = field(default=None, kw_only=True)
@@ -144,9 +142,6 @@ class Anchors(BaseRule):
     max_conditions: int = field(default=12, kw_only=True)
     n_anchors: int = field(default=1, kw_only=True)
     feature_names: Sequence[str] | None = field(default=None, kw_only=True)
-    output_names: Sequence[str] | None = field(default=None, kw_only=True)
-    batch_size: int | None = field(default=None, kw_only=True)
-    random_state: RandomState = field(default=None, kw_only=True)
 
     def fit(self, X: Any = None) -> Anchors:
         """Learn the ranges and values of the columns, or whatever the masker needs.
@@ -217,7 +212,7 @@ class Anchors(BaseRule):
         population, notes = self._population(masker, instances)
         budget = (self.budget or _BUDGETS[population.n_training > 0]) // self.n_anchors
         n_fresh = fresh_draws(budget, self.threshold, self.confidence)
-        predictor = probe(self.predict_fn, instances, self.output_names, self.batch_size)
+        predictor = self._probe(instances)
         decision = Decision(self.decision, predictor)
         label = decision.labels(predictor.first_answers[:1])[0]
         asker = Asker(population, predictor, decision, label, self.batch_size)
@@ -325,19 +320,17 @@ class Anchors(BaseRule):
         return masker.fit(x, Features(self.feature_names, None), rng)
 
     def _check_parameters(self) -> None:
-        resolve(self.predict_fn)
+        super()._check_parameters()
         check_number("threshold", self.threshold, above=0, below=1)
         check_number("confidence", self.confidence, above=0, below=1)
         check_integer("n_bins", self.n_bins, minimum=2)
         check_integer("beam", self.beam, minimum=1)
         check_integer("max_conditions", self.max_conditions, minimum=1)
         check_integer("n_anchors", self.n_anchors, minimum=1)
-        for name in ("budget", "batch_size"):
-            if getattr(self, name) is not None:
-                check_integer(name, getattr(self, name), minimum=1)
-        for name in ("feature_names", "output_names"):
-            if getattr(self, name) is not None:
-                check_names(name, getattr(self, name))
+        if self.budget is not None:
+            check_integer("budget", self.budget, minimum=1)
+        if self.feature_names is not None:
+            check_names("feature_names", self.feature_names)
         if self.masker is not None:
             check_kind("masker", self.masker, Masker, "a masker, such as px.Superpixels()")
 

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from perturbx._typing import PredictFn, RandomState
 from perturbx._validation import (
     check_integer,
     check_kind,
@@ -16,8 +15,8 @@ from perturbx._validation import (
     check_random_state,
 )
 from perturbx.errors import BudgetError, NotFittedError
-from perturbx.game import probe, probe_cost
-from perturbx.predictor import Predictor, resolve
+from perturbx.game import probe_cost
+from perturbx.predictor import Predictor
 from perturbx.rules._base import BaseRule
 from perturbx.rules._changes import changes_of
 from perturbx.rules._counterfactual_search import Found, Search
@@ -61,6 +60,7 @@ class Counterfactual(BaseRule):
         Names where neither the model nor the container gives them.
     batch_size : int, optional
         The most rows in one call of predict_fn.
+    {asking}
     random_state : int, numpy generator or None
         Fixes every number, whatever batch_size.
 
@@ -89,7 +89,6 @@ class Counterfactual(BaseRule):
     The decision would be approved if income were 56.1 instead of 50.
     """
 
-    predict_fn: PredictFn | Any
     target: Target = field(default=None, kw_only=True)
     n_counterfactuals: int = field(default=3, kw_only=True)
     frozen: Sequence[Any] = field(default=(), kw_only=True)
@@ -98,9 +97,6 @@ class Counterfactual(BaseRule):
     groups: Mapping[str, Sequence[str | int]] | None = field(default=None, kw_only=True)
     budget: int = field(default=2000, kw_only=True)
     feature_names: Sequence[str] | None = field(default=None, kw_only=True)
-    output_names: Sequence[str] | None = field(default=None, kw_only=True)
-    batch_size: int | None = field(default=None, kw_only=True)
-    random_state: RandomState = field(default=None, kw_only=True)
 
     def fit(self, X: Any) -> Counterfactual:
         """Learn the ranges, categories and spreads of the columns; the model is not asked.
@@ -161,7 +157,7 @@ class Counterfactual(BaseRule):
                 f"once: raise it to {least} or more."
             )
         seeds = check_random_state(self.random_state)
-        predictor = probe(self.predict_fn, instances, self.output_names, self.batch_size)
+        predictor = self._probe(instances)
         asked = wanted(self.target, predictor, predictor.first_answers[0])
         kept = self.budget - self.n_counterfactuals  # these rows are asked again
         asker = Asker(reach, predictor, asked, kept, self.batch_size)
@@ -216,14 +212,11 @@ class Counterfactual(BaseRule):
         return limits_of(*known, self.frozen, self.direction or {}, self.weights or {})
 
     def _check_parameters(self) -> None:
-        resolve(self.predict_fn)
+        super()._check_parameters()
         for name in ("budget", "n_counterfactuals"):
             check_integer(name, getattr(self, name), minimum=1)
-        if self.batch_size is not None:
-            check_integer("batch_size", self.batch_size, minimum=1)
         for name in ("direction", "weights", "groups"):
             if getattr(self, name) is not None:
                 check_kind(name, getattr(self, name), Mapping, "a dict, as in {'age': ...}")
-        for name in ("feature_names", "output_names"):
-            if getattr(self, name) is not None:
-                check_names(name, getattr(self, name))
+        if self.feature_names is not None:
+            check_names("feature_names", self.feature_names)

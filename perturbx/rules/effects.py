@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from perturbx._typing import Ints, OutputSelection, PredictFn, RandomState
+from perturbx._typing import Ints, OutputSelection
 from perturbx._validation import (
     check_choice,
     check_flag,
@@ -23,9 +23,9 @@ from perturbx._validation import (
 from perturbx.containers import layout_of, training_rows
 from perturbx.errors import BudgetError, InvalidInputError, InvalidParameterError, NotFittedError
 from perturbx.features import Columns, Labels
-from perturbx.game import Swaps, probe
+from perturbx.game import Swaps
 from perturbx.maskers import Background, Features
-from perturbx.predictor import Predictor, resolve
+from perturbx.predictor import Predictor
 from perturbx.result import EffectCurve, EffectCurves, EffectSurface
 from perturbx.rules._base import BaseRule
 from perturbx.rules._effect_axes import (
@@ -87,6 +87,7 @@ class Effects(BaseRule):
         Names where neither the model nor the container gives them.
     batch_size : int, optional
         The most rows in one call of predict_fn.
+    {asking}
     random_state : int, numpy generator or None
         Fixes every number, whatever batch_size.
 
@@ -118,7 +119,6 @@ class Effects(BaseRule):
     2.0
     """
 
-    predict_fn: PredictFn | Any
     method: Literal["ale", "pdp"] = field(default="ale", kw_only=True)
     n_bins: int = field(default=20, kw_only=True)
     centered: bool = field(default=True, kw_only=True)
@@ -126,9 +126,6 @@ class Effects(BaseRule):
     groups: Mapping[str, Sequence[str | int]] | None = field(default=None, kw_only=True)
     budget: int | None = field(default=None, kw_only=True)
     feature_names: Sequence[str] | None = field(default=None, kw_only=True)
-    output_names: Sequence[str] | None = field(default=None, kw_only=True)
-    batch_size: int | None = field(default=None, kw_only=True)
-    random_state: RandomState = field(default=None, kw_only=True)
 
     def fit(self, X: Any) -> Effects:
         """Keep the rows that curves are averaged over; the model is not asked.
@@ -271,8 +268,7 @@ class Effects(BaseRule):
             chosen = np.sort(np.random.default_rng(seeds).choice(n, m, replace=False))
             notes = (f"averaged over a random sample of {m:,} of the {n:,} rows",)
         rows = layout.take(self.observed_.rows, chosen)
-        instances, names = self.masker_.check(rows), self.output_names
-        predictor = probe(self.predict_fn, instances, names, self.batch_size, warns=False)
+        predictor = self._probe(self.masker_.check(rows), warns=False)
         if predictor.varies:
             notes += ("the model answers differently each time, and intervals contain that noise",)
         outputs, keeps_axis = self._outputs(predictor)
@@ -359,7 +355,7 @@ class Effects(BaseRule):
             )
 
     def _check_parameters(self) -> None:
-        resolve(self.predict_fn)
+        super()._check_parameters()
         check_choice("method", self.method, _WORDS)
         check_integer("n_bins", self.n_bins, minimum=1)
         check_flag("centered", self.centered)
@@ -371,12 +367,10 @@ class Effects(BaseRule):
         check_selection(self.outputs)
         if self.groups is not None:
             check_kind("groups", self.groups, Mapping, "a dict, as in {'city': [...]}")
-        for name in ("budget", "batch_size"):
-            if getattr(self, name) is not None:
-                check_integer(name, getattr(self, name), minimum=1)
-        for name in ("feature_names", "output_names"):
-            if getattr(self, name) is not None:
-                check_names(name, getattr(self, name))
+        if self.budget is not None:
+            check_integer("budget", self.budget, minimum=1)
+        if self.feature_names is not None:
+            check_names("feature_names", self.feature_names)
 
 
 def _curve(

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from perturbx._typing import PredictFn, RandomState
 from perturbx._validation import (
     check_choice,
     check_integer,
@@ -18,8 +17,7 @@ from perturbx._validation import (
     check_random_state,
 )
 from perturbx.errors import NotFittedError
-from perturbx.game import probe, probe_cost
-from perturbx.predictor import resolve
+from perturbx.game import probe_cost
 from perturbx.rules._axes import Axis, Box, Draws, axes_of
 from perturbx.rules._base import BaseRule
 from perturbx.rules._bounds import exact_interval, fresh_draws, safe_target
@@ -80,6 +78,7 @@ class InvariantRange(BaseRule):
         Names where neither the model nor the container gives them.
     batch_size : int, optional
         The most rows in one call of predict_fn.
+    {asking}
     random_state : int, numpy generator or None
         Fixes every number, whatever batch_size.
 
@@ -110,7 +109,6 @@ class InvariantRange(BaseRule):
     (['income', 'debts'], True)
     """
 
-    predict_fn: PredictFn | Any
     threshold: float = field(default=0.95, kw_only=True)
     confidence: float = field(default=0.95, kw_only=True)
     tolerance: float | None = field(default=None, kw_only=True)
@@ -120,9 +118,6 @@ class InvariantRange(BaseRule):
     groups: Mapping[str, Sequence[str | int]] | None = field(default=None, kw_only=True)
     budget: int = field(default=20_000, kw_only=True)
     feature_names: Sequence[str] | None = field(default=None, kw_only=True)
-    output_names: Sequence[str] | None = field(default=None, kw_only=True)
-    batch_size: int | None = field(default=None, kw_only=True)
-    random_state: RandomState = field(default=None, kw_only=True)
 
     def fit(self, X: Any) -> InvariantRange:
         """Learn the ranges and categories of the columns; the model is not asked.
@@ -179,7 +174,7 @@ class InvariantRange(BaseRule):
         n_fresh = fresh_draws(self.budget, self.threshold, self.confidence)
         seeds = check_random_state(self.random_state)
         of_search, of_draws = (np.random.default_rng(s) for s in seeds.spawn(2))
-        predictor = probe(self.predict_fn, instances, self.output_names, self.batch_size)
+        predictor = self._probe(instances)
         kept = kept_of(self.decision, self.tolerance, predictor)
         asker = Asker(reach, predictor, kept, self.batch_size)
         axes, most = axes_of(reach, self.draws), self.budget - n_fresh
@@ -234,20 +229,17 @@ class InvariantRange(BaseRule):
         return limits_of(self.table_.observed, self.table_.features, self.frozen, {}, {})
 
     def _check_parameters(self) -> None:
-        resolve(self.predict_fn)
+        super()._check_parameters()
         check_number("threshold", self.threshold, above=0, below=1)
         check_number("confidence", self.confidence, above=0, below=1)
         if self.tolerance is not None:
             check_number("tolerance", self.tolerance, above=0)
         check_choice("draws", self.draws, tuple(_WORDS))
         check_integer("budget", self.budget, minimum=1)
-        if self.batch_size is not None:
-            check_integer("batch_size", self.batch_size, minimum=1)
         if self.groups is not None:
             check_kind("groups", self.groups, Mapping, "a dict, as in {'city': ['city_a', ...]}")
-        for name in ("feature_names", "output_names"):
-            if getattr(self, name) is not None:
-                check_names(name, getattr(self, name))
+        if self.feature_names is not None:
+            check_names("feature_names", self.feature_names)
 
 
 def _near_miss(asker: Asker, axes: tuple[Axis, ...], most: int) -> Change | None:

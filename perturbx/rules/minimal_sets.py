@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from perturbx._typing import Floats, PredictFn, RandomState
-from perturbx._validation import check_integer, check_kind, check_names, check_random_state
+from perturbx._typing import Floats
+from perturbx._validation import check_integer, check_kind, check_random_state
 from perturbx.containers import holds_texts, looks_like_images
 from perturbx.designs import CoalitionDesign
 from perturbx.errors import BudgetError, InvalidInputError, InvalidParameterError, NotFittedError
 from perturbx.features import Regions
-from perturbx.game import Game, probe, probe_cost
+from perturbx.game import Game, probe_cost
 from perturbx.maskers import BoundMasker, Features, FittedMasker, Masker, Superpixels, Tokens
-from perturbx.predictor import resolve
 from perturbx.result import Explanation
 from perturbx.rules._base import BaseRule
 from perturbx.rules._decisions import Decision, DecisionRule
@@ -57,6 +56,7 @@ class MinimalSets(BaseRule):
         Names where the model does not give them.
     batch_size : int, optional
         The most rows in one call of predict_fn.
+    {asking}
     random_state : int, numpy generator or None
         Fixes every number, whatever batch_size.
 
@@ -79,14 +79,10 @@ class MinimalSets(BaseRule):
     Without 2 pieces (33.3%): tea, coffee, the decision is output = 0.
     """
 
-    predict_fn: PredictFn | Any
     masker: Masker | None = field(default=None, kw_only=True)
     n_sets: int = field(default=3, kw_only=True)
     budget: int = field(default=2000, kw_only=True)
     decision: DecisionRule = field(default=None, kw_only=True)
-    output_names: Any = field(default=None, kw_only=True)
-    batch_size: int | None = field(default=None, kw_only=True)
-    random_state: RandomState = field(default=None, kw_only=True)
 
     def fit(self, X: Any = None) -> MinimalSets:
         """Learn whatever the masker needs; images and texts need nothing.
@@ -145,7 +141,7 @@ class MinimalSets(BaseRule):
             )
         (bound,) = instances.bind(0, 1)
         n = self._searches(bound)
-        predictor = probe(self.predict_fn, instances, self.output_names, self.batch_size)
+        predictor = self._probe(instances)
         decision = Decision(self.decision, predictor)
         label = decision.labels(predictor.first_answers[:1])[0]
         game = Game(predictor, batch_size=self.batch_size)
@@ -233,13 +229,9 @@ class MinimalSets(BaseRule):
         return masker.fit(x, Features(), rng)
 
     def _check_parameters(self) -> None:
-        resolve(self.predict_fn)
+        super()._check_parameters()
         for name in ("n_sets", "budget"):
             check_integer(name, getattr(self, name), minimum=1)
-        if self.batch_size is not None:
-            check_integer("batch_size", self.batch_size, minimum=1)
-        if self.output_names is not None:
-            check_names("output_names", self.output_names)
         if self.masker is not None:
             check_kind("masker", self.masker, Masker, "a masker, such as px.Superpixels()")
 

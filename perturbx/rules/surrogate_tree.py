@@ -57,6 +57,7 @@ class SurrogateTree(BaseSurrogate):
         Names where neither the model nor the container gives them.
     batch_size : int, optional
         The most rows in one call of predict_fn.
+    {asking}
     random_state : int, numpy generator or None
         Fixes every number, whatever batch_size.
 
