@@ -270,9 +270,12 @@ class BaseExplainer(BaseEstimator):
 
         Rows and calls are those that `explain` then spends, the first answers about the model and
         the teachers of a shared prior included. They are the most where `tol` may stop earlier, or
-        where instances may share answers about the background (``outputs="top3"``). `OwenShap`,
-        which goes where the answers lead, may make other calls within its budget. A model that
-        was not asked in `fit` counts as one that always answers the same, with one output.
+        where instances may share answers about the background (``outputs="top3"``), or where a
+        search may end (`MeaningfulPerturbation`). Methods that go where the answers lead
+        (`OwenShap`, `MeaningfulPerturbation`) may make other calls within their budget. A model
+        that was not asked in `fit` counts as one that always answers the same, with one output.
+        `AmortizedShap` counts one model row for each row, as long as none needs fresh values; its
+        `fit` has been paid for already.
 
         Parameters
         ----------
@@ -305,9 +308,8 @@ class BaseExplainer(BaseEstimator):
                 check_number(name, value, above=0)
         own = copy.copy(self)
         own.random_state = copy.deepcopy(self.random_state)
-        problem, plan = own._prepared(X, dry=True)
-        spent = explain(problem, replace(plan, verbose=0))
-        each = problem.predictor.seconds if seconds_per_call is None else seconds_per_call
+        spent, predictor, may_stop_earlier = own._foreseen(X)
+        each = predictor.seconds if seconds_per_call is None else seconds_per_call
         counts = zip(prices.values(), (spent.n_rows, spent.n_calls), strict=True)
         money = [price * n for price, n in counts if price is not None]
         return CostEstimate(
@@ -315,8 +317,14 @@ class BaseExplainer(BaseEstimator):
             spent.n_calls,
             price=float(sum(money)) if money else None,
             seconds=None if each is None else each * spent.n_calls / n_workers(self.n_jobs),
-            may_stop_earlier=plan.tol is not None,
+            may_stop_earlier=may_stop_earlier,
         )
+
+    def _foreseen(self, X: Any) -> tuple[Cost, Predictor, bool]:
+        """What `explain` costs, of which model, and whether it may stop earlier."""
+        problem, plan = self._prepared(X, dry=True)
+        spent = explain(problem, replace(plan, verbose=0))
+        return Cost(spent.n_rows, spent.n_calls), problem.predictor, plan.tol is not None
 
     def _prepared(self, X: Any, dry: bool = False) -> tuple[Problem, Plan]:
         """Everything of `explain` that can fail before the budget is spent."""
@@ -344,8 +352,7 @@ class BaseExplainer(BaseEstimator):
         check_workers(self.predict_fn, self.n_jobs)
         asked, outputs = Cost(), self.outputs
         if predictor is None and dry:
-            n = min(2, len(instances), self.batch_size or 2, instances.chunk)
-            predictor, outputs = unasked(n), None
+            predictor, outputs = self._unasked(instances), None
             asked = probe_cost(predictor)
         elif predictor is None:
             predictor = self._probe(instances)
@@ -358,6 +365,10 @@ class BaseExplainer(BaseEstimator):
         assert isinstance(seed, int)
         told = provenance(self, predictor.name, seed, self.fit_random_state_)
         return Problem(masker, predictor, instances, outputs, bound, asked, told), plan
+
+    def _unasked(self, instances: Instances) -> Predictor:
+        """Stands for the model where only costs are counted, and `fit` has not asked it."""
+        return unasked(min(2, len(instances), self.batch_size or 2, instances.chunk))
 
     def _saw(self, instances: Instances) -> None:
         """Keep what else is learned from the training data."""

@@ -206,6 +206,8 @@ def _controls(instances: Instances, gains: Floats) -> Floats:
         columns.append(np.where(known, numbers, numbers[known].mean() if known.any() else 0.0))
     varying = _standardized(np.array(columns).reshape(len(columns), len(gains)).T)
     gain = _standardized(gains[:, None])
+    if not gain.shape[1]:  # no feature changes any loss
+        return np.column_stack([np.zeros(len(gains)), varying])
     return np.column_stack([gain, varying, _standardized(varying * gain)])
 
 

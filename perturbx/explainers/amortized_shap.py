@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats
-from perturbx._validation import check_flag, check_integer, check_number, check_random_state, top_of
+from perturbx._validation import check_flag, check_integer, check_random_state, top_of
 from perturbx.containers import TableNumbers, layout_of, training_rows
 from perturbx.errors import InvalidInputError, InvalidParameterError, NotFittedError
 from perturbx.explainers._base import BaseExplainer, by_value
@@ -18,7 +18,6 @@ from perturbx.explainers._notes import warn_of_doubts
 from perturbx.explainers._plan import RecipeContext
 from perturbx.explainers._provenance import provenance
 from perturbx.explainers._threads import threads_kept
-from perturbx.explainers.cost_estimate import CostEstimate
 from perturbx.explainers.permutation_shap import PermutationShap
 from perturbx.features import Columns
 from perturbx.game import Cost, Game
@@ -298,52 +297,10 @@ class AmortizedShap(BaseExplainer):
         warn_of_doubts(explanation, self.tol)
         return explanation
 
-    def estimate_cost(
-        self,
-        X: Any,
-        *,
-        price_per_row: float | None = None,
-        price_per_call: float | None = None,
-        seconds_per_call: float | None = None,
-    ) -> CostEstimate:
-        """What ``explain(X)`` would cost: one model row for each row.
-
-        Rows unlike those learned from cost more, which is known only once the model has been
-        asked. `fit` has been paid for already.
-
-        Parameters
-        ----------
-        X : table of rows, or one row
-            As for `explain`.
-        price_per_row, price_per_call : float, optional
-            In any currency; they are added up if both are given.
-        seconds_per_call : float, optional
-            By default what a call with one row took in `fit`.
-
-        Returns
-        -------
-        CostEstimate
-
-        Raises
-        ------
-        NotFittedError, InvalidInputError, InvalidParameterError
-            As `explain`.
-        """
-        prices = {"price_per_row": price_per_row, "price_per_call": price_per_call}
-        for name, value in {**prices, "seconds_per_call": seconds_per_call}.items():
-            if value is not None:
-                check_number(name, value, above=0)
+    def _foreseen(self, X: Any) -> tuple[Cost, Predictor, bool]:
         self._check_ready(X)
         n = len(self.masker_.check(X))
-        n_calls = -(-n // (self.batch_size or _STEP))
-        money = [p * c for p, c in zip(prices.values(), (n, n_calls), strict=True) if p is not None]
-        each = self._predictor.seconds if seconds_per_call is None else seconds_per_call
-        return CostEstimate(
-            n,
-            n_calls,
-            price=float(sum(money)) if money else None,
-            seconds=None if each is None else each * n_calls,
-        )
+        return Cost(n, -(-n // (self.batch_size or _STEP))), self._predictor, False
 
     def _check_ready(self, X: Any) -> None:
         """Refuse to explain before `fit`, and with settings that have changed since."""

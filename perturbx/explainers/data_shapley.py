@@ -105,7 +105,8 @@ class DataShapley(_ByKeyword):
     size being equally likely; for two rows that say the same, each gets half. Standard errors are
     those of the sampled subsets.
 
-    `Explanation.n_rows` counts trainings, and the features are the training rows. With `groups`
+    `Explanation.n_rows` counts trainings, and `untrained` as one, though nothing is trained for it.
+    The features are the training rows. With `groups`
     fewer are needed: a good first question is which source, day or annotator.
 
     Examples

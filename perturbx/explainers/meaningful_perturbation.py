@@ -10,9 +10,11 @@ import numpy as np
 from perturbx._validation import check_choice, check_integer, check_number
 from perturbx.errors import BudgetError, InvalidParameterError
 from perturbx.explainers._base import BaseExplainer
-from perturbx.explainers._plan import Plan, Problem, RecipeContext
+from perturbx.explainers._plan import Plan, Problem, RecipeContext, Task
 from perturbx.features import Lattice
+from perturbx.game import Cost
 from perturbx.maskers import Masker, SmoothGrid
+from perturbx.predictor import Predictor
 from perturbx.samplers import MaskSearch, Sampler
 from perturbx.solvers import SmallestMask, Solver
 
@@ -105,6 +107,26 @@ class MeaningfulPerturbation(BaseExplainer):
         masker = super()._masker_for(X)
         is_default = self.masker is None and isinstance(masker, SmoothGrid)
         return SmoothGrid(fill="blur") if is_default else masker
+
+    def _foreseen(self, X: Any) -> tuple[Cost, Predictor, bool]:
+        """As many rounds as the budget pays for; a model that was not asked lets none follow."""
+        cost, predictor, _ = super()._foreseen(X)
+        problem, plan = self._prepared(X, dry=True)
+        if not plan.stochastic:
+            for part in problem.instances.chunks():
+                bound = problem.instances.bind(part.start, part.stop)
+                cost += sum((self._rounds(plan.task(one), plan.rng(1)) for one in bound), Cost())
+        return cost, predictor, True
+
+    def _rounds(self, task: Task, rng: np.random.Generator) -> Cost:
+        """The most that rounds after the first sets of an instance cost."""
+        if not task.n_features:
+            return Cost()
+        n = task.n_perturbations
+        first = len(task.sampler.draw(task.n_features, n, rng))
+        most = n if task.context.lattice is not None else min(n, task.context.n_coalitions)
+        rest = max(most - first, 0)
+        return Cost(rest * task.rows_each, -(-rest // self.per_round))
 
     def _prepared(self, X: Any, dry: bool = False) -> tuple[Problem, Plan]:
         problem, plan = super()._prepared(X, dry)

@@ -117,26 +117,10 @@ class PermutationImportance(BaseExplainer):
         return explanation
 
     def _explained(self, X: Any, y: Any) -> Explanation:
-        self._check_parameters()
-        check_whole(self)
-        masker, predictor = self._fitted(X)
-        instances, seeds = masker.check(X), check_random_state(self.random_state)
-        n, n_features, names = self._shape(instances)
-        most, times = self._affordable(n, n_features)
-        asked = Cost()
-        if predictor is None:
-            predictor = self._probe(instances)
-            asked = probe_cost(predictor)
-        few = predictor.first_answers[:n]
-        resolve(self.loss, y, predictor, few, n)(np.arange(len(few)), few)  # before rows are paid
-        rng = np.random.default_rng(seeds)
-        if most < n:
-            chosen = np.sort(rng.choice(n, most, replace=False))
-            rows = instances.take(0, n)
-            instances = masker.check(layout_of(rows, self.feature_names).take(rows, chosen))
-            y = None if y is None else np.asarray(y)[chosen]
-        exchanges = self._exchanges(predictor, instances, y, asked, rng)
-        for total in self._totals(times):
+        seeds = check_random_state(self.random_state)
+        start = self._start(X, self.loss, y, np.random.default_rng(seeds))
+        exchanges = start.exchanges
+        for total in self._totals(start.times):
             exchanges.extend(total)
             values, errors = exchanges.estimate()
             is_precise = bool(errors.max() <= (self.tol or 0.0) * np.ptp(values))
@@ -146,8 +130,10 @@ class PermutationImportance(BaseExplainer):
         assert isinstance(seed, int)
         name = exchanges.losses.name
         mean = np.asarray(exchanges.own.mean())
+        n, most = start.n, len(exchanges.rows)
         part = (f"a random sample of {most:,} of the {n:,} rows",) if most < n else ()
         done = len(exchanges.growth)
+        how = "values from other rows" if self.masker is None else start.masker.value_function
         return Explanation(
             values=values,
             standard_errors=errors,
@@ -155,18 +141,49 @@ class PermutationImportance(BaseExplainer):
             predictions=mean,
             residual=None,
             data=None,
-            feature_names=names,
+            feature_names=start.feature_names,
             output_names=(f"growth of the {name}",),
             axes=("feature",),
             method=f"PermutationImportance: {done} {'times' if done > 1 else 'time'} {most:,} rows",
-            value_function=f"growth of the mean {name} of {predictor.name}, {self._how(masker)}",
+            value_function=f"growth of the mean {name} of {start.predictor.name}, {how}",
             n_rows=exchanges.cost.n_rows,
             n_calls=exchanges.cost.n_calls,
             degrees_of_freedom=most - 1.0,
             converged=is_precise if self.tol else None,
-            notes=(*masker.notes, *part),
-            provenance=provenance(self, predictor.name, seed, self.fit_random_state_),
+            notes=(*start.masker.notes, *part),
+            provenance=provenance(self, start.predictor.name, seed, self.fit_random_state_),
         )
+
+    def _foreseen(self, X: Any) -> tuple[Cost, Predictor, bool]:
+        rng = np.random.default_rng(check_random_state(self.random_state))
+        start = self._start(X, "auto", None, rng, dry=True)
+        start.exchanges.extend(start.times)
+        return start.exchanges.cost, start.predictor, bool(self.tol)
+
+    def _start(
+        self, X: Any, loss: Loss, y: Any, rng: np.random.Generator, dry: bool = False
+    ) -> _Start:
+        """The rows that are used, before any value is exchanged; with `dry` nothing is asked."""
+        self._check_parameters()
+        check_whole(self)
+        masker, predictor = self._fitted(X)
+        instances, asked = masker.check(X), Cost()
+        n, n_features, names = self._shape(instances)
+        most, times = self._affordable(n, n_features)
+        if predictor is None:
+            predictor = self._unasked(instances) if dry else self._probe(instances)
+            asked = probe_cost(predictor)
+        few = predictor.first_answers[:n]
+        resolve(loss, y, predictor, few, n)(np.arange(len(few)), few)  # before rows are paid
+        if most < n:
+            chosen = np.sort(rng.choice(n, most, replace=False))
+            rows = instances.take(0, n)
+            instances = masker.check(layout_of(rows, self.feature_names).take(rows, chosen))
+            y = None if y is None else np.asarray(y)[chosen]
+        stochastic = predictor.varies
+        game = Game(predictor, "identity", self.batch_size, 1, dry=dry, stochastic=stochastic)
+        exchanges = self._exchanges(game, instances, loss, y, asked, rng)
+        return _Start(exchanges, times, masker, predictor, n, names)
 
     def _masker_for(self, X: Any) -> Masker:
         """Without a masker nothing but the layout of the columns is learned."""
@@ -174,9 +191,6 @@ class PermutationImportance(BaseExplainer):
             return self.masker
         rows = training_rows(X)
         return Background(layout_of(rows).take(rows, np.arange(1)))
-
-    def _how(self, masker: FittedMasker) -> str:
-        return "values from other rows" if self.masker is None else masker.value_function
 
     def _shape(self, instances: Instances) -> tuple[int, int, tuple[str, ...]]:
         """The number of rows and of features, and the names of these."""
@@ -219,26 +233,39 @@ class PermutationImportance(BaseExplainer):
 
     def _exchanges(
         self,
-        predictor: Predictor,
+        game: Game,
         instances: Instances,
+        loss: Loss,
         y: Any,
         asked: Cost,
         rng: np.random.Generator,
     ) -> Exchanges:
         """The rows with their losses as they are, before any value is exchanged."""
-        n, size = len(instances), self.batch_size
-        game = Game(predictor, "identity", size, 1, stochastic=predictor.varies)
+        n, predictor = len(instances), game.predictor
         outputs, cost = game.predictions(instances)
-        losses = resolve(self.loss, y, predictor, outputs, n)
+        losses = resolve(loss, y, predictor, outputs, n)
         own = losses(np.arange(n), outputs)
-        shared = losses, own, rng.permutation(n), self.n_jobs, asked + cost
+        n_jobs = None if game.dry else self.n_jobs
+        shared = losses, own, rng.permutation(n), n_jobs, asked + cost
         if self.masker is None:
             rows = instances.take(0, n)
             layout = layout_of(rows, self.feature_names)
             columns = Columns.grouped(layout.names, layout.labels, self.groups)
             (cells,) = layout.encode(rows)
             everything = np.arange(predictor.n_outputs)
-            swaps = Swaps(layout, cells, predictor, everything, self.batch_size)
+            swaps = Swaps(layout, cells, predictor, everything, self.batch_size, game.dry)
             return WithinRows(*shared, swaps, columns)
         (first,) = instances.bind(0, 1)
         return FromMasker(*shared, game, instances, first.n_features, rng)
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """What is known before values are exchanged: `n` rows were given, each is used `times`."""
+
+    exchanges: Exchanges
+    times: int
+    masker: FittedMasker
+    predictor: Predictor
+    n: int
+    feature_names: tuple[str, ...]

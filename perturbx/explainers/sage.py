@@ -18,6 +18,8 @@ from perturbx.explainers._plan import RecipeContext
 from perturbx.explainers._provenance import provenance
 from perturbx.explainers._threads import threads_kept
 from perturbx.game import Cost, Game, probe_cost
+from perturbx.maskers import FittedMasker
+from perturbx.predictor import Predictor
 from perturbx.result import Explanation
 from perturbx.samplers import Permutations, Sampler
 from perturbx.solvers import MarginalContributions, Solver
@@ -110,17 +112,9 @@ class Sage(BaseExplainer):
         return explanation
 
     def _explained(self, X: Any, y: Any) -> Explanation:
-        self._check_parameters()
-        check_whole(self)
-        masker, predictor = self._fitted(X)
-        instances, seeds = masker.check(X), check_random_state(self.random_state)
-        asked = Cost()
-        if predictor is None:
-            predictor = self._probe(instances)
-            asked = probe_cost(predictor)
-        varies = self.stochastic is True or predictor.varies
-        game = Game(predictor, "identity", self.batch_size, 1, stochastic=varies)
-        population = Population.of(game, instances, self.loss, y, asked)
+        seeds = check_random_state(self.random_state)
+        population, masker = self._population(X, self.loss, y)
+        predictor = population.game.predictor
         sample = Sample(population, np.random.default_rng(seeds), self.n_jobs)
         for total in self._totals(population):
             sample.extend(total)
@@ -141,7 +135,7 @@ class Sage(BaseExplainer):
             feature_names=population.feature_names,
             output_names=(f"minus {name}",),
             axes=("feature",),
-            method=f"Sage: {len(sample):,} orders of the features in {len(instances):,} rows",
+            method=f"Sage: {len(sample):,} orders of the features in {len(population):,} rows",
             value_function=(f"minus the mean {name} of {predictor.name}, {masker.value_function}"),
             n_rows=sample.cost.n_rows,
             n_calls=sample.cost.n_calls,
@@ -149,6 +143,27 @@ class Sage(BaseExplainer):
             notes=masker.notes,
             provenance=provenance(self, predictor.name, seed, self.fit_random_state_),
         )
+
+    def _foreseen(self, X: Any) -> tuple[Cost, Predictor, bool]:
+        population, _ = self._population(X, "auto", None, dry=True)
+        rng = np.random.default_rng(check_random_state(self.random_state))
+        sample = Sample(population, rng, 1)
+        sample.extend(self._affordable(population))
+        return sample.cost, population.game.predictor, bool(self.tol)
+
+    def _population(
+        self, X: Any, loss: Loss, y: Any, dry: bool = False
+    ) -> tuple[Population, FittedMasker]:
+        """The rows of X with what is known about each; with `dry` the model is not asked."""
+        self._check_parameters()
+        check_whole(self)
+        masker, predictor = self._fitted(X)
+        instances, asked = masker.check(X), Cost()
+        if predictor is None:
+            predictor = self._unasked(instances) if dry else self._probe(instances)
+            asked = probe_cost(predictor)
+        game = Game(predictor, "identity", self.batch_size, 1, dry=dry)
+        return Population.of(game, instances, loss, y, asked), masker
 
     def _totals(self, population: Population) -> Iterator[int]:
         """The number of orders after each round; with `tol`, rounds double."""

@@ -35,6 +35,8 @@ class Swaps:
         Which outputs.
     batch_size : int, optional
         The most rows in one call.
+    dry : bool
+        True to ask nothing: outputs are 0, and costs are what they would be.
     """
 
     layout: Layout
@@ -42,6 +44,7 @@ class Swaps:
     predictor: Predictor
     outputs: Ints
     batch_size: int | None
+    dry: bool = False
 
     def ask(self, rows: Ints, taken: Taken, place: str, turn: int = 0) -> tuple[Floats, Cost]:
         """The outputs (e, k) of some rows with cells of others in them, and the cost.
@@ -59,13 +62,15 @@ class Swaps:
         """
         width, cost = max(self.cells.bits[0].nbytes, 1), Cost()
         step = self.batch_size or max(1, min(_MOST_ROWS, _TILE_BYTES // width))
-        answers = np.empty((len(rows), len(self.outputs)))
+        answers = np.zeros((len(rows), len(self.outputs)))
         for start in range(0, len(rows), step):
             part = slice(start, min(start + step, len(rows)))
+            cost += Cost(part.stop - part.start, 1)
+            if self.dry:
+                continue
             bits = self.cells.bits[rows[part]]
             for donors, members in taken:
                 bits[:, members] = self.cells.bits[np.ix_(donors[part], members)]
             batch = self.layout.decode(bits, self.cells.tables)
             answers[part] = self.predictor(batch, len(bits), self.outputs, place, turn)
-            cost += Cost(len(bits), 1)
         return answers, cost

@@ -137,3 +137,55 @@ def test_an_estimate_changes_no_score() -> None:
             explainer.estimate_cost(X[:2])
         found.append(explainer.explain(X[:2]).values)
     np.testing.assert_array_equal(*found)
+
+
+GLOBAL: list[dict[str, Any]] = [
+    {},
+    {"masker": ROWS},
+    {"masker": ROWS, "budget": 2000},
+    {"masker": ROWS, "budget": 3000, "batch_size": 7},
+]
+
+
+@pytest.mark.parametrize("parameters", GLOBAL, ids=str)
+@pytest.mark.parametrize("fitted", [True, False])
+@pytest.mark.parametrize("method", [px.Sage, px.PermutationImportance])
+def test_the_estimate_of_methods_that_average_a_loss(
+    method: type, fitted: bool, parameters: dict[str, Any]
+) -> None:
+    """Rows of a data set, not of single instances; also before the model was ever asked."""
+    model, y = Counted(), np.ones((len(X), 2)) / 2
+    explainer = method(model, random_state=0, **parameters)
+    if fitted:
+        explainer.fit(X)
+    elif method is px.Sage or "masker" in parameters:
+        explainer = method(model, random_state=0, **{**parameters, "masker": BASELINE})
+    before = model.n_rows, model.n_calls
+    estimate = explainer.estimate_cost(X)
+    assert (model.n_rows, model.n_calls) == before
+    explanation = explainer.explain(X, y)
+    spent = model.n_rows - before[0], model.n_calls - before[1]
+    assert (explanation.n_rows, explanation.n_calls) == spent
+    assert (estimate.n_rows, estimate.n_calls) == spent
+
+
+@pytest.mark.parametrize("method", [px.Sage, px.PermutationImportance])
+def test_the_estimate_of_a_loss_is_a_bound_with_tol(method: type) -> None:
+    explainer = method(Counted(), masker=ROWS, tol=0.8, random_state=0).fit(X)
+    estimate, explanation = explainer.estimate_cost(X), explainer.explain(X)
+    assert explanation.n_rows < estimate.n_rows
+    assert repr(estimate).startswith("at most ")
+
+
+@pytest.mark.parametrize("budget", [None, 60, 200])
+@pytest.mark.parametrize("given", ["table", "images"])
+def test_the_estimate_of_a_search_is_a_bound(given: str, budget: int | None) -> None:
+    """The search spends its budget, unless nothing is left to try: a table has 62 sets."""
+    settings = {"masker": BASELINE} if given == "table" else {"masker": px.SmoothGrid(cells=4)}
+    instances = X[:3] if given == "table" else IMAGES
+    explainer = px.MeaningfulPerturbation(
+        Counted(), outputs=[0], budget=budget, random_state=0, **settings
+    ).fit(instances)
+    estimate, explanation = explainer.estimate_cost(instances), explainer.explain(instances)
+    assert estimate.may_stop_earlier
+    assert 0.5 * estimate.n_rows <= explanation.n_rows <= estimate.n_rows

@@ -195,3 +195,11 @@ def test_a_label_that_the_model_does_not_know():
     fitted = LogisticRegression().fit(X40, Y40 > 0)
     with pytest.raises(InvalidInputError, match="'maybe'"):
         sage(fitted, loss="log_loss").explain(X40, np.repeat("maybe", 40))
+
+
+@pytest.mark.parametrize("labeled", [True, False])
+def test_a_model_that_never_changes_has_scores_of_zero(labeled):
+    """No feature changes a loss, so that no row can be told from another by its gain."""
+    found = sage(lambda Z: np.ones(len(Z))).explain(X40, Y40 if labeled else None)
+    np.testing.assert_array_equal(found.values, np.zeros(D))
+    np.testing.assert_array_equal(found.standard_errors, np.zeros(D))
