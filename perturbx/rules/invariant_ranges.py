@@ -186,6 +186,8 @@ class InvariantRanges:
         free = sum(r.is_free for r in self.ranges)
         if not bound:
             return f"{kept} whatever the features are ({self._guarantee})."
+        if all(r.is_single and r.share == 1 for r in self.ranges):
+            return f"{kept}, as no feature has another value in the training rows: pass more rows."
         if all(r.is_single for r in bound) and not free:
             said = f"{self.decision} is lost at once"
             return f"{said}: {self._missed}." if self.near_miss else f"{said}."

@@ -339,3 +339,10 @@ class TestBadInput:
         assert copied.predict_fn is planted
         with pytest.raises(NotFittedError):
             copied.explain(GRID[0])
+
+
+def test_training_rows_that_are_all_alike_lose_nothing():
+    """Nothing can change, which is not that the decision is lost."""
+    X = np.repeat([[1.0, 2.0]], 5, axis=0)
+    found = px.InvariantRange(lambda X: (X[:, 0] > 0).astype(int), random_state=0).fit(X)
+    assert "no feature has another value" in found.explain(X[0]).text
