@@ -109,7 +109,7 @@ def _column(column: Any) -> tuple[bytes, NDArray[np.uint8]]:
 
 def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     """(n, width) bytes of the rows of an array."""
-    rows = np.ascontiguousarray(array).reshape(len(array), -1)
+    rows = np.ascontiguousarray(array).reshape(len(array), int(np.prod(array.shape[1:])))
     return rows.view(np.uint8)
 
 

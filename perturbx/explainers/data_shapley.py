@@ -152,10 +152,11 @@ class DataShapley(_ByKeyword):
         if labels.ndim != 1:
             raise InvalidInputError(f"y must have one label per row, (n,); got {labels.shape}.")
         if isinstance(X, np.ndarray) and X.ndim > 2:
-            rows = TrainingRows(X, labels, _rows_of_array)
+            self.layout_, rows = None, TrainingRows(X, labels, _rows_of_array)
         else:
             table = training_rows(X)
-            rows = TrainingRows(table, labels, layout_of(table).take)
+            self.layout_ = layout_of(table)
+            rows = TrainingRows(table, labels, self.layout_.take)
         if rows.X.shape[0] != len(labels):
             raise InvalidInputError(
                 f"X has {rows.X.shape[0]} rows, and y has {len(labels)} labels: pass one each."
@@ -202,6 +203,7 @@ class DataShapley(_ByKeyword):
         is_image = isinstance(X, np.ndarray) and rows.X.ndim > 2
         single = is_image and X.ndim < rows.X.ndim
         table, single = (X[None] if single else X, single) if is_image else rows_of(X)
+        self._check_like(table)
         n, classes = int(table.shape[0]), np.unique(rows.y)
         read = Outputs(table, n, classes)
         game = Retrained(self.retrain_fn, rows, self.players_.feature_of, read, np.empty(0))
@@ -233,7 +235,14 @@ class DataShapley(_ByKeyword):
         NotFittedError, InvalidInputError, InvalidParameterError, BudgetError, PredictFnError
             As `explain`.
         """
-        self._fitted_rows()
+        is_image = isinstance(X, np.ndarray) and self._fitted_rows().X.ndim > 2
+        table = X if is_image else rows_of(X)[0]
+        self._check_like(table)
+        if np.shape(y)[:1] != (table.shape[0],):
+            raise InvalidInputError(
+                f"y must have a label for each of the {table.shape[0]} rows of X; got shape "
+                f"{np.shape(y)}."
+            )
         untrained = 0.0 if self.untrained is None else self.untrained
         if np.size(untrained) != 1:
             raise invalid("untrained", "one number for a score", self.untrained)
@@ -246,6 +255,14 @@ class DataShapley(_ByKeyword):
         return _by_rows(
             found, 1, 1, (name,), single=True, of=self._of(f"the {name}"), told=self._told(found)
         )
+
+    def _check_like(self, X: Any) -> None:
+        """Refuse rows that are not like those of `fit`, before anything is trained."""
+        if self.layout_ is not None:
+            self.layout_.check(X)
+        elif X.shape[1:] != self.rows_.X.shape[1:] or not len(X):
+            shapes = f"{self.rows_.X.shape[1:]}; got {X.shape}"
+            raise InvalidInputError(f"X must hold images like those of fit, of shape {shapes}.")
 
     def _shared(self, game: Retrained) -> Explanation:
         """The values of every answer of a game whose players are groups of training rows."""

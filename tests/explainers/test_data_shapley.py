@@ -251,8 +251,40 @@ class TestBadInput:
             px.DataShapley(ridge).fit(X[:1], Y[:1])
         with pytest.raises(InvalidParameterError, match="retrain_fn must be a callable"):
             px.DataShapley(Ridge()).fit(X, Y)
-        with pytest.raises(PredictFnError, match="for 7 of 7 training rows"):
-            px.DataShapley(ridge).fit(X, Y).explain(np.zeros((1, 5)))
+        with pytest.raises(PredictFnError, match="for 7 of 7 training rows") as e:
+            px.DataShapley(ridge).fit(X, Y).explain(np.full((1, 2), np.nan))
+        assert "DummyClassifier" not in str(e.value)  # all rows were trained on: no cure for that
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            (np.zeros((3, 5)), "5"),
+            (np.zeros((0, 2)), "empty"),
+            (pd.DataFrame(X), "numpy|NumPy"),
+            ("text", "got str"),
+        ],
+    )
+    def test_rows_unlike_those_of_fit(self, given, said):
+        """They are refused before anything is trained."""
+
+        def train(X, y):
+            raise AssertionError("trained")
+
+        method = px.DataShapley(train).fit(X, Y)
+        with pytest.raises(InvalidInputError, match=said):
+            method.explain(given)
+        with pytest.raises(InvalidInputError, match=said):
+            method.explain_score(given, Y[:3])
+
+    @pytest.mark.parametrize("labels", [Y[:2], 3.0, None])
+    def test_a_score_needs_a_label_for_each_row(self, labels):
+        with pytest.raises(InvalidInputError, match="each of the 3 rows"):
+            px.DataShapley(ridge).fit(X, Y).explain_score(NEW, labels)
+
+    def test_images_unlike_those_of_fit(self):
+        method = px.DataShapley(ridge).fit(np.zeros((4, 5, 5)), np.arange(4.0))
+        with pytest.raises(InvalidInputError, match=r"of shape \(5, 5\)"):
+            method.explain(np.zeros((2, 6, 6)))
 
     def test_keywords(self):
         with pytest.raises(UnknownParameterError, match="seed → random_state"):

@@ -152,3 +152,13 @@ def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ImportError, match="pip install pyarrow"):
         explainer().explain_to(tmp_path / "new", CHUNKS, format="parquet")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("container", ["array", "frame"])
+def test_an_empty_chunk_is_refused(container: str, tmp_path: Path) -> None:
+    """A generator may well end with one: the error says which it is."""
+    nothing = X[:0] if container == "array" else pytest.importorskip("pandas").DataFrame(X).iloc[:0]
+    with pytest.raises(InvalidInputError, match=r"Chunk 0 .*empty"):
+        px.KernelShap(model, masker=px.Baseline(np.zeros(6)), random_state=0).explain_to(
+            tmp_path, [nothing]
+        )
