@@ -11,6 +11,7 @@
     ├── NotFittedError (ValueError)            explain before a fit that the method needs
     ├── ArchiveError (OSError)                 an archive cannot be read or written
     ├── PredictFnError (RuntimeError)          predict_fn failed, or returned no usable scores
+    │   └── ModelError                         predict_fn raised, which it may not do again
     └── RejectPerturbations (TypeError)        a solver was given perturbations that it cannot read
 
     PerturbxWarning (UserWarning)
@@ -60,6 +61,10 @@ class PredictFnError(PerturbxError, RuntimeError):
 
 class ArchiveError(PerturbxError, OSError):
     """An archive cannot be read or written, or was written by something else."""
+
+
+class ModelError(PredictFnError):
+    """``predict_fn`` raised, which it may not do again."""
 
 
 class RejectPerturbations(PerturbxError, TypeError):  # noqa: N818 - a refusal, not a fault

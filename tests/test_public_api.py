@@ -108,6 +108,7 @@ NAMES = {
         "PredictFnError",
         "ArchiveError",
         "DamagedArchiveWarning",
+        "ModelError",
         "PartialResultWarning",
         "RejectPerturbations",
         "SelectionError",

@@ -167,16 +167,16 @@ class Collected:
     def lose(self, places: Ints, error: BaseException) -> None:
         """Leave instances without scores, since the model failed."""
         self._n_lost += 1
-        self.fail(places, error, "there are no scores, as too little was answered")
+        self.fail(places, error, "there are no scores, as too little was answered", 2.0)
 
-    def fail(self, places: Ints, error: BaseException, so: str) -> None:
+    def fail(self, places: Ints, error: BaseException, so: str, severity: float = 1.0) -> None:
         """Note that the model failed, and what scores of these instances rest on."""
         is_interrupt = isinstance(error, KeyboardInterrupt)
         if is_interrupt or self._n_lost >= _MOST_LOST:
             self.stops = error
         self._converged[places] = False
         self._failed[places] = True
-        self._severity[-1, places] = 1.0
+        self._severity[-1, places] = severity
         what = "it was interrupted" if is_interrupt else str(error)
         for i in places:
             self._texts[-1][i] = f"{so}: {what}"

@@ -40,7 +40,9 @@ def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
         With the memory that is needed, and a budget that fits.
     """
     d = todo.n_features
-    m = int(min(todo.n_perturbations, todo.sampler.most(d)))
+    m = int(todo.n_perturbations)
+    if not plan.stochastic:  # else the rest of the budget asks again
+        m = int(min(m, todo.sampler.most(d)))
     draws = todo.sampler.draws
     each = float(_EACH + (0 if draws.compact else d * _DRAWN * draws.entry_bytes))
     each += 8 * (todo.solver.working(d, m) + 4 * n_outputs)

@@ -61,7 +61,13 @@ class NoisyAnswers:
     rows: Floats | None
     index: Ints = field(init=False, default_factory=lambda: np.zeros(0, dtype=np.intp))
     outputs: Floats = field(init=False)
+    """(1 + n_parts, answers, n, k)"""
+
     row_noise: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        n_averages, *shape = self.empty.shape[1:]
+        self.outputs = np.empty((n_averages, 0, *shape))
 
     def ask(self, design: Design, n: int) -> Cost:
         """Spend `n` answers on a design, and on the ends as many as they are worth."""
@@ -142,7 +148,7 @@ class NoisyAnswers:
             of_rows = np.broadcast_to(pooled / r_empty, self.rows.shape[1:])
         nothing = np.isnan(self.empty[0, 0])
         empty = moderated(of_empty / self._behind, r_empty, self._behind)
-        more = float(counts.mean()) - 1
+        more = float(counts.mean()) - 1 if m else 0.0
         spread = 1 / degrees + more / (_PRIOR_DEGREES + more) ** 2
         return Variances(
             of_outputs,

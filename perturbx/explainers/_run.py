@@ -144,16 +144,18 @@ class Run:
             )
             return
         tol, m = self.plan.tol, self.task.n_perturbations
+        unsolved = False
         for total in [m] if tol is None and not self.plan.partial else self._totals(m):
             try:
-                if not self._evaluate(total) or self.plan.dry or (tol is None and total < m):
+                unsolved |= self._evaluate(total)
+                if not unsolved or self.plan.dry or (tol is None and total < m):
                     continue
             except (PredictFnError, KeyboardInterrupt) as error:
                 if not self.plan.partial:
                     raise
                 self._write_what_is_known(collected, error)
                 return
-            evaluations = self._evaluations()
+            unsolved, evaluations = False, self._evaluations()
             solution, least = self._solved(evaluations), evaluations.floor
             is_known = evaluations.design.complete and self.noisy is None
             done = np.full(len(self.undone), is_known)
@@ -239,7 +241,7 @@ class Run:
 
     def _ask_again(self, noisy: NoisyAnswers, total: int) -> bool:
         """Spend `total` answers of a noisy model; returns False if there were no new ones."""
-        sampler, first = self.task.sampler, len(noisy.index)
+        sampler, first, is_first = self.task.sampler, len(noisy.index), self.design is None
         most = sampler.distinct(self.task.n_features, total)
         while True:
             known, before = 0 if self.design is None else len(self.design), len(noisy.index)
@@ -258,7 +260,7 @@ class Run:
             self.variances = noisy.variances(self.outputs[0])
             grown = len(self.design) > known
             if not (isinstance(sampler, AdaptiveSampler) and grown):
-                return len(noisy.index) > first or before > first
+                return is_first or len(noisy.index) > first or before > first
 
     def _evaluations(self) -> Evaluations:
         """The design and outputs of the instances that are not done, as a solver reads them."""

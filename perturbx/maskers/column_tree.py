@@ -168,8 +168,11 @@ def _numbers(column: NDArray[Any]) -> Floats:
 def _correlations(values: Floats) -> Floats:
     """Correlations of columns: missing values are set to the mean, and constants have none."""
     present = np.isfinite(values)
+    values = np.where(present, values, 0.0)
+    # Powers of two change no bit, and keep squares of huge numbers within float64.
+    values = np.ldexp(values, -np.frexp(np.abs(values).max(axis=0))[1])
     count = np.maximum(present.sum(axis=0), 1)
-    mean = np.where(present, values, 0.0).sum(axis=0) / count
+    mean = values.sum(axis=0) / count
     about = np.where(present, values - mean, 0.0)
     scale = np.sqrt((about**2).sum(axis=0))
     about = np.divide(about, scale, out=np.zeros_like(about), where=scale > 0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from perturbx._typing import PredictFn
 from perturbx._validation import invalid
-from perturbx.errors import InvalidParameterError, PerturbxError, PredictFnError
+from perturbx.errors import InvalidParameterError, ModelError, PerturbxError, PredictFnError
 from perturbx.predictor.awaiting import Awaited
 
 _METHODS = ("predict_proba", "decision_function", "predict")
@@ -20,10 +20,6 @@ _BRIDGES = {
     "torch": "A torch module becomes a predict_fn by px.interop.from_torch(module).",
     "onnxruntime": "A session becomes a predict_fn by px.interop.from_onnx(session).",
 }
-
-
-class ModelError(PredictFnError):
-    """``predict_fn`` raised, which it may not do again."""
 
 
 def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:

@@ -22,11 +22,11 @@ from perturbx._validation import (
 )
 from perturbx.archive import Archive, ModelFacts
 from perturbx.containers import rows_at
-from perturbx.errors import InvalidParameterError, PredictFnError
+from perturbx.errors import InvalidParameterError, ModelError, PredictFnError
 from perturbx.predictor.answers import not_finite, numbers_of, resolution_of
 from perturbx.predictor.archived import Archived
 from perturbx.predictor.awaiting import Awaited
-from perturbx.predictor.calling import ModelError, failure, resolve
+from perturbx.predictor.calling import failure, resolve
 from perturbx.predictor.patience import ONCE, Patience
 
 _PROBE = "the first rows"

@@ -31,9 +31,9 @@ def dying(n_calls: int, error: BaseException | None = None) -> Any:
 
 
 def explained(method: Any, model: Any, x: Any = X[50], **settings: Any) -> Any:
-    masker = px.Baseline(X[:50].mean(axis=0))
-    common = {"budget": 2000, "batch_size": 50, "random_state": 0, "on_error": "partial"}
-    return method(model, masker=masker, **{**common, **settings}).explain(x)
+    common: dict[str, Any] = {"budget": 2000, "batch_size": 50, "random_state": 0}
+    common |= {"masker": px.Baseline(X[:50].mean(axis=0)), "on_error": "partial"}
+    return method(model, **{**common, **settings}).fit(X[:50]).explain(x)
 
 
 METHODS = [px.KernelShap, px.PermutationShap, px.Banzhaf, px.Lime]
@@ -92,6 +92,25 @@ def test_instances_before_the_failure_are_whole() -> None:
     np.testing.assert_array_equal(found.values[kept], whole.values[kept])
     n_after = len(calls)
     assert n_after < 200
+
+
+@pytest.mark.parametrize("method", [*METHODS, px.Occlusion, px.OwenShap])
+@pytest.mark.parametrize("stochastic", [False, True])
+def test_healthy_models_are_explained_in_full(method: Any, stochastic: bool) -> None:
+    """With no failure there is no warning, and nothing is missing; also of a single feature."""
+    masker = px.ColumnTree() if method is px.OwenShap else px.Baseline(X[0])
+    x = X[50:52].copy()
+    x[1, 1:] = X[0, 1:]
+    settings = {"masker": masker, "budget": 3000, "stochastic": stochastic}
+    found = explained(method, smooth, x, **settings)
+    usual = explained(method, smooth, x, on_error="raise", **settings)
+    assert found.converged is None
+    assert np.isfinite(found.values).all()
+    assert found.n_rows >= 0.9 * usual.n_rows
+    far = np.abs(found.values - usual.values)
+    if method is not px.Lime:
+        errors = np.nan_to_num(np.hypot(found.standard_errors, usual.standard_errors))
+        assert (far <= 6 * errors + 1e-9).all()
 
 
 def test_noisy_models_may_fail_too() -> None:

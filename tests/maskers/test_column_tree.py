@@ -191,3 +191,12 @@ def test_maskers_that_get_no_tree(settings: Any) -> None:
     """Refused in fit, with what to type."""
     with pytest.raises(InvalidParameterError, match="masker"):
         px.OwenShap(lambda X: X[:, 0], masker=px.ColumnTree(**settings)).fit(np.eye(3))
+
+
+@pytest.mark.parametrize("size", [1e-250, 1e200, 1e307])
+def test_columns_of_any_size_have_the_same_tree(size: float) -> None:
+    """Correlations have no unit, and their squares do not overflow."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(50, 1)) * [1.0, 1.0, 0.0, 0.0] + 0.3 * rng.normal(size=(50, 4))
+    usual, scaled = (_tree(ColumnTree(), X) for X in (rows, np.ldexp(rows, int(np.log2(size)))))
+    assert usual.children == scaled.children
