@@ -16,7 +16,16 @@ import pytest
 
 ROOT = Path(perturbx.__file__).parent
 
-GROUND = {"errors", "_typing", "_version", "_rounding", "_validation", "_workers", "_docstrings"}
+GROUND = {
+    "errors",
+    "_typing",
+    "_version",
+    "_rounding",
+    "_validation",
+    "_workers",
+    "_docstrings",
+    "_progress",
+}
 """Modules that every room may use, private as they are to the package."""
 
 ROOMS = [

@@ -76,7 +76,15 @@ NAMES = {
         "sufficiency",
     },
     "perturbx.rules": RULES
-    | {"Anchor", "Change", "Condition", "Counterfactuals", "FeatureRange", "InvariantRanges"}
+    | {
+        "Anchor",
+        "AnchorList",
+        "Change",
+        "Condition",
+        "Counterfactuals",
+        "FeatureRange",
+        "InvariantRanges",
+    }
     | {"AdditiveModel", "Term"}
     | {"Fidelity", "Leaf", "Node", "Reason", "Reasons", "RuleTree"}
     | {"FoundSets", "PieceSet"},

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._progress import progress_bar
 from perturbx._typing import Ints
 from perturbx.errors import PredictFnError
 from perturbx.explainers._collected import Collected
@@ -43,7 +44,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     known, _ = problem.predictor.select(problem.outputs, problem.predictor.first_answers)
     check_memory(task, plan, known.shape[1] * kept)
     to_come = n * (task.n_perturbations * task.rows_each + 1) + task.context.n_background
-    with _progress_bar(to_come) if plan.verbose else nullcontext() as bar:
+    with progress_bar(to_come) if plan.verbose else nullcontext() as bar:
         progress = None if bar is None else bar.update
         settings = plan.link, plan.batch_size, plan.n_jobs, progress, plan.dry, plan.stochastic
         game = Game(problem.predictor, *settings)
@@ -147,10 +148,3 @@ def _empty(
     n_background, n, k = rows.shape
     means = averages(rows.reshape(n_background, n * k), n_background, parts, bound[0].weights)
     return rows, means.reshape(-1, n, k), cost
-
-
-def _progress_bar(n_rows: int) -> Any:
-    """A progress bar over `n_rows` model rows."""
-    from tqdm.auto import tqdm
-
-    return tqdm(unit=" rows", unit_scale=True, desc="model", total=n_rows)

@@ -7,6 +7,7 @@ from perturbx.rules.additive_model import AdditiveModel as AdditiveModel
 from perturbx.rules.additive_model import Term as Term
 from perturbx.rules.anchor import Anchor as Anchor
 from perturbx.rules.anchor import Condition as Condition
+from perturbx.rules.anchor_list import AnchorList as AnchorList
 from perturbx.rules.anchors import Anchors as Anchors
 from perturbx.rules.counterfactual import Counterfactual as Counterfactual
 from perturbx.rules.counterfactuals import Change as Change

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,8 @@ class Asker:
     decision: Decision
     label: Any
     batch_size: int | None
+    place: str
+    progress: Callable[[int], Any] | None
 
     def agreeing(
         self, rules: list[Rule], counts: list[int], rng: np.random.Generator
@@ -71,15 +73,21 @@ class Asker:
     def _kept(self, batches: Iterator[tuple[Any, int]]) -> tuple[NDArray[np.bool_], Cost]:
         kept, cost = [np.zeros(0, dtype=bool)], Cost()
         for batch, n in batches:
-            outputs = self.predictor(batch, n, None, f"{n} rows drawn under a rule")
+            outputs = self.predictor(batch, n, None, f"{n} rows {self.place}")
             kept.append(np.asarray(self.decision.labels(outputs) == self.label))
             cost += Cost(n, 1)
+            if self.progress:
+                self.progress(n)
         return np.concatenate(kept), cost
 
 
 @dataclass(eq=False)
 class Search:
-    """One search: what was drawn for every rule so far, and what is left of the budget."""
+    """One search: what was drawn for every rule so far, and what is left of the budget.
+
+    It may begin with draws of other searches (`seen`), and with rules that they found
+    (`candidates`).
+    """
 
     asker: Asker
     rng: np.random.Generator
@@ -90,6 +98,7 @@ class Search:
     banned: frozenset[int] = frozenset()
     cost: Cost = field(default_factory=Cost)
     seen: dict[Rule, tuple[int, int]] = field(default_factory=dict)
+    candidates: list[Rule] = field(default_factory=list)
     valid: set[Rule] = field(default_factory=set)
 
     @property
@@ -107,6 +116,9 @@ class Search:
         population = self.asker.population
         if self._confirms(()):
             return ()
+        for rule in sorted(self.candidates, key=lambda r: (-population.coverage(r), r)):
+            if self._is_allowed(rule) and self._covers_more(rule) and self._confirms(rule):
+                return self._loosened()
         parents: list[Rule] = [()]
         most = min(max_conditions, population.n_literals)
         for level in range(most):

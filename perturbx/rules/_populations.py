@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -72,6 +72,10 @@ class Population(ABC):
     @abstractmethod
     def feature(self, literal: int) -> int:
         """The column or piece that a literal is about."""
+
+    @abstractmethod
+    def says(self, literal: int) -> Hashable:
+        """What a literal says, the same for all instances for which draws under it are alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +150,11 @@ class RowPopulation(Population):
 
     def feature(self, literal: int) -> int:
         return self.literals[literal].position
+
+    def says(self, literal: int) -> Hashable:
+        said = self.literals[literal]
+        rows = self.met[literal].tobytes() if said.kind == "equals" else b""
+        return said.position, said.kind, said.lower, said.upper, rows
 
     def sampled(
         self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
@@ -293,6 +302,9 @@ class PiecePopulation(Population):
 
     def feature(self, literal: int) -> int:
         return literal
+
+    def says(self, literal: int) -> Hashable:
+        return self, literal  # pieces of one input tell nothing about those of another
 
     def sampled(
         self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
+from perturbx._progress import progress_bar
 from perturbx._validation import (
+    check_flag,
     check_integer,
     check_kind,
     check_names,
     check_number,
     check_random_state,
+    invalid,
 )
+from perturbx._workers import check_workers, in_workers, n_workers
 from perturbx.containers import holds_texts, layout_of, looks_like_images, training_rows
 from perturbx.designs import CoalitionDesign
-from perturbx.errors import (
-    InvalidInputError,
-    InvalidParameterError,
-    NotFittedError,
-)
-from perturbx.game import probe_cost
+from perturbx.errors import InvalidParameterError, NotFittedError
+from perturbx.game import Cost, probe_cost
 from perturbx.maskers import (
     Background,
     BoundMasker,
@@ -33,21 +35,25 @@ from perturbx.maskers import (
     Superpixels,
     Tokens,
 )
-from perturbx.rules._anchor_search import Asker, Search
+from perturbx.predictor import Predictor
+from perturbx.rules._anchor_rows import Known, RowTask, Settings
 from perturbx.rules._base import BaseRule
-from perturbx.rules._bounds import exact_interval, fresh_draws
+from perturbx.rules._bounds import fresh_draws
 from perturbx.rules._decisions import Decision, DecisionRule
 from perturbx.rules._populations import (
     PiecePopulation,
     Population,
-    Rule,
     cuts_of,
     row_population,
 )
 from perturbx.rules.anchor import Anchor, Reader
+from perturbx.rules.anchor_list import AnchorList
 
 _BUDGETS = {True: 20_000, False: 2_000}
 """Without a budget, so many model rows for a row of a table, and for an image or text."""
+
+_TASKS_PER_WORKER = 4
+"""So many instances are prepared at once for each worker."""
 
 _DRAWS_EACH = 48
 """The draws that every rule of a level should be able to get, if narrow ranges are offered."""
@@ -72,9 +78,9 @@ class Anchors(BaseRule):
     confidence : float
         Of the intervals of precision and coverage.
     budget : int, optional
-        The most model rows; by default 20,000 for a table and 2,000 for an image or text. A
-        quarter is kept for the draws that verify the rule. The three rows by which the model's
-        outputs are learned come on top.
+        The most model rows of one instance; by default 20,000 for a table and 2,000 for an image
+        or text. A quarter is kept for the draws that verify the rule. The three rows by which the
+        model's outputs are learned come on top, and the instance itself where there are several.
     decision : float or callable, optional
         What must stay the same: a threshold of a single score, or a function of the outputs, (n,)
         or (n, k), that returns (n,) labels. By default the class of the largest output, or the
@@ -94,13 +100,23 @@ class Anchors(BaseRule):
     n_anchors : int
         The most rules to find. Each further one does without a feature of every rule before it:
         the one whose condition by itself covers least. The budget is shared evenly.
+    warm_start : bool
+        True to begin the search for each row of a table with what earlier rows of the same
+        decision taught: their rules are tried first, and draws under rules that hold for this row
+        as well count in its search. Fewer model rows are needed then, but an anchor depends on
+        the rows before it. Its interval rests on fresh draws of its own alone.
     feature_names, output_names : sequence of str, optional
         Names where neither the model nor the container gives them.
     batch_size : int, optional
         The most rows in one call of predict_fn.
     {asking}
+    n_jobs : int, optional
+        Workers that find the anchors of several instances, as in joblib; None leaves it to
+        ``joblib.parallel_config``. With `warm_start` they are found one after the other.
     random_state : int, numpy generator or None
-        Fixes every number, whatever batch_size.
+        Fixes every number, whatever n_jobs and batch_size.
+    verbose : int
+        1 shows a progress bar with rows per second and the time left.
 
     Notes
     -----
@@ -141,7 +157,10 @@ class Anchors(BaseRule):
     beam: int = field(default=4, kw_only=True)
     max_conditions: int = field(default=12, kw_only=True)
     n_anchors: int = field(default=1, kw_only=True)
+    warm_start: bool = field(default=False, kw_only=True)
     feature_names: Sequence[str] | None = field(default=None, kw_only=True)
+    n_jobs: int | None = field(default=None, kw_only=True)
+    verbose: int = field(default=0, kw_only=True)
 
     def fit(self, X: Any = None) -> Anchors:
         """Learn the ranges and values of the columns, or whatever the masker needs.
@@ -171,25 +190,27 @@ class Anchors(BaseRule):
             self.masker_ = Background(one).fit(None, Features(names), rng)
         return self
 
-    def explain(self, x: Any) -> Anchor:
-        """The rule of one instance.
+    def explain(self, x: Any) -> Anchor | AnchorList:
+        """The rule of each instance.
 
         Parameters
         ----------
-        x : one row, one image or one text
+        x : one row, image or text, or several
             In the container that `fit` saw.
 
         Returns
         -------
-        Anchor
-            If no rule reaches the threshold, the one that comes closest; ``reached`` tells.
+        Anchor or AnchorList
+            The anchor of a single instance, also if it comes in a batch of one; a list for
+            several. If no rule reaches the threshold, the one that comes closest; ``reached``
+            tells.
 
         Raises
         ------
         NotFittedError
             For a row of a table, if `fit` has not been called.
         InvalidInputError
-            If there are several instances, or if x is not like the X of `fit`.
+            If x is not like the X of `fit`.
         InvalidParameterError
             If a parameter cannot have its value, or if the outputs are no decisions.
         BudgetError
@@ -199,110 +220,120 @@ class Anchors(BaseRule):
         """
         self._check_parameters()
         seeds = check_random_state(self.random_state)
-        seed = seeds.entropy
-        assert isinstance(seed, int)
-        of_search, of_draws, of_masker = map(np.random.default_rng, seeds.spawn(3))
-        masker = self._fitted(x, of_masker)
+        *streams, of_masker = seeds.spawn(3)
+        if self.warm_start and not self._reads_rows:
+            raise InvalidParameterError(
+                "warm_start=True is for rules on the columns of a table, and no other: pieces of "
+                "one input tell nothing about those of another. Leave it out."
+            )
+        masker = self._fitted(x, np.random.default_rng(of_masker))
         instances = masker.check(x)
-        if len(instances) != 1:
-            raise InvalidInputError(
-                f"A rule is for one instance, and x holds {len(instances)}: call explain(x) for "
-                "each, with one row, one image or one text."
-            )
-        population, notes = self._population(masker, instances)
-        budget = (self.budget or _BUDGETS[population.n_training > 0]) // self.n_anchors
-        n_fresh = fresh_draws(budget, self.threshold, self.confidence)
+        n = len(instances)
+        settings = self._settings(seeds, instances)
+        check_workers(self.predict_fn, self.n_jobs)
+        tasks = self._tasks(masker, instances, settings, seeds, streams)
+        first = next(tasks)
         predictor = self._probe(instances)
-        decision = Decision(self.decision, predictor)
-        label = decision.labels(predictor.first_answers[:1])[0]
-        asker = Asker(population, predictor, decision, label, self.batch_size)
-        found, banned, total = list[Anchor](), frozenset[int](), probe_cost(predictor)
-        while len(found) < self.n_anchors:
-            search = Search(
-                *(asker, of_search, budget - n_fresh, self.threshold, 1 - self.confidence),
-                *(n_fresh, banned),
-            )
-            rule = search.run(self.beam, self.max_conditions)
-            (kept,), cost = asker.agreeing([rule], [n_fresh], of_draws)
-            total += search.cost + cost
-            if not found or rule:
-                found.append(self._anchor(asker, rule, int(kept), n_fresh))
-            if not rule:  # it holds always, or nothing is left to say
-                break
-            narrowest = min(rule, key=lambda i: population.coverage((i,)))
-            banned |= {population.feature(narrowest)}
-        first, *others = (
-            replace(anchor, random_state=seed, reader=self._reader(instances)) for anchor in found
-        )
-        return replace(
-            first,
-            n_rows=total.n_rows,
-            n_calls=total.n_calls,
-            notes=(*masker.notes, *notes, *first.notes),
-            alternatives=tuple(others),
-        )
+        Decision(self.decision, predictor).labels(predictor.first_answers)
+        total = probe_cost(predictor)
+        with progress_bar(n * self._budget) if self.verbose else nullcontext() as bar:
+            progress = bar.update if bar is not None else None
+            anchors = tuple(self._found(chain([first], tasks), n, predictor, progress))
+        for anchor in anchors:
+            total += Cost(anchor.n_rows, anchor.n_calls)
+        if n == 1:
+            return replace(anchors[0], n_rows=total.n_rows, n_calls=total.n_calls)
+        return AnchorList(anchors, total.n_rows, total.n_calls, settings.seed)
 
-    def _anchor(self, asker: Asker, rule: Rule, kept: int, n_fresh: int) -> Anchor:
-        population, name = asker.population, asker.decision.name(asker.label)
-        interval = exact_interval(kept, n_fresh, self.confidence)
-        coverage, n = population.coverage(rule), population.n_training
-        covered, draws = (coverage, coverage), "the other pieces at random"
-        if n:
-            covered = exact_interval(round(coverage * n), n, self.confidence)
-            draws = "the other columns from random training rows"
-        reached = interval[0] >= self.threshold
-        return Anchor(
-            conditions=population.conditions(rule),
-            decision=name,
-            precision=kept / n_fresh,
-            precision_interval=interval,
-            coverage=coverage,
-            coverage_interval=covered,
+    def _settings(self, seeds: np.random.SeedSequence, instances: Instances) -> Settings:
+        assert isinstance(seeds.entropy, int)
+        budget = self._budget // self.n_anchors
+        fresh_draws(budget, self.threshold, self.confidence)
+        return Settings(
             threshold=self.threshold,
             confidence=self.confidence,
-            reached=reached,
-            draws=draws,
-            n_fresh=n_fresh,
-            n_training=n,
-            n_rows=0,
-            n_calls=0,
-            random_state=0,
-            notes=self._notes(rule, name, kept == n_fresh, reached),
+            budget=budget,
+            decision=self.decision,
+            beam=self.beam,
+            max_conditions=self.max_conditions,
+            n_anchors=self.n_anchors,
+            batch_size=self.batch_size,
+            seed=seeds.entropy,
         )
 
-    def _notes(self, rule: Rule, name: str, is_constant: bool, reached: bool) -> tuple[str, ...]:
-        if not reached:
-            return (
-                f"no rule was shown to keep the decision for {self.threshold:g} of its rows: this "
-                "is the one that comes closest. Raise budget or max_conditions, or lower "
-                "threshold",
-            )
-        if rule:
-            return ()
-        if is_constant:
-            return (
-                f"predict_fn decided {name!r} for every random row, as a model of a single class "
-                "does: no condition changes anything",
-            )
-        return ("random rows get this decision so often that no condition is needed",)
+    @property
+    def _budget(self) -> int:
+        return self.budget or _BUDGETS[self._reads_rows]
 
-    def _population(
-        self, masker: FittedMasker, instances: Instances
-    ) -> tuple[Population, tuple[str, ...]]:
-        if self.masker is None and "rows_" in vars(self):
-            row = instances.take(0, 1)
+    @property
+    def _reads_rows(self) -> bool:
+        """True for rules on columns of training rows, False for those on pieces of one input."""
+        return self.masker is None and "rows_" in vars(self)
+
+    def _tasks(
+        self,
+        masker: FittedMasker,
+        instances: Instances,
+        settings: Settings,
+        seeds: np.random.SeedSequence,
+        streams: list[np.random.SeedSequence],
+    ) -> Iterator[RowTask]:
+        """What to do for each instance.
+
+        All have the same random numbers, so that an anchor does not depend on its company. With a
+        warm start each has its own: draws that are known would be drawn again, and rules be judged
+        by the draws that have suggested them.
+        """
+        n = len(instances)
+        for i in range(n):
+            of_search, of_draws = seeds.spawn(2) if i and self.warm_start else streams
+            population, notes = self._population(instances, i)
+            yield RowTask(
+                settings=settings,
+                population=population,
+                own=instances.take(i, i + 1),
+                reader=self._reader(instances, i),
+                seeds=(of_search, of_draws),
+                notes=(*masker.notes, *notes),
+                where=f" of instance {i}" * (n > 1),
+            )
+
+    def _found(
+        self,
+        tasks: Iterator[RowTask],
+        n: int,
+        predictor: Predictor,
+        progress: Callable[[int], Any] | None,
+    ) -> Iterator[Anchor]:
+        """The anchors in order, from workers if there are several and no row waits for another."""
+        jobs = min(n_workers(self.n_jobs), n)
+        if self.warm_start or jobs == 1:
+            known = Known() if self.warm_start else None
+            yield from (task.anchor(predictor.numbered(), progress, known) for task in tasks)
+            return
+        backend = "threading" if predictor.is_async else None
+        while some := list(islice(tasks, _TASKS_PER_WORKER * jobs)):
+            asked = ((task, predictor.numbered()) for task in some)
+            for anchor in in_workers(RowTask.anchor, asked, self.n_jobs, backend):
+                if progress:
+                    progress(anchor.n_rows)
+                yield anchor
+
+    def _population(self, instances: Instances, i: int) -> tuple[Population, tuple[str, ...]]:
+        if self._reads_rows:
+            row = instances.take(i, i + 1)
             # On wide tables twice as many rules to compare cost more than narrow ranges bring.
             rules = len(self.cuts_) * (self.n_bins + 1) * self.beam
-            narrow = rules * _DRAWS_EACH <= (self.budget or _BUDGETS[True])
+            narrow = rules * _DRAWS_EACH <= self._budget
             return row_population(self.layout_, self.rows_, row, self.cuts_, narrow=narrow)
-        (bound,) = instances.bind(0, 1)
+        (bound,) = instances.bind(i, i + 1)
         _check_pieces(bound)
         return PiecePopulation(bound), ()
 
-    def _reader(self, instances: Instances) -> Reader | None:
-        if self.masker is not None or "rows_" not in vars(self):
+    def _reader(self, instances: Instances, i: int) -> Reader | None:
+        if not self._reads_rows:
             return None
-        return Reader(self.masker_, self.layout_, instances.take(0, 1))
+        return Reader(self.masker_, self.layout_, instances.take(i, i + 1))
 
     def _fitted(self, x: Any, rng: np.random.Generator) -> FittedMasker:
         if "masker_" in vars(self):
@@ -331,6 +362,11 @@ class Anchors(BaseRule):
             check_integer("budget", self.budget, minimum=1)
         if self.feature_names is not None:
             check_names("feature_names", self.feature_names)
+        check_flag("warm_start", self.warm_start)
+        if self.n_jobs is not None and check_integer("n_jobs", self.n_jobs) == 0:
+            raise invalid("n_jobs", "None or an integer other than 0, such as -1", self.n_jobs)
+        if not isinstance(self.verbose, (bool, np.bool_)):
+            check_integer("verbose", self.verbose, minimum=0)
         if self.masker is not None:
             check_kind("masker", self.masker, Masker, "a masker, such as px.Superpixels()")
 
