@@ -55,13 +55,12 @@ def test_every_price_is_measured():
     assert set(MEASURED) | {"Explainer"} == {name for name, cells in ROWS.items() if len(cells) > 3}
 
 
-def named(names: Iterable[str]) -> list[Any]:
-    """Parameters; what trains a model of the scores takes seconds."""
-    slow = {"AmortizedShap": pytest.mark.slow}
-    return [pytest.param(name, marks=slow.get(name, ())) for name in names]
+def named(names: Iterable[str], slow: set[str]) -> list[Any]:
+    """Parameters, of which some take seconds."""
+    return [pytest.param(name, marks=[pytest.mark.slow] * (name in slow)) for name in names]
 
 
-@pytest.mark.parametrize("name", named(MEASURED))
+@pytest.mark.parametrize("name", named(MEASURED, {"AmortizedShap"}))
 def test_prices_are_those_that_are_paid(name):
     """Without a budget, and with the smallest, below which the method refuses."""
     subject = prices.table() if name in prices.TABLE else prices.image()
@@ -72,11 +71,33 @@ def test_prices_are_those_that_are_paid(name):
     assert stated(name) == {found.rows, found.least} | also.get(name, set())
 
 
+MEASURED_IMAGE = {
+    cells[0].strip("` "): cells
+    for cells in (
+        [cell.strip() for cell in line[1:-1].split("|")]
+        for line in PAGE.partition("### An image")[2].splitlines()
+        if line.startswith("| `")
+    )
+}
+
+
+def test_every_method_for_images_is_measured():
+    assert set(MEASURED_IMAGE) == set(prices.IMAGE)
+
+
+@pytest.mark.parametrize("name", named(prices.IMAGE, {"KernelShap", "MeaningfulPerturbation"}))
+def test_prices_of_an_image_are_those_that_are_paid(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = prices.price(prices.IMAGE[name], prices.image(), 1)
+    assert MEASURED_IMAGE[name][5] == f"{found.rows:,} ({found.least:,})"
+
+
 LOCAL = [name for name, method in prices.TABLE.items() if not method.of_all]
 
 
 @pytest.mark.parametrize(
-    "name", named(n for n in LOCAL if hasattr(getattr(px, n), "estimate_cost"))
+    "name", named((n for n in LOCAL if hasattr(getattr(px, n), "estimate_cost")), {"AmortizedShap"})
 )
 def test_prices_are_those_that_are_estimated(name):
     """`estimate_cost` says the same as the page, or a bound of it."""
