@@ -1,4 +1,4 @@
-"""Maps of `OwenShap` with another fill, and with a second stage along its own order."""
+"""Maps of `OwenShap` with other trees and fills, and with a second stage along its own order."""
 
 from __future__ import annotations
 
@@ -18,11 +18,23 @@ WEIGHT = 0.5
 """The second stage's weight next to the first's."""
 
 
-def owen(fills: tuple[str, ...], budget: int, door: Door, view: View, seed: int) -> Array:
-    """Two trees with these fills."""
+FILLS = ("blur", "gray")
+
+
+def owen(budget: int, door: Door, view: View, seed: int) -> Array:
+    """The usual trees with a stronger blur."""
     import perturbx as px
 
-    settings = {"masker": px.SuperpixelTrees(fills=fills), "budget": budget}
+    settings = {"masker": px.SuperpixelTrees(fills=FILLS), "budget": budget}
+    return ours("OwenShap", settings, door, view, seed)
+
+
+def compact(budget: int, door: Door, view: View, seed: int) -> Array:
+    """The same, and trees that join near regions before similar ones."""
+    import perturbx as px
+
+    trees = px.RegionTree(250, 15.0, nearness=2.0), px.RegionTree(120, 20.0, nearness=2.0)
+    settings = {"masker": px.SuperpixelTrees(trees, FILLS), "budget": budget}
     return ours("OwenShap", settings, door, view, seed)
 
 
@@ -37,7 +49,7 @@ def both(budget: int, door: Door, view: View, seed: int) -> Array:
 def two_stages(budget: int, door: Door, view: View, seed: int) -> Array:
     """A map of two trees, and what its own groups of pieces add and remove in three fills."""
     first = int(FIRST * budget)
-    heat = owen(("blur", "gray"), first, door, view, seed)
+    heat = owen(first, door, view, seed)
     walked = walk(door, view.image, heat, budget - first)
     return (heat + WEIGHT * walked) / (1 + WEIGHT)
 

@@ -30,7 +30,7 @@ from benchmarks.images._views import View, composite_views, halves, views
 from benchmarks.report import Cell, Run, Runs, Target, markdown
 
 OURS = "OwenShap"
-VARIANTS = ("OwenShap, blur and gray", "OwenShap and KernelShap", "two stages")
+VARIANTS = ("OwenShap, compact", "OwenShap, blur and gray", "OwenShap and KernelShap", "two stages")
 BOUND = "greedy order"
 SCENES = ("twice", "alone")
 LEAD = 0.05
@@ -44,9 +44,10 @@ def contenders(rows: int, side: int) -> list[Method]:
     bpt = ("shap_bpt",)
     return [
         Method(OURS, partial(ours, "OwenShap", {"budget": rows})),
-        Method(VARIANTS[0], partial(stages.owen, ("blur", "gray"), rows)),
-        Method(VARIANTS[1], partial(stages.both, rows)),
-        Method(VARIANTS[2], partial(stages.two_stages, rows)),
+        Method(VARIANTS[0], partial(stages.compact, rows)),
+        Method(VARIANTS[1], partial(stages.owen, rows)),
+        Method(VARIANTS[2], partial(stages.both, rows)),
+        Method(VARIANTS[3], partial(stages.two_stages, rows)),
         Method("KernelShap, 25 regions", partial(ours, "KernelShap", regions)),
         Method(
             "shap Partition, blur",
