@@ -19,6 +19,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.command import parser, status
 from benchmarks.images import _peers as peers
 from benchmarks.images import _stages as stages
@@ -135,7 +137,8 @@ def leads(figures: Figures, names: Sequence[str]) -> str:
     columns |= {"all": ("difference", photos)}
     columns |= {p: (f"difference {p}", photos) for p in PROTOCOLS}
     blocks = []
-    for own in dict.fromkeys((OURS, *best_variant(figures, names))):
+    owns = dict.fromkeys((OURS, *best_variant(figures, names)))
+    for own in (name for name in owns if name in names):
         lines = [
             (
                 other,
@@ -171,10 +174,10 @@ def verdict(figures: Figures, names: Sequence[str]) -> list[Target]:
             )
             open_ = " (the interval contains 0)" if low <= 0 <= high else ""
             claim = f"{own} less {rival} [{low:+.3f}, {high:+.3f}]{open_}"
-            hits = figures.by_photo(own, "hit", scenes, SCENES, rival).mean()
+            hits = interval(figures.by_photo(own, "hit", scenes, SCENES, rival))[0]
             found += [Target(claim, mean, least=LEAD)]
-            found += [Target(f"{own} less {rival}: hits", float(hits), least=0)]
-    return found
+            found += [Target(f"{own} less {rival}: hits", hits, least=0)]
+    return [target for target in found if np.isfinite(target.value)]
 
 
 def arguments() -> argparse.Namespace:
