@@ -3,11 +3,12 @@
 Games of tokens, pixels or genes, with one row per coalition and a few coalitions per feature: what
 `KernelShap` does with so many features, the plain regression, and shapiq's LeverageSHAP.
 
-    python -m benchmarks.scale.many_features [--quick] [--check] [--features 5000] [--seeds 2]
+    python -m benchmarks.scale.many_features [--quick] [--check] [--features 5000] [--only sparse]
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 import tracemalloc
@@ -124,6 +125,7 @@ def main() -> int:
     asked.add_argument("--features", type=int, nargs="*", default=[500, 2000, 5000])
     asked.add_argument("--budgets", type=int, nargs="*", default=[3, 10], help="per feature")
     asked.add_argument("--seeds", type=int, default=3)
+    asked.add_argument("--only", default="", help="games that match")
     chosen = asked.parse_args()
     if chosen.quick:
         chosen.features, chosen.seeds = [500], 1
@@ -131,6 +133,8 @@ def main() -> int:
     print("\n".join(said))
     for d in chosen.features:
         for name, make in GAMES.items():
+            if not re.search(chosen.only, name):
+                continue
             for seed in range(chosen.seeds):
                 game = make(d, np.random.default_rng(seed))
                 for racer in racers:

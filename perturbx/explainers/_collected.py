@@ -90,9 +90,8 @@ class Collected:
         self._pairs: Interactions | None = None
         self._converged = np.ones(n, dtype=bool)
         self._estimators = [""] * n
-        self._texts = [[""] * n for _ in KINDS]
+        self._said: dict[int, tuple[list[str], Floats]] = {}
         self._known_texts: dict[str, str] = {}
-        self._severity = np.zeros((len(KINDS), n))
         self._degrees, self._samples, self._kind = np.inf, np.inf, "shares"
         self._failed = np.zeros(n, dtype=bool)
         self._n_lost = 0
@@ -159,10 +158,8 @@ class Collected:
             done.noise,
         )
         for kind, (texts, severity) in enumerate(said):
-            self._severity[kind, places] = severity
-            for i, text in zip(places, texts, strict=True):
-                # Many rows are told the same, and keep one text.
-                self._texts[kind][i] = self._known_texts.setdefault(text, text)
+            if kind in self._said or any(texts):
+                self._say(kind, places, texts, severity)
 
     def lose(self, places: Ints, error: BaseException) -> None:
         """Leave instances without scores, since the model failed."""
@@ -176,10 +173,9 @@ class Collected:
             self.stops = error
         self._converged[places] = False
         self._failed[places] = True
-        self._severity[-1, places] = severity
         what = "it was interrupted" if is_interrupt else str(error)
-        for i in places:
-            self._texts[-1][i] = f"{so}: {what}"
+        texts = [f"{so}: {what}"] * len(places)
+        self._say(KINDS.index("failures"), places, texts, np.full(len(places), severity))
 
     def count(self, places: Ints, costs: Ints) -> None:
         """Add costs (n, 2) of some instances, of which nothing else is known."""
@@ -191,6 +187,7 @@ class Collected:
         one = 0 if problem.instances.single else slice(None)
         output = slice(None) if keeps_outputs else 0
         data: Any = np.concatenate(self._data) if not self._regions else tuple(self._data)
+        self._data = []  # so that rows are not there twice
         spans = [own for own in self._regions if isinstance(own, Spans)]
         if self._regions and not spans and len({np.shape(image) for image in data}) == 1:
             data = np.stack(data)  # images of different sizes remain a tuple
@@ -199,15 +196,18 @@ class Collected:
         known = ~self._failed if plan.tol is None else self._converged
         converged = None if plan.tol is None and not failed else known
         n_rows, n_calls = self._costs.T
-        written = zip(self._texts, self._severity, strict=True)
-        said = tuple(Remark(tuple(texts), severity) for texts, severity in written)
-        each = PerInstance(tuple(self._estimators), n_rows, n_calls, converged, said)
+        nothing = Remark(("",) * len(n_rows), np.zeros(len(n_rows)))
+        said = {kind: Remark(tuple(texts), worst) for kind, (texts, worst) in self._said.items()}
+        told = tuple(said.get(kind, nothing) for kind in range(len(KINDS)))
+        each = PerInstance(tuple(self._estimators), n_rows, n_calls, converged, told)
         totals = {"base_values": self._base, "predictions": self.full, "rounding": self._rounding}
         if self._fidelity is not None:
             totals["fidelity"] = self._fidelity
         solver = plan.task(problem.bound[0]).solver
         if solver.additive or solver.nearly_additive:
-            totals["residual"] = self.full - self._base - np.nansum(self._values, axis=1)
+            there = ~np.isnan(self._values)  # nansum would copy all scores
+            explained = self._values.sum(axis=1, where=there)
+            totals["residual"] = self.full - self._base - explained
         names = np.asarray(problem.predictor.output_names, dtype=object)[self.columns]
         through = "" if plan.link == "identity" else f"{plan.link} of "
         background, pairs = self._background, self._pairs
@@ -249,6 +249,16 @@ class Collected:
             PartialResultWarning,
             stacklevel=5,
         )
+
+    def _say(self, kind: int, places: Ints, texts: Sequence[str], severity: Floats) -> None:
+        """Note a kind of remark on some instances; rows that are told the same keep one text."""
+        if kind not in self._said:
+            n = len(self._base)
+            self._said[kind] = [""] * n, np.zeros(n)
+        written, severities = self._said[kind]
+        severities[places] = severity
+        for i, text in zip(places, texts, strict=True):
+            written[i] = self._known_texts.setdefault(text, text)
 
     def _widen(self, more: int) -> None:
         """Make room for instances with more features; the others are padded with NaN."""

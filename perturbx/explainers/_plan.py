@@ -22,6 +22,9 @@ _MOST_BOUND = 2**26
 """Instances that are bound to be checked are kept for later as far as their rows take no more
 bytes than this."""
 
+_LEAST_BOUND = 2**17
+"""Smaller rows count as so many bytes: they are bound again in no time, and objects take memory."""
+
 _MOST_PIECES = 10_000
 """Of more pieces of a text, none is scored without a budget."""
 
@@ -330,7 +333,7 @@ def check_plan(instances: Instances, plan: Plan) -> list[BoundMasker]:
         return bound
     if plan.order is None and plan.budget >= plan.least_rows(first, 2 * first.n_features):
         return bound
-    n_kept = _MOST_BOUND // max(first.row_bytes, 1)
+    n_kept = _MOST_BOUND // max(first.row_bytes, _LEAST_BOUND)
     for part in instances.chunks():
         for other in instances.bind(max(part.start, 1), part.stop):
             plan.task(other)

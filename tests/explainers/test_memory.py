@@ -149,3 +149,20 @@ def test_coalitions_of_many_features_are_held_once() -> None:
         random_state=0,
     )
     assert _peak(explainer, x) < 40e6
+
+
+def test_rows_take_little_but_their_scores() -> None:
+    """At most 560 bytes per row of 10 columns at a time, of which 320 are scores, errors and data.
+
+    Rows that were bound to be checked, and kept, took another 540.
+    """
+    few, many = (np.random.default_rng(0).normal(size=(n, 10)) for n in (768, 1536))
+    explainer = px.KernelShap(
+        lambda X: X[:, 0] * X[:, 1] * X[:, 2],
+        masker=px.Background(few[:2]),
+        estimator="regression",
+        budget=60,
+        random_state=0,
+    )
+    explainer.explain(few[:300])
+    assert _peak(explainer, many) - _peak(explainer, few) < 560 * (len(many) - len(few))
