@@ -152,9 +152,10 @@ class GaussianProcess(Solver):
         Which prior answers does not depend on the other targets. So one that does not fit learns
         its own however many others do not either, unless its instance has many outputs.
         """
-        shared = solve_shared(prior, answers, self.most_pairs)
+        few_outputs = answers.shape[1] < _MANY_OUTPUTS
+        shared = solve_shared(prior, answers, self.most_pairs, learns_rates=few_outputs)
         strange = np.flatnonzero(shared.misfits)
-        if answers.shape[1] >= _MANY_OUTPUTS or not len(strange):
+        if not few_outputs or not len(strange):
             return shared.scores
         own, left = self._each_target(answers.only(strange))
         better = left < shared.left[strange]

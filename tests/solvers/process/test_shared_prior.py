@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from perturbx.designs import Evaluations, Pairs
+from perturbx.designs import Evaluations, Pairs, Variances
 from perturbx.errors import InvalidParameterError, RejectPerturbations
 from perturbx.samplers import OptimalPairs, ShapleyCoalitions
 from perturbx.solvers import Answers, GaussianProcess, KernelShapRegression, LearnedPrior
 from perturbx.solvers.process import Boosting
+from perturbx.solvers.process.shared_fit import solve_shared
 
 D = 9
 FEW_TREES = Boosting(n_trees=20, learning_rate=0.3)
@@ -353,3 +354,50 @@ def test_a_game_that_the_teachers_do_not_know_learns_by_itself(
     assert ours < 1.2 * by_itself + 1e-6
     assert ours < 0.2 * regressed
     assert "1 of 1 scores from a prior of their own" in shared.estimator
+
+
+class Saturating:
+    """tanh of a sum, with weights of each instance's own, so that other features interact."""
+
+    def __init__(self, n: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.weights = rng.exponential(size=(D, n)) ** 1.5 * rng.choice([-1, 1], (D, n))
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        return np.asarray(np.tanh(z @ self.weights - 0.5))[:, :, None]
+
+
+def test_rates_of_a_targets_own(games: SimpleNamespace) -> None:
+    """Where other features interact in each instance, its own rates halve its squared error.
+
+    The intervals hold the truth, and the scores add up.
+    """
+    taught = games.evaluate(Saturating(12, 1), drawn(45))
+    prior = LearnedPrior.learn(Answers.of(taught), FEW_TREES)
+    assert prior is not None
+    family = Saturating(16, 2)
+    every = ShapleyCoalitions().draw(D, 2**D, np.random.default_rng(0))
+    truth = KernelShapRegression().solve(games.evaluate(family, every)).values[:, :, 0]
+    answers = Answers.of(games.evaluate(family, drawn(30)))
+    shared, own = (
+        solve_shared(prior, answers, 2500, learns_rates=learns).scores for learns in (False, True)
+    )
+    errors = [errors_of(scores.values.T, truth) for scores in (own, shared)]
+    assert np.exp(np.log(errors[0] / errors[1]).mean()) < 0.5
+    assert_allclose(own.values.sum(axis=0), answers.full - answers.empty, rtol=1e-9)
+    assert own.errors is not None
+    assert np.mean(abs(own.values.T - truth) <= 2.2 * own.errors.T) > 0.9
+
+
+def test_noise_teaches_no_rates(games: SimpleNamespace) -> None:
+    """Where answers are random, the teachers' rates stay."""
+    taught = games.evaluate(Saturating(12, 1), drawn(45))
+    prior = LearnedPrior.learn(Answers.of(taught), FEW_TREES)
+    assert prior is not None
+    exact = games.evaluate(Saturating(3, 2), drawn(30))
+    variances = Variances(np.full_like(exact.outputs, 1e-4), np.zeros((3, 1)), np.zeros((3, 1)))
+    noisy = Answers.of(replace(exact, variances=variances))
+    shared, own = (
+        solve_shared(prior, noisy, 2500, learns_rates=learns).scores for learns in (False, True)
+    )
+    assert_array_equal(own.values, shared.values)
