@@ -79,7 +79,9 @@ class DataShapley(_ByKeyword):
         "regression" is that of `KernelShap`, "permutations" that of `PermutationShap`, unbiased.
         Both are exact where the budget pays for every subset. For the score of three neighbors on
         30 and 60 rows, at 5 and 20 trainings per row, the errors of "regression" were .31 to .41
-        of those of "permutations".
+        of those of "permutations", so that it reaches the same error with 6 to 10 times fewer
+        trainings. Permutations are not truncated where the score hardly changes (Ghorbani & Zou's
+        TMC): that would have to skip five of six trainings to be as good, and biases the values.
     budget : int, optional
         The most trainings; by default twice the number of players plus 2,048. Up to four more tell
         what the model returns, and whether training is random.

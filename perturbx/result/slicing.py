@@ -45,7 +45,7 @@ def picked(e: Explanation, key: Key) -> dict[str, Any]:
     names = {"feature": e.feature_names, "output": e.output_names}
     picks = locate(key, dict(zip(e.axes, e.shape, strict=True)), names)
     if "feature" in picks:
-        _check_pickable(e)
+        _check_pickable(e, picks["feature"])
     axes_of = dict(AXES_OF)
     if "feature" in picks and maps_of(e):
         e = replace(e, regions=None, data=None)  # single segments are no series
@@ -90,7 +90,7 @@ def _is_int(key: Any) -> bool:
     return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
 
 
-def _check_pickable(e: Explanation) -> None:
+def _check_pickable(e: Explanation, pick: Pick) -> None:
     """Refuse to pick features that have no meaning on their own."""
     if _of_several_texts(e):
         raise SelectionError(
@@ -98,9 +98,12 @@ def _check_pickable(e: Explanation) -> None:
             "explanation[0, 'word']."
         )
     if e.regions is not None and not isinstance(e.regions, Spans) and not maps_of(e):
+        first = int(np.atleast_1d(np.arange(len(e.feature_names))[pick])[0])
+        place = f"explanation.feature_names.index({e.feature_names[first]!r})"
         raise SelectionError(
-            "Regions of an image cannot be picked: index explanation.values, or use "
-            "explanation.heatmap() to see where they are."
+            "Regions of an image cannot be picked, since its maps need all of them. For the scores "
+            f"of one take explanation.values[{':, ' * e.axes.index('feature')}{place}], its "
+            "errors likewise; explanation.heatmap() shows where regions are."
         )
 
 

@@ -172,8 +172,11 @@ def test_photos_of_different_numbers_of_regions():
     assert batch[[1, 0]].shape == (2, 4)
     np.testing.assert_array_equal(first.heatmap(), [[1, 1, -2, -2], [3, 3, 4, 4]])
     np.testing.assert_array_equal(second.heatmap(), [[5, 6, 6]])
-    with pytest.raises(IndexError, match="cannot be picked"):
+    with pytest.raises(IndexError, match=r"cannot be picked.*values\[explanation\.feature_n.*'a'"):
         first[0]
+    message = r"take explanation\.values\[:, explanation\.feature_names\.index\('b'\)\]"
+    with pytest.raises(IndexError, match=message):
+        batch[:, 1:2]
 
 
 def test_heatmap_of_one_of_several_outputs():
