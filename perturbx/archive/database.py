@@ -22,6 +22,9 @@ _PATIENCE = 60.0
 
 _MOST_OPEN = 8
 
+_LOG_PAGES = 256
+"""The log beside the file is moved into it whenever it has so many pages, of 4 KiB each."""
+
 _SCHEMA = """
 CREATE TABLE models(
     id INTEGER PRIMARY KEY, tag TEXT UNIQUE, facts TEXT NOT NULL, created REAL NOT NULL);
@@ -54,6 +57,8 @@ class Database:
         )
         self._check()
         self._connection.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+        self._connection.execute(f"PRAGMA journal_size_limit = {_LOG_PAGES * 4096}")
         self.inode = path.stat().st_ino
 
     @contextmanager
