@@ -38,7 +38,7 @@ class Patience:
     timeout: float | None = None
 
     def __post_init__(self) -> None:
-        if self.retries != 0:
+        if type(self.retries) is not int or self.retries:
             check_integer("retries", self.retries, minimum=0)
         if self.retry_on is not Exception:
             _check_retry_on(self.retry_on)
