@@ -7,7 +7,6 @@ import os
 import pickle
 import signal
 import threading
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -231,25 +230,4 @@ def test_workers_that_are_killed_lose_nothing(backend: str, tmp_path: Path) -> N
         there = explainer.explain(rows[20:24])
     assert len(list(tmp_path.iterdir())) == 2
     np.testing.assert_array_equal(there.values, alone.values)
-    assert there.n_rows == alone.n_rows
-
-
-@pytest.mark.slow
-def test_dask(boosted: Any) -> None:
-    """An unchanged explain on a cluster of two processes."""
-    distributed = pytest.importorskip("distributed")
-    explainer = _explainer(px.KernelShap, boosted)
-    rows = boosted[1][:3]
-    alone = explainer.explain(rows)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with (
-            distributed.LocalCluster(
-                n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-            ) as cluster,
-            distributed.Client(cluster),
-            joblib.parallel_config("dask"),
-        ):
-            there = explainer.explain(rows)
-    assert np.array_equal(there.values, alone.values)
     assert there.n_rows == alone.n_rows

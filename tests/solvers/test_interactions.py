@@ -397,9 +397,9 @@ def test_more_pairs_of_features_than_of_coalitions(games: SimpleNamespace, d: in
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [80, 160])
 def test_intervals_of_the_process_cover(games: SimpleNamespace, n: int) -> None:
-    """Nominal 95% intervals over 25 games and designs."""
+    """Nominal 95% intervals over 15 games and designs."""
     d, covered = 9, []
-    for seed in range(25):
+    for seed in range(15):
         game = games.smooth(d, seed)
         truth, found = solve(games, game, d, 2**d), by_process(games, game, d, n, seed)
         width = t.ppf(0.975, found.degrees_of_freedom)

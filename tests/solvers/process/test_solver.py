@@ -301,7 +301,7 @@ def test_intervals_cover(games: SimpleNamespace, sampler: Sampler) -> None:
     ands = Ands(d, 15, 3)
     for game, phi in ((ands, ands.phi), (smooth, truth)):
         misses, errors = [], []
-        for seed in range(100):
+        for seed in range(60):
             design = games.draw(sampler, d, 120, seed)
             solution = solver.solve(games.evaluate(game, design))
             misses.append(solution.values[0, :, 0] - phi)
