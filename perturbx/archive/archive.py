@@ -44,8 +44,6 @@ class ModelFacts:
 
     Parameters
     ----------
-    n_outputs : int or None
-        None if the model answers with (n,).
     columns : tuple
         The labels of the answer's columns, if it was a frame.
     resolution : float
@@ -54,7 +52,6 @@ class ModelFacts:
         True if the model gave two answers to one row.
     """
 
-    n_outputs: int | None
     columns: tuple[Any, ...]
     resolution: float
     varies: bool = False
@@ -183,7 +180,7 @@ def salvage(damaged: Path, path: Path) -> int:
 
 
 def unpacked(row: Any) -> tuple[Digests, NDArray[Any]]:
-    """The keys and the answers of a stored block (n, dtype, n_outputs, digests, answers, checksum).
+    """The keys and the answers of a stored block, from its `BLOCK_COLUMNS`.
 
     Raises
     ------
@@ -235,13 +232,14 @@ def _places(connection: sqlite3.Connection, prints: Ints) -> Ints:
     return found
 
 
-_COLUMNS = "n, dtype, n_outputs, digests, answers, checksum"
+BLOCK_COLUMNS = "n, dtype, n_outputs, digests, answers, checksum"
+"""What `unpacked` reads."""
 
 
 def _block(connection: sqlite3.Connection, place: int) -> tuple[int, Digests, NDArray[Any]]:
     """The number of its first row, the keys and the answers of the block that holds a row."""
     row = connection.execute(
-        f"SELECT first, {_COLUMNS} FROM blocks WHERE first <= ? ORDER BY first DESC LIMIT 1",
+        f"SELECT first, {BLOCK_COLUMNS} FROM blocks WHERE first <= ? ORDER BY first DESC LIMIT 1",
         (place,),
     ).fetchone()
     if row is None or place >= row[0] + row[1]:
@@ -296,9 +294,8 @@ def _facts(text: Any) -> ModelFacts | None:
     try:
         known = json.loads(text)
         facts = ModelFacts(**{**known, "columns": tuple(known["columns"])})
-        k, resolution = facts.n_outputs, facts.resolution
-        if not (k is None or type(k) is int) or not 0 < resolution < 1:
-            raise ValueError("numbers out of their range")
+        if not 0 < facts.resolution < 1:
+            raise ValueError("a number out of its range")
     except (ValueError, TypeError, LookupError) as error:
         raise Damaged(f"facts that cannot be read ({error})") from error
     return facts
@@ -320,7 +317,7 @@ def _readable(path: Path) -> Iterator[tuple[str, str, Digests, NDArray[Any]]]:
         for number, tag, facts in models:
             with suppress(Damaged):
                 tags[number] = tag, facts if _facts(facts) else _UNKNOWN
-        for model, *block in _rows(connection, "blocks", f"model, {_COLUMNS}"):
+        for model, *block in _rows(connection, "blocks", f"model, {BLOCK_COLUMNS}"):
             with suppress(Damaged, ValueError, TypeError):
                 yield *tags.get(model, ("unknown", _UNKNOWN)), *unpacked(block)
     finally:

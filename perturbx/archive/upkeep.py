@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from perturbx._validation import check_number, invalid
-from perturbx.archive.archive import Archive, salvage, unpacked
+from perturbx.archive.archive import BLOCK_COLUMNS, Archive, salvage, unpacked
 from perturbx.archive.database import Damaged, database, set_aside
 from perturbx.errors import ArchiveError, InvalidParameterError
 
@@ -184,8 +184,7 @@ def verify(path: str | os.PathLike[str] | Archive) -> Verified:
             (total,) = connection.execute("SELECT COALESCE(SUM(n), 0) FROM blocks").fetchone()
             whole = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             damaged = whole != "ok"
-            columns = "n, dtype, n_outputs, digests, answers, checksum"
-            for row in connection.execute(f"SELECT {columns} FROM blocks"):
+            for row in connection.execute(f"SELECT {BLOCK_COLUMNS} FROM blocks"):
                 unpacked(row)
     except (Damaged, ValueError, TypeError):
         damaged = True

@@ -107,5 +107,5 @@ class Retrained:
             )
             raise PredictFnError(
                 f"retrain_fn, or the model that it returned, raised {type(error).__name__} for "
-                f"{len(chosen)} of {len(self.rows)} training rows{alone}: {error}.{cure * few}"
+                f"{len(chosen)} of {len(self.rows)} training rows{alone}: {str(error).rstrip('.')}.{cure * few}"
             ) from error

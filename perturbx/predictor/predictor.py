@@ -250,8 +250,7 @@ def connect(
         raw = answer if raw is None else raw
         is_frame = type(raw).__module__.partition(".")[0] in ("pandas", "polars")
         columns = tuple(getattr(raw, "columns", ())) if is_frame else ()
-        k = None if answer.ndim == 1 else n_outputs
-        facts = ModelFacts(k, columns, resolution_of(function, raw, answer))
+        facts = ModelFacts(columns, resolution_of(function, raw, answer))
         if archived is not None:
             archived.learn(facts)
     output_names = _output_names(function, facts.columns, n_outputs, names)

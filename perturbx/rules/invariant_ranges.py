@@ -193,7 +193,8 @@ class InvariantRanges:
             return f"{said}: {self._missed}." if self.near_miss else f"{said}."
         named = [str(r) for r in bound[:_MOST_NAMED]]
         more = len(bound) - len(named)
-        named += [f"{more} more features stay in their ranges"] * (more > 0)
+        rest = "1 more feature stays in its range" if more == 1 else f"{more} more stay in theirs"
+        named += [rest] * (more > 0)
         others = f"; {free} other{'s' * (free > 1)} may be anything" if free else ""
         *first, last = named
         joined = f"{', '.join(first)} and {last}" if first else last
