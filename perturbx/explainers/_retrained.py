@@ -100,12 +100,12 @@ class Retrained:
         except Exception as error:
             kinds = np.unique(y)
             alone = f", all with the label {str(kinds[0])!r}" if len(kinds) == 1 else ""
-            few = len(chosen) < len(self.rows)
+            few, said = len(chosen) < len(self.rows), str(error).rstrip(".")
             cure = (
                 " It is asked for any subset: return a model for that too, such as "
                 'sklearn.dummy.DummyClassifier(strategy="prior").fit(X, y) for a single class.'
             )
             raise PredictFnError(
                 f"retrain_fn, or the model that it returned, raised {type(error).__name__} for "
-                f"{len(chosen)} of {len(self.rows)} training rows{alone}: {str(error).rstrip('.')}.{cure * few}"
+                f"{len(chosen)} of {len(self.rows)} training rows{alone}: {said}.{cure * few}"
             ) from error

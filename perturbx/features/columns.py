@@ -50,8 +50,9 @@ class Labels:
             if not self._has_integers and self._by_name.get(str(label), label) == label:
                 return int(label)
             cure = f" Position {label} is labeled {self.labels[int(label)]!r}: pass that label."
-        known = list(self.labels[:10])
-        raise InvalidParameterError(f"{unknown} {shown(label)}; there are {known}.{cure}")
+        known, more = list(self.labels[:10]), len(self.labels) - 10
+        rest = f" and {more} more" * (more > 0)
+        raise InvalidParameterError(f"{unknown} {shown(label)}; there are {known}{rest}.{cure}")
 
     def positions(self, columns: Any, unknown: str, what: str, noun: str = "columns") -> list[int]:
         """The positions of one column, or of a list of columns.
