@@ -69,15 +69,23 @@ class CustomCoalitions(StoredCoalitions):
 
 @dataclass(frozen=True, eq=False)
 class LeaveOneOut(CoalitionDesign):
-    """Row i has every feature present except feature i."""
+    """Row i has every feature present except feature i.
+
+    Parameters
+    ----------
+    n_features : int
+    n : int, optional
+        How many features are removed, the first ones; by default each of them.
+    """
 
     drawn_by = "OneAtATime()"
     shows_noise = False
 
     n_features: int = field()
+    n: int | None = None
 
     def __len__(self) -> int:
-        return self.n_features
+        return self.n_features if self.n is None else self.n
 
     @staticmethod
     def worth_of_ends(n_features: int) -> float:
@@ -86,4 +94,4 @@ class LeaveOneOut(CoalitionDesign):
 
     def tile(self, rows: slice) -> Coalitions:
         features = np.arange(self.n_features)
-        return np.asarray(features[rows, None] != features)
+        return np.asarray(features[: len(self)][rows, None] != features)

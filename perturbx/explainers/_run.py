@@ -148,7 +148,7 @@ class Run:
         for total in [m] if tol is None and not self.plan.partial else self._totals(m):
             try:
                 unsolved |= self._evaluate(total)
-                if not unsolved or self.plan.dry or (tol is None and total < m):
+                if not unsolved or self.plan.dry or (total < m and (tol is None or self._is_all)):
                     continue
             except (PredictFnError, KeyboardInterrupt) as error:
                 if not self.plan.partial:
@@ -178,7 +178,7 @@ class Run:
 
     def _write_what_is_known(self, collected: Collected, error: BaseException) -> None:
         """Write scores from the answers until the model failed, or none if they are too few."""
-        places, least = self.places[self.undone], self.task.sampler.minimum(self.task.n_features)
+        places, least = self.places[self.undone], self.task.sampler.fewest(self.task.n_features)
         if self.design is None or len(self.design) < least:
             collected.lose(places, error)
             return
@@ -189,14 +189,22 @@ class Run:
         share = len(self.design) / max(self.task.n_perturbations, 1)
         collected.fail(places, error, f"scores rest on {share:.0%} of the perturbations")
 
+    @property
+    def _is_all(self) -> bool:
+        """True if the answers will be those to all perturbations there are, each asked once."""
+        sampler, m = self.task.sampler, self.task.n_perturbations
+        grows = isinstance(sampler, AdaptiveSampler) or self.noisy is not None
+        return not grows and m >= sampler.most(self.task.n_features)
+
     def _totals(self, m: int) -> Iterator[int]:
         """The number of perturbations after each round; finally `m`."""
         sampler, total, step = self.task.sampler, m, 0
-        if self.plan.tol is None:
+        if self.plan.tol is None or self._is_all:
             step = max(1, -(-m // _STEPS))
-        grows = isinstance(sampler, AdaptiveSampler) or self.noisy is not None
-        if grows or m < sampler.most(self.task.n_features):
+        if not self._is_all:
             total = max(sampler.minimum(self.task.n_features), m // _FIRST_ROUND)
+        elif self.plan.partial and sampler.continues:
+            total = max(sampler.fewest(self.task.n_features), step)
         while total < m:
             yield total
             total += step or total

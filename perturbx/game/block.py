@@ -112,7 +112,8 @@ class Block:
                 rows = slice(low, high) if named is None else named[here]
                 batch = bound.batch(self._tile(here), rows, scratch)
                 there = slice(start * per + low, (stop - 1) * per + high)
-                text = f"perturbations {first + here.start} to {first + here.stop - 1}"
+                start, last = first + here.start, first + here.stop - 1
+                text = f"perturbation{f's {start} to' * (last > start)} {last}"
                 text += f" of instance {instance}"
                 n_rows = there.stop - there.start
                 outputs[there] = predictor(batch, n_rows, columns, text, self.turn)

@@ -71,6 +71,9 @@ class Table:
         spec = f"{sign}.{decimals}f" if plain else f"{sign}.3e"
         cells = []
         for v, e in zip(self.scores[:, column], self.errors[:, column], strict=True):
+            if np.isnan(v):
+                cells.append("unknown")
+                continue
             if e == 0:
                 cells.append(f"{v:{spec}}, exact")
                 continue

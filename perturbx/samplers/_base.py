@@ -25,6 +25,10 @@ class Sampler(ABC):
 
     Only a complete design may be of another class."""
 
+    continues: ClassVar[bool] = False
+    """True if a design of a few perturbations can be continued to all there are, so that their
+    answers are of use where the model fails before it has given all."""
+
     def most(self, n_features: int) -> float:
         """The most perturbations that a design can hold."""
         return np.inf
@@ -32,6 +36,10 @@ class Sampler(ABC):
     @abstractmethod
     def minimum(self, n_features: int) -> int:
         """The fewest perturbations from which a solver can compute scores."""
+
+    def fewest(self, n_features: int) -> int:
+        """The fewest perturbations whose answers are of use where the model fails afterwards."""
+        return self.minimum(n_features)
 
     @abstractmethod
     def default(self, n_features: int) -> int:

@@ -15,8 +15,8 @@ class OneAtATime(Sampler):
     """Row i has every feature present except feature i: occlusion, or leave one out.
 
     Zeiler & Fergus (ECCV 2014, section 4.2) slide a window over an image; here each window is one
-    feature. There are always d rows, whatever `n`, and nothing is random. With one feature, its
-    only row is the empty coalition.
+    feature. Nothing is random, and the first `n` features come first. With one feature, its only
+    row is the empty coalition.
 
     Examples
     --------
@@ -29,6 +29,7 @@ class OneAtATime(Sampler):
     """
 
     draws = LeaveOneOut
+    continues = True
 
     def most(self, n_features: int) -> float:
         return float(n_features)
@@ -36,10 +37,14 @@ class OneAtATime(Sampler):
     def minimum(self, n_features: int) -> int:
         return n_features
 
+    def fewest(self, n_features: int) -> int:
+        """Each answer gives the score of one feature."""
+        return 1
+
     def default(self, n_features: int) -> int:
         return n_features
 
     def draw(
         self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> LeaveOneOut:
-        return LeaveOneOut(n_features)
+        return LeaveOneOut(n_features, min(n, n_features))

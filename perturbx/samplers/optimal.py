@@ -81,6 +81,7 @@ class OptimalPairs(Sampler):
     """
 
     draws: ClassVar[type[Design]] = Pairs
+    continues = True
 
     def most(self, n_features: int) -> float:
         return 2.0 ** min(n_features, 1000) - 2

@@ -41,6 +41,7 @@ class ShapleyCoalitions(Sampler):
     """
 
     draws = Pairs
+    continues = True
 
     def most(self, n_features: int) -> float:
         return 2.0 ** min(n_features, 1000) - 2

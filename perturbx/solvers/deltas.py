@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from perturbx.designs import LeaveOneOut
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
@@ -15,6 +17,7 @@ class Deltas(Solver):
 
     Zeiler & Fergus (ECCV 2014, section 4.2). Nothing is sampled, so the standard errors are
     those of arithmetic, or of answers that are random. The scores do not sum to the output.
+    Features that were not removed have a score of NaN.
 
     Examples
     --------
@@ -32,4 +35,9 @@ class Deltas(Solver):
         if variances is not None:
             both = variances.full + variances.outputs
             noise = Noise(both, both)
-        return Scores(answers.full - answers.outputs, noise=noise)
+        values = answers.full - answers.outputs
+        missing = answers.design.n_features - len(values)
+        if not missing:
+            return Scores(values, noise=noise)
+        values = np.pad(values, ((0, missing), (0, 0)), constant_values=np.nan)
+        return Scores(values, values * 0.0)
