@@ -61,6 +61,10 @@ class Network(ABC):
     def forward(self, inputs: Any) -> NDArray[Any]:
         """The network's answer to preprocessed rows."""
 
+    def plain(self, part: Any) -> Any:
+        """A part of the batch as the network takes it without preprocess: an array of numbers."""
+        return plain(part)
+
     def __call__(self, X: Any) -> NDArray[Any]:
         """Scores of a batch, in parts of at most `batch_size` rows."""
         n = _count(X)
@@ -84,7 +88,7 @@ class Network(ABC):
         return np.concatenate(parts)
 
     def _inputs(self, part: Any, n: int) -> Any:
-        inputs = plain(part) if self.preprocess is None else self.preprocess(part)
+        inputs = self.plain(part) if self.preprocess is None else self.preprocess(part)
         if np.ndim(inputs) == 0 or len(inputs) != n:
             was = getattr(inputs, "shape", type(inputs).__name__)
             raise InvalidInputError(

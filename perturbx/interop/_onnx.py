@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._validation import check_integer, invalid
-from perturbx.errors import InvalidInputError, InvalidParameterError
+from perturbx.errors import InvalidParameterError
 from perturbx.interop._network import Network, Output, Preprocess, check_settings
-
-_FLOATS = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16"}
-_WHOLE = ("uint8", "int8", "uint16", "int16", "int32", "int64", "bool")
-_TYPES = _FLOATS | {f"tensor({name})": name for name in _WHOLE}
-
-_WITHOUT_ZIPMAP = (
-    "For a scikit-learn classifier, convert the probabilities to one tensor, as in "
-    'skl2onnx.to_onnx(model, X, options={"zipmap": False}), and pass output=None.'
+from perturbx.interop._onnx_ports import (
+    check_inputs,
+    chosen,
+    column_of,
+    dtype_of,
+    feed_of,
+    is_plain,
+    labels_of,
+    scores_of,
 )
 
 
@@ -37,6 +38,9 @@ def from_onnx(
     answer: str | None = None,
 ) -> OnnxNetwork:
     """An ONNX network as a predict_fn: from batches in your own container to NumPy scores.
+
+    A network with an input for each column, as skl2onnx writes for pipelines, takes a DataFrame
+    and finds its columns by name. One with a single input of texts takes a list of them.
 
     The extra ``onnx`` also brings the packages onnx and onnxscript, which
     ``torch.onnx.export(module, inputs, "network.onnx")`` needs to write a file. For models of
@@ -56,7 +60,8 @@ def from_onnx(
         for regression or a network that ends with a softmax. Except with None, answers that
         already are probabilities are refused.
     output_names : sequence of str, optional
-        A name for each output, which explainers use.
+        A name for each output, which explainers use; by default the classes of a converted
+        scikit-learn classifier, if the package onnx is there to read them.
     batch_size : int, optional
         The most rows per call of the session. A network that was exported with a fixed batch size
         always gets batches of that size.
@@ -67,7 +72,8 @@ def from_onnx(
         Where it runs, as in ``InferenceSession(providers=...)``; by default the CPU.
     answer : str, optional
         The output of the file that contains the scores, if there are several. By default the only
-        output of floats, since integers are usually labels.
+        output of floats, since integers are usually labels. Probabilities in maps from class to
+        probability (ZipMap) become columns.
 
     Returns
     -------
@@ -80,13 +86,15 @@ def from_onnx(
     ImportError
         Without onnxruntime.
     InvalidParameterError
-        If a setting is wrong, or the file is not a network with one input.
+        If a setting is wrong, or the inputs or outputs of the network cannot be used.
     """
     try:
         import onnxruntime
     except ImportError as error:
         raise ImportError('from_onnx needs onnxruntime: pip install "perturbx[onnx]"') from error
-    settings = check_settings(preprocess, output, output_names, batch_size)
+    preprocess, output, names, batch_size = check_settings(
+        preprocess, output, output_names, batch_size
+    )
     if threads is not None:
         check_integer("threads", threads, minimum=1)
     if isinstance(model, onnxruntime.InferenceSession):
@@ -97,13 +105,18 @@ def from_onnx(
     else:
         source = model if isinstance(model, bytes) else _existing(model)
         session = _open(source, threads, providers)
+    check_inputs(session)
+    scores = chosen(session, answer)
     return OnnxNetwork(
-        *settings,
+        preprocess,
+        output,
+        names or labels_of(source, session, scores),
+        batch_size,
         source=source,
         threads=threads,
         providers=providers,
         session=session,
-        answer=_chosen(session, answer),
+        answer=scores,
     )
 
 
@@ -137,29 +150,40 @@ class OnnxNetwork(Network):
 
     @property
     def resolution(self) -> float:
-        kind = next(o.type for o in self.session.get_outputs() if o.name == self.answer)
-        dtype = np.dtype(_TYPES[kind])
+        dtype = dtype_of(self.session, self.answer)
         return float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
 
     @property
     def on_accelerator(self) -> bool:
         return bool(self.session.get_providers()[0] != "CPUExecutionProvider")
 
+    def columns(self, names: Sequence[str]) -> dict[str, str | None]:
+        """Which of the columns each input takes, where each takes one; None for none of them."""
+        inputs = (str(entry.name) for entry in self.session.get_inputs())
+        return {name: column_of(name, names) for name in inputs}
+
+    def plain(self, part: Any) -> Any:
+        return super().plain(part) if is_plain(self.session) else part
+
     def forward(self, inputs: Any) -> NDArray[Any]:
-        (entry,) = self.session.get_inputs()
-        array = _typed(np.asarray(inputs), entry)
-        first = entry.shape[0] if entry.shape else None
-        fixed = first if isinstance(first, int) else len(array)
+        feed = feed_of(self.session, inputs)
+        sides = [entry.shape[0] for entry in self.session.get_inputs() if entry.shape]
+        n = len(next(iter(feed.values())))
+        fixed = next((side for side in sides if isinstance(side, int)), n)
         answers = []
-        for start in range(0, len(array), fixed):
-            part = array[start : start + fixed]
-            spare = np.repeat(part[-1:], fixed - len(part), axis=0)
-            batch = np.concatenate([part, spare]) if len(spare) else part
-            answers.append(self._run(entry.name, batch)[: len(part)])
+        for start in range(0, n, fixed):
+            part = {name: array[start : start + fixed] for name, array in feed.items()}
+            spare = fixed - min(fixed, n - start)
+            if spare:
+                part = {
+                    name: np.concatenate([array, np.repeat(array[-1:], spare, axis=0)])
+                    for name, array in part.items()
+                }
+            answers.append(self._run(part)[: fixed - spare])
         return np.concatenate(answers)
 
-    def _run(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(self.session.run([self.answer], {name: array})[0])
+    def _run(self, feed: dict[str, NDArray[Any]]) -> NDArray[Any]:
+        return scores_of(self.session.run([self.answer], feed)[0])
 
 
 def _existing(model: Any) -> str:
@@ -189,65 +213,3 @@ def _open(source: str | bytes, threads: int | None, providers: Sequence[Any] | N
     except Exception as error:  # onnxruntime has one class per status
         what = repr(source) if isinstance(source, str) else f"{len(source)} bytes"
         raise InvalidParameterError(f"onnxruntime cannot open {what}: {error}") from error
-
-
-def _chosen(session: Any, answer: str | None) -> str:
-    """The name of the output with the scores, or an error that lists all outputs."""
-    inputs = session.get_inputs()
-    if len(inputs) != 1 or inputs[0].type not in _TYPES:
-        listed = ", ".join(f"{i.name} ({i.type})" for i in inputs)
-        raise InvalidParameterError(
-            f"the network must have one input of numbers; this one has {listed}. Write your own "
-            "predict_fn that calls session.run, as in lambda X: session.run(None, "
-            "{name: X[[name]].to_numpy() for name in X})[0] for a DataFrame X."
-        )
-    found = {o.name: o.type for o in session.get_outputs()}
-    listed = ", ".join(f"{name!r} ({kind})" for name, kind in found.items())
-    if answer is not None:
-        if found.get(answer) not in _TYPES:
-            in_maps = _WITHOUT_ZIPMAP * ("map(" in found.get(answer, ""))
-            raise invalid("answer", f"the name of an output of numbers ({listed})", answer, in_maps)
-        return answer
-    floats = [name for name, kind in found.items() if kind in _FLOATS]
-    if len(floats) == 1:
-        return str(floats[0])
-    raise InvalidParameterError(f"the network has {_which_scores(found, floats, listed)}")
-
-
-def _which_scores(found: dict[str, str], floats: list[str], listed: str) -> str:
-    """Why the scores cannot be found, and the remedy."""
-    if floats:
-        beside = f" {_WITHOUT_ZIPMAP}" * (len(found) > len(floats))
-        cure = f"Name the one with the scores, as in answer={floats[0]!r}.{beside}"
-        return f"several outputs of floats: {listed}. {cure}"
-    whole = [name for name, kind in found.items() if kind in _TYPES]
-    if any("map(" in kind for kind in found.values()):
-        cure = f"Maps of probabilities are not supported. {_WITHOUT_ZIPMAP}"
-    elif len(whole) == len(found):
-        cure = f"If one contains scores after all, pass answer={whole[0]!r} and output=None."
-    else:
-        cure = "Write your own predict_fn that calls session.run."
-    return f"no output of floats: {listed}. Integers and texts are labels, not scores. {cure}"
-
-
-def _typed(array: NDArray[Any], entry: Any) -> NDArray[Any]:
-    """The array in the type and shape of the network's input, or an error."""
-    expected = tuple(entry.shape)
-    fits = array.ndim == len(expected) and all(
-        not isinstance(side, int) or side == got
-        for side, got in zip(expected[1:], array.shape[1:], strict=True)
-    )
-    if expected and not fits:  # without a declared shape, any shape may fit
-        shown = ", ".join("n" if i == 0 else str(side) for i, side in enumerate(expected))
-        cure = "For photos: preprocess=px.interop.ImagePreprocess(size=...)."
-        raise InvalidInputError(
-            f"the network's input {entry.name!r} takes ({shown}); got {array.shape}. "
-            f"{cure * (len(expected) == 4)}"
-        )
-    dtype = np.dtype(_TYPES[entry.type])
-    if array.dtype.kind == "f" and dtype.kind != "f":
-        raise InvalidInputError(
-            f"the network's input {entry.name!r} takes {dtype}, and would cut floats: got "
-            f"{array.dtype}. Convert them in preprocess."
-        )
-    return np.ascontiguousarray(array, dtype=dtype)

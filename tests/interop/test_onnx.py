@@ -51,7 +51,7 @@ def batch_sizes(predict, monkeypatch):
     """The sizes of the batches that a session gets from now on."""
     sizes = []
     run = type(predict)._run
-    spy = lambda self, name, array: sizes.append(len(array)) or run(self, name, array)  # noqa: E731
+    spy = lambda self, feed: sizes.append(len(feed["x"])) or run(self, feed)  # noqa: E731
     monkeypatch.setattr(type(predict), "_run", spy)
     return sizes
 
@@ -180,11 +180,9 @@ def with_outputs(*kinds):
 @pytest.mark.parametrize(
     ("kinds", "said"),
     [
-        (("label", "maps"), r"no output of floats.*'label0'.*seq\(map.*\"zipmap\": False"),
-        (("maps",), r"no output of floats.*\"zipmap\": False"),
         (("label",), r"no output of floats.*labels, not scores.*answer='label0' and output=None"),
-        (("label", "floats", "floats"), r"several outputs.*answer='floats1'.*\"zipmap\": False"),
-        (("floats", "floats"), r"several outputs.*answer='floats0'\.$"),
+        (("label", "floats", "floats"), r"several outputs.*answer='floats1'\.$"),
+        (("floats", "maps"), r"several outputs.*answer='floats0'\.$"),
     ],
 )
 def test_a_label_is_not_taken_for_scores(kinds, said):
@@ -193,28 +191,85 @@ def test_a_label_is_not_taken_for_scores(kinds, said):
         px.interop.from_onnx(with_outputs(*kinds))
 
 
-def test_maps_are_refused_by_name_too():
-    """Naming the maps raises an error that tells how to convert them; naming a label works."""
-    model = with_outputs("label", "maps")
-    with pytest.raises(InvalidParameterError, match=r"answer must be.*\"zipmap\": False"):
-        px.interop.from_onnx(model, answer="maps1")
-    found = px.interop.from_onnx(model, answer="label0", output=None)(X)
-    np.testing.assert_array_equal(found, (X @ W).argmax(axis=1))
+def test_probabilities_in_maps_become_columns():
+    """A map from class to score has the scores of the array, and its classes are names."""
+    predict = px.interop.from_onnx(with_outputs("label", "maps"), output=None)
+    np.testing.assert_allclose(predict(X), X @ W, rtol=2e-6, atol=1e-6)
+    assert predict.output_names == ("0", "1", "2")
+    assert (
+        connect(predict, X, 7, None).resolution
+        == connect(lambda x: x[:, 0].astype("f4"), X, 7, None).resolution
+    )
+    named = px.interop.from_onnx(with_outputs("maps"), output=None, output_names=["a", "b", "c"])
+    assert named.output_names == ("a", "b", "c")
+    label = px.interop.from_onnx(with_outputs("label", "maps"), answer="label0", output=None)
+    np.testing.assert_array_equal(label(X), (X @ W).argmax(axis=1))
 
 
-def test_a_converted_classifier_is_explained_by_its_probabilities():
-    """The default of skl2onnx is refused; converted as the message says, scores match."""
+@pytest.mark.parametrize("zipmap", [True, False])
+def test_a_pipeline_of_columns_takes_a_frame(zipmap):
+    """Numbers and texts are found by name in any order; the scores are scikit-learn's."""
     skl2onnx = pytest.importorskip("skl2onnx")
-    linear_model = pytest.importorskip("sklearn.linear_model")
-    rows = X.astype(np.float32)
-    model = linear_model.LogisticRegression().fit(np.tile(rows, (4, 1)), np.arange(28) % 3)
+    compose = pytest.importorskip("sklearn.compose")
+    pd = pytest.importorskip("pandas")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {
+            "hours-per-week": rng.normal(40, 9, size=60).astype("f4"),
+            "job": rng.choice(["clerk", "chef", "nurse"], 60),
+            "age": rng.integers(18, 70, 60),
+        }
+    )
+    y = np.where(rows["age"] + 20 * (rows["job"] == "chef") > 50, "rich", "poor")
+    parts = (StandardScaler(), ["hours-per-week", "age"]), (OneHotEncoder(), ["job"])
+    model = make_pipeline(compose.make_column_transformer(*parts), LogisticRegression()).fit(
+        rows, y
+    )
     opset = {"target_opset": {"": 17, "ai.onnx.ml": 3}}
-    plain = skl2onnx.to_onnx(model, rows, **opset).SerializeToString()
-    with pytest.raises(InvalidParameterError, match=r'options=\{"zipmap": False\}'):
-        px.interop.from_onnx(plain)
-    converted = skl2onnx.to_onnx(model, rows, options={"zipmap": False}, **opset)
+    converted = skl2onnx.to_onnx(model, rows[:1], options={"zipmap": zipmap}, **opset)
     predict = px.interop.from_onnx(converted.SerializeToString(), output=None)
-    np.testing.assert_allclose(predict(rows), model.predict_proba(rows), atol=1e-5)
+    backwards = rows[rows.columns[::-1]].astype({"job": "category"})
+    np.testing.assert_allclose(predict(backwards), model.predict_proba(rows), atol=1e-5)
+    assert predict.output_names == ("poor", "rich")
+    columns = predict.columns(["age", "hours_per", "hours per week"])
+    assert columns == {"hours_per_week": "hours per week", "job": None, "age": "age"}
+    for batch, said in [
+        (
+            rows.to_numpy(),
+            r"input for each of the columns 'hours_per_week', .* pass a D",
+        ),
+        (rows.rename(columns={"job": "jobs"}), r"input 'job', and X has no such column.*'jobs'"),
+        (rows.assign(job=None), "input 'job' takes texts: got None. Missing texts need a text"),
+        (rows.assign(age="old"), "input 'age' takes numbers; the column has .*such as 'old'"),
+        (rows.assign(age=0.5), "input 'age' takes int64, and would cut floats"),
+    ]:
+        with pytest.raises(InvalidInputError, match=said):
+            predict(batch)
+
+
+def test_a_network_of_texts_takes_a_list():
+    """Words of a text are explained through a pipeline that starts from strings."""
+    skl2onnx = pytest.importorskip("skl2onnx")
+    from skl2onnx.common.data_types import StringTensorType
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    texts = ["good food", "good place", "cold food", "cold place"]
+    model = make_pipeline(CountVectorizer(lowercase=False), LogisticRegression()).fit(
+        texts, [1, 1, 0, 0]
+    )
+    opset = {"target_opset": {"": 17, "ai.onnx.ml": 3}}
+    types = [("text", StringTensorType([None, 1]))]
+    converted = skl2onnx.to_onnx(model, initial_types=types, options={"zipmap": False}, **opset)
+    predict = px.interop.from_onnx(converted.SerializeToString(), output=None)
+    np.testing.assert_allclose(predict(texts), model.predict_proba(texts), atol=1e-5)
+    found = px.KernelShap(predict, outputs=1).explain("good food")
+    assert found.values[0] > 0.1 > abs(found.values[1])
 
 
 def test_probabilities_are_not_made_twice():
@@ -251,7 +306,7 @@ def test_photos_without_preprocess_are_told_of_it():
         ("no/such.onnx", {}, "there is no file 'no/such.onnx'"),
         (b"not a network", {}, "onnxruntime cannot open 13 bytes"),
         (3, {}, r"model must be the path of an .onnx file, its bytes, or an onnxruntime.Inf"),
-        (model_bytes(inputs=("x", "y")), {}, r"one input of numbers; this one has x .*, y "),
+        (model_bytes(inputs=("x", "y")), {}, r"one input of numbers or texts, .*has x .*, y "),
         (model_bytes(), {"threads": 0}, "threads must be an integer of at least 1"),
         (model_bytes(), {"output": "prob"}, "output must be one of"),
         (onnx.load_from_string(model_bytes()), {}, r"model.SerializeToString\(\)"),
