@@ -37,8 +37,8 @@ NAMES = {
     | {"Explanation", "RegionTree", "compare_cohorts", "concat", "interop", "load", "metrics"}
     | {"plots"}
     | {"Archive", "archive"},
-    "perturbx.archive": {"Archive", "ArchiveInfo", "ModelFacts", "Verified", "info", "prune"}
-    | {"verify"},
+    "perturbx.archive": {"Archive", "ArchiveInfo", "ArchiveLike", "ModelFacts", "Verified"}
+    | {"info", "prune", "verify"},
     "perturbx.maskers": MASKERS
     | {"Features", "Fill", "FittedMasker", "Instances", "Masker", "RegionTree", "BoundMasker"},
     "perturbx.explainers": METHODS

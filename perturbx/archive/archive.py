@@ -167,6 +167,10 @@ class Archive:
         return use(database(path))
 
 
+ArchiveLike: TypeAlias = Archive | str | os.PathLike[str]
+"""What may be passed as `archive=`."""
+
+
 def salvage(damaged: Path, path: Path) -> int:
     """Copy whatever can still be read of a damaged file; returns how many answers."""
     n = 0

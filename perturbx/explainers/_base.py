@@ -26,7 +26,7 @@ from perturbx._validation import (
     invalid,
 )
 from perturbx._workers import check_workers, n_workers
-from perturbx.archive import Archive
+from perturbx.archive import Archive, ArchiveLike
 from perturbx.containers import holds_texts, layout_of, looks_like_images, training_rows
 from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
 from perturbx.explainers._docstring import COMMON
@@ -73,7 +73,7 @@ class BaseExplainer(BaseEstimator):
     link: LinkName = field(default="identity", kw_only=True)
     batch_size: int | None = field(default=None, kw_only=True)
     n_jobs: int | None = field(default=None, kw_only=True)
-    archive: str | os.PathLike[str] | Archive | None = field(default=None, kw_only=True)
+    archive: ArchiveLike | None = field(default=None, kw_only=True)
     retries: int = field(default=0, kw_only=True)
     retry_on: RetryOn = field(default=Exception, kw_only=True)
     timeout: float | None = field(default=None, kw_only=True)

@@ -39,6 +39,8 @@ _OF_EXPLANATIONS = """predict_fn : callable or fitted model
         Applied to the averaged output before measuring.
     batch_size : int, optional
         The most rows in one call of predict_fn.
+    archive : path or Archive, optional
+        Where answers are kept, as of an explainer: rows that it asked there are not asked again.
     random_state : int, numpy generator or None
         Fixes every random draw, whatever batch_size is."""
 

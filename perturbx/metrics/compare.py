@@ -22,6 +22,7 @@ from perturbx._validation import (
     invalid,
     shown,
 )
+from perturbx.archive import Archive, ArchiveLike
 from perturbx.containers import holds_texts
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer
@@ -90,6 +91,7 @@ def compare(
     outputs: OutputSelection = None,
     link: LinkName = "identity",
     batch_size: int | None = None,
+    archive: ArchiveLike | None = None,
     random_state: RandomState = 0,
     references: bool = True,
     against: str | None = None,
@@ -111,7 +113,7 @@ def compare(
         `Metric`, your own as well: ``[px.metrics.deletion, MyMetric()]``.
     predict_fn : callable or fitted model, optional
         The model; by default that of the first px explainer.
-    masker, fill, link, batch_size, random_state
+    masker, fill, link, batch_size, archive, random_state
         As in every metric. By default tables are masked by the background rows of the first
         fitted explainer that has any, texts and lists as the first px explainer masks them.
     outputs : None, int, str or "top1"
@@ -158,9 +160,10 @@ def compare(
     check_flag("references", references)
     masker = _of_pieces(explainers, X) if masker is None and fill is None else masker
     settings = _shared(explainers, masker, fill, outputs, link, batch_size, random_state)
+    settings["archive"] = None if archive is None else Archive.at(archive)
     model = _model(explainers) if predict_fn is None else predict_fn
     resolve(model)
-    free = {**settings, "outputs": None}
+    free = {**settings, "outputs": None, "archive": None}  # the rehearsal's answers are invented
     subjects = [
         functools.partial(column.subject, **column.settings(free))
         for column in columns.values()

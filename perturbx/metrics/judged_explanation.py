@@ -25,6 +25,7 @@ from perturbx._validation import (
     check_random_state,
     invalid,
 )
+from perturbx.archive import Archive, ArchiveLike
 from perturbx.containers import rows_of
 from perturbx.designs import CustomCoalitions, NoiseDraws
 from perturbx.errors import InvalidInputError, InvalidParameterError
@@ -190,6 +191,7 @@ def judge(
     outputs: OutputSelection = None,
     link: LinkName = "identity",
     batch_size: int | None = None,
+    archive: ArchiveLike | None = None,
     random_state: RandomState = 0,
     references: bool = True,
 ) -> JudgedExplanation:
@@ -206,6 +208,7 @@ def judge(
     check_choice("link", link, ("identity", "logit"))
     if batch_size is not None:
         check_integer("batch_size", batch_size, minimum=1)
+    kept = None if archive is None else Archive.at(archive)
     seeds, in_units = check_random_state(random_state), metric.reads == "sizes"
     scores = read_scores(explanation, X, masker, fill, outputs)
     rng = np.random.default_rng(seeds.spawn(1)[0])
@@ -219,7 +222,8 @@ def judge(
             f"masker must remove features: {metric.name} needs the output without any, "
             f"and {fitted.value_function} removes none. Pass masker=px.Background(X_train)."
         )
-    predictor = probe(predict_fn, instances, None, batch_size)
+    predictor = probe(predict_fn, instances, None, batch_size, archive=kept)
+    predictor = predictor if kept is None else predictor.numbered()
     game = Game(predictor, link, batch_size, 1)
     raw, cost = game.predictions(instances)
     cost += probe_cost(predictor)

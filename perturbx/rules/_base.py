@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -13,7 +12,7 @@ from sklearn.base import BaseEstimator
 from perturbx._docstrings import ASKING
 from perturbx._typing import PredictFn, RandomState
 from perturbx._validation import check_integer, check_keywords, check_names
-from perturbx.archive import Archive
+from perturbx.archive import Archive, ArchiveLike
 from perturbx.errors import UnknownParameterError
 from perturbx.game import probe
 from perturbx.maskers import Instances
@@ -31,7 +30,7 @@ class BaseRule(BaseEstimator):
     predict_fn: PredictFn | Any
     output_names: Sequence[str] | None = field(default=None, kw_only=True)
     batch_size: int | None = field(default=None, kw_only=True)
-    archive: str | os.PathLike[str] | Archive | None = field(default=None, kw_only=True)
+    archive: ArchiveLike | None = field(default=None, kw_only=True)
     retries: int = field(default=0, kw_only=True)
     retry_on: RetryOn = field(default=Exception, kw_only=True)
     timeout: float | None = field(default=None, kw_only=True)

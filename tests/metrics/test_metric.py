@@ -21,7 +21,7 @@ KINDS = [
     for kind in vars(metrics).values()
     if inspect.isclass(kind) and issubclass(kind, metrics.Metric) and not inspect.isabstract(kind)
 ]
-COMMON = ["masker", "fill", "outputs", "link", "batch_size", "random_state"]
+COMMON = ["masker", "fill", "outputs", "link", "batch_size", "archive", "random_state"]
 SLOPES = np.array([4.0, 3.0, 2.0, 1.0])
 ZERO = px.Baseline(np.zeros(4))
 X = np.random.default_rng(0).normal(size=(8, 4))

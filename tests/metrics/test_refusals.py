@@ -54,6 +54,7 @@ def two(X: Any) -> Any:
         (X, EXPLANATION, {"masker": "blur"}, "a masker, such as px.Background"),
         (X, EXPLANATION, {"link": "log"}, "'identity', 'logit'"),
         (X, EXPLANATION, {"batch_size": 0}, "batch_size must be an integer of at least 1"),
+        (X, EXPLANATION, {"archive": 3}, r"a path, or px.Archive\(path, model=...\)"),
         (X, EXPLANATION, {"random_state": "a"}, "random_state"),
         (X[0], EXPLANATION[0], {"masker": None}, r"X is one row. Pass masker=px.Background"),
     ],
