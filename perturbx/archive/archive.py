@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,15 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Ints
 from perturbx._validation import invalid
-from perturbx.archive.database import Damaged, Database, database, set_aside
+from perturbx.archive.database import (
+    Damaged,
+    Database,
+    connect,
+    database,
+    has_our_tables,
+    set_aside,
+)
+from perturbx.errors import ArchiveError
 
 Digests: TypeAlias = NDArray[np.uint8]
 """(n, 16): what rows hold, as one number each."""
@@ -33,6 +42,11 @@ _AT_ONCE = 500
 """Rows that are looked up in one statement."""
 
 _ATTEMPTS = 3
+
+_NUMBERS = re.compile(r"[<>|][biuf][1248]|[<>]f16")
+"""The types of answers."""
+
+_KEY_BYTES = 16
 
 _UNKNOWN = "{}"
 """The facts of a model that has not answered yet."""
@@ -164,7 +178,10 @@ class Archive:
                 return use(database(path))
             except Damaged:
                 salvage(set_aside(path), path)
-        return use(database(path))
+        raise ArchiveError(
+            f"The archive {str(path)!r} is damaged again and again: pass another path, and look at "
+            "the disk."
+        )
 
 
 ArchiveLike: TypeAlias = Archive | str | os.PathLike[str]
@@ -192,11 +209,17 @@ def unpacked(row: Any) -> tuple[Digests, NDArray[Any]]:
         If it is not what was written.
     """
     n, dtype, k, keys, content, checksum = row
+    are_bytes = all(type(part) is bytes for part in (keys, content, checksum))
+    are_counts = all(type(count) is int and count > 0 for count in (n, 1 if k is None else k))
+    if not (are_bytes and are_counts and type(dtype) is str and _NUMBERS.fullmatch(dtype)):
+        raise Damaged("a block holds something else than answers")
     if checksum != _checksum(n, dtype, k, keys, content):
         raise Damaged("a block does not match its checksum")
-    shape = (n,) if k is None else (n, k)
-    answers = np.frombuffer(content, dtype=np.dtype(dtype)).reshape(shape)
-    return np.frombuffer(keys, dtype=np.uint8).reshape(n, -1), answers
+    shape, kind = (n,) if k is None else (n, k), np.dtype(dtype)
+    if len(keys) != n * _KEY_BYTES or len(content) != math.prod(shape) * kind.itemsize:
+        raise Damaged("a block is longer or shorter than it says")
+    answers = np.frombuffer(content, dtype=kind).reshape(shape)
+    return np.frombuffer(keys, dtype=np.uint8).reshape(n, _KEY_BYTES), answers
 
 
 def _read(db: Database, keys: Digests) -> tuple[Ints, NDArray[Any] | None]:
@@ -211,6 +234,8 @@ def _read(db: Database, keys: Digests) -> tuple[Ints, NDArray[Any] | None]:
             first, block_keys, answers = _block(connection, int(place[left[0]]))
             stop = np.searchsorted(place[left], first + len(block_keys))
             here, left = left[:stop], left[stop:]
+            if parts and answers.shape[1:] != parts[0].shape[1:]:
+                continue  # of another number of outputs, which are asked again, and refused
             same = (keys[here] == block_keys[place[here] - first]).all(axis=1)
             known.append(here[same])
             parts.append(answers[place[here[same]] - first])
@@ -232,6 +257,8 @@ def _places(connection: sqlite3.Connection, prints: Ints) -> Ints:
         ).fetchall()
         if rows:
             these, places = zip(*rows, strict=True)
+            if not all(type(place) is int for place in places):
+                raise Damaged("a row has no number")
             found[np.searchsorted(prints, these)] = places
     return found
 
@@ -246,9 +273,12 @@ def _block(connection: sqlite3.Connection, place: int) -> tuple[int, Digests, ND
         f"SELECT first, {BLOCK_COLUMNS} FROM blocks WHERE first <= ? ORDER BY first DESC LIMIT 1",
         (place,),
     ).fetchone()
-    if row is None or place >= row[0] + row[1]:
+    if row is None:
         raise Damaged("a row has no block")
-    return row[0], *unpacked(row[1:])
+    keys, answers = unpacked(row[1:])
+    if place >= row[0] + len(keys):
+        raise Damaged("a row has no block")
+    return row[0], keys, answers
 
 
 def _write(db: Database, scope: str, keys: Digests, answers: NDArray[Any]) -> None:
@@ -300,7 +330,7 @@ def _facts(text: Any) -> ModelFacts | None:
         facts = ModelFacts(**{**known, "columns": tuple(known["columns"])})
         if not 0 < facts.resolution < 1:
             raise ValueError("a number out of its range")
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise Damaged(f"facts that cannot be read ({error})") from error
     return facts
 
@@ -314,8 +344,11 @@ def _checksum(n: int, dtype: str, k: int | None, *content: bytes) -> bytes:
 
 def _readable(path: Path) -> Iterator[tuple[str, str, Digests, NDArray[Any]]]:
     """(tag, facts, keys, answers) of every block of a damaged file that is as it was written."""
-    connection = sqlite3.connect(path)
+    connection = connect(path)
     try:
+        with suppress(sqlite3.DatabaseError):
+            if not has_our_tables(connection):
+                return
         models = _rows(connection, "models", "id, tag, facts")
         tags = {}
         for number, tag, facts in models:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import sqlite3
+import stat
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -40,7 +42,12 @@ CREATE INDEX blocks_of_a_model ON blocks(model);
 Rows are numbered through all blocks, and a block is named by the number of its first row.
 """
 
-_ENDINGS = ("", "-wal", "-shm")
+_TABLES = {" ".join(statement.split()) for statement in _SCHEMA.split(";")} - {""}
+
+_LONGEST = 2**25
+"""The most bytes of one value; a block of answers has one MB, or a single row."""
+
+_ENDINGS = ("", "-wal", "-shm", "-journal")
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -52,9 +59,7 @@ class Database:
         self.path = path
         self.lock = threading.RLock()
         _create(path)
-        self._connection = sqlite3.connect(
-            path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
-        )
+        self._connection = connect(path)
         self._check()
         self._connection.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
@@ -115,6 +120,7 @@ class Database:
                         connection.execute(f"PRAGMA user_version = {_VERSION}")
             (application,) = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
+            is_ours = has_our_tables(connection)
         if application != _APPLICATION:
             self.close()
             raise _of_another_program(self.path)
@@ -124,6 +130,12 @@ class Database:
                 f"The archive {str(self.path)!r} has format {version}, and this perturbx reads "
                 f"format {_VERSION}: use the perturbx that wrote it, or another path."
             )
+        if not is_ours:
+            self.close()
+            raise ArchiveError(
+                f"The archive {str(self.path)!r} holds tables, views or triggers that perturbx did "
+                "not make, which could run when it is read: pass another path."
+            )
 
     @staticmethod
     def _is_empty(connection: sqlite3.Connection) -> bool:
@@ -132,6 +144,24 @@ class Database:
 
 class Damaged(Exception):  # noqa: N818 - a state of the file, which callers repair
     """The file, or a part of it, is no longer what was written."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to a file that anyone may have written: it runs nothing that the file says."""
+    connection = sqlite3.connect(
+        path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+    )
+    if sys.version_info >= (3, 11):
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+    for guard in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
+        connection.execute(f"PRAGMA {guard}")
+    return connection
+
+
+def has_our_tables(connection: sqlite3.Connection) -> bool:
+    """Whether the file has the tables of an archive, and nothing else that a query could start."""
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return {" ".join(str(sql).split()) for (sql,) in found} == _TABLES
 
 
 def database(path: Path) -> Database:
@@ -188,11 +218,16 @@ def _create(path: Path) -> None:
             f"archive must be a file: {str(path)!r} is a folder. Pass a path in it, such as "
             f"{str(path / 'answers.sqlite')!r}."
         )
-    if path.is_symlink():
-        raise ArchiveError(
-            f"archive must be a file, not a link: {str(path)!r} points to {str(path.resolve())!r}. "
-            "Pass that path, if it is the one that you mean."
-        )
+    for ending in _ENDINGS:
+        part = Path(f"{path}{ending}")
+        if part.is_symlink():
+            raise ArchiveError(
+                f"archive must be a file, not a link: {str(part)!r} points to "
+                f"{os.path.realpath(part)!r}. "
+                + ("Remove it." if ending else "Pass that path, if it is the one that you mean.")
+            )
+        if part.exists() and not stat.S_ISREG(part.stat().st_mode):
+            raise ArchiveError(f"archive must be a file: {str(part)!r} is a pipe or a device.")
     try:
         if not path.exists():
             with suppress(FileExistsError):

@@ -92,7 +92,15 @@ def info(path: str | os.PathLike[str] | Archive) -> ArchiveInfo:
             "SELECT tag, SUM(n), MIN(written), MAX(written) FROM blocks "
             "JOIN models ON models.id = blocks.model GROUP BY models.id ORDER BY models.id"
         ).fetchall()
-    models = tuple(ArchivedModel(tag, n, _when(a), _when(z)) for tag, n, a, z in found)
+    try:
+        models = tuple(
+            ArchivedModel(str(tag), int(n), _when(a), _when(z)) for tag, n, a, z in found
+        )
+    except (ValueError, TypeError, OverflowError, OSError) as error:
+        raise ArchiveError(
+            f"The archive {str(place)!r} holds counts or dates that cannot be ({error}): "
+            "px.archive.verify(path) sets aside what is damaged."
+        ) from error
     return ArchiveInfo(os.fspath(Archive.at(path).path), _size(place), models)
 
 

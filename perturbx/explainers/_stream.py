@@ -53,6 +53,11 @@ def write_parts(
         """The chunks without a file, each after its path."""
         for i, chunk in enumerate(_checked(chunks)):
             path = _path(place, i, chunk, settings, kind)
+            if path.is_symlink():
+                raise InvalidParameterError(
+                    f"{str(path)!r} is a link, to {os.path.realpath(path)!r}: remove it, or pass "
+                    "another folder."
+                )
             paths.append(path)
             if not path.exists():
                 yield chunk
@@ -123,6 +128,7 @@ def _save_parquet(explanation: Explanation, path: Path) -> None:
             frame["data"] = frame["data"].astype(str).where(~missing, None)
     new = path.with_name(f".{os.urandom(8).hex()}.tmp")
     try:
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         frame.to_parquet(new, engine="pyarrow", index=False)
         os.replace(new, path)
     finally:

@@ -1,7 +1,8 @@
 """Named fields to a file and back: .npz for arrays as they are, .json for other languages.
 
-Nothing is pickled. A file is written as a whole or not at all. A file that is read may come from
-anyone: only the arrays that its fields name are unpacked, and no more than it can really hold.
+Nothing is pickled. A file is written as a whole or not at all, for its owner alone. A file that is
+read may come from anyone: only the arrays that its fields name are unpacked, and no more than it
+can really hold; links that lead out of its folder, pipes and devices are not read.
 """
 
 from __future__ import annotations
@@ -15,18 +16,20 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._validation import invalid
-from perturbx.errors import InvalidParameterError
+from perturbx.errors import InvalidParameterError, PerturbxError
 from perturbx.result.encoding import cannot_be_saved, decode, encode, plain_dtype
+
+Found = TypeVar("Found")
 
 _VERSION = 1
 
@@ -48,19 +51,47 @@ _HEADER = re.compile(
 
 def write(path: str | os.PathLike[str], mapping: Mapping[str, Any]) -> None:
     """Write the fields to `path`, in the format of its ending."""
-    arrays: dict[str, NDArray[Any]] | None = {} if _ending(path) == ".npz" else None
+    arrays = arrays_for(path)
     try:
-        content = {"perturbx": _VERSION, "fields": encode(dict(mapping), arrays)}
-        text = json.dumps(content, allow_nan=False)
+        content = {"fields": encode(dict(mapping), arrays)}
+        write_content(path, content, arrays)
     except RecursionError as error:
         raise cannot_be_saved("cell that holds itself, or lists nested too deeply,") from error
+
+
+def arrays_for(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]] | None:
+    """An empty place for arrays, if a file of this ending has one beside the JSON."""
+    return {} if _ending(path) == ".npz" else None
+
+
+def write_content(
+    path: str | os.PathLike[str],
+    content: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]] | None,
+) -> None:
+    """Write JSON, and the arrays that it names, to `path`."""
+    text = json.dumps({"perturbx": _VERSION, **content}, allow_nan=False)
     _replace(path, text.encode() if arrays is None else _packed(text, arrays))
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The fields in a file of `write`."""
+    return read_content(
+        path, lambda content, arrays: dict(decode(content["fields"], arrays)), not_saved_here
+    )
+
+
+def read_content(
+    path: str | os.PathLike[str],
+    made_of: Callable[[dict[str, Any], Mapping[str, NDArray[Any]]], Found],
+    refusal: Callable[[str | os.PathLike[str]], InvalidParameterError],
+) -> Found:
+    """What is made of the JSON in a file of `write_content`, and of its arrays.
+
+    `refusal` is the error for another file.
+    """
     ending = _ending(path)
-    with Path(path).open("rb") as file:
+    with _opened(path) as file:
         try:
             arrays = _Archive(file) if ending == ".npz" else {}
             text = str(arrays["fields"]) if arrays else file.read().decode()
@@ -70,15 +101,15 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
                     f"{os.fspath(path)!r} was saved by a newer perturbx: update perturbx to "
                     "read it."
                 )
-            return dict(decode(content["fields"], arrays))
-        except InvalidParameterError:
+            return made_of(content, arrays)
+        except PerturbxError:
             raise
         except _BROKEN as error:
-            raise not_saved_here(path) from error
+            raise refusal(path) from error
         except OSError as error:
             if error.errno != errno.EINVAL:  # the archive points to a place before the file
                 raise
-            raise not_saved_here(path) from error
+            raise refusal(path) from error
 
 
 def not_saved_here(path: str | os.PathLike[str]) -> InvalidParameterError:
@@ -87,6 +118,22 @@ def not_saved_here(path: str | os.PathLike[str]) -> InvalidParameterError:
         f"path must be a file that Explanation.save wrote: {os.fspath(path)!r} is another file, "
         "or damaged."
     )
+
+
+def _opened(path: str | os.PathLike[str]) -> IO[bytes]:
+    """The file, open to be read; a link that leaves its folder, and what is no file, are not."""
+    folder = os.path.realpath(Path(path).parent)
+    if os.path.islink(path) and Path(folder) not in Path(os.path.realpath(path)).parents:
+        raise InvalidParameterError(
+            f"path must be a file, or a link to one in the same folder: {os.fspath(path)!r} points "
+            f"to {os.path.realpath(path)!r}. Pass that path, if it is the one that you mean."
+        )
+    at_once = getattr(os, "O_NONBLOCK", 0)  # a pipe would be waited for
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | at_once))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise InvalidParameterError(f"path must be a file: {os.fspath(path)!r} is none.")
+    return file
 
 
 def _ending(path: str | os.PathLike[str]) -> str:
@@ -177,7 +224,7 @@ def _replace(path: str | os.PathLike[str], content: bytes) -> None:
 
 def _write_beside(target: Path, content: bytes, old: os.stat_result | None) -> None:
     new = target.with_name(f".{os.urandom(8).hex()}.tmp")
-    mode = 0o666 if old is None else stat.S_IMODE(old.st_mode)
+    mode = 0o600 if old is None else stat.S_IMODE(old.st_mode)
     try:
         with open(new, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)

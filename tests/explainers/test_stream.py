@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +164,18 @@ def test_an_empty_chunk_is_refused(container: str, tmp_path: Path) -> None:
         px.KernelShap(model, masker=px.Baseline(np.zeros(6)), random_state=0).explain_to(
             tmp_path, [nothing]
         )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX alone")
+@pytest.mark.parametrize("format", ["npz", "parquet"])
+def test_files_are_private_and_no_links(tmp_path: Path, format: str) -> None:
+    """A link that somebody put into the folder is neither followed nor replaced."""
+    if format == "parquet":
+        pytest.importorskip("pyarrow")
+    (path,) = explainer().explain_to(tmp_path / "scores", CHUNKS[:1], format=format)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InvalidParameterError, match="is a link"):
+        explainer().explain_to(tmp_path / "scores", CHUNKS[:1], format=format)
+    assert not (tmp_path / "elsewhere").exists()

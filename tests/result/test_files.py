@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import perturbx as px
 import pytest
+from perturbx.errors import InvalidParameterError
 
 ENDINGS = (".npz", ".json")
 not_on_windows = pytest.mark.skipif(os.name == "nt", reason="POSIX alone")
@@ -172,14 +173,42 @@ def test_the_mode_stays(old: Path, mode: int) -> None:
 
 
 @not_on_windows
-def test_a_new_file_has_the_users_mode(tmp_path: Path) -> None:
-    """As every other new file, by the umask."""
-    mask = os.umask(0o027)
+def test_a_new_file_is_private(tmp_path: Path) -> None:
+    """It holds rows of data, so that only its owner can read it, whatever the umask."""
+    mask = os.umask(0)
     try:
         explanation().save(tmp_path / "x.json")
     finally:
         os.umask(mask)
-    assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == 0o600
+
+
+@not_on_windows
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_links_that_leave_the_folder_are_not_read(tmp_path: Path, ending: str) -> None:
+    """Whatever they point to; one within the folder is a second name."""
+    (tmp_path / "here").mkdir()
+    inside, outside = tmp_path / "here" / f"x{ending}", tmp_path / f"x{ending}"
+    for path in (inside, outside):
+        explanation().save(path)
+    link = tmp_path / "here" / f"link{ending}"
+    link.symlink_to(outside)
+    with pytest.raises(InvalidParameterError, match="points to"):
+        px.load(link)
+    link.unlink()
+    link.symlink_to(inside.name)
+    assert len(px.load(link).values) == 200
+
+
+@not_on_windows
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    """A pipe would be waited for, and a device has no end."""
+    os.mkfifo(tmp_path / "x.json")
+    with pytest.raises(InvalidParameterError, match="must be a file"):
+        px.load(tmp_path / "x.json")
+    (tmp_path / "y.json").symlink_to("/dev/zero")
+    with pytest.raises(InvalidParameterError, match="points to"):
+        px.load(tmp_path / "y.json")
 
 
 @not_on_windows

@@ -1,0 +1,182 @@
+"""An archive that anybody may have made runs nothing, fills no memory, and follows no link."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import tracemalloc
+import warnings
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import perturbx as px
+import pytest
+from perturbx.errors import ArchiveError, DamagedArchiveWarning
+
+X = np.random.default_rng(0).normal(size=(30, 4))
+
+
+def model(X: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(X[:, 0]) * X[:, 2] + X[:, 3])
+
+
+def explained(path: Path | None) -> np.ndarray:
+    archive = None if path is None else px.Archive(path, model="v1")
+    explainer = px.KernelShap(model, random_state=0, archive=archive).fit(X[:9])
+    return explainer.explain(X[9:11]).values
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """An archive with some answers, all of them in the file itself."""
+    found = tmp_path / "answers.sqlite"
+    explained(found)
+    with sqlite3.connect(found) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    copied = tmp_path / "copy.sqlite"
+    copied.write_bytes(found.read_bytes())
+    return copied
+
+
+def change(path: Path, *statements: str, values: tuple[object, ...] = ()) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement, values if "?" in statement else ())
+    connection.close()
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n) SELECT i, i FROM n"
+
+SCHEMAS = {
+    "a trigger": ["CREATE TRIGGER t AFTER INSERT ON rows BEGIN DELETE FROM blocks; END"],
+    "an endless view": ["DROP TABLE rows", f"CREATE VIEW rows(fingerprint, place) AS {ENDLESS}"],
+    "a view of blocks": [
+        "ALTER TABLE blocks RENAME TO others",
+        "CREATE VIEW blocks AS SELECT * FROM others",
+    ],
+    "an index that computes": ["CREATE INDEX i ON rows(abs(place))"],
+    "a column that computes": ["ALTER TABLE models ADD COLUMN x AS (zeroblob(1000000000))"],
+    "a virtual table": ["CREATE VIRTUAL TABLE v USING fts5(text)"],
+    "a table more": ["CREATE TABLE more(x)"],
+    "a table less": ["DROP TABLE rows"],
+}
+
+
+@pytest.mark.parametrize("statements", SCHEMAS.values(), ids=SCHEMAS.keys())
+def test_another_schema_is_refused(path: Path, statements: list[str]) -> None:
+    """Before anything is read from it; the file stays as it is."""
+    change(path, *statements)
+    before = path.read_bytes()
+    for use in (explained, px.archive.info, px.archive.verify):
+        with pytest.raises(ArchiveError, match="perturbx did not make"):
+            use(path)
+    assert path.read_bytes() == before
+
+
+def checksum(n: int, dtype: str, k: int | None, *content: bytes) -> bytes:
+    return blake2b(f"{n} {dtype} {k}".encode() + b"".join(content), digest_size=16).digest()
+
+
+def _block(n: object, dtype: str, k: int | None, keys: bytes, answers: bytes) -> tuple[object, ...]:
+    """What a block is replaced by, with the checksum that belongs to it."""
+    return n, dtype, k, keys, answers, checksum(n, dtype, k, keys, answers)  # type: ignore[arg-type]
+
+
+BLOCKS = {
+    "objects": _block(1, "|O", None, bytes(16), bytes(8)),
+    "records": _block(1, "<f8,<f8", None, bytes(16), bytes(16)),
+    "a type that does not end": _block(1, "(" * 500, None, bytes(16), bytes(8)),
+    "more rows than bytes": _block(10**9, "<f8", None, bytes(16), bytes(8)),
+    "more outputs than bytes": _block(1, "<f8", 10**12, bytes(16), bytes(8)),
+    "no rows": _block(0, "<f8", None, b"", b""),
+    "fewer than none": _block(-1, "<f8", None, bytes(16), bytes(8)),
+    "a text for a number": _block("many", "<f8", None, bytes(16), bytes(8)),
+}
+
+
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS.keys())
+def test_blocks_that_lie_are_set_aside(path: Path, block: tuple[object, ...]) -> None:
+    """Also with a sound checksum: the rows are asked again, and the scores are right."""
+    change(
+        path,
+        "UPDATE blocks SET (n, dtype, n_outputs, digests, answers, checksum) = (?, ?, ?, ?, ?, ?)",
+        values=block,
+    )
+    with pytest.warns(DamagedArchiveWarning):
+        found = explained(path)
+    np.testing.assert_array_equal(found, explained(None))
+
+
+VALUES = {
+    "places that are texts": "UPDATE rows SET place = 'x' || place",
+    "places far out": "UPDATE rows SET place = place + 1000000",
+    "deep facts": f"UPDATE models SET facts = '{'[' * 100_000}'",
+    "facts of a list": "UPDATE models SET facts = '[1, 2]'",
+    "long integers": f"UPDATE models SET facts = '{'9' * 5000}'",
+    "facts that are bytes": "UPDATE models SET facts = x'00ff'",
+}
+
+
+@pytest.mark.parametrize("statement", VALUES.values(), ids=VALUES.keys())
+def test_values_that_lie_are_set_aside(path: Path, statement: str) -> None:
+    """The same for what stands beside the answers."""
+    change(path, statement)
+    with pytest.warns(DamagedArchiveWarning):
+        found = explained(path)
+    np.testing.assert_array_equal(found, explained(None))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="sqlite3 has no limits there")
+@pytest.mark.parametrize("column", ["answers", "checksum"])
+def test_a_huge_value_is_not_read(path: Path, column: str) -> None:
+    """34 MB in one cell: nothing of it comes into memory."""
+    change(path, f"UPDATE blocks SET {column} = zeroblob(34000000)")
+    tracemalloc.start()
+    try:
+        with pytest.warns(DamagedArchiveWarning):
+            found = explained(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2e7
+    np.testing.assert_array_equal(found, explained(None))
+
+
+def test_dates_that_cannot_be(path: Path) -> None:
+    """The overview says so."""
+    change(path, "UPDATE blocks SET written = 1e300")
+    with pytest.raises(ArchiveError, match="cannot be"):
+        px.archive.info(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX alone")
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal"])
+def test_links_are_not_followed(tmp_path: Path, ending: str) -> None:
+    """Neither the archive nor what SQLite keeps beside it; nothing is made where they point to."""
+    target = tmp_path / "elsewhere"
+    Path(f"{tmp_path / 'answers.sqlite'}{ending}").symlink_to(target)
+    with pytest.raises(ArchiveError, match="not a link"):
+        explained(tmp_path / "answers.sqlite")
+    assert not target.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX alone")
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    """Reading it would wait for ever."""
+    os.mkfifo(tmp_path / "answers.sqlite")
+    with pytest.raises(ArchiveError, match="pipe"):
+        explained(tmp_path / "answers.sqlite")
+
+
+@pytest.mark.parametrize("at", [0.05, 0.3, 0.6, 0.9, 0.99])
+def test_truncated_archives(path: Path, at: float) -> None:
+    """What is left is used, or asked again: scores are right in both cases."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(at * len(content))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamagedArchiveWarning)
+        found = explained(path)
+    np.testing.assert_array_equal(found, explained(None))
