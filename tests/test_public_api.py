@@ -92,8 +92,11 @@ NAMES = {
     | {"waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",
+        "as_list",
+        "as_map",
         "efficientnet_lite0",
         "from_onnx",
+        "from_shap",
         "from_torch",
         "imagenet_classes",
         "to_frame",

@@ -34,7 +34,8 @@ def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:
         calls = predict_fn, type(predict_fn).__call__
         return Awaited(predict_fn) if any(map(iscoroutinefunction, calls)) else predict_fn, name
     kind = type(predict_fn).__name__
-    for method in _METHODS:
+    methods = ("inplace_predict",) if _is_xgboost(predict_fn) else _METHODS
+    for method in methods:
         found = getattr(predict_fn, method, None)
         if not callable(found):
             continue
@@ -47,6 +48,11 @@ def resolve(predict_fn: PredictFn | Any) -> tuple[Callable[[Any], Any], str]:
         return found, f"{method} of {kind}"
     expected = f"a callable, or an object with {', '.join(_METHODS[:2])} or predict"
     raise invalid("predict_fn", expected, predict_fn, _BRIDGES.get(_framework(predict_fn), ""))
+
+
+def _is_xgboost(model: Any) -> bool:
+    """True for a booster of xgboost, whose `predict` takes no array or DataFrame."""
+    return type(model).__module__ == "xgboost.core" and hasattr(model, "inplace_predict")
 
 
 def failure(
