@@ -1,8 +1,11 @@
 """Pictures of an explanation (extra `plots`: matplotlib).
 
-matplotlib is imported when the first picture is drawn, not before.
+matplotlib is imported when the first picture is drawn, not before. Plots that take an explanation
+are its methods as well, as in ``explanation.plot.bar()``: the result knows nothing of them, and
+this room hands them to it.
 """
 
+from perturbx.plots.accessor import ExplanationPlots
 from perturbx.plots.bar import bar as bar
 from perturbx.plots.curves import curves as curves
 from perturbx.plots.effects import effects as effects
@@ -12,5 +15,21 @@ from perturbx.plots.surface import surface as surface
 from perturbx.plots.text import text as text
 from perturbx.plots.tree import tree as tree
 from perturbx.plots.waterfall import waterfall as waterfall
+from perturbx.result import Explanation
 
-__all__ = ["bar", "curves", "effects", "overlay", "series", "surface", "text", "tree", "waterfall"]
+__all__ = [
+    "bar",
+    "curves",
+    "effects",
+    "overlay",
+    "series",
+    "surface",
+    "text",
+    "tree",
+    "waterfall",
+]
+
+Explanation.plot = property(
+    lambda explanation: ExplanationPlots(explanation, [globals()[name] for name in __all__]),
+    doc=ExplanationPlots.__doc__,
+)

@@ -11,7 +11,7 @@ import numpy as np
 from perturbx._typing import Floats
 from perturbx.features import Regions
 from perturbx.plots import _style
-from perturbx.plots._style import GRAY, INK, SMALL, TEXT
+from perturbx.plots._style import SMALL, TEXT
 from perturbx.result import Explanation
 from perturbx.result.photo import RGB, cut_out, photo, step_of
 from perturbx.result.text import shorten, show
@@ -84,13 +84,13 @@ def _piece(pixels: Floats, covered: Any) -> RGB:
 
 def label_rows(ax: Axes, names: Sequence[str], data: Sequence[Any] | None) -> None:
     """Names next to the rows 0, 1, ... from the top, with `data` between name and axis."""
-    n = len(names)
+    n, (ink, gray, _) = len(names), _style.tones(ax)
     ax.set_ylim(n - 0.4, -0.6)
     pieces = {row: v for row, v in enumerate(data or []) if isinstance(v, np.ndarray)}
     texts = {row: _value(v) for row, v in enumerate(data or []) if row not in pieces}
     gap = max(_style.width_of(list(texts.values()), SMALL), _PIECE * bool(pieces))
     labels = [_style.safe(_folded(name)) for name in names]
-    ax.set_yticks(range(n), labels, fontsize=TEXT, color=INK, linespacing=0.95)
+    ax.set_yticks(range(n), labels, fontsize=TEXT, color=ink, linespacing=0.95)
     for label in ax.get_yticklabels():
         if "\n" in label.get_text():
             label.set_fontsize(SMALL)
@@ -107,7 +107,7 @@ def label_rows(ax: Axes, names: Sequence[str], data: Sequence[Any] | None) -> No
             ha="right",
             va="center_baseline",
             fontsize=SMALL,
-            color=GRAY,
+            color=gray,
         )
 
 

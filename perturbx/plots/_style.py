@@ -102,13 +102,14 @@ def width_of(texts: Sequence[str], size: float) -> float:
 
 def clean(ax: Axes, xlabel: str) -> None:
     """No box, gray numbers, and a label that says what is shown."""
+    ink, gray, line = tones(ax)
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(LINE)
-    ax.tick_params(axis="x", colors=GRAY, labelsize=SMALL, length=3, color=LINE)
+    ax.spines["bottom"].set_color(line)
+    ax.tick_params(axis="x", colors=gray, labelsize=SMALL, length=3, color=line)
     ax.ticklabel_format(axis="x", style="sci", scilimits=(-4, 5), useMathText=True)
-    ax.xaxis.get_offset_text().set_color(GRAY)
-    ax.set_xlabel(safe(xlabel), fontsize=TEXT, color=INK, labelpad=6)
+    ax.xaxis.get_offset_text().set_color(gray)
+    ax.set_xlabel(safe(xlabel), fontsize=TEXT, color=ink, labelpad=6)
 
 
 def aside(ax: Axes, text: str) -> None:
@@ -146,7 +147,7 @@ def whiskers(ax: Axes, ends: Floats, rows: Any, lower: Floats, upper: Floats) ->
             np.asarray(rows)[known],
             xerr=np.maximum(reach, 0.0),
             fmt="none",
-            ecolor=INK,
+            ecolor=tones(ax)[0],
             elinewidth=1.1,
             capsize=2.2,
             capthick=1.1,
@@ -166,7 +167,7 @@ def beside_bars(ax: Axes, texts: Sequence[str], scores: Floats, low: Floats, hig
             ha="right" if negative else "left",
             va="center",
             fontsize=SMALL,
-            color=INK,
+            color=tones(ax)[0],
         )
 
 

@@ -75,7 +75,7 @@ def bar(
     bars = _means(explanation, max_display) if several else _scores(explanation, max_display)
     n, k = bars.scores.shape
     ax = _style.axes_of(ax, 7.2, 1.1 + n * _rows.height(bars.data, max(0.33, 0.09 + 0.15 * k)))
-    ax.axvline(0, color=_style.LINE, linewidth=1, zorder=0)
+    ax.axvline(0, color=_style.tones(ax)[2], linewidth=1, zorder=0)
     for j in range(k):
         _draw(ax, bars, j, explanation)
     _rows.label_rows(ax, bars.names, bars.data)
@@ -85,7 +85,7 @@ def bar(
         of = "the mean over instances" if several else "each score, from sampling perturbations"
         _style.aside(ax, f"whiskers: 95% interval of {of}")
     if k > 1:
-        ax.legend(frameon=False, fontsize=_style.SMALL, labelcolor=_style.INK)
+        ax.legend(frameon=False, fontsize=_style.SMALL, labelcolor=_style.tones(ax)[0])
     return _style.finished(ax, show)  # type: ignore[no-any-return]
 
 

@@ -105,7 +105,7 @@ def _draw(ax: Axes, panel: Panel) -> None:
     for line, color in zip(methods, _style.OUTPUT_COLORS, strict=False):
         _plot(ax, line, next(numbers), color=color, linewidth=2.0, zorder=3)
     for line, dashes in zip(references, cycle(_DASHES), strict=False):
-        _plot(ax, line, next(numbers), color=_style.GRAY, linewidth=1.2, linestyle=dashes)
+        _plot(ax, line, next(numbers), color=_style.tones(ax)[1], linewidth=1.2, linestyle=dashes)
     if len(methods) == 1:
         _shade(ax, methods[0])
     _limits(ax, [line.mean for line in panel.lines])
@@ -139,18 +139,19 @@ def _words(ax: Axes, panel: Panel) -> None:
     """Labels and titles, and how features were removed, without which numbers mean little."""
     way, number = _WAYS.get(panel.metric, ("changed", ""))
     _style.clean(ax, f"share {way}, highest scores first")
-    ax.spines["left"].set(visible=True, color=_style.LINE)
-    ax.tick_params(axis="y", colors=_style.GRAY, labelsize=_style.SMALL, length=3)
-    ax.tick_params(axis="y", color=_style.LINE)
+    ink, gray, rule = _style.tones(ax)
+    ax.spines["left"].set(visible=True, color=rule)
+    ax.tick_params(axis="y", colors=gray, labelsize=_style.SMALL, length=3)
+    ax.tick_params(axis="y", color=rule)
     name = f" for {_style.output_label(panel.output)}" * bool(panel.output)
     label = _style.safe(f"model output{name}")
-    ax.set_ylabel(label, fontsize=_style.TEXT, color=_style.INK)
+    ax.set_ylabel(label, fontsize=_style.TEXT, color=ink)
     metric = panel.metric.replace("_", " ").capitalize()
-    style: dict[str, Any] = {"loc": "left", "fontsize": _style.TEXT + 1, "color": _style.INK}
+    style: dict[str, Any] = {"loc": "left", "fontsize": _style.TEXT + 1, "color": ink}
     ax.set_title(_style.safe(metric), weight="bold", pad=7, **style)
     instances = max(len(line.each) for line in panel.lines)
     many = f"mean over {instances:,} instances, " * (instances > 1)
-    style = {"fontsize": _style.SMALL, "color": _style.GRAY}
+    style = {"fontsize": _style.SMALL, "color": gray}
     ax.set_title(f"{many}{number}{panel.better} is better", loc="right", pad=7, **style)
     removal = "\nor ".join(fill(text, _WIDTH) for text in panel.value_functions)
     ax.annotate(
@@ -171,8 +172,8 @@ def _legend(ax: Axes, lines: tuple[Line, ...]) -> None:
         loc="lower left",
         borderaxespad=0,
         fontsize=size,
-        labelcolor=_style.INK,
-        facecolor="white",
+        labelcolor=_style.tones(ax)[0],
+        facecolor=ax.get_facecolor(),
         edgecolor="none",
         framealpha=0.8,
     )

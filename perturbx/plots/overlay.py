@@ -183,9 +183,10 @@ def _line(ax: Axes, view: View, labels: NDArray[np.generic], **style: Any) -> No
 
 def _words(ax: Axes, view: View) -> None:
     """The output and its prediction above the panel, a caption below it."""
-    ax.set_title(_style.safe(view.title), fontsize=_style.TEXT, color=_style.INK, pad=5)
+    ink, gray, _ = _style.tones(ax)
+    ax.set_title(_style.safe(view.title), fontsize=_style.TEXT, color=ink, pad=5)
     if view.caption:
-        style: dict[str, Any] = {"fontsize": _style.SMALL, "color": _style.GRAY}
+        style: dict[str, Any] = {"fontsize": _style.SMALL, "color": gray}
         ax.annotate(
             view.caption,
             (0.5, 0),
@@ -202,10 +203,11 @@ def _color_bar(drawn: Any, axes: Any, label: str, beyond: str) -> None:
     bar = drawn.axes.figure.colorbar(
         drawn, ax=axes, fraction=0.05, pad=0.02, aspect=34, extend=beyond
     )
+    ink, gray, _ = _style.tones(drawn.axes)
     bar.outline.set_visible(False)
     # Half-transparent patches with edges would overlap and look like stripes.
     bar.solids.set(edgecolor="none", antialiased=False)
-    bar.ax.tick_params(colors=_style.GRAY, labelsize=_style.SMALL, length=0)
+    bar.ax.tick_params(colors=gray, labelsize=_style.SMALL, length=0)
     bar.formatter.set_powerlimits((-3, 4))
     bar.formatter.set_useMathText(True)
-    bar.set_label(_style.safe(label), fontsize=_style.SMALL, color=_style.INK)
+    bar.set_label(_style.safe(label), fontsize=_style.SMALL, color=ink)

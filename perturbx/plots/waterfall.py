@@ -113,14 +113,14 @@ def _additive(explanation: Explanation, output: int | str | None) -> Explanation
 
 def _guides(ax: Axes, base: float, ends: Floats, prediction: float) -> None:
     """The base value, the connections between bars, and the prediction."""
-    n = len(ends)
+    n, (ink, gray, _) = len(ends), _style.tones(ax)
     for row, end in enumerate(ends[1:]):
-        ax.plot([end, end], [row + 0.31, row + 0.69], color=_style.GRAY, linewidth=0.8, zorder=1)
+        ax.plot([end, end], [row + 0.31, row + 0.69], color=gray, linewidth=0.8, zorder=1)
     ax.set_ylim(n + 0.25, -1.25)
-    ax.plot([base, base], [n - 0.69, n - 0.3], color=_style.GRAY, linewidth=0.8, zorder=1)
-    ax.plot([prediction, prediction], [-0.31, -0.7], color=_style.GRAY, linewidth=0.8, zorder=1)
+    ax.plot([base, base], [n - 0.69, n - 0.3], color=gray, linewidth=0.8, zorder=1)
+    ax.plot([prediction, prediction], [-0.31, -0.7], color=gray, linewidth=0.8, zorder=1)
     start, arrival = _style.numbers([base, prediction], signed=False)
-    style: dict[str, Any] = {"ha": "center", "fontsize": _style.TEXT, "color": _style.INK}
+    style: dict[str, Any] = {"ha": "center", "fontsize": _style.TEXT, "color": ink}
     ax.text(base, n - 0.25, f"base value {start}", va="top", **style)
     ax.text(prediction, -0.75, f"prediction {arrival}", va="bottom", weight="bold", **style)
 

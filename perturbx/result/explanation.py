@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -157,6 +157,9 @@ class Explanation:
     notes: tuple[str, ...] = field(default=())
     provenance: Mapping[str, Any] = field(default_factory=dict)
     per_instance: PerInstance | None = None
+
+    plot: ClassVar[Any]
+    """Its pictures, as in ``explanation.plot.bar()``; `perturbx.plots` sets it."""
 
     def __post_init__(self) -> None:
         check(self)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
+import perturbx as px
 import pytest
-from perturbx.features import LabelMap
+from perturbx.features import LabelMap, SeriesMap
 from perturbx.result import Explanation
 
 matplotlib.use("Agg")
@@ -115,3 +116,35 @@ def found():
         return Found(**{**fields, **changes})
 
     return build
+
+
+@pytest.fixture
+def examples(make, photo, found):
+    """For each plot what it draws, as a function without arguments."""
+    return {
+        "bar": lambda: make()[0],
+        "curves": found,
+        "effects": lambda: _effects().explain(),
+        "overlay": photo,
+        "series": lambda: photo(
+            image=np.arange(8.0), regions=SeriesMap(np.repeat(np.arange(4), 2))
+        ),
+        "surface": lambda: _effects().interaction(0, 1),
+        "text": lambda: px.Occlusion(lambda texts: np.array(list(map(len, texts)))).explain("a b"),
+        "tree": lambda: (
+            px.SurrogateTree(_model, max_leaves=4, random_state=0).fit(_rows()).explain()
+        ),
+        "waterfall": lambda: make()[0],
+    }
+
+
+def _rows():
+    return np.random.default_rng(0).normal(size=(120, 2))
+
+
+def _model(X):
+    return X[:, 0] * X[:, 1] + X[:, 0]
+
+
+def _effects():
+    return px.Effects(_model, random_state=0).fit(_rows())

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
-import perturbx as px
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from perturbx import plots
 from perturbx.errors import InvalidParameterError
 from perturbx.features import SeriesMap
@@ -33,29 +35,48 @@ def test_importing_is_light():
     assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
-@pytest.mark.parametrize(
-    "name", sorted({*plots.__all__, "curves"} - {"effects", "surface", "tree"})
-)
-def test_without_matplotlib_the_error_says_how_to_get_it(name, make, photo, found, monkeypatch):
+def test_every_plot_has_an_example(examples):
+    """A plot that is added is drawn by the tests of this file."""
+    assert sorted(examples) == sorted(plots.__all__)
+
+
+@pytest.mark.parametrize("name", plots.__all__)
+def test_without_matplotlib_the_error_says_how_to_get_it(name, examples, monkeypatch):
     """Without matplotlib, an ImportError names the command to install it."""
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    own = {"overlay": photo, "curves": found, "series": lambda: photo(**line()), "text": words}
-    one = own.get(name, lambda: make()[0])()
     with pytest.raises(ImportError, match=r'pip install "perturbx\[plots\]"'):
-        getattr(plots, name)(one, show=False)
+        getattr(plots, name)(examples[name](), show=False)
 
 
-def test_settings_of_the_user_are_left_alone(make, photo, found):
+@pytest.mark.parametrize("name", plots.__all__)
+def test_words_are_visible_on_dark_backgrounds(name, examples):
+    """Each text has a contrast of at least 3 with the background that it is drawn on."""
+    with plt.style.context("dark_background"):
+        figure = np.ravel(getattr(plots, name)(examples[name](), show=False))[0].figure
+        figure.canvas.draw()
+    words = [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
+    assert words
+    dark = [t.get_text() for t in words if not t.get_bbox_patch() and contrast(t.get_color()) < 3]
+    assert dark == []
+
+
+def contrast(color, background="black"):
+    """The contrast ratio of WCAG 2."""
+    high, low = sorted(map(luminance, (color, background)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(color):
+    parts = np.array(to_rgb(color))
+    return ((parts + 0.055) / 1.055) ** 2.4 @ [0.2126, 0.7152, 0.0722]
+
+
+@pytest.mark.parametrize("name", plots.__all__)
+def test_settings_of_the_user_are_left_alone(name, examples):
     """Drawing changes no rcParams."""
-    import matplotlib as mpl
-
-    before = dict(mpl.rcParams)
-    plots.bar(make()[0], show=False)
-    plots.waterfall(make()[0], show=False)
-    plots.overlay(photo(), show=False)
-    plots.series(photo(**line()), show=False)
-    plots.curves(found(), show=False)
-    assert dict(mpl.rcParams) == before
+    before = dict(plt.rcParams)
+    getattr(plots, name)(examples[name](), show=False)
+    assert dict(plt.rcParams) == before
 
 
 @pytest.mark.parametrize("given", [1, "text", None, [[1.0]], {"a": 1}], ids=repr)
@@ -69,8 +90,6 @@ def test_what_is_no_result_is_refused(name, given):
 
 def test_names_with_dollars_are_drawn_as_they_are(make, photo, found):
     """Names and text in the data are drawn literally, never as formulas."""
-    import matplotlib.pyplot as plt
-
     awkward = {"output_names": ("$a$ $",), "method": "$$: x", "value_function": "$\\frac$ and $"}
     names = ("$x$", "$$", "a$", "$b", "$c_{$", r"\\$d$")
     data = np.full((8, 6), "$1 to $2", dtype=object)
@@ -108,16 +127,6 @@ def test_pictures_say_how_they_are_read(make):
     assert not any(text.startswith("whiskers") for text in texts(plots.bar(unknown, show=False)))
     upwards = "read upwards, from the base value to the prediction"
     assert upwards in texts(plots.waterfall(make()[0], show=False))
-
-
-def words():
-    """Two words."""
-    return px.Occlusion(lambda texts: np.array(list(map(len, texts)))).explain("good film")
-
-
-def line():
-    """A series of eight steps in four segments."""
-    return {"image": np.arange(8.0), "regions": SeriesMap(np.repeat(np.arange(4), 2))}
 
 
 def texts(ax):
