@@ -89,7 +89,7 @@ NAMES = {
     | {"Fidelity", "Leaf", "Node", "Reason", "Reasons", "RuleTree"}
     | {"FoundSets", "PieceSet"},
     "perturbx.plots": {"bar", "curves", "effects", "overlay", "series", "surface", "text", "tree"}
-    | {"waterfall"},
+    | {"beeswarm", "heatmap", "scatter", "waterfall"},
     "perturbx.interop": {
         "ImagePreprocess",
         "as_list",

@@ -5,11 +5,14 @@ are its methods as well, as in ``explanation.plot.bar()``: the result knows noth
 this room hands them to it.
 """
 
-from perturbx.plots.accessor import ExplanationPlots
+from perturbx.plots.accessor import ExplanationPlots as ExplanationPlots
 from perturbx.plots.bar import bar as bar
+from perturbx.plots.beeswarm import beeswarm as beeswarm
 from perturbx.plots.curves import curves as curves
 from perturbx.plots.effects import effects as effects
+from perturbx.plots.heatmap import heatmap as heatmap
 from perturbx.plots.overlay import overlay as overlay
+from perturbx.plots.scatter import scatter as scatter
 from perturbx.plots.series import series as series
 from perturbx.plots.surface import surface as surface
 from perturbx.plots.text import text as text
@@ -19,9 +22,12 @@ from perturbx.result import Explanation
 
 __all__ = [
     "bar",
+    "beeswarm",
     "curves",
     "effects",
+    "heatmap",
     "overlay",
+    "scatter",
     "series",
     "surface",
     "text",

@@ -26,7 +26,13 @@ OUTPUT_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00
 NEUTRAL = "#5d6d7e"
 """For absolute values."""
 
+LOW_TO_HIGH = (BLUE, "#8a6fa3", RED)
+"""Values of a feature, low to high, on light and on dark."""
+
 TEXT, SMALL = 9.5, 8.5
+
+RUG = 0.075
+"""The height of the histogram of the rows, relative to that of the panel."""
 
 
 def pyplot() -> Any:
@@ -65,11 +71,15 @@ def axes_in(ax: Any, n: int = 1, drawn: str = "", cure: str = "") -> list[Any]:
 
 def tones(ax: Axes) -> tuple[str, str, str]:
     """Colors for text, for secondary text and for lines that are visible on these axes."""
+    return ("#e8e8e8", "#a6a6a6", "#5a5a5a") if is_dark(ax) else (INK, GRAY, LINE)
+
+
+def is_dark(ax: Axes) -> bool:
+    """Whether the background of the axes is dark."""
     from matplotlib.colors import to_rgb
 
     red, green, blue = to_rgb(ax.get_facecolor())
-    is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-    return ("#e8e8e8", "#a6a6a6", "#5a5a5a") if is_dark else (INK, GRAY, LINE)
+    return 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
 
 
 def finished(axes: Any, show_it: bool) -> Any:
@@ -84,6 +94,14 @@ def explanation_of(value: Any) -> Explanation:
     if not isinstance(value, Explanation):
         raise invalid("explanation", "an Explanation, as explainer.explain(X) returns", value)
     return value
+
+
+def scores_of(explanation: Explanation) -> str:
+    """The method, and the output if it has a name, as in "KernelShap score for risk"."""
+    names = explanation.output_names
+    name = str(names[0]) if np.ndim(names) == 1 and len(names) == 1 else ""
+    of = f" for {output_label(name)}" if name not in ("", "output") else ""
+    return f"{explanation.method_name} score{of}"
 
 
 def rows_of(max_display: int, n_features: int) -> int:
@@ -112,12 +130,33 @@ def clean(ax: Axes, xlabel: str) -> None:
     ax.set_xlabel(safe(xlabel), fontsize=TEXT, color=ink, labelpad=6)
 
 
-def aside(ax: Axes, text: str) -> None:
+def framed(ax: Axes) -> None:
+    """Lines at the left and at the bottom, gray numbers, and a line at 0."""
+    _, gray, line = tones(ax)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(line)
+    ax.axhline(0, color=line, linewidth=0.8, zorder=0)
+    ax.tick_params(colors=gray, labelsize=SMALL, color=line, length=3)
+    ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.get_offset_text().set(color=gray, fontsize=SMALL)
+
+
+def rug(ax: Axes, x: Floats, heights: Any, width: float) -> None:
+    """Where the rows lie, as gray bars at the bottom."""
+    shares = RUG * np.asarray(heights) / max(np.max(heights), 1)
+    place: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "zorder": 0}
+    ax.bar(x, shares, width=width, color=tones(ax)[2], linewidth=0, **place)
+
+
+def aside(ax: Axes, text: str, below: float = 38.0) -> None:
     """A gray line below the label of the x axis that says how to read the plot."""
     ax.annotate(
         text,
         (0.5, 0),
-        xytext=(0, -38),
+        xytext=(0, -below),
         xycoords="axes fraction",
         textcoords="offset points",
         ha="center",
@@ -169,6 +208,28 @@ def beside_bars(ax: Axes, texts: Sequence[str], scores: Floats, low: Floats, hig
             fontsize=SMALL,
             color=tones(ax)[0],
         )
+
+
+def low_to_high() -> Any:
+    """The color map for values of a feature."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("low to high", LOW_TO_HIGH)
+
+
+def color_bar(drawn: Any, axes: Any, label: str, beyond: str = "neither") -> Any:
+    """A thin bar beside the axes for the colors of what was drawn on them."""
+    main = np.ravel(np.asarray(axes, dtype=object))[0]
+    ink, gray, _ = tones(main)
+    bar = main.figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.02, aspect=34, extend=beyond)
+    bar.outline.set_visible(False)
+    # Half-transparent patches with edges would overlap and look like stripes.
+    bar.solids.set(edgecolor="none", antialiased=False)
+    bar.ax.tick_params(colors=gray, labelsize=SMALL, length=0)
+    bar.formatter.set_powerlimits((-3, 4))
+    bar.formatter.set_useMathText(True)
+    bar.set_label(safe(label), fontsize=SMALL, color=ink)
+    return bar
 
 
 def half_interval(values: Floats) -> Floats:

@@ -22,9 +22,6 @@ _MOST = len(_style.OUTPUT_COLORS)
 _MOST_LABELS = 24
 """Of more categories those of the most rows are drawn."""
 
-_RUG = 0.075
-"""The height of the histogram of the rows, relative to that of the panel."""
-
 _N_BARS = 40
 _MOST_MARKS = 15
 """Lines of at most so many points have a mark at each."""
@@ -230,30 +227,15 @@ def _draw_counts(ax: Axes, curve: EffectCurve) -> None:
     else:
         heights = curve.counts[_kept(curve)]
         x, width = np.arange(float(len(heights))), 0.6
-    ax.bar(
-        x,
-        _RUG * heights / heights.max(),
-        width=width,
-        transform=ax.get_xaxis_transform(),
-        color=_style.tones(ax)[2],
-        linewidth=0,
-        zorder=0,
-    )
+    _style.rug(ax, x, heights, width)
 
 
 def _bare(ax: Axes, curve: EffectCurve) -> None:
     """No box, gray numbers, the name of the feature below."""
     from matplotlib.ticker import MaxNLocator
 
-    ink, gray, line = _style.tones(ax)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        ax.spines[side].set_color(line)
-    ax.axhline(0, color=line, linewidth=0.8, zorder=0)
-    ax.tick_params(colors=gray, labelsize=_style.SMALL, color=line, length=3)
+    _style.framed(ax)
     ax.yaxis.set_major_locator(MaxNLocator(5))
-    ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
     if curve.is_number:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=_is_whole(curve.positions)))
         ax.ticklabel_format(axis="x", style="sci", scilimits=(-4, 5), useMathText=True)
@@ -263,10 +245,8 @@ def _bare(ax: Axes, curve: EffectCurve) -> None:
         turned: dict[str, Any] = {"rotation": 90} if slanted else {}
         ax.set_xticks(range(len(names)), names, fontsize=_style.SMALL - 1, **turned)
         ax.set_xlim(-0.6, len(names) - 0.4)
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.get_offset_text().set(color=gray, fontsize=_style.SMALL)
     label = fill(_style.shorten(curve.feature, 56), 30)
-    ax.set_xlabel(_style.safe(label), fontsize=_style.TEXT, color=ink)
+    ax.set_xlabel(_style.safe(label), fontsize=_style.TEXT, color=_style.tones(ax)[0])
 
 
 def _is_whole(positions: Floats) -> bool:
@@ -287,7 +267,7 @@ def _scale(
     low, high = float(np.nanmin(known)), float(np.nanmax(known))
     span = (high - low) or 1.0
     for ax in axes:
-        ax.set_ylim(low - (0.05 + 1.3 * _RUG) * span, high + 0.05 * span)
+        ax.set_ylim(low - (0.05 + 1.3 * _style.RUG) * span, high + 0.05 * span)
 
 
 def _words(

@@ -123,10 +123,10 @@ def overlay(
         sure = "" if level is None else f",\nwhere its {percent(level)} interval excludes 0"
         label = f"{shown[0].method_name} score{heatmaps.unit(shown[0])[1]}{sure}".strip()
         if scale == "shared":
-            _color_bar(drawn[-1], axes, label, panels[-1].beyond)
+            _style.color_bar(drawn[-1], axes, label, panels[-1].beyond)
         else:
             for panel, map_, view in zip(axes, drawn, panels, strict=True):
-                _color_bar(map_, panel, label * (panel is axes[-1]), view.beyond)
+                _style.color_bar(map_, panel, label * (panel is axes[-1]), view.beyond)
     return _style.finished(axes[0] if len(shown) == 1 else np.array(axes), show)
 
 
@@ -197,17 +197,3 @@ def _words(ax: Axes, view: View) -> None:
             va="top",
             **style,
         )
-
-
-def _color_bar(drawn: Any, axes: Any, label: str, beyond: str) -> None:
-    bar = drawn.axes.figure.colorbar(
-        drawn, ax=axes, fraction=0.05, pad=0.02, aspect=34, extend=beyond
-    )
-    ink, gray, _ = _style.tones(drawn.axes)
-    bar.outline.set_visible(False)
-    # Half-transparent patches with edges would overlap and look like stripes.
-    bar.solids.set(edgecolor="none", antialiased=False)
-    bar.ax.tick_params(colors=gray, labelsize=_style.SMALL, length=0)
-    bar.formatter.set_powerlimits((-3, 4))
-    bar.formatter.set_useMathText(True)
-    bar.set_label(_style.safe(label), fontsize=_style.SMALL, color=ink)

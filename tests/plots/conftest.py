@@ -123,9 +123,12 @@ def examples(make, photo, found):
     """For each plot what it draws, as a function without arguments."""
     return {
         "bar": lambda: make()[0],
+        "beeswarm": make,
         "curves": found,
         "effects": lambda: _effects().explain(),
+        "heatmap": make,
         "overlay": photo,
+        "scatter": make,
         "series": lambda: photo(
             image=np.arange(8.0), regions=SeriesMap(np.repeat(np.arange(4), 2))
         ),

@@ -28,6 +28,9 @@ print(*sorted(heavy))
 OF_RULES = {"effects": "Effects", "surface": "EffectSurface", "tree": "a tree", "curves": "curves"}
 """What those plots take that show no explanation."""
 
+ALSO = {"scatter": (0,)}
+"""Further arguments."""
+
 
 def test_importing_is_light():
     """matplotlib, shap and pandas are imported by the functions that need them."""
@@ -45,14 +48,15 @@ def test_without_matplotlib_the_error_says_how_to_get_it(name, examples, monkeyp
     """Without matplotlib, an ImportError names the command to install it."""
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r'pip install "perturbx\[plots\]"'):
-        getattr(plots, name)(examples[name](), show=False)
+        getattr(plots, name)(examples[name](), *ALSO.get(name, ()), show=False)
 
 
 @pytest.mark.parametrize("name", plots.__all__)
 def test_words_are_visible_on_dark_backgrounds(name, examples):
     """Each text has a contrast of at least 3 with the background that it is drawn on."""
     with plt.style.context("dark_background"):
-        figure = np.ravel(getattr(plots, name)(examples[name](), show=False))[0].figure
+        axes = getattr(plots, name)(examples[name](), *ALSO.get(name, ()), show=False)
+        figure = np.ravel(axes)[0].figure
         figure.canvas.draw()
     words = [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
     assert words
@@ -75,7 +79,7 @@ def luminance(color):
 def test_settings_of_the_user_are_left_alone(name, examples):
     """Drawing changes no rcParams."""
     before = dict(plt.rcParams)
-    getattr(plots, name)(examples[name](), show=False)
+    getattr(plots, name)(examples[name](), *ALSO.get(name, ()), show=False)
     assert dict(plt.rcParams) == before
 
 
@@ -85,7 +89,7 @@ def test_what_is_no_result_is_refused(name, given):
     """Other objects raise an error that says what the plot accepts."""
     takes = OF_RULES.get(name, "explanation must be an Explanation")
     with pytest.raises(InvalidParameterError, match=takes):
-        getattr(plots, name)(given, show=False)
+        getattr(plots, name)(given, *ALSO.get(name, ()), show=False)
 
 
 def test_names_with_dollars_are_drawn_as_they_are(make, photo, found):
