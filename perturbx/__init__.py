@@ -44,6 +44,7 @@ from perturbx.maskers import Superpixels as Superpixels
 from perturbx.maskers import SuperpixelTrees as SuperpixelTrees
 from perturbx.maskers import Tokens as Tokens
 from perturbx.maskers import Windows as Windows
+from perturbx.report import report as report
 from perturbx.result import Explanation as Explanation
 from perturbx.result import compare_cohorts as compare_cohorts
 from perturbx.result import concat as concat
@@ -125,6 +126,7 @@ __all__ = [
     "metrics",
     "plots",
     "reasons",
+    "report",
 ]
 
 

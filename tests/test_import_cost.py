@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-OPTIONAL = ("matplotlib", "shap", "torch", "pandas", "polars", "dask", "onnxruntime", "IPython")
+OPTIONAL = ("matplotlib", "shap", "torch", "pandas", "polars", "dask", "onnxruntime")
+OPTIONAL += ("IPython", "jinja2")
 
 BLOCKED = f"""
 import sys

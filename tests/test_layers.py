@@ -35,7 +35,7 @@ ROOMS = [
 ]
 """From the ground up; a room may import what lies below it, never what lies beside it."""
 
-SHOW = {"plots", "interop"}
+SHOW = {"plots", "report", "interop"}
 """Import the result and what lies below it, alone."""
 
 FRONT = {"__init__", "__main__", "_demo", "cli", "testing"}

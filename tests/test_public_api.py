@@ -35,7 +35,7 @@ NAMES = {
     | MASKERS
     | RULES
     | {"Explanation", "RegionTree", "compare_cohorts", "concat", "interop", "load", "metrics"}
-    | {"plots"}
+    | {"plots", "report"}
     | {"Archive", "archive"},
     "perturbx.archive": {"Archive", "ArchiveInfo", "ArchiveLike", "ModelFacts", "Verified"}
     | {"info", "prune", "verify"},
@@ -90,6 +90,7 @@ NAMES = {
     | {"FoundSets", "PieceSet"},
     "perturbx.plots": {"bar", "curves", "effects", "overlay", "series", "surface", "text", "tree"}
     | {"beeswarm", "heatmap", "scatter", "waterfall"},
+    "perturbx.report": {"report"},
     "perturbx.interop": {
         "ImagePreprocess",
         "as_list",

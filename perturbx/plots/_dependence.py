@@ -13,7 +13,7 @@ from perturbx.plots import _style
 from perturbx.result import EffectCurve, EffectCurves, Explanation
 from perturbx.result.columns import MISSING, Column
 from perturbx.result.effects import shown
-from perturbx.result.views import percent
+from perturbx.result.text import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from perturbx.plots import _rows, _style
 from perturbx.plots._instances import doubtful, feature_order, instances_of
 from perturbx.result import Explanation
 from perturbx.result.columns import column_of
-from perturbx.result.views import percent
+from perturbx.result.text import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

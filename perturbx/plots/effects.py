@@ -13,7 +13,7 @@ from perturbx.errors import InvalidParameterError
 from perturbx.plots import _style
 from perturbx.result import EffectCurve, EffectCurves
 from perturbx.result.effects import shown
-from perturbx.result.views import percent
+from perturbx.result.text import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

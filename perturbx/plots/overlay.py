@@ -13,7 +13,8 @@ from perturbx.plots import _style
 from perturbx.plots._picture import picture
 from perturbx.result import Explanation, heatmaps
 from perturbx.result.photo import cut_out, photo, under_color
-from perturbx.result.views import View, outputs, percent, views
+from perturbx.result.text import percent
+from perturbx.result.views import View, outputs, views
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from perturbx.plots._instances import doubtful, instances_of
 from perturbx.plots._partner import partner_of
 from perturbx.result import EffectCurve, EffectCurves, Explanation
 from perturbx.result.columns import column_of
-from perturbx.result.views import percent
+from perturbx.result.text import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

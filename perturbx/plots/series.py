@@ -14,8 +14,7 @@ from perturbx.features import SeriesMap
 from perturbx.plots import _style
 from perturbx.result import Explanation, heatmaps, one_output, without_rounding
 from perturbx.result.series import Track, is_series, largest_tracks, tracks_of
-from perturbx.result.text import titled
-from perturbx.result.views import percent
+from perturbx.result.text import percent, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,8 +14,7 @@ from perturbx.plots._lines import Measure, Placed, lines_of
 from perturbx.result import Explanation
 from perturbx.result.reading import one_output
 from perturbx.result.stretches import Colored, colored
-from perturbx.result.text import shorten
-from perturbx.result.views import percent
+from perturbx.result.text import percent, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

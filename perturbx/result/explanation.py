@@ -359,7 +359,7 @@ class Explanation:
     def __repr__(self) -> str:
         return summary(without_rounding(self))
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         return notebook(without_rounding(self))
 
 

@@ -1,87 +1,89 @@
-"""The notebook view of an explanation: the table of `summary`, heat maps, colored texts."""
+"""The notebook view of an explanation: facts, figures and the table of `summary`."""
 
 from __future__ import annotations
 
-from base64 import b64encode
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from perturbx.result.summary import Table, head, tabulate
+from perturbx.features import Spans
+from perturbx.result.bars import bars
+from perturbx.result.facts import facts, prediction
+from perturbx.result.ranks import told_apart
+from perturbx.result.stretches import Colored, colored
+from perturbx.result.summary import half_widths, head, tabulate
+from perturbx.result.templates import render
+from perturbx.result.text import numbers, output_label
 
 if TYPE_CHECKING:
     from perturbx.result.explanation import Explanation
 
-_SIDE = 200
-_RED, _BLUE, _NEUTRAL = "#ca3542", "#2f78b7", "#5d6d7e"
-_CELL = "padding:2px 10px;text-align:left;white-space:nowrap;"
-_NUMBER = "font-variant-numeric:tabular-nums;"
+_MOST_TEXTS, _MOST_OUTPUTS, _MOST_PIECES = 4, 3, 400
 
 
-def notebook(explanation: Explanation) -> str:
-    """A small HTML table without scripts and style sheets; every name is escaped."""
-    table, (first, *lines) = tabulate(explanation), head(explanation)
-    titles = [table.kind, *([table.heading] if table.data else [])]
-    for name in table.columns:
-        titles += ["", name if len(table.columns) > 1 else table.title]
-    header = "".join(f'<th style="{_CELL}">{escape(title)}</th>' for title in titles)
-    rows = "".join(f"<tr>{_row(table, i)}</tr>" for i in range(len(table.names)))
-    notes = "<br>".join(map(escape, lines))
-    rest = "".join(f"<div>… and {escape(text)}</div>" for text in table.rest)
-    return (
-        f'<div style="font-size:13px;line-height:1.4"><b>{escape(first)}</b>'
-        f'<div style="opacity:.7;margin:2px 0 6px">{notes}</div>'
-        f"{_pictures(explanation)}{_texts(explanation)}"
-        f'<table style="border-collapse:collapse;margin:0"><thead><tr>{header}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-        f'<div style="opacity:.7;padding:2px 10px">{rest}</div></div>'
-    )
+def notebook(explanation: Explanation) -> str | None:
+    """A small table without scripts; every name is escaped. None without jinja2.
+
+    Notebooks then show the text.
+    """
+    table = tabulate(explanation)
+    values: dict[str, Any] = {
+        "first": head(explanation)[0],
+        "facts": [*prediction(explanation), *facts(explanation)],
+        "notes": explanation.notes,
+        "words": _words(explanation),
+        "texts": _texts(explanation),
+        "table": table,
+        "title": table.title.partition(" ±")[0],
+        "bars": bars(table.scores, table.lower, table.upper, table.is_mean),
+        **_pictures(explanation),
+    }
+    try:
+        return render("notebook.html", **values)
+    except ImportError:
+        return None
 
 
-def _pictures(explanation: Explanation) -> str:
-    """Heat maps over their images, or under their series; empty for tables."""
+def _words(explanation: Explanation) -> list[str]:
+    """What cannot be told apart, for one instance and output."""
+    one = explanation
+    if one.axes[:1] == ("instance",) and len(one) == 1:
+        one = one[0]
+    if one.axes != ("feature",):
+        return []
+    return told_apart(one.feature_names, one.values, half_widths(one), 0.95)
+
+
+def _pictures(explanation: Explanation) -> dict[str, list[Any]]:
+    """Heat maps over their images, or under their series; none for tables."""
     if explanation.regions is None or "feature" not in explanation.axes:
-        return ""
+        return {"figures": [], "photos": []}
     from perturbx.result.series_pictures import series_pictures
     from perturbx.result.thumbnails import thumbnails
 
-    figures = series_pictures(explanation) or [
-        f'<figure style="margin:0 10px 8px 0;width:{_SIDE}px">'
-        f'<img style="width:100%;image-rendering:{"pixelated" if small.coarse else "auto"}" '
-        f'alt="heat map of {escape(small.title)}" '
-        f'src="data:image/png;base64,{b64encode(small.png).decode()}">'
-        f"<figcaption>{escape(small.title)}"
-        f'<span style="opacity:.7"> {escape(small.caption)}</span></figcaption></figure>'
-        for small in thumbnails(explanation)
+    return {"figures": series_pictures(explanation), "photos": thumbnails(explanation)}
+
+
+def _texts(explanation: Explanation) -> list[tuple[str, Colored]]:
+    """A head and the colored pieces of each of the first texts and outputs."""
+    spans = explanation.regions
+    first = spans[0] if isinstance(spans, tuple) and spans else spans
+    if not isinstance(first, Spans) or "feature" not in explanation.axes:
+        return []
+    several = "instance" in explanation.axes
+    each = [explanation[i] for i in range(min(len(explanation), _MOST_TEXTS))] if several else []
+    return [
+        (label(one), colored(one, None, 0.95, _MOST_PIECES))
+        for text in each or [explanation]
+        for one in _of_outputs(text)
     ]
-    return f'<div style="display:flex;flex-wrap:wrap">{"".join(figures)}</div>' * bool(figures)
 
 
-def _texts(explanation: Explanation) -> str:
-    """Texts with colored pieces; empty without texts."""
-    from perturbx.result.colored_html import texts
-
-    return texts(explanation)
-
-
-def _row(table: Table, i: int) -> str:
-    cells = [escape(table.names[i]), *([escape(table.data[i])] if table.data else [])]
-    for j in range(len(table.columns)):
-        cells += [_bar(table, i, j), f'<span style="{_NUMBER}">{escape(table.cells(j)[i])}</span>']
-    return "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells)
+def _of_outputs(one: Explanation) -> list[Explanation]:
+    if "output" not in one.axes:
+        return [one]
+    return [one[..., j] for j in range(min(one.shape[-1], _MOST_OUTPUTS))]
 
 
-def _bar(table: Table, i: int, j: int) -> str:
-    """A bar of up to 60 pixels to each side of zero, or to the right if no score is negative."""
-    known = table.scores[np.isfinite(table.scores)]
-    largest, signed = float(np.abs(known).max(initial=0.0)), bool((known < 0).any())
-    score = float(np.clip(np.nan_to_num(table.scores[i, j]), -largest, largest))
-    width = round(60 * (abs(score) / largest)) if largest else 0
-    left = (60 - width if score < 0 else 60) if signed else 0
-    color = _NEUTRAL if table.title.startswith("mean") else _BLUE if score < 0 else _RED
-    return (
-        f'<div style="width:{120 if signed else 60}px;height:10px">'
-        f'<div style="margin-left:{left}px;width:{width}px;height:10px;background:{color}">'
-        "</div></div>"
-    )
+def label(one: Explanation) -> str:
+    """The output and its prediction."""
+    name = output_label(str(one.output_names[0])) if len(one.output_names) == 1 else ""
+    return f"{name} {numbers([float(one.predictions)], signed=False)[0]}".strip()

@@ -39,18 +39,19 @@ def series_pictures(explanation: Explanation) -> list[str]:
         n = len(explanation)
         shown = [one_output(explanation[i], first) for i in range(min(n, _MOST))]
         words = [f"series {i} of 0–{n - 1}" for i in range(len(shown))]
-        return [_figure(one, text, _end([one])) for one, text in zip(shown, words, strict=True)]
+        return [figure(one, text, scale_of([one])) for one, text in zip(shown, words, strict=True)]
     shown = [explanation]
     if "output" in explanation.axes:
         shown = [explanation[..., j] for j in range(min(explanation.shape[-1], _MOST))]
-    return [_figure(one, "", _end(shown)) for one in shown]
+    return [figure(one, "", scale_of(shown)) for one in shown]
 
 
-def _end(shown: list[Explanation]) -> float:
+def scale_of(shown: list[Explanation]) -> float:
+    """The score of full color for all of them."""
     return heatmaps.scale([track.scores for one in shown for track in tracks_of(one)])
 
 
-def _figure(one: Explanation, words: str, end: float) -> str:
+def figure(one: Explanation, words: str, end: float) -> str:
     """One series, each of its channels on its own scale, with a caption."""
     every = tracks_of(one)
     tracks = largest_tracks(every, _CHANNELS)
@@ -66,7 +67,8 @@ def _figure(one: Explanation, words: str, end: float) -> str:
         f'<figure style="margin:0 10px 8px 0;width:{_WIDTH:.0f}px">'
         f'<svg viewBox="0 0 {_WIDTH:.0f} {height:.0f}" width="100%" role="img" '
         f'aria-label="scores of {title}">{body}</svg>'
-        f'<figcaption>{title}<span style="opacity:.7"> {caption}</span></figcaption></figure>'
+        f'<figcaption><span class="px-title">{title}</span>'
+        f'<span class="px-soft"> {caption}</span></figcaption></figure>'
     )
 
 

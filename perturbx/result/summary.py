@@ -42,8 +42,8 @@ class Table:
         neither.
     heading : str
         The title of `data`.
-    scores, errors : (rows, columns) array
-        A column for each output.
+    scores, errors, lower, upper : (rows, columns) array
+        A column for each output; the last two are the ends of 95% intervals.
     columns : tuple of str
         Names of the outputs; one empty name if there is only one.
     title : str
@@ -58,14 +58,21 @@ class Table:
     heading: str
     scores: Floats
     errors: Floats
+    lower: Floats
+    upper: Floats
     columns: tuple[str, ...]
     title: str
     rest: tuple[str, ...]
 
+    @property
+    def is_mean(self) -> bool:
+        """Whether these are sizes, without a sign."""
+        return self.title.startswith("mean")
+
     def cells(self, column: int) -> list[str]:
         """Each score with its error, with as many decimals as the largest score needs."""
         largest = float(np.abs(self.scores[np.isfinite(self.scores)]).max(initial=0.0))
-        sign = "" if self.title.startswith("mean") else "+"
+        sign = "" if self.is_mean else "+"
         decimals = min(7, max(0, 3 - int(np.floor(np.log10(largest or 1)))))
         plain = largest == 0 or 1e-4 <= largest < 1e6
         spec = f"{sign}.{decimals}f" if plain else f"{sign}.3e"
@@ -90,23 +97,28 @@ def tabulate(explanation: Explanation) -> Table:
     kind = "feature" if "feature" in axes or not axes else axes[0]
     is_mean = kind == "feature" and "instance" in axes
     heading, title = _heading(explanation), "score ± standard error"
-    scores, errors = np.asarray(explanation.values), _doubts(explanation)
-    largest = np.arange(0)
+    scores, errors = np.asarray(explanation.values), errors_above_rounding(explanation)
+    half = half_widths(explanation)
+    lower, upper, largest = scores - half, scores + half, np.arange(0)
     if isinstance(regions, tuple) and not aligned(regions):
         # No two images have a region in common: a row for each image, with its largest score.
         kind = _kind(explanation)
         heading = f"largest score at{f' ({_PLACES[kind]})' * bool(_PLACES[kind])}"
         n, d = scores.shape[:2]
-        scores, errors = scores.reshape(n, d, -1), errors.reshape(n, d, -1)
-        largest = np.nan_to_num(np.abs(scores)).max(axis=2).argmax(axis=1)
-        scores, errors = scores[np.arange(n), largest], errors[np.arange(n), largest]
+        largest = np.nan_to_num(np.abs(scores)).reshape(n, d, -1).max(axis=2).argmax(axis=1)
+        scores, errors, lower, upper = (
+            part[np.arange(n), largest] for part in (scores, errors, lower, upper)
+        )
     elif is_mean:
         title, unknown = "mean |score| ± standard error", np.full(scores.shape[1:], np.nan)
         found = importance(explanation) if len(explanation) else None
         scores, errors = (found.values, found.standard_errors) if found else (unknown, unknown)
+        lower, upper = found.interval() if found else (unknown, unknown)
     size = len(scores) if axes else 1
     columns = int(np.prod(scores.shape[1:]))
-    scores, errors = scores.reshape(size, columns), errors.reshape(size, columns)
+    scores, errors, lower, upper = (
+        part.reshape(size, columns) for part in (scores, errors, lower, upper)
+    )
     order = np.arange(size)
     if kind == "feature":
         order = np.argsort(-np.nan_to_num(np.abs(scores)).max(axis=1, initial=0), kind="stable")
@@ -119,6 +131,8 @@ def tabulate(explanation: Explanation) -> Table:
         heading=heading,
         scores=scores[shown, :_OUTPUTS],
         errors=errors[shown, :_OUTPUTS],
+        lower=lower[shown, :_OUTPUTS],
+        upper=upper[shown, :_OUTPUTS],
         columns=_columns(explanation, kind),
         title=title,
         rest=tuple(f"{n:,} more {what}" for n, what in left_out if n > 0),
@@ -203,7 +217,15 @@ def summary(explanation: Explanation) -> str:
     return "\n".join([first, *(f"  {line}".rstrip() for line in lines)])
 
 
-def _doubts(explanation: Explanation) -> Floats:
+def half_widths(explanation: Explanation, level: float = 0.95) -> Floats:
+    """Half the length of each interval; 0 where the error is only rounding."""
+    _, upper = explanation.interval(level)
+    with np.errstate(over="ignore", invalid="ignore"):
+        half = upper - explanation.values
+    return np.where(errors_above_rounding(explanation) == 0, 0.0, half)
+
+
+def errors_above_rounding(explanation: Explanation) -> Floats:
     """Standard errors, and 0 for those that are only rounding."""
     scores, axes = np.abs(explanation.values), explanation.axes
     size = np.fmax(np.abs(explanation.predictions), np.abs(explanation.base_values))

@@ -22,11 +22,11 @@ def safe(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def show(value: Any) -> str:
+def show(value: Any, width: int = 20) -> str:
     """One cell of the data, short enough to fit next to a name."""
     if isinstance(value, (float, np.floating)):
         return "missing" if np.isnan(value) else f"{value:.4g}"
-    return "missing" if value is None else shorten(str(value), 20)
+    return "missing" if value is None else shorten(str(value), width)
 
 
 def output_label(name: str) -> str:
@@ -52,3 +52,8 @@ def numbers(values: Iterable[float], signed: bool = True) -> list[str]:
         ("0" if v == 0 else "≈ 0") if not float(text) else text.replace("-", "\N{MINUS SIGN}")
         for v, text in zip(known, texts, strict=True)
     ]
+
+
+def percent(share: float) -> str:
+    """A share of 1 in percent, with three digits."""
+    return f"{100 * share:.3g}%"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
+from base64 import b64encode
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from perturbx.result import heatmaps
-from perturbx.result.photo import RGB, photo, under_color
+from perturbx.result.photo import photo
 from perturbx.result.reading import one_output
 from perturbx.result.series import is_series
 from perturbx.result.views import View, views
@@ -20,14 +20,25 @@ if TYPE_CHECKING:
 
 _SIDE, _MOST = 256, 4
 
+_LEVEL = 0.95
+
+_SMALL = 64
+"""Images of fewer pixels per side are kept exactly."""
+
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A heat map over its image as PNG, at most 256 pixels per side, with title and caption."""
+    """A heat map and its image, to be laid over each other, with title and caption.
+
+    `photo` and `heat` are data URIs, the heat map with transparent pixels where scores are 0.
+    `known` is the heat map of the scores whose sign is known; empty where no error is known.
+    """
 
     title: str
     caption: str
-    png: bytes
+    photo: str
+    heat: str
+    known: str
     coarse: bool
     """True if it has few pixels, which should be shown with sharp edges."""
 
@@ -41,44 +52,60 @@ def thumbnails(explanation: Explanation) -> list[Thumbnail]:
         first = 0 if "output" in explanation.axes else None
         n = len(explanation)
         shown = [one_output(explanation[i], first) for i in range(min(n, _MOST))]
-        found = [small for one in shown for small in _of_one([one])]
+        found = [small for one in shown for small in layers([one])]
         return [
             replace(small, caption=f"image {i} of 0–{n - 1} {small.caption}".strip())
             for i, small in enumerate(found)
         ]
     if "output" not in explanation.axes:
-        return _of_one([explanation])
-    return _of_one([explanation[..., j] for j in range(min(explanation.shape[-1], _MOST))])
+        return layers([explanation])
+    return layers([explanation[..., j] for j in range(min(explanation.shape[-1], _MOST))])
 
 
-def _of_one(shown: list[Explanation]) -> list[Thumbnail]:
+def layers(shown: list[Explanation], side: int = _SIDE) -> list[Thumbnail]:
+    """The outputs of one image on one scale; none if these are no regions of an image."""
     if len(getattr(shown[0].regions, "shape", ())) not in (2, 3) or is_series(shown[0].regions):
         return []
-    panels = views(shown, side=_SIDE)
-    coarse = max(panels[0].heat.shape) < _SIDE // 4
-    return [Thumbnail(view.title, view.caption, _png(_blended(view)), coarse) for view in panels]
+    panels = views(shown, side=side)
+    known = [""] * len(panels)
+    if not any(np.isnan(one.standard_errors).all() for one in shown):
+        sure = views(shown, level=_LEVEL, side=side)
+        known = [_heat(view, full.end) for view, full in zip(sure, panels, strict=True)]
+    return [
+        Thumbnail(
+            title=view.title,
+            caption=view.caption,
+            photo=_photo(view),
+            heat=_heat(view, view.end),
+            known=sure_of_it,
+            coarse=max(view.heat.shape) < side // 4,
+        )
+        for view, sure_of_it in zip(panels, known, strict=True)
+    ]
 
 
-def _blended(view: View, alpha: float = 0.85) -> RGB:
-    """The colors of the scores on the gray image."""
-    heat = np.nan_to_num(view.heat)
-    below = under_color(photo(view.image, view.shape, view.step), 0.0)
-    table = heatmaps.colors(alpha)
+def _photo(view: View) -> str:
+    """The image as JPEG, or as PNG where every pixel is seen."""
+    from PIL import Image
+
+    pixels = np.rint(255 * photo(view.image, view.shape, view.step)).astype(np.uint8)
+    return _uri(Image.fromarray(pixels), "png" if max(pixels.shape) < _SMALL else "jpeg")
+
+
+def _heat(view: View, end: float) -> str:
+    """The colors of the scores, opaque for the largest."""
+    from PIL import Image
+
+    table = np.rint(255 * heatmaps.colors(1.0)).astype(np.uint8)[1:-1]
+    table[[0, -1], -1] = 255
     half = len(table) // 2
-    colors = table[np.rint(half * (1 + np.clip(heat / view.end, -1, 1))).astype(np.intp)]
-    opacity = colors[..., 3:]
-    return np.asarray(
-        np.rint(255 * opacity * colors[..., :3] + (1 - opacity) * below), dtype=np.uint8
-    )
+    shares = np.clip(np.nan_to_num(view.heat) / end, -1, 1)
+    image = Image.fromarray(np.rint(half * (1 + shares)).astype(np.uint8))
+    image.putpalette(table[:, :3].tobytes())
+    return _uri(image, "png", transparency=table[:, 3].tobytes())
 
 
-def _png(pixels: RGB) -> bytes:
-    """The bytes of a PNG file (ISO/IEC 15948), with unfiltered rows."""
-    height, width, _ = pixels.shape
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
+def _uri(image: Any, kind: str, **options: Any) -> str:
+    file = io.BytesIO()
+    image.save(file, kind, optimize=True, quality=82, **options)
+    return f"data:image/{kind};base64,{b64encode(file.getvalue()).decode()}"

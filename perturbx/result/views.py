@@ -14,7 +14,7 @@ from perturbx.features import LabelMap
 from perturbx.result import heatmaps
 from perturbx.result.photo import step_of
 from perturbx.result.reading import one_output, without_rounding
-from perturbx.result.text import numbers, output_label, shorten, titled
+from perturbx.result.text import numbers, output_label, percent, shorten, titled
 
 if TYPE_CHECKING:
     from perturbx.result.explanation import Explanation
@@ -134,8 +134,3 @@ def _cut_out_in_words(top: int | float, scores: Floats) -> str:
         return f"the highest {percent(top)} of the area"
     shown = min(int(top), int((scores > 0).sum()))
     return f"the {shown} highest of {len(scores):,} regions" if shown else "no region above 0"
-
-
-def percent(share: float) -> str:
-    """A share of 1 in percent, with three digits."""
-    return f"{100 * share:.3g}%"

@@ -15,11 +15,17 @@ from PIL import Image
 
 
 def pictures(explanation):
-    """The pictures in the view, as arrays, with their captions."""
+    """The heat maps in the view, as RGBA arrays, with their captions."""
     html = explanation._repr_html_()
-    found = re.findall(r"base64,([^\"]+)\"><figcaption>(.*?)</figcaption>", html)
-    arrays = [np.asarray(Image.open(io.BytesIO(base64.b64decode(code)))) for code, _ in found]
-    return arrays, [re.sub("<[^>]+>", "", caption).strip() for _, caption in found]
+    found = re.findall(r"px-heat\" src=\"data:image/png;base64,([^\"]+)\"", html)
+    captions = re.findall(r"</span><figcaption>(.*?)</figcaption>", html, flags=re.DOTALL)
+    return [opened(code).convert("RGBA") for code in found], [
+        re.sub("<[^>]+>", "", caption).strip() for caption in captions
+    ]
+
+
+def opened(code):
+    return Image.open(io.BytesIO(base64.b64decode(code)))
 
 
 @pytest.fixture(autouse=True)
@@ -30,16 +36,19 @@ def without_matplotlib(monkeypatch):
 
 
 def test_colors_of_the_scores_lie_on_the_photo(photo):
-    """The largest score is red, its opposite blue, zero the lightened gray of the photo."""
+    """The largest score is opaque red, its opposite blue, and zero lets the photo through."""
     image = np.full((4, 6, 3), 100, dtype=np.uint8)
     one = replace(photo(image=image), values=np.array([2.0, -2.0, 0.0, 1.0]))
     (picture,), captions = pictures(one)
-    assert picture.shape == (4, 6, 3)
-    red, blue, none, weak = picture[[0, 0, 2, 2], [0, 3, 0, 3]].astype(int)
+    pixels = np.asarray(picture)
+    assert pixels.shape == (4, 6, 4)
+    red, blue, none, weak = pixels[[0, 0, 2, 2], [0, 3, 0, 3]].astype(int)
     assert red[0] > red[2] + 100
     assert blue[2] > blue[0] + 100
-    np.testing.assert_array_equal(none, 128 + 50)
-    assert none[0] - none[2] < weak[0] - weak[2] < red[0] - red[2]
+    assert (red[3], blue[3], none[3]) == (255, 255, 0)
+    assert 100 < weak[3] < 150
+    (below,) = re.findall(r"px-below\" src=\"data:image/png;base64,([^\"]+)", one._repr_html_())
+    np.testing.assert_array_equal(np.asarray(opened(below)), image)
     assert captions == [f"class 0  {one.predictions:.3f}".replace("-", "−")]
 
 
@@ -61,7 +70,7 @@ def test_large_images_are_small_in_the_view(photo):
     segments = np.kron([[0, 1], [2, 3]], np.ones((300, 450), dtype=int))
     one = photo(image=np.zeros((600, 900)), regions=LabelMap(segments))
     (picture,), _ = pictures(one)
-    assert picture.shape == (150, 225, 3)
+    assert picture.size == (225, 150)
 
 
 def test_a_volume_shows_a_slice_and_a_series_no_heat_map(photo):
@@ -77,9 +86,9 @@ def test_a_volume_shows_a_slice_and_a_series_no_heat_map(photo):
 def test_names_are_no_markup(photo):
     """The name of an output stays text, in the caption and in the alternative text."""
     html = replace(photo(), output_names=('<b>"owl"',))._repr_html_()
-    assert "<b>&quot;owl&quot;" not in html
+    assert "<b>&#34;owl" not in html
     assert '<b>"owl"' not in html
-    assert html.count("&lt;b&gt;&quot;owl&quot;") >= 2
+    assert html.count("&lt;b&gt;&#34;owl&#34;") >= 2
 
 
 def test_tables_have_no_picture(make):

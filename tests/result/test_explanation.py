@@ -350,9 +350,9 @@ def test_photos_are_not_averaged_over_regions_that_they_do_not_share():
 def test_mean_sizes_have_no_sign_in_their_color():
     """In a notebook red speaks for the output, so mean sizes are neither red nor blue."""
     views = [e._repr_html_() for e in (build(), build()[0])]
-    mean, signed = (set(re.findall("background:(#[0-9a-f]+)", view)) for view in views)
-    assert (len(mean), len(signed)) == (1, 2)
-    assert not mean & signed
+    mean, signed = (set(re.findall("px-bar px-([a-z]+)", view)) for view in views)
+    assert mean - {"none"} == {"size"}
+    assert signed - {"none"} == {"up", "down"}
 
 
 def test_slices_without_data() -> None:
