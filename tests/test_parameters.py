@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,12 @@ from joblib import parallel_config
 from perturbx import explainers, maskers, metrics, plots, samplers, solvers
 from perturbx.errors import PerturbxError, RejectPerturbations
 from perturbx.testing._shared import answers
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is taken for a file is written where it does no harm."""
+    monkeypatch.chdir(tmp_path)
 
 
 class Opaque:
