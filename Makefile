@@ -2,6 +2,7 @@
 # Another Python or folder: make test PYTHON=python3.13 VENV=.venv313
 
 PYTHON ?= python3
+PYTHON312 ?= python3.12
 VENV ?= .venv
 JOBS ?= auto
 PYTEST ?= -n $(JOBS) --dist worksteal
@@ -11,13 +12,14 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test lint bench install clean
+.PHONY: help demo test lint bench judges install clean
 
 help:
 	@echo "make demo    train two models, explain their predictions, draw a picture"
 	@echo "make test    run all tests"
 	@echo "make lint    check style and types"
 	@echo "make bench   run every benchmark, quickly"
+	@echo "make judges  ask the benchmarks of other libraries (docs/judges.md)"
 	@echo "make install set up $(VENV) for development"
 	@echo "make clean   remove $(VENV) and files that tools left behind"
 
@@ -37,6 +39,18 @@ bench: $(VENV)/.test
 		echo "== $$script"; $(BIN)/python -m $$script --quick || exit 1; \
 	done
 
+# shapiq's benchmark needs Python 3.12; the other suites need no more than the rest.
+judges:
+	$(PYTHON) -m venv $(VENV)-judges
+	$(VENV)-judges/bin/python -m pip install --quiet --editable . \
+		-r benchmarks/judges/requirements.txt
+	$(VENV)-judges/bin/python -m benchmarks.judges --out $(VENV)-judges --page docs/judges.md
+	$(PYTHON312) -m venv $(VENV)-shapiq
+	$(VENV)-shapiq/bin/python -m pip install --quiet --editable . \
+		-r benchmarks/judges/requirements-shapiq.txt
+	$(VENV)-shapiq/bin/python -m benchmarks.judges --out $(VENV)-judges --only shapiq \
+		--page docs/judges.md
+
 install: $(VENV)/.test
 
 $(BIN)/python:
@@ -50,4 +64,4 @@ $(VENV)/.%: pyproject.toml | $(BIN)/python
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-judges $(VENV)-shapiq build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

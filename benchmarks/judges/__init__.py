@@ -1,0 +1,1 @@
+"""Scores of perturbx under the benchmarks, metrics and oracles of other libraries, unedited."""
