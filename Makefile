@@ -44,11 +44,11 @@ judges:
 	$(PYTHON) -m venv $(VENV)-judges
 	$(VENV)-judges/bin/python -m pip install --quiet --editable . \
 		-r benchmarks/judges/requirements.txt
-	$(VENV)-judges/bin/python -m benchmarks.judges --out $(VENV)-judges --page docs/judges.md
+	$(VENV)-judges/bin/python -m benchmarks.judges.suites --out $(VENV)-judges --page docs/judges.md
 	$(PYTHON312) -m venv $(VENV)-shapiq
 	$(VENV)-shapiq/bin/python -m pip install --quiet --editable . \
 		-r benchmarks/judges/requirements-shapiq.txt
-	$(VENV)-shapiq/bin/python -m benchmarks.judges --out $(VENV)-judges --only shapiq \
+	$(VENV)-shapiq/bin/python -m benchmarks.judges.suites --out $(VENV)-judges --only shapiq \
 		--page docs/judges.md
 
 install: $(VENV)/.test

@@ -1,6 +1,6 @@
 """What do the benchmarks, metrics and oracles of other libraries say of our scores?
 
-    python -m benchmarks.judges [--quick] [--check] [--data FOLDER] [--out FOLDER]
+    python -m benchmarks.judges.suites [--quick] [--check] [--data FOLDER] [--out FOLDER]
         [--only PATTERN] [--page FILE]
 
 Suites run unedited, with the versions that `make judges` pins; what fails or is missing is a line
