@@ -23,6 +23,8 @@ GROUND = {
     "_rounding",
     "_validation",
     "_workers",
+    "_shared",
+    "_unpicklable",
     "_docstrings",
     "_progress",
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
+from perturbx._shared import Shared
 from perturbx._typing import Floats, Ints
 from perturbx._workers import in_workers
 from perturbx.designs import CustomCoalitions
@@ -75,6 +77,10 @@ class WithinRows(Exchanges):
     swaps: Swaps
     columns: Columns
 
+    @cached_property
+    def _shared(self) -> list[Shared]:
+        return [Shared(self.swaps)]
+
     def _once(self, time: int) -> Floats:
         donors, d = np.roll(self.rows, -time), len(self.columns.names)
         tasks = []
@@ -84,7 +90,8 @@ class WithinRows(Exchanges):
             turn = (1 + time * d + j) * self.swaps.predictor.varies  # 1: the rows as they are
             tasks.append((self.swaps, self.rows, [(donors, members)], place, turn))
         found = np.empty((len(self.rows), d))
-        for j, (outputs, cost) in enumerate(in_workers(Swaps.ask, tasks, self.n_jobs)):
+        answers = in_workers(Swaps.ask, tasks, self.n_jobs, self._shared)
+        for j, (outputs, cost) in enumerate(answers):
             found[:, j] = self._grown(self.rows, outputs)
             self.cost += cost
         return found
@@ -117,6 +124,10 @@ class FromMasker(Exchanges):
     n_features: int
     rng: np.random.Generator
 
+    @cached_property
+    def _shared(self) -> list[Shared]:
+        return [Shared(self.game, self.instances)]
+
     def _once(self, time: int) -> Floats:
         parts = [self.rows[i : i + _TOGETHER] for i in range(0, len(self.rows), _TOGETHER)]
         seeds = self.rng.integers(2**63, size=len(parts))
@@ -126,7 +137,8 @@ class FromMasker(Exchanges):
         ]
         found = np.zeros((len(self.rows), self.n_features))
         start = 0
-        for takers, features, outputs, cost in in_workers(_drawn, tasks, self.n_jobs):
+        answers = in_workers(_drawn, tasks, self.n_jobs, self._shared)
+        for takers, features, outputs, cost in answers:
             rows = self.rows[start + takers]
             found[start + takers, features] = self._grown(rows, outputs)
             start += _TOGETHER

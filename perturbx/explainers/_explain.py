@@ -47,7 +47,7 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
     with progress_bar(to_come) if plan.verbose else nullcontext() as bar:
         progress = None if bar is None else bar.update
         settings = plan.link, plan.batch_size, plan.n_jobs, progress, plan.dry, plan.stochastic
-        game = Game(problem.predictor, *settings)
+        game = Game(problem.predictor, *settings, parts)
         raw, cost = game.predictions(instances)
         columns, keeps_outputs = problem.predictor.select(problem.outputs, raw)
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
@@ -55,8 +55,8 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         collected = Collected(problem, plan, columns, full, costs)
         n_bytes = 8 * max(task.n_perturbations, 1) * columns.shape[1] * kept
         at_once = int(np.clip(_OUTPUT_BYTES // n_bytes, 1, instances.chunk))
-        ask_empty = partial(_empty, game, parts, separate)
-        for run in _runs(problem, plan, game, parts, ask_empty, collected, at_once, adapts):
+        ask_empty = partial(_empty, game, separate)
+        for run in _runs(problem, plan, game, ask_empty, collected, at_once, adapts):
             run.finish(collected)
     return collected.explanation(keeps_outputs)
 
@@ -65,7 +65,6 @@ def _runs(
     problem: Problem,
     plan: Plan,
     game: Game,
-    parts: Parts | None,
     ask_empty: AskEmpty,
     collected: Collected,
     at_once: int,
@@ -81,6 +80,7 @@ def _runs(
         ready = part.stop <= len(problem.bound)
         bound = problem.bound[part] if ready else problem.instances.bind(part.start, part.stop)
         collected.see(bound)
+        del game.shared[1:]
         places, columns = np.arange(part.start, part.stop), collected.columns[part]
         try:
             if collected.stops is not None:
@@ -109,7 +109,6 @@ def _runs(
                 collected.full[places[group]],
                 empty[:, group],
                 None if rows is None else rows[:, group],
-                parts,
                 costs[group],
                 ask_empty,
             )
@@ -135,7 +134,6 @@ def _draws(plan: Plan, bound: BoundMasker, known: dict[Any, Draws]) -> Draws:
 
 def _empty(
     game: Game,
-    parts: Parts | None,
     separate: bool,
     bound: list[BoundMasker],
     columns: Ints,
@@ -143,8 +141,9 @@ def _empty(
 ) -> Empty:
     """The outputs with all features absent, of each background row if they can be averaged."""
     if bound[0].rows_per_perturbation == 1 or (game.link != "identity" and not separate):
-        return None, *game.empty(bound, columns, first, parts)
+        return None, *game.empty(bound, columns, first)
     rows, cost = game.empty(bound, columns, first, each_row=True)
     n_background, n, k = rows.shape
-    means = averages(rows.reshape(n_background, n * k), n_background, parts, bound[0].weights)
+    flat = rows.reshape(n_background, n * k)
+    means = averages(flat, n_background, game.parts, bound[0].weights)
     return rows, means.reshape(-1, n, k), cost

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints
 from perturbx.designs import CustomCoalitions, Design, NoiseDraws, Repeated, SoftMasks, Variances
 from perturbx.explainers._plan import Task
-from perturbx.game import Cost, Game, Parts
+from perturbx.game import Cost, Game
 from perturbx.maskers import BoundMasker
 
 _PRIOR_DEGREES = 4.0
@@ -36,7 +36,7 @@ class NoisyAnswers:
 
     Parameters
     ----------
-    game, task, bound, places, columns, parts, active
+    game, task, bound, places, columns, active
         As those of the run.
     ask_empty : callable
         Asks for the empty outputs of some instances, by their columns and the first place.
@@ -53,7 +53,6 @@ class NoisyAnswers:
     bound: list[BoundMasker]
     places: Ints
     columns: Ints
-    parts: Parts | None
     active: NDArray[np.bool_]
     ask_empty: AskEmpty
     full: Floats
@@ -86,7 +85,6 @@ class NoisyAnswers:
             questions,
             self.places,
             known if is_new else 0,
-            self.parts,
             self.active,
         )
         self.outputs = np.concatenate([self.outputs, outputs], axis=1) if known else outputs

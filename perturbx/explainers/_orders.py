@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from perturbx._shared import Shared
 from perturbx._typing import Floats, Ints
 from perturbx._workers import in_workers, n_workers
 from perturbx.designs import CustomCoalitions
@@ -122,7 +123,7 @@ class Sample:
         self, population: Population, rng: np.random.Generator, n_jobs: int | None
     ) -> None:
         self.population, self.cost = population, population.cost
-        self._rng, self._n_jobs = rng, n_jobs
+        self._rng, self._n_jobs, self._shared = rng, n_jobs, [Shared(population)]
         self._places: list[int] = []
         self._values: list[Floats] = []
 
@@ -150,7 +151,7 @@ class Sample:
             yield from (self.population.contributions(places[p], orders[p]) for p in parts)
             return
         tasks = ((self.population, places[p], orders[p]) for p in parts)
-        yield from in_workers(Population.contributions, tasks, self._n_jobs)
+        yield from in_workers(Population.contributions, tasks, self._n_jobs, self._shared)
 
     def estimate(self) -> tuple[Floats, Floats]:
         """(d,) scores and standard errors, by a regression on the controls."""

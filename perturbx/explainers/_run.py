@@ -16,7 +16,7 @@ from perturbx.explainers._heavy_tails import widened
 from perturbx.explainers._noisy_answers import AskEmpty, NoisyAnswers
 from perturbx.explainers._plan import Plan, Task
 from perturbx.explainers._threads import one_thread
-from perturbx.game import Game, Parts, of_all_features
+from perturbx.game import Game, of_all_features
 from perturbx.maskers import BoundMasker
 from perturbx.samplers import AdaptiveSampler
 from perturbx.solvers import Solution
@@ -89,8 +89,6 @@ class Run:
         The outputs with all features absent, averaged over the background and over each part.
     rows : (n_background, n, k) array or None
         The same outputs of each background row.
-    parts : Parts or None
-        The parts of the background whose outputs are kept separately.
     costs : (n, 2) int array
         Model rows and calls of each instance so far.
     ask_empty : callable
@@ -106,7 +104,6 @@ class Run:
     full: Floats
     empty: Floats
     rows: Floats | None
-    parts: Parts | None
     costs: Ints
     ask_empty: AskEmpty
     task: Task = field(init=False)
@@ -128,7 +125,6 @@ class Run:
                 self.bound,
                 self.places,
                 self.columns,
-                self.parts,
                 self.active,
                 self.ask_empty,
                 self.full[None],
@@ -230,7 +226,6 @@ class Run:
                 design,
                 self.places[self.undone],
                 known,
-                self.parts,
                 self.active,
             )
             m = known + asked.shape[1]
@@ -300,7 +295,7 @@ class Run:
 
     def _solved(self, evaluations: Evaluations) -> Solution:
         """The solution, with the standard errors due to the sample of background rows."""
-        solver, parts = self.task.solver, self.parts
+        solver, parts = self.task.solver, self.game.parts
         with one_thread(self.plan.n_jobs):
             solution = solver.solve(evaluations)
             if solver.samples:
@@ -372,7 +367,8 @@ class Run:
         """Write the solutions of some instances, by default all that are not done."""
         members = self.undone if members is None else members
         if self.bound[0].draws:
-            solution = solution.with_draws(1.0 if self.parts is None else len(self.parts) - 1.0)
+            parts = self.game.parts
+            solution = solution.with_draws(1.0 if parts is None else len(parts) - 1.0)
         collected.put(
             Finished(
                 self.places[members],

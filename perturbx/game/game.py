@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._rounding import Rounding
+from perturbx._shared import Shared
 from perturbx._typing import Floats, Ints, LinkName
 from perturbx._workers import in_workers, n_workers
 from perturbx.designs import CustomCoalitions, Design, NoiseDraws
@@ -53,8 +54,13 @@ class Game:
     stochastic : bool
         True if the model answers differently each time: no two of its rows share an answer of the
         archive.
+    parts : Parts or None
+        The parts of the background whose averages are returned too.
     turns : iterator of int
         Numbers these evaluations.
+    shared : list of Shared
+        What workers keep: the model, and what the instances at hand have in common. Remove the
+        latter where instances come that were bound at another time.
     """
 
     predictor: Predictor
@@ -64,7 +70,9 @@ class Game:
     progress: Callable[[int], Any] | None = None
     dry: bool = False
     stochastic: bool = False
+    parts: Parts | None = None
     turns: Iterator[int] = field(default_factory=lambda: count(1))
+    shared: list[Shared] = field(default_factory=list)
 
     def predictions(self, instances: Instances) -> tuple[Floats, Cost]:
         """The model's outputs of the instances themselves, (n, n_outputs), before the link."""
@@ -89,7 +97,6 @@ class Game:
         bound: Sequence[BoundMasker],
         columns: Ints,
         first: int,
-        parts: Parts | None = None,
         each_row: bool = False,
     ) -> tuple[Floats, Cost]:
         """(1 + n_parts, n, k): the outputs with all features absent, or NaN for noise.
@@ -105,7 +112,7 @@ class Game:
         shared = bound[0].shares_empty and (columns == columns[:1]).all()
         asked = bound[:1] if shared else bound
         places = first + np.arange(len(asked))
-        outputs, cost = self.evaluate(asked, columns[: len(asked)], design, places, parts=parts)
+        outputs, cost = self.evaluate(asked, columns[: len(asked)], design, places)
         found = outputs[0] if each_row else outputs[:, 0]
         return np.broadcast_to(found, (len(found), *columns.shape)).copy(), cost
 
@@ -116,7 +123,6 @@ class Game:
         design: Design,
         places: Ints,
         known: int = 0,
-        parts: Parts | None = None,
         active: NDArray[np.bool_] | None = None,
     ) -> tuple[Floats, Cost]:
         """Outputs (1 + n_parts, m, n, k) of the m new perturbations of a design, and their cost.
@@ -134,12 +140,11 @@ class Game:
             The positions of the instances in the user's X, for errors.
         known : int
             The number of perturbations of the design that are already evaluated.
-        parts : Parts, optional
         active : (n_features,) bool array, optional
             The features of the design, if not all.
         """
         named = design.background_row
-        parts = parts if named is None else None
+        parts = self.parts if named is None else None
         n_averages, m = 1 + (0 if parts is None else len(parts)), len(design) - known
         outputs, cost = np.empty((n_averages, m, len(bound), columns.shape[1])), Cost()
         turn = next(self.turns) if self.stochastic else 0
@@ -194,10 +199,17 @@ class Game:
             asked = None if self.dry else self.predictor
             yield from (block.outputs(asked, self.progress) for block in blocks)
             return
+        if not self.shared:
+            self.shared.append(Shared(self.predictor, self.predictor.predict_fn))
+        if len(self.shared) == 1:
+            bound = (blocks[i].instances[i][0] for i in (0, -1))
+            self.shared.append(Shared(self.parts, *bound))
         tasks = ((block, self.predictor) for block in blocks)
         backend = "threading" if self.predictor.is_async else None
         try:
-            for outputs, cost in in_workers(Block.outputs, tasks, self.n_jobs, backend):
+            for outputs, cost in in_workers(
+                Block.outputs, tasks, self.n_jobs, self.shared, backend
+            ):
                 if self.progress:
                     self.progress(cost.n_rows)
                 yield outputs, cost

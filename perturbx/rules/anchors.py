@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from perturbx._progress import progress_bar
+from perturbx._shared import Shared
 from perturbx._validation import (
     check_flag,
     check_integer,
@@ -314,9 +315,12 @@ class Anchors(BaseRule):
             yield from (task.anchor(predictor.numbered(), progress, known) for task in tasks)
             return
         backend = "threading" if predictor.is_async else None
+        shared = [Shared(predictor.predict_fn)]
         while some := list(islice(tasks, _TASKS_PER_WORKER * jobs)):
             asked = ((task, predictor.numbered()) for task in some)
-            for anchor in in_workers(RowTask.anchor, asked, self.n_jobs, backend):
+            if len(shared) == 1:
+                shared.append(Shared(some[0]))
+            for anchor in in_workers(RowTask.anchor, asked, self.n_jobs, shared, backend):
                 if progress:
                     progress(anchor.n_rows)
                 yield anchor

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-import pickle
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -56,32 +57,6 @@ def test_one_instance_is_shared_by_workers(boosted: Any, monkeypatch: pytest.Mon
     assert len(tasks) >= 2
 
 
-@pytest.mark.parametrize("method", [m for m in METHODS if m is not px.OwenShap])
-def test_little_travels(method: Any, boosted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task holds z, rows and state, whose size is independent of its number of model rows.
-
-    Owen values are left out: each round has fewer coalitions than there are background rows.
-    """
-    sizes, rows_made = [], []
-    outputs = Block.outputs
-
-    def watched(block: Block, predictor: Any) -> Any:
-        sizes.append(len(pickle.dumps(block)))
-        out = outputs(block, predictor)
-        rows_made.append(out[1].n_rows)
-        return out
-
-    monkeypatch.setattr(Block, "outputs", watched)
-    X = boosted[1]
-    with joblib.parallel_config("threading", n_jobs=2):
-        _explainer(method, boosted, budget=20_000 if method is px.Lime else 200_000).explain(X[:3])
-    z_and_background = 8 * X.shape[1] * (max(rows_made) // 100 + 2500 + 200)
-    bound = z_and_background if method is not px.Lime else 2 * 8 * X.shape[1] * max(rows_made)
-    assert max(sizes) < bound
-    if method is not px.Lime:
-        assert max(sizes) < 0.1 * 8 * X.shape[1] * max(rows_made)
-
-
 def test_errors_of_workers_arrive(boosted: Any) -> None:
     """They name the instance."""
     calls = []
@@ -125,22 +100,55 @@ class Held:
         return super().__reduce__()
 
 
-UNSENDABLE = {
-    "lock in a closure": _with_a_lock,
-    "generator": lambda calls: Held(calls, (i for i in range(3))),
-    "lock": lambda calls: Held(calls, threading.RLock()),
-    "own refusal": lambda calls: Held(calls, None),
+OPENED: list[Any] = []
+"""What the tests below have opened, and close."""
+
+
+def _opened(make: Any) -> Any:
+    OPENED.append(make())
+    return OPENED[-1]
+
+
+class Nested:
+    """Holds what cannot be pickled deep inside."""
+
+    def __init__(self, calls: list[int]) -> None:
+        file = _opened(lambda: open(os.devnull, "w"))  # noqa: SIM115
+        self.steps = {"last": [functools.partial(_with_a_lock, calls), Held(calls, file)]}
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return np.asarray(self.steps["last"][1](X))  # type: ignore[operator]
+
+
+UNSENDABLE: dict[str, tuple[Any, str]] = {
+    "lock in a closure": (_with_a_lock, r"predict_fn -> lock \(_thread.lock\)"),
+    "generator": (
+        lambda calls: Held(calls, (i for i in range(3))),
+        r"predict_fn\.held \(generator\)",
+    ),
+    "lock": (lambda calls: Held(calls, threading.RLock()), r"predict_fn\.held \(_thread.RLock\)"),
+    "socket": (
+        lambda calls: Held(calls, _opened(socket.socket)),
+        r"predict_fn\.held \(socket.socket\)",
+    ),
+    "file in a method's object": (
+        lambda calls: Nested(calls).predict,
+        r"predict_fn\.__self__\.steps\['last'\]\[1\]\.held \(_io.TextIOWrapper\)",
+    ),
+    "own refusal": (lambda calls: Held(calls, None), r"predict_fn \(.*Held\).*not to be pickled"),
 }
 
 
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
-@pytest.mark.parametrize("make", UNSENDABLE.values(), ids=UNSENDABLE.keys())
-def test_models_that_cannot_be_sent_are_refused(make: Any, backend: str) -> None:
-    """Before they are asked, with the cure; which works."""
+@pytest.mark.parametrize(("make", "named"), UNSENDABLE.values(), ids=UNSENDABLE.keys())
+def test_models_that_cannot_be_sent_are_refused(make: Any, named: str, backend: str) -> None:
+    """Before they are asked, with the part at fault and the cure; which works."""
     calls: list[int] = []
     rows = np.arange(12.0).reshape(4, 3)
     explainer = px.KernelShap(make(calls), masker=px.Background(rows), n_jobs=2)
-    refused = pytest.raises(px.errors.InvalidParameterError, match=r"can be sent to .*use n_jobs=1")
+    refused = pytest.raises(
+        px.errors.InvalidParameterError, match=f"can be sent to .*{named}.*use n_jobs=1"
+    )
     with joblib.parallel_config(backend), refused:
         explainer.explain(rows)
     with joblib.parallel_config(backend), refused:
@@ -148,19 +156,18 @@ def test_models_that_cannot_be_sent_are_refused(make: Any, backend: str) -> None
     assert calls == []
     with joblib.parallel_config("threading"):
         threads = explainer.explain(rows)
+    while OPENED:
+        OPENED.pop().close()
     expected = rows - rows.mean(axis=0)
     np.testing.assert_allclose(threads.values, expected, atol=1e-12)
 
 
-def test_functions_without_a_name_need_no_name() -> None:
-    """A lambda reaches joblib's own processes; multiprocessing finds functions by name alone."""
-    rows = np.arange(12.0).reshape(4, 3)
-    explainer = px.KernelShap(lambda X: X[:, 0], masker=px.Background(rows), n_jobs=2)
-    with (
-        joblib.parallel_config("multiprocessing"),
-        pytest.raises(px.errors.InvalidParameterError, match=r"lambda.*threading"),
-    ):
-        explainer.explain(rows)
+def test_a_large_array_is_no_obstacle() -> None:
+    """Neither in a model nor in a lambda, which all backends receive by value."""
+    weights = np.zeros(10**6)
+    px.KernelShap(lambda X: X[:, 0] + weights[0], masker=px.Background(np.eye(3)), n_jobs=2).fit(
+        np.eye(3)
+    )
 
 
 @pytest.mark.slow

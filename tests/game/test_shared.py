@@ -1,0 +1,169 @@
+"""Worker processes receive the model and the background once, and then little more than z."""
+
+from __future__ import annotations
+
+import sys
+import time
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import cloudpickle
+import joblib
+import numpy as np
+import perturbx as px
+import pytest
+from joblib._parallel_backends import ThreadingBackend
+from perturbx import _shared
+from perturbx._shared import Shared, carry_out, packed
+
+ROWS = np.random.default_rng(0).normal(size=(2010, 6))
+
+
+class Sent(ThreadingBackend):
+    """Workers in this process that receive everything pickled, as other processes do."""
+
+    uses_threads = supports_sharedmem = False
+    tasks: list[bytes]
+    contents: list[int]
+    forgets = False
+
+    def submit(self, func: Any, callback: Any = None) -> Any:
+        for _, (task, _, sizes, *content), _ in func.items:
+            self.tasks.append(task)
+            self.contents.append(sum(part.nbytes for part in content))
+            assert len(content) == sum(sizes)
+        return super().submit(cloudpickle.loads(cloudpickle.dumps(func)), callback)
+
+    def configure(self, *args: Any, **settings: Any) -> int:
+        if self.forgets:
+            _shared._kept.clear()
+        return super().configure(*args, **settings)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Sent]]:
+    """The backend of all `explain` calls of a test."""
+    monkeypatch.setattr(_shared, "_kept", {})
+    Sent.tasks, Sent.contents, Sent.forgets = [], [], False
+    joblib.register_parallel_backend("sent", Sent)
+    with joblib.parallel_config("sent", n_jobs=2):
+        yield Sent
+
+
+class Model:
+    """A product and a sum, with more or less to carry."""
+
+    def __init__(self, n_bytes: int) -> None:
+        self.weights, self.text = np.ones(n_bytes // 8), bytes(n_bytes)
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        return X[:, 0] * X[:, 1] + X.sum(axis=1) + self.weights[:1].sum()
+
+
+def explainer(method: Any, model: Any, n_background: int, **settings: Any) -> Any:
+    """About 30 perturbations with so many background rows."""
+    rows = ROWS[:n_background]
+    masker = px.Background(rows, max_rows=n_background)
+    if method is px.OwenShap:
+        masker = px.ColumnTree(rows, max_rows=n_background)
+    budget = 31 * n_background + 2
+    settings = {"masker": masker, "budget": budget, "random_state": 0, **settings}
+    if method is px.Lime:
+        settings |= {"masker": None, "budget": 500}
+    if method is px.PermutationShap:  # asks single background rows where there are many
+        settings["budget"] = 4000
+    if method is px.KernelShap:
+        settings["estimator"] = "regression"
+    return method(model, **settings).fit(rows)
+
+
+@pytest.mark.parametrize("method", [px.KernelShap, px.PermutationShap, px.OwenShap, px.Lime])
+def test_tasks_do_not_grow(method: Any, sent: type[Sent]) -> None:
+    """Neither with the background nor with the model, which travel beside the first tasks.
+
+    Only the empty coalition is asked once for each background row: z and the row's number.
+    """
+    sizes = []
+    for n_background, n_bytes in [(40, 0), (2000, 3_000_000)]:
+        sent.tasks.clear()
+        explainer(method, Model(n_bytes), n_background).explain(ROWS[-3:])
+        sizes.append(max(map(len, sent.tasks)))
+    of_empty = 2000 * (6 + 8) // 8  # in eight tasks
+    assert sizes[1] < sizes[0] + of_empty + 500 or method is px.PermutationShap
+    assert sizes[1] < ROWS[:2000].nbytes / 4
+
+
+def test_what_is_shared_travels_once(sent: type[Sent]) -> None:
+    """With the first tasks of a run; a worker that lost it says so, and gets it again."""
+    alone = explainer(px.KernelShap, Model(10_000), 40, n_jobs=1, tol=0.001)
+    many = explainer(px.KernelShap, Model(10_000), 40, n_jobs=2, tol=0.001)
+    expected = alone.explain(ROWS[-3:]).values
+    assert sent.tasks == []
+    np.testing.assert_array_equal(many.explain(ROWS[-3:]).values, expected)
+    n_first = next(i for i, size in enumerate(sent.contents) if not size)
+    assert not any(sent.contents[n_first:])
+    assert n_first < len(sent.contents) / 2
+    sent.forgets = True
+    sent.contents.clear()
+    np.testing.assert_array_equal(many.explain(ROWS[-3:]).values, expected)
+    last = sent.contents[-n_first:]
+    assert all(last), "where workers end with each call, it is sent with all later tasks"
+
+
+def test_no_two_threads_call_the_same_copy(sent: type[Sent]) -> None:
+    """A model need not be safe to call from several threads."""
+
+    class Fragile(Model):
+        busy = False
+
+        def __call__(self, X: np.ndarray) -> np.ndarray:
+            assert not self.busy
+            self.busy = True
+            time.sleep(0.002)
+            self.busy = False
+            return super().__call__(X)
+
+    with joblib.parallel_config("sent", n_jobs=4):
+        explainer(px.KernelShap, Fragile(0), 10).explain(ROWS[-8:])
+    assert len(sent.tasks) > 8
+
+
+def test_large_arrays_are_not_copied_here_and_own_there() -> None:
+    """They stand beside what is pickled, and each worker has its own, which it may change."""
+    model = Model(2**21)
+    model.again = model.weights  # type: ignore[attr-defined]
+    shared = Shared(model)
+    pickled, weights = shared.content()
+    assert np.shares_memory(weights, model.weights)
+    assert pickled.nbytes < 2**21 + 1000
+    task = packed((lambda one: (one, one.again is one.weights), (model,)), [shared])
+    assert len(task) < 1000
+    copy, is_same = carry_out(task, [shared.key], [2], pickled, weights)
+    assert is_same
+    assert not np.shares_memory(copy.weights, model.weights)
+    np.testing.assert_array_equal(copy.weights, model.weights)
+    assert isinstance(carry_out(task, ["unknown"], [0]), _shared.Missing)
+
+
+def test_workers_keep_the_latest_states_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that models of earlier runs do not fill their memory."""
+    monkeypatch.setattr(_shared, "_kept", {})
+    for _ in range(10):
+        shared = Shared(Model(8))
+        carry_out(packed((len, ("a",)), [shared]), [shared.key], [1], *shared.content())
+    assert len(_shared._kept) == 4
+    assert list(_shared._kept)[-1] == shared.key
+
+
+def test_a_worker_that_cannot_read_says_why() -> None:
+    """As where a module of the model is not installed there."""
+    module = types.ModuleType("not_there")
+    exec("def model(X):\n    return X[:, 0]", vars(module))
+    sys.modules["not_there"] = module
+    shared = Shared(module.model)
+    content = shared.content()
+    del sys.modules["not_there"]
+    task = packed((len, ("a",)), [shared])
+    with pytest.raises(px.errors.PredictFnError, match=r"worker .* No module named 'not_there'"):
+        carry_out(task, [shared.key], [1], *content)
