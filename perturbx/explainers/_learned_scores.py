@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._boosted_trees import BoostedTrees
 from perturbx._typing import Floats, Ints
 from perturbx.containers import OTHER
 
@@ -39,7 +39,7 @@ class Student:
         True if the second of two outputs has minus the scores of the first.
     """
 
-    regressors: tuple[tuple[Any, ...], ...]
+    regressors: tuple[tuple[BoostedTrees | None, ...], ...]
     mirrored: bool
 
     @classmethod
@@ -68,20 +68,21 @@ class Student:
         return np.concatenate([found, -found], axis=2) if self.mirrored else found
 
 
-def _regressor(values: Floats, scores: Floats, is_category: NDArray[np.bool_], seed: int) -> Any:
+def _regressor(
+    values: Floats, scores: Floats, is_category: NDArray[np.bool_], seed: int
+) -> BoostedTrees | None:
     if not scores.any():
         return None
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    return HistGradientBoostingRegressor(
+    return BoostedTrees.fitted(
+        values,
+        scores,
+        is_category,
         max_iter=_TREES,
         learning_rate=_RATE,
         max_leaf_nodes=_LEAVES,
         min_samples_leaf=max(1, min(_LEAF, len(values) // 20)),
-        categorical_features=is_category,
-        early_stopping=False,
         random_state=seed % 2**31,
-    ).fit(values, scores)
+    )
 
 
 @dataclass(frozen=True, eq=False)

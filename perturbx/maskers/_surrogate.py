@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from perturbx._boosted_trees import BoostedTrees
 from perturbx._typing import Coalitions, Floats
 from perturbx.features import Columns
 from perturbx.maskers._copula import Copula
@@ -43,7 +43,7 @@ class Surrogate:
     copula: Copula
     center: Floats
     slopes: Floats
-    trees: tuple[Any, ...]
+    trees: tuple[BoostedTrees, ...]
     mean: Floats
     low: Floats
     high: Floats
@@ -97,14 +97,13 @@ class Surrogate:
         return np.concatenate([np.ones((len(known), 1)), completed, known], axis=1)
 
 
-def _boosted(inputs: Floats, wanted: Floats, seed: int) -> Any:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    return HistGradientBoostingRegressor(
+def _boosted(inputs: Floats, wanted: Floats, seed: int) -> BoostedTrees:
+    return BoostedTrees.fitted(
+        inputs,
+        wanted,
         max_iter=_TREES,
         max_leaf_nodes=_LEAVES,
         learning_rate=_RATE,
         min_samples_leaf=max(20, int(_SMALLEST_LEAF * len(inputs))),
-        early_stopping=False,
         random_state=seed % 2**31,
-    ).fit(inputs, wanted)
+    )
