@@ -94,7 +94,9 @@ def _column(column: Any) -> tuple[bytes, NDArray[np.uint8]]:
     if is_of(column, "pandas", "Series") and isinstance(dtype, np.dtype) and dtype.kind in "biufmM":
         return _joined(name, dtype.str), _bytes(column.to_numpy())
     if is_of(column, "polars", "Series") and dtype.is_numeric() and not column.null_count():
-        return _joined(name, str(dtype)), _bytes(column.to_numpy())
+        numbers = column.to_numpy()
+        if numbers.dtype.kind in "iuf":  # decimals are objects
+            return _joined(name, str(dtype)), _bytes(numbers)
     known_texts: dict[str, bytes] = {}
     cells = bytearray()
     for cell in column.to_list():

@@ -40,6 +40,7 @@ BATCHES = {
     "pandas": FRAME,
     "series": FRAME["text"],
     "polars": pl.DataFrame({"a": [1.0, None, 1.0], "b": ["x", "y", "x"], "c": [1, 2, 1]}),
+    "polars decimals": pl.DataFrame({"a": [Decimal("1.50"), Decimal("2.25"), Decimal("1.50")]}),
     "polars series": pl.Series("texts", ["one", "two", "one"]),
 }
 
