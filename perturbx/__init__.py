@@ -57,6 +57,7 @@ from perturbx.rules import MinimalSets as MinimalSets
 from perturbx.rules import SurrogateAdditive as SurrogateAdditive
 from perturbx.rules import SurrogateTree as SurrogateTree
 from perturbx.rules import reasons as reasons
+from perturbx.storage import load_explainer as load_explainer
 
 if _TYPE_CHECKING:
     from perturbx import interop as interop
@@ -123,6 +124,7 @@ __all__ = [
     "concat",
     "interop",
     "load",
+    "load_explainer",
     "metrics",
     "plots",
     "reasons",

@@ -19,6 +19,7 @@ ROOT = Path(perturbx.__file__).parent
 GROUND = {
     "errors",
     "_typing",
+    "_boosted_trees",
     "_version",
     "_rounding",
     "_validation",
@@ -31,7 +32,7 @@ GROUND = {
 """Modules that every room may use, private as they are to the package."""
 
 ROOMS = [
-    *({"features"}, {"containers"}, {"designs"}, {"result"}, {"archive"}),
+    *({"features"}, {"containers"}, {"designs"}, {"result"}, {"archive"}, {"storage"}),
     {"predictor", "maskers", "samplers", "solvers"},
     *({"game"}, {"explainers"}, {"metrics", "rules"}),
 ]

@@ -35,10 +35,11 @@ NAMES = {
     | MASKERS
     | RULES
     | {"Explanation", "RegionTree", "compare_cohorts", "concat", "interop", "load", "metrics"}
-    | {"plots", "report"}
+    | {"load_explainer", "plots", "report"}
     | {"Archive", "archive"},
     "perturbx.archive": {"Archive", "ArchiveInfo", "ArchiveLike", "ModelFacts", "Verified"}
     | {"info", "prune", "verify"},
+    "perturbx.storage": {"Saved", "load_explainer"},
     "perturbx.maskers": MASKERS
     | {"Features", "Fill", "FittedMasker", "Instances", "Masker", "RegionTree", "BoundMasker"},
     "perturbx.explainers": METHODS

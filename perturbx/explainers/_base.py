@@ -35,6 +35,7 @@ from perturbx.explainers._memory import bytes_of
 from perturbx.explainers._notes import warn_of_doubts
 from perturbx.explainers._plan import Plan, Problem, RecipeContext, check_outputs, check_plan
 from perturbx.explainers._provenance import provenance
+from perturbx.explainers._recall import about, recalled
 from perturbx.explainers._stream import explanations, write_parts
 from perturbx.explainers._threads import threads_kept
 from perturbx.explainers.cost_estimate import CostEstimate
@@ -52,15 +53,18 @@ from perturbx.predictor import Patience, Predictor, RetryOn, resolve
 from perturbx.result import Explanation
 from perturbx.samplers import Sampler
 from perturbx.solvers import Solver
+from perturbx.storage import Saved
 
 
 @dataclass(eq=False, repr=False)
-class BaseExplainer(BaseEstimator):
+class BaseExplainer(BaseEstimator, Saved):
     """A method: a recipe of masker, sampler and solver around one ``predict_fn``.
 
     A subclass is a dataclass (``eq=False, repr=False``) that says which sampler and solver it
     pins in `recipe`, and adds fields of its own if it has settings.
     """
+
+    remade: ClassVar[tuple[str, ...]] = ("predictor_", "fitted_with_")
 
     predict_fn: PredictFn | Any
     masker: Masker | None = field(default=None, kw_only=True)
@@ -140,21 +144,26 @@ class BaseExplainer(BaseEstimator):
         """
         self._check_parameters()
         if X is None and self.masker is None and self.for_images:
-            for learned in ("masker_", "predictor_"):  # what is explained picks the masker
+            for learned in (
+                "masker_",
+                "predictor_",
+                "probed_",
+            ):  # what is explained picks the masker
                 self.__dict__.pop(learned, None)
             return self
-        predictor = None
+        predictor, rows = None, None
         with threads_kept():
             masker = self._learn(X, X)
             if X is not None:
                 check_workers(self.predict_fn, self.n_jobs)
                 instances = masker.check(X)
                 predictor = self._probe(instances)
+                rows = instances.take(0, len(predictor.first_answers))
                 if masker.asks is not None:
                     asked = Game(predictor, batch_size=self.batch_size).predictions(masker.asks)
                     masker = masker.taught(asked[0])
                 self._saw(instances)
-        self.masker_, self.predictor_ = masker, predictor
+        self.masker_, self.predictor_, self.probed_ = masker, predictor, rows
         self.fitted_with_ = self._settings_of_fit()
         return self
 
@@ -365,6 +374,22 @@ class BaseExplainer(BaseEstimator):
         assert isinstance(seed, int)
         told = provenance(self, predictor.name, seed, self.fit_random_state_)
         return Problem(masker, predictor, instances, outputs, bound, asked, told), plan
+
+    def _about_model(self) -> dict[str, Any] | None:
+        if "masker_" not in vars(self):
+            return None
+        return about(self._fitted(None)[1], self.archive)
+
+    def _restored(self, about_model: dict[str, Any] | None) -> None:
+        self._check_parameters()
+        if "masker_" not in vars(self):
+            return
+        if not isinstance(self.masker_, FittedMasker):
+            raise ValueError("a masker that is none")
+        self.fitted_with_ = self._settings_of_fit()
+        patience = Patience(self.retries, self.retry_on, self.timeout)
+        rows = vars(self).get("probed_")
+        self.predictor_ = recalled(self.predict_fn, rows, about_model, self.archive, patience)
 
     def _unasked(self, instances: Instances) -> Predictor:
         """Stands for the model where only costs are counted, and `fit` has not asked it."""

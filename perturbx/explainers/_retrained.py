@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
+from perturbx.containers import Layout
 from perturbx.errors import PredictFnError
 from perturbx.predictor import resolve
 from perturbx.predictor.answers import numbers_of
@@ -21,10 +22,14 @@ class TrainingRows:
 
     X: Any
     y: NDArray[Any]
-    take: Callable[[Any, Ints], Any]
+    layout: Layout | None
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def take(self, chosen: Ints) -> Any:
+        """Some of the rows, in their own container."""
+        return self.X[chosen] if self.layout is None else self.layout.take(self.X, chosen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +99,7 @@ class Retrained:
         chosen = np.flatnonzero(kept[self.group_of])
         y = self.rows.y[chosen]
         try:
-            return self.read(self.retrain_fn(self.rows.take(self.rows.X, chosen), y)).ravel()
+            return self.read(self.retrain_fn(self.rows.take(chosen), y)).ravel()
         except PredictFnError:
             raise
         except Exception as error:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from perturbx._typing import Floats, Ints, RandomState
+from perturbx._typing import Floats, RandomState
 from perturbx._validation import check_choice, check_keywords, check_names, invalid, real_numbers
 from perturbx.containers import layout_of, rows_of, training_rows
 from perturbx.errors import (
@@ -27,6 +27,7 @@ from perturbx.explainers.permutation_shap import PermutationShap
 from perturbx.features import Columns
 from perturbx.maskers import Baseline
 from perturbx.result import Explanation
+from perturbx.storage import Saved
 
 _ESTIMATORS: dict[str, type[BaseExplainer]] = {
     "regression": KernelShap,
@@ -34,7 +35,7 @@ _ESTIMATORS: dict[str, type[BaseExplainer]] = {
 }
 
 
-class _ByKeyword(BaseEstimator):
+class _ByKeyword(BaseEstimator, Saved):
     """Settings by keyword, and copies that train with the same function."""
 
     def __new__(cls, *args: Any, **keywords: Any) -> Any:
@@ -154,11 +155,11 @@ class DataShapley(_ByKeyword):
         if labels.ndim != 1:
             raise InvalidInputError(f"y must have one label per row, (n,); got {labels.shape}.")
         if isinstance(X, np.ndarray) and X.ndim > 2:
-            self.layout_, rows = None, TrainingRows(X, labels, _rows_of_array)
+            self.layout_, rows = None, TrainingRows(X, labels, None)
         else:
             table = training_rows(X)
             self.layout_ = layout_of(table)
-            rows = TrainingRows(table, labels, self.layout_.take)
+            rows = TrainingRows(table, labels, self.layout_)
         if rows.X.shape[0] != len(labels):
             raise InvalidInputError(
                 f"X has {rows.X.shape[0]} rows, and y has {len(labels)} labels: pass one each."
@@ -346,10 +347,6 @@ class DataShapley(_ByKeyword):
         for name in ("row_names", "output_names"):
             if getattr(self, name) is not None:
                 check_names(name, getattr(self, name))
-
-
-def _rows_of_array(X: NDArray[Any], chosen: Ints) -> NDArray[Any]:
-    return X[chosen]
 
 
 def _by_rows(

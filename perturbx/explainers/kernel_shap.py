@@ -188,6 +188,8 @@ class KernelShap(BaseExplainer):
         return whole < crossover * context.n_features
 
     def _saw(self, instances: Instances) -> None:
+        if instances.chunk == 1:  # images and texts, each of which has features of its own
+            return
         rng = np.random.default_rng(np.random.SeedSequence(self.fit_random_state_, spawn_key=(3,)))
         self.teachers_ = sampled(instances, rng)
 

@@ -41,6 +41,10 @@ class DensityForest(Reach):
     fraction: Floats
     member: Ints
 
+    def __post_init__(self) -> None:
+        if ((self.member < 0) | (self.member >= len(self.low))).any():
+            raise ValueError("rows in leaves that are not there")
+
     @classmethod
     def grown(
         cls, scores: Floats, n_trees: int, min_leaf: int, rng: np.random.Generator

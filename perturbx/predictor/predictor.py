@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -33,6 +33,15 @@ _PROBE = "the first rows"
 
 _LARGEST = 1e150
 """Standard errors need squares, and those of larger numbers overflow float64."""
+
+
+_SAME = 1e-4
+"""An answer in a batch of another size may round differently, by this fraction at most."""
+
+_KNOWN = (
+    *("n_outputs", "is_vector", "output_names", "first_answers"),
+    *("resolution", "varies", "seconds"),
+)
 
 
 @dataclass(eq=False)
@@ -102,6 +111,44 @@ class Predictor:
     def is_async(self) -> bool:
         """True if calls are awaited: they are made by threads, also where there are workers."""
         return isinstance(self.predict_fn, Awaited)
+
+    def known(self) -> dict[str, Any]:
+        """What was learned of the model, as plain values."""
+        return {name: getattr(self, name) for name in _KNOWN}
+
+    @classmethod
+    def recalled(
+        cls,
+        predict_fn: PredictFn | Any,
+        known: Mapping[str, Any],
+        archive: Archive | None,
+        patience: Patience,
+    ) -> Predictor:
+        """The predictor of a model that was asked before, of which so much is `known`."""
+        function, name = resolve(predict_fn)
+        archived = None if archive is None else Archived.of(archive, name)
+        found = cls(function, name, **known, archived=archived, patience=patience)
+        names, first = found.output_names, found.first_answers
+        if not (
+            set(known) == set(_KNOWN)
+            and isinstance(names, tuple)
+            and first.dtype == np.float64
+            and first.shape[1:] == (found.n_outputs,) == (len(names),)
+        ):
+            raise ValueError("outputs that do not fit together")
+        return found
+
+    def check_same(self, rows: Any) -> None:
+        """Refuse a model that does not answer the rows of the probe as it did."""
+        then = self.first_answers
+        now = self(rows, len(then), None, "the rows that fit saw first")
+        difference, size = float(np.abs(then - now).max()), float(np.abs(now).max())
+        if not difference <= max(_SAME, self.resolution) * max(size, 1e-300):
+            raise PredictFnError(
+                "predict_fn answers rows of fit otherwise than when the explainer was saved, by up "
+                f"to {difference:.3g}: it is another model, or answers differently each time. Pass "
+                "the model that was explained, or fit the explainer again."
+            )
 
     def cancel(self) -> None:
         """End the calls that are still awaited."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import datetime
 import math
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -30,6 +31,9 @@ Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 NUMERIC = "biufcSUMm"
 """Kinds of dtype whose arrays are fully described by their bytes."""
+
+_ONE_DTYPE = re.compile(r"[<>|=]?[a-zA-Z]\d{0,18}(\[\w+\])?")
+"""A dtype by its name; NumPy parses others as Python."""
 
 _LONGEST_INT = 2**12
 """The most bits of an integer; Python prints no larger ones."""
@@ -159,7 +163,8 @@ def _decode_array(value: dict[str, Any]) -> NDArray[Any]:
 
 def plain_dtype(name: Any) -> np.dtype[Any]:
     """The dtype of that name, if its arrays hold neither objects nor records."""
-    dtype = np.dtype(name) if isinstance(name, str) else np.dtype(object)
+    is_one = isinstance(name, str) and _ONE_DTYPE.fullmatch(name)
+    dtype = np.dtype(name) if is_one else np.dtype(object)
     if dtype.kind not in NUMERIC or dtype.itemsize == 0:
         raise ValueError(f"dtype {name}")
     return dtype

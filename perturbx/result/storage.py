@@ -38,7 +38,7 @@ _TIMES, _AT_LEAST = 50, 2**23
 
 _BROKEN = (
     *(ValueError, LookupError, TypeError, AttributeError, EOFError, ArithmeticError),
-    *(RuntimeError, zipfile.BadZipFile, zlib.error, struct.error),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error, struct.error, re.error),
 )
 """Errors of NumPy, zipfile and json on files that are cut short, changed or of another kind."""
 
@@ -76,9 +76,16 @@ def write_content(
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The fields in a file of `write`."""
-    return read_content(
-        path, lambda content, arrays: dict(decode(content["fields"], arrays)), not_saved_here
-    )
+
+    def made_of(content: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        if "explainer" in content:
+            raise InvalidParameterError(
+                f"{os.fspath(path)!r} holds an explainer: read it by "
+                "px.load_explainer(path, predict_fn)."
+            )
+        return dict(decode(content["fields"], arrays))
+
+    return read_content(path, made_of, not_saved_here)
 
 
 def read_content(

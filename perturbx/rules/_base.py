@@ -17,10 +17,11 @@ from perturbx.errors import UnknownParameterError
 from perturbx.game import probe
 from perturbx.maskers import Instances
 from perturbx.predictor import Patience, Predictor, RetryOn, resolve
+from perturbx.storage import Saved
 
 
 @dataclass(eq=False, repr=False)
-class BaseRule(BaseEstimator):
+class BaseRule(BaseEstimator, Saved):
     """A method around one ``predict_fn``.
 
     A subclass is a dataclass (``eq=False, repr=False``) that adds its settings, and ``{asking}`` to
