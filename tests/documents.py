@@ -3,7 +3,8 @@
     python tests/documents.py [--constraint FILE] README.md docs/images.md
 
 runs each document from top to bottom: its `pip install` lines from its own folder, with the
-Python that runs this script, and its Python blocks, one after the other, in an empty folder.
+Python that runs this script, and its Python blocks and `perturbx` commands, one after the other,
+in an empty folder. A Python block that starts with a comment such as "# model.py" is a file.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ import tempfile
 import time
 from pathlib import Path
 
+_FILE = re.compile(r"# (\w+\.py)\n")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 _INSTALL = "python -m pip install "
 
 
 def steps(document: Path) -> list[tuple[str, str, int]]:
-    """("install", arguments of pip, line) and ("python", code, line), in order.
+    """("install", arguments of pip, line), ("python", code, line) and ("perturbx", ...), in order.
 
-    Shell blocks that do anything but install with the reader's own Python are left out.
+    Other shell blocks than those that install with the reader's own Python are left out.
     """
     text = document.read_text(encoding="utf-8")
     found = []
@@ -37,6 +39,8 @@ def steps(document: Path) -> list[tuple[str, str, int]]:
             found.append(("python", code, line))
         elif language == "sh" and code.startswith(_INSTALL):
             found.append(("install", code.removeprefix(_INSTALL).strip(), line))
+        elif language == "sh" and code.startswith("perturbx "):
+            found += [("perturbx", command, line) for command in code.splitlines()]
     return found
 
 
@@ -49,6 +53,13 @@ def run(document: Path, steps: list[tuple[str, str, int]], *options: str) -> Non
             pip = [sys.executable, "-m", "pip", "install", "--quiet", *options]
             subprocess.run([*pip, *shlex.split(code)], cwd=document.parent, check=True)
             importlib.invalidate_caches()
+        elif kind == "perturbx":
+            from perturbx.cli import main as command_line
+
+            status = command_line(shlex.split(code)[1:])
+            assert status == 0, f"{document.name}:{line}: status {status}"
+        elif file := _FILE.match(code):
+            Path(file[1]).write_text(code, encoding="utf-8")
         else:
             # Line numbers of errors are those of the document.
             exec(compile("\n" * (line - 1) + code, str(document), "exec"), names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -15,20 +14,10 @@ from threadpoolctl import threadpool_limits
 from perturbx import interop
 from perturbx._demo.report import WIDTH, finish, points
 from perturbx._typing import Floats
-from perturbx.errors import InvalidInputError
 from perturbx.explainers import OwenShap
 from perturbx.features.places import NINTHS, ninth
 from perturbx.result import Explanation
 from perturbx.result.text import safe
-
-Photo = NDArray[np.uint8]
-"""(H, W, 3): red, green and blue, channels last."""
-
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
-"""Formats of photos that Pillow decodes without other programs, by Pillow's names."""
-
-_LONGEST = 384
-"""The longest side: enough for a network of 224 pixels per side, and cheaper to mask."""
 
 _BUDGET = 1_000
 
@@ -36,53 +25,7 @@ _WORTH_A_LOOK = 0.02
 """A second class with a lower probability is not explained."""
 
 
-def read_photo(path: Path) -> Photo:
-    """The photo as a person sees it: upright, with transparent parts in white.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is not an image.
-    """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    Image.init()
-    # Otherwise Pillow goes by the content alone, and starts Ghostscript for PostScript.
-    formats = [name for name in _FORMATS if name in Image.OPEN]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged metadata, which is not shown
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=formats) as file:
-                return _as_seen(ImageOps.exif_transpose(file))
-    except UnidentifiedImageError as error:
-        raise InvalidInputError(
-            f"{str(path)!r} cannot be read as an image: its format is not known. Save it as one "
-            f"of {', '.join(formats)}."
-        ) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InvalidInputError(
-            f"{str(path)!r} cannot be read as an image: it has more than "
-            f"{Image.MAX_IMAGE_PIXELS or 0:,} pixels. Make it smaller first."
-        ) from error
-    except Exception as error:  # a decoder may raise anything about a damaged file
-        why = str(error) or type(error).__name__
-        raise InvalidInputError(f"{str(path)!r} cannot be read as an image: {why}.") from error
-
-
-def _as_seen(image: Any) -> Photo:
-    """At most 384 pixels per side, on white."""
-    from PIL import Image
-
-    if image.mode.startswith(("I", "F")):
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
-    image = image.convert("RGBA")
-    image.thumbnail((_LONGEST, _LONGEST))
-    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("RGB"))
-
-
-def demo_photo(photo: Photo, out: Path, seed: int = 0) -> None:
+def demo_photo(photo: NDArray[np.uint8], out: Path, seed: int = 0) -> None:
     """Explain the two most likely classes by a real network, and draw the maps if possible.
 
     Parameters
@@ -107,7 +50,7 @@ def demo_photo(photo: Photo, out: Path, seed: int = 0) -> None:
     finish(lambda: draw_photo(explanation, out), out, start)
 
 
-def explain_photo(network: Any, photo: Photo, seed: int) -> tuple[Explanation, Floats]:
+def explain_photo(network: Any, photo: NDArray[np.uint8], seed: int) -> tuple[Explanation, Floats]:
     """Owen values of superpixels for the two most likely classes, and (2, 1000) empty outputs.
 
     The latter are the network's outputs for the whole photo lightly blurred, and all gray.
@@ -194,10 +137,3 @@ def draw_photo(explanation: Explanation, out: Path) -> None:
     title = f"Which parts make it {first}? Red is evidence for the class above, blue against it"
     figure.suptitle(safe(title), fontsize=12, color="#262626")
     figure.savefig(out)
-
-
-def _eight_bits(values: NDArray[Any]) -> Photo:
-    """Grays of 16 or more bits, or floats, stretched to 0..255."""
-    values = np.nan_to_num(values.astype(np.float64))
-    low, high = values.min(), values.max()
-    return np.asarray(255 * (values - low) / ((high - low) or 1), dtype=np.uint8)

@@ -132,6 +132,11 @@ class OnnxNetwork(Network):
     session: Any = field(kw_only=True)
     answer: str = field(kw_only=True)
 
+    @property
+    def __name__(self) -> str:
+        """What explanations call it."""
+        return Path(self.source).name if isinstance(self.source, str) else "OnnxNetwork"
+
     def __repr__(self) -> str:
         where = Path(self.source).name if isinstance(self.source, str) else "a session"
         return f"<predict_fn: {where} (onnx), {self.output or 'answers as they are'}>"

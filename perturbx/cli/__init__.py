@@ -1,0 +1,3 @@
+"""The command line: ``perturbx explain``, ``text``, ``metrics`` and ``demo``."""
+
+from perturbx.cli.commands import main as main

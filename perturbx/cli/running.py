@@ -1,0 +1,100 @@
+"""A run: the model is asked once, the cost is told, and only then the budget is spent."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from perturbx.cli.options import METHODS, outputs_of
+from perturbx.cli.outputs import check_formats, write
+from perturbx.cli.subject import Subject, say
+from perturbx.errors import InvalidParameterError
+from perturbx.explainers import BaseExplainer, CostEstimate
+from perturbx.result import Explanation
+
+_FEW_OUTPUTS = 10
+"""With more outputs than this, the largest is explained."""
+
+
+def check_run(chosen: argparse.Namespace) -> None:
+    """Refuse what can be refused before anything is read."""
+    check_formats(chosen.out)
+    check_archive(chosen)
+
+
+def check_archive(chosen: argparse.Namespace) -> None:
+    """Refuse an archive in a folder that does not exist."""
+    folder: Path | None = None if chosen.archive is None else chosen.archive.parent
+    if folder is not None and not folder.is_dir():
+        raise InvalidParameterError(f"--archive: there is no folder {str(folder)!r}.")
+
+
+def ready(
+    name: str | None, subject: Subject, chosen: argparse.Namespace, **settings: Any
+) -> BaseExplainer:
+    """An explainer whose model has answered the first rows, with its outputs chosen."""
+    kind = METHODS[name or subject.method]
+    explainer = kind(
+        subject.model.predict_fn,
+        budget=chosen.budget,
+        output_names=subject.output_names,
+        random_state=chosen.random_state,
+        n_jobs=chosen.n_jobs,
+        batch_size=chosen.batch_size,
+        max_memory=chosen.max_memory,
+        retries=chosen.retries,
+        timeout=chosen.timeout,
+        archive=subject.model.archive(chosen),
+        verbose=int(not chosen.quiet and sys.stderr.isatty()),
+        **settings,
+    )
+    explainer.fit(subject.background)
+    _choose_outputs(explainer, subject, chosen)
+    return explainer
+
+
+def _choose_outputs(explainer: Any, subject: Subject, chosen: argparse.Namespace) -> None:
+    predictor = explainer.predictor_
+    known: tuple[str, ...] = predictor.output_names
+    if chosen.outputs is not None:
+        is_read = isinstance(chosen.outputs, str)
+        explainer.outputs = chosen.outputs if is_read else outputs_of(chosen.outputs, known)
+    elif predictor.is_complementary:
+        explainer.outputs = known[1]
+        say(chosen, f"note: the output is {known[1]!r}; the other is {known[0]!r} (--output).")
+    elif predictor.n_outputs > (1 if subject.method == "owen-shap" else _FEW_OUTPUTS):
+        explainer.outputs = "top1"
+
+
+def explained(subject: Subject, chosen: argparse.Namespace, **settings: Any) -> None:
+    """Explain, print, and write the files."""
+    explainer = ready(chosen.method, subject, chosen, **settings)
+    cost = cost_of(explainer, subject, chosen.price_per_row)
+    if chosen.dry_run:
+        print(f"cost: {cost}")
+        return
+    say(chosen, f"cost: {cost}")
+    explanation = explainer.explain(subject.X)
+    print(shown(explanation, subject))
+    for path in chosen.out:
+        write(explanation, subject.rows, path)
+        say(chosen, f"written: {path}")
+
+
+def cost_of(explainer: BaseExplainer, subject: Subject, price: float | None = None) -> CostEstimate:
+    """Rows, calls and money; a call of one row does not tell the time of one with thousands."""
+    return replace(explainer.estimate_cost(subject.X, price_per_row=price), seconds=None)
+
+
+def shown(explanation: Explanation, subject: Subject) -> str:
+    """The explanation as text: a single one in full."""
+    if len(explanation) > 1:
+        return repr(explanation)
+    return (
+        f"{subject.rows[0]}\n{explanation[0]!r}"
+        if isinstance(subject.rows[0], str)
+        else repr(explanation[0])
+    )
