@@ -234,7 +234,7 @@ class BaseExplainer(BaseEstimator, Saved):
         folder: str | os.PathLike[str],
         chunks: Iterable[Any],
         *,
-        format: Literal["npz", "parquet"] = "npz",
+        format: Literal["npz", "parquet", "jsonl"] = "npz",
     ) -> list[Path]:
         """Write the explanation of each chunk to a file of its own, as soon as it is done.
 
@@ -247,10 +247,11 @@ class BaseExplainer(BaseEstimator, Saved):
             Made if there is none.
         chunks : iterable
             As for `explain_iter`. With a `random_state` an interrupted run gives the same numbers.
-        format : "npz" or "parquet"
+        format : "npz", "parquet" or "jsonl"
             "npz": `perturbx.load` reads a part. "parquet": tidy tables, as by
             `Explanation.to_frame`, which ``pd.read_parquet(folder)`` reads as one; data of mixed
-            types become text. It needs pyarrow.
+            types become text. It needs pyarrow. "jsonl": a line of JSON for each instance, as by
+            `Explanation.to_jsonl`, numbered through all chunks.
 
         Returns
         -------

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._validation import check_choice, invalid, needed
 from perturbx.containers import digests_of
@@ -17,7 +18,7 @@ from perturbx.errors import InvalidInputError, InvalidParameterError, PerturbxEr
 from perturbx.explainers._provenance import plain
 from perturbx.result import Explanation
 
-PartFormat: TypeAlias = Literal["npz", "parquet"]
+PartFormat: TypeAlias = Literal["npz", "parquet", "jsonl"]
 
 _WITHOUT_EFFECT = {
     *("predict_fn", "batch_size", "n_jobs", "verbose", "archive", "retries", "retry_on", "timeout"),
@@ -41,18 +42,21 @@ def write_parts(
     explainer: Any, folder: str | os.PathLike[str], chunks: Any, kind: PartFormat
 ) -> list[Path]:
     """Write the explanation of each chunk to a file, unless that is there already."""
-    check_choice("format", kind, ("npz", "parquet"))
+    check_choice("format", kind, get_args(PartFormat))
     if kind == "parquet":
         needed("pyarrow", 'format="parquet"', "pyarrow")
         needed("pandas", 'format="parquet"', "pandas")
     place = _folder(folder)
     settings = _settings(explainer)
     paths: list[Path] = []
+    starts = [0]
 
     def unwritten() -> Iterator[Any]:
         """The chunks without a file, each after its path."""
         for i, chunk in enumerate(_checked(chunks)):
-            path = _path(place, i, chunk, settings, kind)
+            digests = digests_of(chunk)
+            starts.append(starts[-1] + len(digests))
+            path = _path(place, i, digests, settings, kind)
             if path.is_symlink():
                 raise InvalidParameterError(
                     f"{str(path)!r} is a link, to {os.path.realpath(path)!r}: remove it, or pass "
@@ -63,7 +67,12 @@ def write_parts(
                 yield chunk
 
     for explanation in explanations(explainer.explain, unwritten()):
-        (_save if kind == "npz" else _save_parquet)(explanation, paths[-1])
+        if kind == "npz":
+            explanation.save(paths[-1])
+        elif kind == "jsonl":
+            explanation.to_jsonl(paths[-1], start=starts[-2])
+        else:
+            _save_parquet(explanation, paths[-1])
     return paths
 
 
@@ -100,10 +109,12 @@ def _settings(explainer: Any) -> bytes:
     return repr((type(explainer).__name__, said)).encode()
 
 
-def _path(place: Path, i: int, chunk: Any, settings: bytes, kind: PartFormat) -> Path:
+def _path(
+    place: Path, i: int, digests: NDArray[np.uint8], settings: bytes, kind: PartFormat
+) -> Path:
     """The file of a chunk, whose name tells its content and the settings."""
     content = blake2b(settings, digest_size=6)
-    content.update(np.ascontiguousarray(digests_of(chunk)).tobytes())
+    content.update(np.ascontiguousarray(digests).tobytes())
     path = place / f"part-{i:06d}-{content.hexdigest()}.{kind}"
     others = [p for p in place.glob(f"part-{i:06d}-*.{kind}") if p != path]
     if others:
@@ -112,10 +123,6 @@ def _path(place: Path, i: int, chunk: Any, settings: bytes, kind: PartFormat) ->
             "the same chunks and settings to go on, or another folder."
         )
     return path
-
-
-def _save(explanation: Explanation, path: Path) -> None:
-    explanation.save(path)
 
 
 def _save_parquet(explanation: Explanation, path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -355,6 +355,45 @@ class Explanation:
             If the file cannot be written; an existing one is left unchanged.
         """
         storage.write(path, {f.name: getattr(self, f.name) for f in fields(self)})
+
+    def to_jsonl(
+        self, path: str | os.PathLike[str] | IO[str], *, append: bool = False, start: int = 0
+    ) -> None:
+        """Write one line of JSON for each instance, for logs and monitoring.
+
+        A line has the keys ``time`` (of `explain`, UTC), ``instance``, ``method``, ``model``,
+        ``prediction``, ``base_value``, ``scores``, ``standard_errors``, ``data``, ``n_rows``,
+        ``n_calls``, ``converged`` and ``notes``. Scores, errors and data are by the name of the
+        feature. If there is an axis of outputs, predictions, scores and errors are by the name of
+        the output first. What is NaN, infinite or missing is null, so that each line is strict
+        JSON. Images are left out of ``data``.
+
+        Parameters
+        ----------
+        path : path, or open text file such as ``sys.stdout``
+            A new file can be read by its owner alone.
+        append : bool
+            True to add lines to the file; several processes may do so. False to replace it, once
+            all lines are on the disk.
+        start : int
+            The number of the first instance.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import sys, perturbx as px
+        >>> explainer = px.Occlusion(lambda X: X @ [1.0, 2.0], masker=px.Baseline([0.0, 0.0]))
+        >>> explainer.explain([[1.0, 1.0]]).to_jsonl(sys.stdout)
+        {"time": "...", "instance": 0, "method": "Occlusion", "model": "<lambda>",
+        "prediction": 3.0, "base_value": 0.0, "scores": {"x0": 1.0, "x1": 2.0}, ...}
+        """
+        from perturbx.result.lines import write_lines
+
+        write_lines(without_rounding(self), path, append, start)
 
     def __repr__(self) -> str:
         return summary(without_rounding(self))

@@ -16,7 +16,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from math import prod
 from pathlib import Path
@@ -71,7 +71,7 @@ def write_content(
 ) -> None:
     """Write JSON, and the arrays that it names, to `path`."""
     text = json.dumps({"perturbx": _VERSION, **content}, allow_nan=False)
-    _replace(path, text.encode() if arrays is None else _packed(text, arrays))
+    replace_file(path, [text.encode() if arrays is None else _packed(text, arrays)])
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -208,7 +208,7 @@ class _Archive(Mapping[str, NDArray[Any]]):
             return np.asarray(np.lib.format.read_array(content, allow_pickle=False))
 
 
-def _replace(path: str | os.PathLike[str], content: bytes) -> None:
+def replace_file(path: str | os.PathLike[str], content: Iterable[bytes]) -> None:
     """Write `content` to a new file, which replaces the one at `path` once it is on the disk.
 
     A symbolic link stays a link, and the file that it points to is replaced. Mode and owner stay
@@ -218,7 +218,8 @@ def _replace(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         old = target.stat() if target.exists() else None
         if old is not None and not stat.S_ISREG(old.st_mode):
-            target.write_bytes(content)  # a pipe or a device cannot be replaced
+            with open(target, "wb") as file:  # a pipe or a device cannot be replaced
+                file.writelines(content)
             return
         if old is not None:
             os.close(os.open(target, os.O_WRONLY))  # a write-protected file is not replaced
@@ -229,12 +230,13 @@ def _replace(path: str | os.PathLike[str], content: bytes) -> None:
         raise OSError(error.errno, os.strerror(error.errno), os.fspath(path)) from error
 
 
-def _write_beside(target: Path, content: bytes, old: os.stat_result | None) -> None:
+def _write_beside(target: Path, content: Iterable[bytes], old: os.stat_result | None) -> None:
     new = target.with_name(f".{os.urandom(8).hex()}.tmp")
     mode = 0o600 if old is None else stat.S_IMODE(old.st_mode)
     try:
         with open(new, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            file.write(content)
+            for part in content:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         if old is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
 import stat
 from pathlib import Path
@@ -179,3 +180,19 @@ def test_files_are_private_and_no_links(tmp_path: Path, format: str) -> None:
     with pytest.raises(InvalidParameterError, match="is a link"):
         explainer().explain_to(tmp_path / "scores", CHUNKS[:1], format=format)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_lines_are_numbered_through_all_chunks(tmp_path: Path) -> None:
+    """Also where a run goes on; the parts are what one explanation would write."""
+
+    def breaks() -> Any:
+        yield from CHUNKS[:2]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        explainer().explain_to(tmp_path, breaks(), format="jsonl")
+    paths = explainer().explain_to(tmp_path, iter(CHUNKS), format="jsonl")
+    found = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+    assert [line["instance"] for line in found] == list(range(40))
+    scores = [list(line["scores"].values()) for line in found]
+    np.testing.assert_allclose(scores, explainer().explain(X[20:]).values, atol=1e-9)
