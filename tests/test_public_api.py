@@ -101,6 +101,7 @@ NAMES = {
         "from_shap",
         "from_torch",
         "imagenet_classes",
+        "log_mlflow",
         "to_frame",
         "to_shap",
     },
