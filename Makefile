@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test lint bench judges install clean
+.PHONY: help demo test lint bench judges docs install clean
 
 help:
 	@echo "make demo    train two models, explain their predictions, draw a picture"
@@ -20,6 +20,7 @@ help:
 	@echo "make lint    check style and types"
 	@echo "make bench   run every benchmark, quickly"
 	@echo "make judges  ask the benchmarks of other libraries (docs/judges.md)"
+	@echo "make docs    build the site, build/site/index.html"
 	@echo "make install set up $(VENV) for development"
 	@echo "make clean   remove $(VENV) and files that tools left behind"
 
@@ -51,6 +52,10 @@ judges:
 	$(VENV)-shapiq/bin/python -m benchmarks.judges.suites --out $(VENV)-judges --only shapiq \
 		--page docs/judges.md
 
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs \
+		-d build/doctrees . build/site
+
 install: $(VENV)/.test
 
 $(BIN)/python:
@@ -64,4 +69,4 @@ $(VENV)/.%: pyproject.toml | $(BIN)/python
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-judges $(VENV)-shapiq build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-judges $(VENV)-shapiq build dist docs/api *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

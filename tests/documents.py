@@ -2,9 +2,9 @@
 
     python tests/documents.py [--constraint FILE] README.md docs/images.md
 
-runs each document from top to bottom: its `pip install` lines from its own folder, with the
-Python that runs this script, and its Python blocks and `perturbx` commands, one after the other,
-in an empty folder. A Python block that starts with a comment such as "# model.py" is a file.
+runs each document from top to bottom: its `pip install` lines from the root of the repository, with
+the Python that runs this script, and its Python blocks and `perturbx` commands, one after the
+other, in an empty folder. A Python block that starts with a comment such as "# model.py" is a file.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 _FILE = re.compile(r"# (\w+\.py)\n")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 _INSTALL = "python -m pip install "
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 def steps(document: Path) -> list[tuple[str, str, int]]:
@@ -46,12 +49,24 @@ def steps(document: Path) -> list[tuple[str, str, int]]:
 
 def run(document: Path, steps: list[tuple[str, str, int]], *options: str) -> None:
     """Run the steps in order, with the names that earlier ones defined; `options` are pip's."""
-    names: dict[str, object] = {"__name__": "__main__"}
+    caller, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        _run(document, steps, options, vars(sys.modules["__main__"]))
+    finally:
+        sys.modules["__main__"] = caller
+
+
+def _run(
+    document: Path,
+    steps: list[tuple[str, str, int]],
+    options: Sequence[str],
+    names: dict[str, object],
+) -> None:
     for kind, code, line in steps:
         start = time.perf_counter()
         if kind == "install":
             pip = [sys.executable, "-m", "pip", "install", "--quiet", *options]
-            subprocess.run([*pip, *shlex.split(code)], cwd=document.parent, check=True)
+            subprocess.run([*pip, *shlex.split(code)], cwd=_ROOT, check=True)
             importlib.invalidate_caches()
         elif kind == "perturbx":
             from perturbx.cli import main as command_line

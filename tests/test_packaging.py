@@ -17,7 +17,7 @@ pytest.importorskip("setuptools", minversion="77")
 BUILD = "import sys; from setuptools import build_meta as b; print(b.build_sdist(sys.argv[1]))"
 LEFT_BEHIND = shutil.ignore_patterns(
     *(".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis"),
-    *("results", "shared", "dask-worker-space", ".ipynb_checkpoints"),
+    *("results", "shared", "dask-worker-space", ".ipynb_checkpoints", "api"),
 )
 
 
