@@ -46,7 +46,8 @@ def _is_left(before):
 def _installed(steps):
     """The steps up to the first packages that are not there."""
     for i, (kind, code, _) in enumerate(steps):
-        if kind == "install" and PACKAGES(code) and not all(map(importlib.util.find_spec, code.split())):
+        packages = code.split() if kind == "install" and PACKAGES(code) else []
+        if not all(map(importlib.util.find_spec, packages)):
             return steps[:i]
     return steps
 
