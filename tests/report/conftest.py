@@ -44,7 +44,8 @@ def photos() -> px.Explanation:
     images = np.random.default_rng(0).integers(0, 255, size=(2, 24, 36, 3)).astype(np.uint8)
 
     def model(images: Any) -> np.ndarray:
-        return np.asarray(images, dtype=float)[:, 6:12].mean(axis=(1, 2)) / 255
+        shades = np.asarray(images, dtype=float)[:, 6:12] * np.linspace(0, 1, 36)[:, None]
+        return shades.mean(axis=(1, 2)) / 255
 
     masker = px.Windows(shape=6, stride=6, fill=0)
     explainer = px.KernelShap(model, masker=masker, budget=60, random_state=0)
