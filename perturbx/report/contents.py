@@ -35,7 +35,11 @@ def contents_of(explanation: Explanation, level: float) -> dict[str, Any]:
     values, half = (
         np.asarray(part).reshape(n, -1, k) for part in (e.values, half_widths(e, level))
     )
-    base, prediction = (np.reshape(part, (n, k)) for part in (e.base_values, e.predictions))
+    unknown = np.full((n, k), np.nan)
+    base, prediction, rest = (
+        unknown if part is None else np.reshape(part, (n, k))
+        for part in (e.base_values, e.predictions, e.residual)
+    )
     found: dict[str, Any] = {
         "n": n,
         "k": k,
@@ -51,7 +55,7 @@ def contents_of(explanation: Explanation, level: float) -> dict[str, Any]:
         found["s"].append(power)
         found["v"].append(_whole(v, power))
         found["h"].append(_whole(h, power))
-        found["heads"].append(_head(e.score_kind, v, float(base[i, j]), float(prediction[i, j])))
+        found["heads"].append(_head(v, *map(float, (base[i, j], prediction[i, j], rest[i, j]))))
         found["words"].append(told_apart(names[i if len(names) > 1 else 0], v, h, level))
     return found
 
@@ -136,9 +140,13 @@ def _whole(values: Floats, power: int) -> list[int | None]:
     return [int(w) if known else None for w, known in zip(whole, is_known, strict=True)]
 
 
-def _head(kind: str, values: Floats, base: float, prediction: float) -> list[str]:
-    """Base value, what pushes up and down, and the prediction; sums of shares only."""
-    if kind != "shares":
+def _head(values: Floats, base: float, prediction: float, rest: float) -> list[str]:
+    """Base value and prediction; between them what raises and lowers it, and what is missing.
+
+    `rest` is NaN for scores that are not meant to add up.
+    """
+    if not np.isfinite(rest):
         return numbers([base, prediction], signed=False)
     up, down = float(values[values > 0].sum()), float(values[values < 0].sum())
-    return numbers([base, up, abs(down), prediction], signed=False)
+    is_rounding = abs(rest) <= 1e-6 * max(up, -down, abs(base), abs(prediction))
+    return numbers([base, up, -down, 0.0 if is_rounding else rest, prediction], signed=False)

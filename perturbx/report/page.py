@@ -32,6 +32,9 @@ from perturbx.result.ranks import rank_ranges
 from perturbx.result.templates import render
 from perturbx.result.text import percent
 
+_FEW = 20
+"""Features of the first row that are shown without scripts."""
+
 _LARGEST = 40e6
 """Bytes; a larger page takes seconds to open."""
 
@@ -185,9 +188,10 @@ def _page(
         data["global"] = importance_data(together, level)
     script = _resource("page.js")
     values, half = _scores(data, first)
-    order = np.argsort(-np.abs(values), kind="stable")
+    order = np.argsort(-np.abs(np.nan_to_num(values)), kind="stable")
     names, cells = data["names"][0], data["cells"][0]
-    best, worst = rank_ranges(values[order], half[order])
+    best, worst = rank_ranges(values, half)
+    order = order[:_FEW]
     return render(
         "page.html",
         room="perturbx.report",
@@ -198,7 +202,7 @@ def _page(
         names=[names[i] for i in order],
         cells=[cells[i] for i in order] if cells else [],
         bars=_bars(values[order], half[order]),
-        ranks=[f"{a}" if a == b else f"{a}–{b}" for a, b in zip(best, worst, strict=True)],
+        ranks=[f"{a}" if a == b else f"{a}–{b}" for a, b in zip(best[order], worst[order], strict=True)],
         heading=heading_of(shown),
         interval=f"{percent(level)} interval",
         level=percent(level),

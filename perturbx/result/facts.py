@@ -55,10 +55,10 @@ def prediction(e: Explanation) -> list[Fact]:
 
 
 def question(explanation: Explanation) -> str:
-    """What a score says, with the value function, in one sentence."""
-    said = "a slope of" if explanation.score_kind == "slopes" else "a feature's share of"
+    """What is explained, with the value function, in one sentence."""
+    says = "are slopes of" if explanation.score_kind == "slopes" else "explain"
     removal = explanation.value_function.rstrip(".")
-    return f"Each score is {said} the model's output: {removal}." if removal else ""
+    return f"The scores {says} {removal}." if removal else ""
 
 
 def cost(explanation: Explanation) -> str:

@@ -12,6 +12,9 @@ from perturbx.result.text import percent, shorten
 
 _NAMED, _WIDTH = 4, 40
 
+_GROUPS = 4
+"""Of more groups the smallest are counted."""
+
 
 def rank_ranges(values: Floats, half: Floats) -> tuple[Ints, Ints]:
     """The best and the worst rank by size that each score may have.
@@ -33,7 +36,7 @@ def told_apart(names: Sequence[str], values: Floats, half: Floats, level: float)
         return []
     if not values.any() and not np.nan_to_num(half, nan=1.0).any():
         return ["Every score is 0: no feature changes this output."]
-    sentences = [_largest(names, values, half)]
+    sentences = [_largest(names, values, half), *_groups(names, values, half)]
     open_sign = (half > 0) & (np.abs(values) <= half)
     if n := int(open_sign.sum()):
         of = f"{n} of {len(values)} scores: {_listed(names, open_sign, values)}"
@@ -59,6 +62,29 @@ def _largest(names: Sequence[str], values: Floats, half: Floats) -> str:
         f"The largest score may be that of {any_of}{_listed(names, top, values, 'or')}. "
         "Their sizes differ by less than their joint errors."
     )
+
+
+def _groups(names: Sequence[str], values: Floats, half: Floats) -> list[str]:
+    """Groups whose order is certain, where some features of a group are not told apart."""
+    lowest, highest = _sizes(values, half)
+    order = np.argsort(-highest, kind="stable")
+    # A group ends where all that follows is surely smaller than everything before.
+    before = np.minimum.accumulate(lowest[order])[:-1]
+    ends = np.flatnonzero(highest[order][1:] < before) + 1
+    groups = np.split(order, ends)
+    if len(groups) == 1 or len(groups) == len(names):
+        return []
+    lists = []
+    for group in groups[:_GROUPS]:
+        chosen = np.zeros(len(names), dtype=bool)
+        chosen[group] = True
+        lists.append(_listed(names, chosen, values))
+    rest = sum(map(len, groups[_GROUPS:]))
+    lists += [f"{rest} smaller"] * bool(rest)
+    return [
+        f"Largest first: {'; then '.join(lists)}. Between these groups the order is certain, "
+        "within a group it is not."
+    ]
 
 
 def _listed(

@@ -140,10 +140,21 @@ def test_the_output_that_is_shown_first(written: Any, hostile: Any) -> None:
     assert [attrs["value"] for attrs in chosen] == ["1", "size"][:1]
 
 
-def test_slopes_are_not_added_up(written: Any) -> None:
-    """A local fit has an intercept and a prediction, and no sum."""
-    found = px.Lime(model, budget=80, random_state=0).fit(X).explain(X[:2])
-    assert all(len(head) == 2 for head in written(found).data["heads"])
+def test_only_scores_that_add_up_are_added_up(written: Any, rows: Any) -> None:
+    """Base value, raised, lowered, missing, prediction; of other methods only the two ends."""
+    base, up, down, rest, total = (
+        float(text.replace("\N{MINUS SIGN}", "-")) for text in written(rows).data["heads"][0]
+    )
+    values = rows.values[0]
+    assert up == pytest.approx(values[values > 0].sum(), abs=0.006)
+    assert down == pytest.approx(-values[values < 0].sum(), abs=0.006)
+    assert base + up - down == pytest.approx(total, abs=0.02)
+    assert rest == 0
+    missing = replace(rows, residual=np.full(20, 0.5), predictions=rows.predictions + 0.5)
+    assert float(written(missing).data["heads"][0][3]) == 0.5
+    for method in (px.Lime, px.Occlusion):
+        found = method(model, budget=400, random_state=0).fit(X).explain(X[:2])
+        assert all(len(head) == 2 for head in written(found).data["heads"])
 
 
 def test_unknown_scores_and_errors_are_null(written: Any, rows: Any) -> None:

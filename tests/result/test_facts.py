@@ -24,7 +24,7 @@ def said(**changes: object) -> dict[str, Fact]:
 def test_the_question_and_the_cost_are_told() -> None:
     found = said()
     explanation = explained()
-    assert explanation.value_function in found["Question"].text
+    assert found["Question"].text == f"The scores explain {explanation.value_function}."
     assert f"{explanation.n_rows:,} model rows" in found["Cost"].text
     assert (
         f"{explanation.n_rows / 3:,.0f} for each of 3 instances; budget 400" in found["Cost"].text

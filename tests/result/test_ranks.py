@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 
 import numpy as np
@@ -35,11 +36,11 @@ def test_an_unknown_error_leaves_every_rank_open() -> None:
     ("values", "half", "sentences"),
     [
         ([3, 2, 1], [0, 0, 0], ["a has the largest score.", "All scores are exact"]),
-        ([3, -3, 1], [0, 0, 0], ["a and b share the largest score.", "All scores"]),
-        ([3, -2.9, 1], [0.1, 0.1, 0.1], ["largest score may be that of a or b. "]),
+        ([3, -3, 1], [0, 0, 0], ["a and b share the largest score.", "and b; then c.", "All"]),
+        ([3, -2.9, 1], [0.1, 0.1, 0.1], ["largest score may be that of a or b. ", "first: a and b;"]),
         ([3, 2.8, 2.9], [1, 1, 1], ["may be that of any of 3: a, c or b. "]),
         ([3, 1, 0.1], [0.1, 0.1, 0.2], ["a has", "sign is open for 1 of 3 scores: c. At 95%, its"]),
-        ([3, 0.2, 0.1], [0.1, 0.3, 0.2], ["a has", "2 of 3 scores: b and c. At 95%, their"]),
+        ([3, 0.2, 0.1], [0.1, 0.3, 0.2], ["a has", "first: a; then b and c.", "2 of 3 scores: b and c. At 95%, their"]),
         ([3, 1, 0], [0.1, 0.1, np.nan], ["of a or c.", "The errors of 1 of 3 scores are unknown."]),
         ([0, 0, 0], [0, 0, 0], ["Every score is 0"]),
     ],
@@ -50,6 +51,30 @@ def test_sentences(values: list[float], half: list[float], sentences: list[str])
     plain = [text.replace("\u2068", "").replace("\u2069", "") for text in found]
     assert len(plain) == len(sentences)
     assert all(part in text for part, text in zip(sentences, plain, strict=True))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_order_between_groups_is_certain(seed: int) -> None:
+    """Every size of a group is above every size of the next, and no group could be split."""
+    rng = np.random.default_rng(seed)
+    values, half = rng.normal(size=7), rng.exponential(0.05, size=7)
+    names = [f"x{i}" for i in range(7)]
+    said = [s for s in told_apart(names, values, half, 0.95) if s.startswith("Largest first")]
+    if not said:
+        best, worst = rank_ranges(values, half)
+        assert (best == worst).all() or not _cuts(values, half)
+        return
+    parts = said[0].partition(" Between")[0].split("; then ")
+    more = [sum(map(int, re.findall(r"and (\d) more", part))) for part in parts]
+    sizes = [len(re.findall(r"x\d", part)) + n for part, n in zip(parts[:4], more, strict=False)]
+    assert np.cumsum(sizes).tolist() == (_cuts(values, half) + [7])[: len(sizes)]
+
+
+def _cuts(values: np.ndarray, half: np.ndarray) -> list[int]:
+    """How many features are surely larger than all others, by every split of the order."""
+    order = np.argsort(-np.abs(values))
+    low, high = np.maximum(np.abs(values) - half, 0)[order], (np.abs(values) + half)[order]
+    return [i for i in range(1, len(values)) if low[:i].min() > high[i:].max()]
 
 
 def test_an_unknown_score_that_could_be_largest_is_named() -> None:

@@ -132,10 +132,11 @@
     const parts = [];
     if (total !== "nan") {
       parts.push(part(name, "px-soft"), part(total, "total"));
-      if (head.length === 4) {
+      if (head.length === 5) {
         parts.push(part("= " + base + " without features", "px-soft"));
         parts.push(part("+ " + head[1] + " raising", "up"), part(MINUS + " " + head[2] + " lowering", "down"));
-      } else parts.push(part("intercept " + base, "px-soft"));
+        if (head[3] !== "0") parts.push(part("+ " + head[3] + " not explained", "px-soft"));
+      } else parts.push(part("base value " + base, "px-soft"));
     } else parts.push(part(name, "px-soft"));
     at("head").replaceChildren(...parts);
   }
