@@ -202,7 +202,9 @@ def _page(
         names=[names[i] for i in order],
         cells=[cells[i] for i in order] if cells else [],
         bars=_bars(values[order], half[order]),
-        ranks=[f"{a}" if a == b else f"{a}–{b}" for a, b in zip(best[order], worst[order], strict=True)],
+        ranks=[
+            f"{a}" if a == b else f"{a}–{b}" for a, b in zip(best[order], worst[order], strict=True)
+        ],
         heading=heading_of(shown),
         interval=f"{percent(level)} interval",
         level=percent(level),

@@ -37,10 +37,18 @@ def test_an_unknown_error_leaves_every_rank_open() -> None:
     [
         ([3, 2, 1], [0, 0, 0], ["a has the largest score.", "All scores are exact"]),
         ([3, -3, 1], [0, 0, 0], ["a and b share the largest score.", "and b; then c.", "All"]),
-        ([3, -2.9, 1], [0.1, 0.1, 0.1], ["largest score may be that of a or b. ", "first: a and b;"]),
+        (
+            [3, -2.9, 1],
+            [0.1, 0.1, 0.1],
+            ["largest score may be that of a or b. ", "first: a and b;"],
+        ),
         ([3, 2.8, 2.9], [1, 1, 1], ["may be that of any of 3: a, c or b. "]),
         ([3, 1, 0.1], [0.1, 0.1, 0.2], ["a has", "sign is open for 1 of 3 scores: c. At 95%, its"]),
-        ([3, 0.2, 0.1], [0.1, 0.3, 0.2], ["a has", "first: a; then b and c.", "2 of 3 scores: b and c. At 95%, their"]),
+        (
+            [3, 0.2, 0.1],
+            [0.1, 0.3, 0.2],
+            ["a has", "first: a; then b and c.", "2 of 3 scores: b and c. At 95%, their"],
+        ),
         ([3, 1, 0], [0.1, 0.1, np.nan], ["of a or c.", "The errors of 1 of 3 scores are unknown."]),
         ([0, 0, 0], [0, 0, 0], ["Every score is 0"]),
     ],
@@ -67,7 +75,7 @@ def test_the_order_between_groups_is_certain(seed: int) -> None:
     parts = said[0].partition(" Between")[0].split("; then ")
     more = [sum(map(int, re.findall(r"and (\d) more", part))) for part in parts]
     sizes = [len(re.findall(r"x\d", part)) + n for part, n in zip(parts[:4], more, strict=False)]
-    assert np.cumsum(sizes).tolist() == (_cuts(values, half) + [7])[: len(sizes)]
+    assert np.cumsum(sizes).tolist() == [*_cuts(values, half), 7][: len(sizes)]
 
 
 def _cuts(values: np.ndarray, half: np.ndarray) -> list[int]:
