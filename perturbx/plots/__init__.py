@@ -10,6 +10,7 @@ from perturbx.plots.bar import bar as bar
 from perturbx.plots.beeswarm import beeswarm as beeswarm
 from perturbx.plots.curves import curves as curves
 from perturbx.plots.effects import effects as effects
+from perturbx.plots.force import force as force
 from perturbx.plots.heatmap import heatmap as heatmap
 from perturbx.plots.overlay import overlay as overlay
 from perturbx.plots.scatter import scatter as scatter
@@ -25,6 +26,7 @@ __all__ = [
     "beeswarm",
     "curves",
     "effects",
+    "force",
     "heatmap",
     "overlay",
     "scatter",

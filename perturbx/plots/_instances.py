@@ -33,6 +33,24 @@ def instances_of(explanation: Any, output: int | str | None, plot: str) -> Expla
     return without_rounding(one_output(explanation, output))
 
 
+def additive(explanation: Any, output: int | str | None, plot: str) -> Explanation:
+    """One instance and one output whose scores add up, or an error with the remedy."""
+    one = _style.explanation_of(explanation)
+    if "instance" in one.axes and len(one) == 1:
+        one = one[0]
+    if "instance" in one.axes or "feature" not in one.axes:
+        raise InvalidParameterError(
+            f"{plot} shows all features of one instance: use {plot}(explanation[i]); got axes "
+            f"{one.axes} of shape {one.shape}."
+        )
+    if one.residual is None:
+        raise InvalidParameterError(
+            f"{plot} needs scores that add up to the prediction: those of {one.method_name} do "
+            "not, or only some of the features were picked. Use plots.bar."
+        )
+    return without_rounding(one_output(one, output))
+
+
 def doubtful(explanation: Explanation, level: float) -> NDArray[np.bool_]:
     """Where a score cannot be told from 0: its interval contains 0. Unknown errors are no doubt."""
     check_number("level", level, above=0, below=1)

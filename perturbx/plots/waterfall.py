@@ -8,9 +8,9 @@ import numpy as np
 
 from perturbx._typing import Floats
 from perturbx._validation import check_number
-from perturbx.errors import InvalidParameterError
 from perturbx.plots import _rows, _style
-from perturbx.result import Explanation, one_output, without_rounding
+from perturbx.plots._instances import additive
+from perturbx.result import Explanation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ def waterfall(
         If the scores do not add up to the prediction, or if there is more than one instance.
     """
     check_number("level", level, above=0, below=1)
-    one = _additive(_style.explanation_of(explanation), output)
+    one = additive(explanation, output, "waterfall")
     scores = one.values
     order = np.argsort(-np.abs(scores), kind="stable").tolist()
     shown = _style.rows_of(max_display, len(order))
@@ -91,24 +91,6 @@ def waterfall(
     _style.clean(ax, f"model output{output_name}, {one.method_name}")
     _style.aside(ax, "read upwards, from the base value to the prediction")
     return _style.finished(ax, show)  # type: ignore[no-any-return]
-
-
-def _additive(explanation: Explanation, output: int | str | None) -> Explanation:
-    """One instance and one output whose scores add up, or an error with the remedy."""
-    if "instance" in explanation.axes and len(explanation) == 1:
-        explanation = explanation[0]
-    if "instance" in explanation.axes or "feature" not in explanation.axes:
-        raise InvalidParameterError(
-            "A waterfall shows all features of one instance: use waterfall(explanation[i]); "
-            f"got axes {explanation.axes} of shape {explanation.shape}."
-        )
-    if explanation.residual is None:
-        raise InvalidParameterError(
-            f"A waterfall needs scores that add up to the prediction: those of "
-            f"{explanation.method_name} do not, or only some of the features were picked. "
-            "Use plots.bar."
-        )
-    return without_rounding(one_output(explanation, output))
 
 
 def _guides(ax: Axes, base: float, ends: Floats, prediction: float) -> None:

@@ -126,6 +126,7 @@ def examples(make, photo, found):
         "beeswarm": make,
         "curves": found,
         "effects": lambda: _effects().explain(),
+        "force": lambda: make()[0],
         "heatmap": make,
         "overlay": photo,
         "scatter": make,
