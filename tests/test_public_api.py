@@ -90,7 +90,8 @@ NAMES = {
     | {"Fidelity", "Leaf", "Node", "Reason", "Reasons", "RuleTree"}
     | {"FoundSets", "PieceSet"},
     "perturbx.plots": {"bar", "curves", "effects", "overlay", "series", "surface", "text", "tree"}
-    | {"beeswarm", "heatmap", "scatter", "waterfall"},
+    | {"beeswarm", "cohorts", "compare", "convergence", "force", "heatmap", "interactions"}
+    | {"rules", "scatter", "waterfall"},
     "perturbx.report": {"report"},
     "perturbx.interop": {
         "ImagePreprocess",

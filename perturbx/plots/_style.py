@@ -82,6 +82,14 @@ def is_dark(ax: Axes) -> bool:
     return 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
 
 
+def readable(color: str, ax: Axes) -> Any:
+    """The color of a line, with the contrast that text needs."""
+    from matplotlib.colors import to_rgb
+
+    ink = to_rgb(tones(ax)[0])
+    return tuple(0.6 * part + 0.4 * end for part, end in zip(to_rgb(color), ink, strict=True))
+
+
 def finished(axes: Any, show_it: bool) -> Any:
     """The axes, after `plt.show()` if it is wanted."""
     if show_it:
@@ -131,15 +139,16 @@ def clean(ax: Axes, xlabel: str) -> None:
 
 
 def framed(ax: Axes) -> None:
-    """Lines at the left and at the bottom, gray numbers, and a line at 0."""
+    """Lines at the left and at the bottom, gray numbers, and on a linear axis a line at 0."""
     _, gray, line = tones(ax)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         ax.spines[side].set_color(line)
-    ax.axhline(0, color=line, linewidth=0.8, zorder=0)
     ax.tick_params(colors=gray, labelsize=SMALL, color=line, length=3)
-    ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
+    if ax.get_yscale() == "linear":
+        ax.axhline(0, color=line, linewidth=0.8, zorder=0)
+        ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
     for axis in (ax.xaxis, ax.yaxis):
         axis.get_offset_text().set(color=gray, fontsize=SMALL)
 
@@ -208,6 +217,15 @@ def beside_bars(ax: Axes, texts: Sequence[str], scores: Floats, low: Floats, hig
             fontsize=SMALL,
             color=tones(ax)[0],
         )
+
+
+def limits_beside_bars(ax: Axes, scores: Floats, low: Floats, high: Floats, signed: bool) -> None:
+    """Limits that contain all bars and whiskers, and the scores as text beyond them."""
+    low, high = np.fmin(np.fmin(low, scores), 0), np.fmax(np.fmax(high, scores), 0)
+    texts = numbers(scores, signed)
+    space = width_of(texts, SMALL) + 10
+    room(ax, low.min(), high.max(), space if (scores < 0).any() else 0, space)
+    beside_bars(ax, texts, scores, low, high)
 
 
 def low_to_high() -> Any:

@@ -79,7 +79,13 @@ def bar(
     for j in range(k):
         _draw(ax, bars, j, explanation)
     _rows.label_rows(ax, bars.names, bars.data)
-    _limits(ax, bars, signed=not several)
+    if k == 1:
+        ends = bars.lower[:, 0], bars.upper[:, 0]
+        _style.limits_beside_bars(ax, bars.scores[:, 0], *ends, signed=not several)
+    else:
+        lower = np.fmin(np.fmin(bars.lower, bars.scores), 0).min()
+        upper = np.fmax(np.fmax(bars.upper, bars.scores), 0).max()
+        _style.room(ax, lower, upper, 8.0 * bool((bars.scores < 0).any()), 8)
     _style.clean(ax, _caption(explanation, max_display))
     if (bars.upper > bars.lower).any():
         of = "the mean over instances" if several else "each score, from sampling perturbations"
@@ -190,19 +196,6 @@ def _draw(ax: Axes, bars: _Bars, j: int, explanation: Explanation) -> None:
     if bars.has_rest:
         drawn[-1].set_alpha(0.45)
     _style.whiskers(ax, scores, rows, bars.lower[:, j], bars.upper[:, j])
-
-
-def _limits(ax: Axes, bars: _Bars, signed: bool) -> None:
-    """Limits that contain all bars and whiskers; for one output also its numbers."""
-    lower = np.fmin(np.fmin(bars.lower, bars.scores), 0)
-    upper = np.fmax(np.fmax(bars.upper, bars.scores), 0)
-    one = bars.scores.shape[1] == 1
-    texts = _style.numbers(bars.scores[:, 0], signed) if one else []
-    space = _style.width_of(texts, _style.SMALL) + 10
-    has_left = bool((bars.scores < 0).any())
-    left = (space if one else 8) if has_left else 0
-    _style.room(ax, lower.min(), upper.max(), left, space if one else 8)
-    _style.beside_bars(ax, texts, bars.scores[:, 0], lower[:, 0], upper[:, 0])
 
 
 def _caption(explanation: Explanation, max_display: int) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 from perturbx.plots import _style
 from perturbx.plots._instances import additive, doubtful
 from perturbx.result import Explanation
+from perturbx.result.text import percent
 from perturbx.result.text import show as shown
-from perturbx.result.views import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats
 from perturbx._validation import check_choice, check_integer
 from perturbx.plots import _rows, _style
+from perturbx.plots._cells import draw_cells
 from perturbx.plots._instances import doubtful, feature_order, instances_of
-from perturbx.result import Explanation, heatmaps
+from perturbx.result import Explanation
 from perturbx.result.similar import similar_order
 from perturbx.result.text import percent
 
@@ -23,12 +24,6 @@ InstanceOrder: TypeAlias = Literal["similar", "prediction", "given"]
 
 _ABOVE = 0.75
 """The height of the line of predictions, in inches."""
-
-_BULK = 0.98
-"""The fraction of scores that are not stronger than the strongest color."""
-
-_LIGHTER = 0.65
-"""Weak colors need this power of their opacity to be seen on a dark background."""
 
 
 def heatmap(
@@ -100,7 +95,8 @@ def heatmap(
     cells = np.column_stack([scores[:, top], scores[:, rest].sum(axis=1)])[:, : len(names)]
     height = 0.3 if len(names) <= 30 else 0.2
     axes: Axes = _style.axes_of(ax, 7.8, 1.3 + _ABOVE + height * len(names))
-    drawn, beyond = _draw(axes, cells, unsure)
+    hidden = np.pad(unsure, [(0, 0), (0, bool(rest))])
+    drawn, beyond = draw_cells(axes, cells.T, hidden.T)
     _rows.label_rows(axes, names, None)
     axes.set_ylim(len(names) - 0.5, -0.5)
     _predictions(axes, several, places, _ABOVE / height)
@@ -115,29 +111,6 @@ def _places(several: Explanation, how: InstanceOrder) -> NDArray[np.intp]:
     if how == "prediction":
         return np.argsort(several.predictions, kind="stable")
     return np.arange(len(several))
-
-
-def _draw(ax: Axes, cells: Floats, unsure: NDArray[np.bool_]) -> tuple[Any, str]:
-    """The map, with gray over the cells whose sign is not known, and which ends it exceeds."""
-    from matplotlib.colors import ListedColormap
-
-    sizes = np.abs(cells[np.isfinite(cells) & (cells != 0)])
-    end = float(np.quantile(sizes, _BULK, method="higher")) if sizes.size else 1.0
-    colors = heatmaps.colors(1.0)
-    if _style.is_dark(ax):
-        colors[:, 3] **= _LIGHTER
-    place: Any = {"aspect": "auto", "interpolation": "nearest"}
-    known = np.where(np.pad(unsure, [(0, 0), (0, cells.shape[1] - unsure.shape[1])]), np.nan, cells)
-    scores = np.ma.masked_invalid(known.T)
-    drawn = ax.imshow(scores, cmap=ListedColormap(colors), vmin=-end, vmax=end, **place)
-    gray = np.ma.masked_where(~unsure.T, np.ones(unsure.T.shape))
-    extent = (-0.5, len(cells) - 0.5, unsure.shape[1] - 0.5, -0.5)
-    tone = ListedColormap([_style.tones(ax)[2]])
-    ax.imshow(gray, cmap=tone, alpha=0.5, extent=extent, **place)
-    for row in range(1, cells.shape[1]):
-        ax.axhline(row - 0.5, color=ax.get_facecolor(), linewidth=0.8)
-    low, high = bool(np.nanmin(cells) < -end), bool(np.nanmax(cells) > end)
-    return drawn, "both" if low and high else "min" if low else "max" if high else "neither"
 
 
 def _predictions(ax: Axes, several: Explanation, places: NDArray[np.intp], space: float) -> None:

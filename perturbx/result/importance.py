@@ -135,23 +135,29 @@ def importance(
     if groups is not None:
         values, errors = _summed(explanation, values, errors, groups)
         names = tuple(groups)
+    means, total, bias = mean_sizes(values, errors)
+    shape = (len(names), *explanation.shape[2:])
+    return Importance(
+        values=means.reshape(shape),
+        standard_errors=total.reshape(shape),
+        bias=bias.reshape(shape),
+        feature_names=names,
+        output_names=_output_names(explanation),
+        n_instances=len(values),
+        method=explanation.method_name,
+        value_function=explanation.value_function,
+    )
+
+
+def mean_sizes(values: Floats, errors: Floats) -> tuple[Floats, Floats, Floats]:
+    """The mean of |score| over the first axis, its standard error, and a bound of its bias."""
     each, allowance = sizes(values, errors)
     n = len(each)
     with np.errstate(over="ignore"):  # scores near 1e308 have infinite errors
         shared = (errors * np.abs(1 - 2 * _tail(values, errors))).mean(axis=0)
         spread = each.std(axis=0, ddof=1) if n > 1 else np.full(shared.shape, np.nan)
         total = np.sqrt(spread**2 / n + shared**2)
-    shape = (len(names), *explanation.shape[2:])
-    return Importance(
-        values=np.maximum(each.mean(axis=0), 0.0).reshape(shape),
-        standard_errors=total.reshape(shape),
-        bias=allowance.mean(axis=0).reshape(shape),
-        feature_names=names,
-        output_names=_output_names(explanation),
-        n_instances=n,
-        method=explanation.method_name,
-        value_function=explanation.value_function,
-    )
+    return np.maximum(each.mean(axis=0), 0.0), total, allowance.mean(axis=0)
 
 
 def sizes(values: Floats, errors: Floats) -> tuple[Floats, Floats]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 import numpy as np
 import perturbx as px
 import pytest
 from perturbx.features import LabelMap, SeriesMap
-from perturbx.result import Explanation
+from perturbx.result import Explanation, Interactions
 
 matplotlib.use("Agg")
 
@@ -119,16 +119,60 @@ def found():
 
 
 @pytest.fixture
-def examples(make, photo, found):
+def pairs(make):
+    """An explanation with interactions."""
+
+    def build(n: int = 8, d: int = 6, k: int = 0, **changes) -> Explanation:
+        one = make(n, d, k)
+        rng = np.random.default_rng(0)
+        shape = (n, d, d, *one.shape[2:])
+        size = rng.normal(size=shape)
+        values, other = size + np.swapaxes(size, 1, 2), 2 * size
+        errors = np.full(shape, 0.3)
+        found = Interactions(values, other, errors, errors, degrees_of_freedom=9.0)
+        return replace(one, interactions=replace(found, **changes))
+
+    return build
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The attributes of an anchor that `rules` reads."""
+
+    text: str = "If age > 30 and sex = f: yes"
+    precision: float = 0.97
+    precision_interval: tuple[float, float] = (0.96, 0.98)
+    coverage: float = 0.2
+    coverage_interval: tuple[float, float] = (0.17, 0.24)
+    threshold: float = 0.95
+    confidence: float = 0.95
+    reached: bool = True
+    n_training: int = 500
+    alternatives: tuple = ()
+
+
+@pytest.fixture
+def anchor():
+    """A rule."""
+    return Rule
+
+
+@pytest.fixture
+def examples(make, photo, found, pairs, anchor):
     """For each plot what it draws, as a function without arguments."""
     return {
         "bar": lambda: make()[0],
         "beeswarm": make,
+        "cohorts": lambda: px.compare_cohorts(make(n=20), make(n=24)),
+        "compare": lambda: {"one": make()[0], "other": make(n=9)[0]},
+        "convergence": lambda: [make(n_rows=100)[0], make(n_rows=4000)[0]],
         "curves": found,
         "effects": lambda: _effects().explain(),
         "force": lambda: make()[0],
         "heatmap": make,
+        "interactions": pairs,
         "overlay": photo,
+        "rules": lambda: [anchor(), anchor(reached=False)],
         "scatter": make,
         "series": lambda: photo(
             image=np.arange(8.0), regions=SeriesMap(np.repeat(np.arange(4), 2))

@@ -26,6 +26,8 @@ print(*sorted(heavy))
 
 
 OF_RULES = {"effects": "Effects", "surface": "EffectSurface", "tree": "a tree", "curves": "curves"}
+OF_RULES |= {"cohorts": "a CohortComparison", "rules": "result must be anchors"}
+OF_RULES |= dict.fromkeys(("compare", "convergence"), "explanations must be ")
 """What those plots take that show no explanation."""
 
 ALSO = {"scatter": (0,)}
