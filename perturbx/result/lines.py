@@ -179,7 +179,8 @@ def _append(path: str | os.PathLike[str], found: Iterable[str]) -> None:
     Each block is one write at the end, so that several processes may append. A line that a killed
     process left half written is ended first.
     """
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(Path(path), flags, 0o600)
     except OSError as error:

@@ -7,6 +7,7 @@ twice is written once.
 
 from __future__ import annotations
 
+import base64
 import builtins
 import re
 import sys
@@ -29,6 +30,9 @@ _ROOMS = (
     *("explainers", "rules", "_boosted_trees"),
 )
 """Where the parts are that a file may name."""
+
+_SMALL = 16
+"""Arrays of so few numbers are part of the JSON: a file of their own takes more."""
 
 _GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
@@ -66,14 +70,23 @@ class Writer:
     ----------
     arrays : dict or None
         Where arrays go, by name; None to put them into the JSON.
+
+    Attributes
+    ----------
+    objects : list of JSON
+        What values refer to, in the order in which a `Reader` makes it.
+    written : list
+        The arrays, tables and parts that these were.
+    foreign : dict of str to object
+        What has to be given again, by the name of its setting; `given` describes it.
     """
 
     def __init__(self, arrays: dict[str, NDArray[Any]] | None) -> None:
         self.arrays = arrays
         self.objects: list[Any] = []
         self.given: dict[str, str] = {}
-        self._given: dict[str, Any] = {}
-        self._written: list[Any] = []
+        self.foreign: dict[str, Any] = {}
+        self.written: list[Any] = []
         self._place: dict[int, int] = {}
         self._parts = own_parts()
 
@@ -97,10 +110,10 @@ class Writer:
         if id(value) not in self._place:
             node = self._node(value, place)
             if node is None:
-                return {"leaf": self._leaf(value, place)}
+                return {"leaf": self._leaf(value, place, self.arrays)}
             self._place[id(value)] = len(self.objects)
             self.objects.append(node)
-            self._written.append(value)  # which stays alive, so that no other has its id
+            self.written.append(value)  # which stays alive, so that no other has its id
         return {"ref": self._place[id(value)]}
 
     def settings(self, part: Any, names: Sequence[str], place: str) -> dict[str, Any]:
@@ -110,10 +123,10 @@ class Writer:
     def _setting(self, name: str, value: Any, place: str) -> Any:
         if not self._is_foreign(value):
             return self.value(value, f"{place}.{name}")
-        if self._given.setdefault(name, value) is not value:
+        if self.foreign.setdefault(name, value) is not value:
             raise InvalidParameterError(
                 f"{place}.{name} cannot be saved: there are two different objects of yours with "
-                f"the name {name}, {shown(self._given[name])} and {shown(value)}, and each has to "
+                f"the name {name}, {shown(self.foreign[name])} and {shown(value)}, and each has to "
                 "be passed again by its name when this is loaded."
             )
         self.given[name] = f"{place}.{name} was {shown(getattr(value, '__name__', value))}"
@@ -156,7 +169,7 @@ class Writer:
     def _node(self, value: Any, place: str) -> dict[str, Any] | None:
         """An array, a table or a part; None for anything else."""
         if isinstance(value, np.ndarray):
-            return {"array": self._leaf(value, place)}
+            return {"array": self._array(value, place)}
         container = container_of(value)
         if container is not None:
             return self._table(container, value, place)
@@ -173,9 +186,17 @@ class Writer:
             "fields": self.settings(value, [f.name for f in fields(kind) if f.init], within),
         }
 
-    def _leaf(self, value: Any, place: str) -> Any:
+    def _array(self, value: NDArray[Any], place: str) -> Any:
+        has_nan = value.dtype.kind == "f" and bool(np.isnan(value).any())
+        if type(value) is np.ndarray and has_nan and self.arrays is None:  # NaN has many patterns
+            content = base64.b64encode(value.tobytes()).decode()
+            return {"bytes": content, "shape": list(value.shape), "dtype": value.dtype.str}
+        is_small = value.size <= _SMALL and value.dtype.kind in "biuf" and not has_nan
+        return self._leaf(value, place, None if is_small else self.arrays)
+
+    def _leaf(self, value: Any, place: str, arrays: dict[str, NDArray[Any]] | None) -> Any:
         try:
-            return encode(value, self.arrays)
+            return encode(value, arrays)
         except InvalidParameterError as error:
             said = str(error).partition(" To save")[0]
             raise InvalidParameterError(
@@ -186,7 +207,7 @@ class Writer:
         """A table, once it is known to come back as it is."""
         try:
             parts = ENCODERS[container](value, partial(self.value, place=place))
-            back = DECODERS[container](parts, Reader(self.arrays or {}, made=self._written).value)
+            back = DECODERS[container](parts, Reader(self.arrays or {}, made=self.written).value)
             same = _is_same(value, back)
         except InvalidParameterError:
             raise

@@ -10,7 +10,7 @@ import numpy as np
 
 from perturbx._validation import needed, shown
 from perturbx.errors import InvalidParameterError
-from perturbx.result.encoding import NUMERIC
+from perturbx.result.encoding import NUMERIC, plain_dtype
 
 Encode = Callable[[Any], Any]
 """Arrays, cells and names as JSON; or JSON as those."""
@@ -279,10 +279,7 @@ def dtype_parts(dtype: Any, encode: Encode) -> Any:
 def dtype_of(parts: dict[str, Any], decode: Encode) -> Any:
     """The type of `dtype_parts`."""
     if "numpy" in parts:
-        dtype = np.dtype(parts["numpy"])
-        if dtype.kind not in f"{NUMERIC}O" or dtype.names is not None:
-            raise ValueError("a type that no column can have")
-        return dtype
+        return np.dtype(object) if parts["numpy"] == "O" else plain_dtype(parts["numpy"])
     if "polars" in parts:
         return polars_type(parts["polars"], decode)
     return _column(parts["pandas"], decode).dtype

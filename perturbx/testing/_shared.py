@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import pickle
 from dataclasses import is_dataclass
 from functools import cached_property
@@ -12,6 +13,8 @@ import numpy as np
 
 from perturbx._typing import Floats, Ints
 from perturbx.designs import CoalitionDesign, Design, Evaluations
+from perturbx.errors import InvalidParameterError
+from perturbx.storage.objects import Reader, Writer, is_part, name_of
 
 N_BACKGROUND = 3
 """Background rows of the game that answers designs."""
@@ -31,6 +34,21 @@ def check_part(part: Any) -> None:
     require(kind.__name__ in repr(part), "repr shows the name")
     require(bool(kind.__doc__), f"{kind.__name__} has a docstring")
     require(type(pickle.loads(pickle.dumps(part))) is kind, "it pickles")
+
+
+def check_saved(part: Any) -> None:
+    """It comes back from a file of `perturbx.load_explainer`; functions in it are given again."""
+    arrays: dict[str, Any] = {}
+    writer = Writer(arrays)
+    try:
+        text = json.dumps([writer.value(part, type(part).__name__), writer.objects])
+    except InvalidParameterError as error:
+        raise AssertionError(f"This must hold: it can be saved without pickle. {error}") from error
+    kinds = {name_of(type(one)): type(one) for one in writer.written if is_part(type(one))}
+    reader = Reader(arrays, kinds, writer.foreign)
+    value, objects = json.loads(text)
+    reader.read(objects)
+    require(same(reader.value(value), part), "it comes back from a file as it is")
 
 
 def equal(a: Any, b: Any) -> bool:

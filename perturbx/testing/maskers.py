@@ -11,7 +11,16 @@ import numpy as np
 from perturbx._typing import Coalitions, Noise
 from perturbx.designs import CoalitionDesign, SoftMasks
 from perturbx.maskers import BoundMasker, Features, Masker
-from perturbx.testing._shared import check_part, equal, require, same, scribble, some_rows
+from perturbx.storage.objects import is_part
+from perturbx.testing._shared import (
+    check_part,
+    check_saved,
+    equal,
+    require,
+    same,
+    scribble,
+    some_rows,
+)
 
 
 def check_masker(masker: Masker, X: Any) -> None:
@@ -29,12 +38,15 @@ def check_masker(masker: Masker, X: Any) -> None:
         With the sentence of the contract that does not hold.
     """
     check_part(masker)
+    check_saved(masker)
     fitted = masker.fit(X, Features(), np.random.default_rng(0))
     instances = fitted.check(X)
     if fitted.asks is not None:
         answers = np.random.default_rng(0).normal(size=(len(fitted.asks), 2))
         fitted = fitted.taught(answers)
         instances = fitted.check(X)
+    if is_part(type(fitted)):
+        check_saved(fitted)
     n = len(instances)
     require(not instances.single and n >= 2, "check_masker is given several instances")
     require(bool(fitted.value_function), "value_function says how features are removed")

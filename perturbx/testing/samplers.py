@@ -19,7 +19,7 @@ from perturbx.designs import (
     SoftMasks,
 )
 from perturbx.samplers import AdaptiveSampler, Sampler
-from perturbx.testing._shared import answers, check_part, require
+from perturbx.testing._shared import answers, check_part, check_saved, require
 
 _SIZES = (1, 2, 5, 9)
 _ROUNDS = 5
@@ -47,6 +47,7 @@ def check_sampler(sampler: Sampler) -> None:
         With the sentence of the contract that does not hold.
     """
     check_part(sampler)
+    check_saved(sampler)
     for d in _SIZES:
         least, usual = sampler.minimum(d), sampler.default(d)
         require(0 <= least <= usual, f"0 <= minimum({d}) <= default({d}): {least}, {usual}")

@@ -22,7 +22,7 @@ from perturbx.samplers import (
     ShapleyCoalitions,
 )
 from perturbx.solvers import Solution, Solver
-from perturbx.testing._shared import N_BACKGROUND, answers, check_part, require, same
+from perturbx.testing._shared import N_BACKGROUND, answers, check_part, check_saved, require, same
 
 
 def check_solver(solver: Solver, sampler: Sampler) -> None:
@@ -40,6 +40,7 @@ def check_solver(solver: Solver, sampler: Sampler) -> None:
         With the sentence of the contract that does not hold.
     """
     check_part(solver)
+    check_saved(solver)
     d, n, k = 6, 3, 2
     evaluations = answers(sampler.draw(d, max(60, sampler.minimum(d)), np.random.default_rng(0)), n)
     before = copy.deepcopy(evaluations)

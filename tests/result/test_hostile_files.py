@@ -88,6 +88,7 @@ JUNK: list[Any] = [
     {"values": ["a"], "shape": [1], "dtype": "<U1000000000"},
     {"values": ["a"], "shape": [1], "dtype": "S1000000000"},
     {"values": [None], "shape": [1], "dtype": "O"},
+    {"values": [1], "shape": [1], "dtype": "i4,("},
     {"bytes": "AAAA", "shape": [1], "dtype": "V3"},
     {"objects": [], "shape": [0, 10**12]},
     {"objects": [None], "shape": [-1]},
@@ -297,6 +298,7 @@ JSON = {
     ),
     "a long integer": lambda text: text.replace('"n_rows": ', '"n_rows": ' + "9" * 5000, 1),
     "not UTF-8": lambda text: text.replace("x0", "\udcff"),
+    "a dtype that NumPy parses": lambda text: text.replace('"<f8"', '"i4,("', 1),
     "a text of a gigabyte": lambda text: text.replace('"<f8"', '"<U250000000"', 1),
 }
 

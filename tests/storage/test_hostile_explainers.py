@@ -299,6 +299,7 @@ TAMPERED: dict[str, Callable[[Content], Any]] = {
     "no objects": lambda e: e.update(objects=[]),
     "a part that refers to itself": lambda e: e["objects"].insert(0, {"array": {"ref": 0}}),
     "deep": lambda e: e["learned"].update(masker_=_deep(300)),
+    "a dtype that NumPy parses": lambda e: e["learned"].update(x_={"dtype": {"numpy": "i4,("}}),
     "a masker that is none": lambda e: e["learned"].update(masker_="Background"),
     "a version that is none": lambda e: e.update(version="one"),
     "given that is none": lambda e: e.update(given=3),

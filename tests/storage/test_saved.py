@@ -160,6 +160,22 @@ def test_settings(settings: dict[str, Any], tmp_path: Path) -> None:
         assert same(loaded.explain(rows).values, explainer.explain(rows).values)
 
 
+@pytest.mark.parametrize("ending", [".npz", ".json"])
+def test_every_bit_of_missing_numbers(ending: str, tmp_path: Path) -> None:
+    """A NaN has many bit patterns, and rows are masked by bits."""
+    rows = X.copy()
+    rows[:3, 0] = np.array([0xFFF8 << 48, 0x7FF8 << 48 | 7, 1 << 63], dtype=np.uint64).view("<f8")
+
+    def model(X: np.ndarray) -> np.ndarray:
+        return np.asarray(np.nan_to_num(X[:, 0]) + X[:, 1])
+
+    explainer = px.KernelShap(model, random_state=0).fit(rows)
+    loaded = px.load_explainer(saved(explainer, tmp_path, ending), model)
+    assert loaded.masker_.rows.tobytes() == explainer.masker_.rows.tobytes()
+    bits = [b"".join(row.tobytes() for row in e.teachers_) for e in (loaded, explainer)]
+    assert bits[0] == bits[1]
+
+
 def test_files_are_private_and_small(tmp_path: Path) -> None:
     """Rows of data, for their owner alone; what is held twice is written once."""
     rows = np.random.default_rng(0).normal(size=(500, 40))
