@@ -77,7 +77,7 @@ def write(explanation: Explanation, rows: Sequence[Any], path: Path) -> None:
 
 
 def _html(explanation: Explanation, rows: Sequence[Any], path: Path) -> None:
-    report(explanation, path=path)
+    report(explanation, path=path, row_names=rows)
 
 
 def _csv(explanation: Explanation, rows: Sequence[Any], path: Path) -> None:

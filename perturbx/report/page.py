@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
+from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from perturbx._typing import Floats
-from perturbx._validation import check_kind, check_number, invalid, needed, position_of
+from perturbx._validation import check_kind, check_list, check_number, invalid, needed, position_of
 from perturbx.errors import InvalidParameterError
 from perturbx.features.places import aligned
 from perturbx.report.contents import (
@@ -21,10 +22,11 @@ from perturbx.report.contents import (
     heading_of,
     importance_data,
     n_outputs,
+    n_rows,
 )
-from perturbx.report.curves import drawn_effects
+from perturbx.report.curves import Effects, drawn_effects
 from perturbx.report.figures import figures_of
-from perturbx.report.judged import Judged, judged_lines
+from perturbx.report.judged import Judged, Line, judged_lines
 from perturbx.result import EffectCurves, Explanation, without_rounding
 from perturbx.result.bars import Bars, bars
 from perturbx.result.facts import facts
@@ -45,6 +47,7 @@ def report(
     path: str | os.PathLike[str] = "report.html",
     *,
     output: int | str | None = None,
+    row_names: Any = None,
     effects: EffectCurves | None = None,
     metrics: Judged = (),
     title: str | None = None,
@@ -69,6 +72,8 @@ def report(
         An existing file is replaced.
     output : int, str or None
         The output that is shown first; None for the first one.
+    row_names : sequence of names or numbers, optional
+        One for each row, such as the index of a DataFrame, to show next to its number.
     effects : EffectCurves, optional
         Curves to show below, as ``px.Effects(model).fit(X).explain()`` returns.
     metrics : result of a metric, or a list of them
@@ -103,19 +108,21 @@ def report(
     """
     needed("jinja2", "report", '"perturbx[report]"')
     check_number("level", level, above=0, below=1)
-    target = _writable(path)
-    shown = _explained(explanation, X)
     if effects is not None:
         check_kind("effects", effects, EffectCurves, "EffectCurves, as px.Effects(...) returns")
     if title is not None:
         check_kind("title", title, str, "a str, or None")
     lines = judged_lines(metrics, level)
-    names = shown.output_names if np.ndim(shown.output_names) == 1 else ()
-    k = n_outputs(shown)
-    first = 0
-    if output is not None:
-        first = position_of(output, names, k, "output", InvalidParameterError)
-    page = _page(shown, first, effects, lines, title, level).encode()
+    target = _writable(path)
+    shown = _explained(explanation, X)
+    data = {
+        "first": _first(shown, output),
+        "rows": _row_names(row_names, n_rows(shown)),
+        **contents_of(shown, level),
+    }
+    curves = None if effects is None else drawn_effects(effects, level)
+    # Halves of surrogate pairs, as in the name of a model, have no bytes.
+    page = _page(shown, data, curves, lines, title, level).encode("utf-8", "replace")
     if len(page) > _LARGEST:
         raise InvalidParameterError(
             f"The page would have {len(page) / 1e6:.0f} MB, and browsers open up to "
@@ -149,6 +156,24 @@ def _explained(given: Any, X: Any) -> Explanation:
     return without_rounding(given)
 
 
+def _first(shown: Explanation, output: int | str | None) -> int:
+    """The position of the output that is shown first."""
+    if output is None:
+        return 0
+    names = shown.output_names if np.ndim(shown.output_names) == 1 else ()
+    return position_of(output, names, n_outputs(shown), "output", InvalidParameterError)
+
+
+def _row_names(names: Any, n: int) -> list[str]:
+    """One for each row; none if rows have no names."""
+    if names is None:
+        return []
+    found = check_list("row_names", names, "names")
+    if len(found) != n:
+        raise invalid("row_names", f"a list of {n:,} names, one for each row", names)
+    return [clean(str(name), 80) for name in found]
+
+
 def _writable(path: str | os.PathLike[str]) -> Path:
     """Refuse, before anything is paid, a path that cannot be written."""
     if not isinstance(path, (str, os.PathLike)):
@@ -175,19 +200,19 @@ def _replace(target: Path, page: bytes) -> None:
 
 def _page(
     shown: Explanation,
-    first: int,
-    effects: EffectCurves | None,
-    judged: list[Any],
+    data: dict[str, Any],
+    effects: Effects | None,
+    judged: list[Line],
     title: str | None,
     level: float,
 ) -> str:
     """The HTML."""
-    data = {"first": first, **contents_of(shown, level)}
     together = _importance(shown)
     if together is not None:
         data["global"] = importance_data(together, level)
-    script = _resource("page.js")
-    values, half = _scores(data, first)
+    script = files("perturbx.report").joinpath("templates", "page.js").read_text("utf-8")
+    unit = 10.0 ** data["s"][data["first"]]  # as rounded as the script has them
+    values, half = (np.array(data[key][data["first"]], dtype=np.float64) * unit for key in "vh")
     order = np.argsort(-np.abs(np.nan_to_num(values)), kind="stable")
     names, cells = data["names"][0], data["cells"][0]
     best, worst = rank_ranges(values, half)
@@ -209,12 +234,10 @@ def _page(
         interval=f"{percent(level)} interval",
         level=percent(level),
         figures=figures_of(shown),
-        effects=drawn_effects(effects, level) if effects is not None else None,
+        effects=effects,
         judged=judged,
         provenance=_flat(shown.provenance),
         has_global=together is not None,
-        parts_style=_resource("parts.css", "perturbx.result"),
-        style=_resource("page.css"),
         script=script,
         digest=b64encode(sha256(script.encode()).digest()).decode(),
     )
@@ -228,14 +251,6 @@ def _importance(shown: Explanation) -> Any:
     if has_own or np.ndim(shown.output_names) == 2:
         return None
     return shown.importance()
-
-
-def _scores(data: dict[str, Any], output: int) -> tuple[Floats, Floats]:
-    """Scores and half intervals of the first row, as rounded as the script has them."""
-    unit = 10.0 ** data["s"][output]
-    parts = (np.array(data[key][output], dtype=np.float64) * unit for key in "vh")
-    values, half = parts
-    return values, half
 
 
 def _bars(values: Floats, half: Floats) -> Bars:
@@ -253,12 +268,8 @@ def _flat(provenance: Any, prefix: str = "") -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, value in provenance.items():
         label = f"{prefix}{name}".replace("_", " ")
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             found += _flat(value, f"{label}: ")
         elif value is not None:
             found.append((label, clean(str(value), 300)))
     return found
-
-
-def _resource(name: str, room: str = "perturbx.report") -> str:
-    return files(room).joinpath("templates", name).read_text(encoding="utf-8")

@@ -123,6 +123,15 @@ def test_the_first_row_is_there_without_scripts(written: Any, rows: Any) -> None
     assert any(text.startswith("Scripts are off") for text in page.texts["p"])
 
 
+def test_rows_have_names_on_request(written: Any, rows: Any) -> None:
+    """Escaped, on one line, next to their numbers."""
+    names = [f"<b>patient\n{i}</b>" for i in range(20)]
+    page = written(rows, row_names=np.array(names))
+    assert page.data["rows"] == [f"<b>patient {i}</b>" for i in range(20)]
+    assert "<b>patient 0</b>" in page.texts["bdi"]
+    assert written(rows).data["rows"] == []
+
+
 def test_an_explainer_explains_first(written: Any) -> None:
     """X goes to it, and the page is that of the explanation."""
     explainer = px.KernelShap(model, budget=80, random_state=0).fit(X)
@@ -267,6 +276,18 @@ def test_names_are_text(written: Any, hostile: Any) -> None:
     assert "<" not in between
 
 
+def test_names_without_bytes_are_written(written: Any, rows: Any) -> None:
+    """Halves of surrogate pairs, in any name."""
+    odd = replace(
+        rows,
+        feature_names=("\ud800", "b\udfff", "c", "d"),
+        value_function="\ud800 of a model",
+        notes=("\udfff",),
+    )
+    page = written(odd, title="\ud800")
+    assert page.data["names"][0][0] == "\N{REPLACEMENT CHARACTER}"
+
+
 def test_nothing_is_loaded(written: Any, hostile: Any, photos: Any) -> None:
     """One script of a known hash, pictures in the page, no network."""
     for explanation in (hostile[0], photos):
@@ -326,6 +347,8 @@ def test_paths_that_cannot_be_written(rows: Any, tmp_path: Path) -> None:
     asked.clear()
     with pytest.raises(FileNotFoundError):
         px.report(explainer, X[:2], path=tmp_path / "missing" / "page.html")
+    with pytest.raises(InvalidParameterError):
+        px.report(explainer, X[:2], path=tmp_path / "page.html", effects=3)  # type: ignore[arg-type]
     assert not asked
 
 
@@ -357,6 +380,8 @@ def test_an_existing_page_survives_a_failure(
         ("rows", {"effects": 3}, "effects must be EffectCurves"),
         ("rows", {"metrics": [3]}, "metrics must be results of metrics"),
         ("rows", {"title": 3}, "title must be a str"),
+        ("rows", {"row_names": ["a"]}, "row_names must be a list of 20 names"),
+        ("rows", {"row_names": "a" * 20}, "row_names must be a list of names"),
         ("rows", {"level": 1.0}, "level must be a number"),
         ("one score", {}, r"nothing to show.*as in explanation\[0\]"),
         ("no rows", {}, r"nothing to show: the scores have shape \(0, 4\)"),

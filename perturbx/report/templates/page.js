@@ -201,6 +201,11 @@
       });
       head.scope = "row";
       head.append(open);
+      if (data.rows.length) {
+        const name = document.createElement("bdi");
+        name.textContent = data.rows[row];
+        head.append(" ", name);
+      }
       const prediction = document.createElement("td"), largest = document.createElement("td");
       prediction.className = "px-number";
       prediction.textContent = predictionOf(row) === "nan" ? "" : predictionOf(row);
@@ -239,7 +244,10 @@
 
   function draw() {
     if (data.n > 1) {
-      at("row-title").textContent = "Row " + (state.row + 1).toLocaleString("en") + " of " + data.n.toLocaleString("en");
+      const name = document.createElement("bdi"), own = data.rows[state.row];
+      name.textContent = own ?? "";
+      const count = "Row " + (state.row + 1).toLocaleString("en") + " of " + data.n.toLocaleString("en");
+      at("row-title").replaceChildren(count, own === undefined ? "" : ": ", name);
       at("number").value = state.row + 1;
       at("previous").disabled = state.row === 0;
       at("next").disabled = state.row === data.n - 1;
