@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test lint bench judges docs install clean
+.PHONY: help demo test lint bench judges docs notebooks install clean
 
 help:
 	@echo "make demo    train two models, explain their predictions, draw a picture"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench   run every benchmark, quickly"
 	@echo "make judges  ask the benchmarks of other libraries (docs/judges.md)"
 	@echo "make docs    build the site, build/site/index.html"
+	@echo "make notebooks  run the notebooks, and keep their outputs"
 	@echo "make install set up $(VENV) for development"
 	@echo "make clean   remove $(VENV) and files that tools left behind"
 
@@ -55,6 +56,11 @@ judges:
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs \
 		-d build/doctrees . build/site
+
+# The notebook on time series reads data of sktime.
+notebooks: $(VENV)/.docs $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --no-deps sktime
+	$(BIN)/python docs/run_notebooks.py notebooks/*.ipynb
 
 install: $(VENV)/.test
 

@@ -16,6 +16,17 @@ def code_of(path):
     return ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_pictures_are_kept(path):
+    """A stranger who opens the file sees them, and it stays small: `make notebooks`."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    drawing = [c for c in cells if c["cell_type"] == "code" and "px.plots." in "".join(c["source"])]
+    kinds = [{kind for o in c["outputs"] for kind in o.get("data", {})} for c in drawing]
+    assert drawing
+    assert all("image/png" in found for found in kinds)
+    assert path.stat().st_size < 500_000
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_cell_runs(path, tmp_path, monkeypatch):
