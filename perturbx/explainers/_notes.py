@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perturbx._rounding import above_rounding
 from perturbx._typing import Floats, Ints
-from perturbx.designs import CoalitionDesign, NoiseDraws
+from perturbx.designs import CoalitionDesign, Independent, NoiseDraws
 from perturbx.errors import LowFidelityWarning, NotConvergedWarning
 from perturbx.explainers._plan import Plan, Task
 from perturbx.maskers import BoundMasker
@@ -192,7 +192,8 @@ def _advice(plan: Plan, task: Task, bound: BoundMasker, rows: float) -> str:
     everything = 1 + task.context.n_background * (2.0 ** min(task.n_features, 60) - 1)
     if bound.accepts is CoalitionDesign and rows > everything and not plan.stochastic:
         sampler, _ = plan.recipe(replace(task.context, budget=int(everything)))
-        rows = rows if sampler.draws.per_background_row else everything
+        never_all = sampler.draws.per_background_row or issubclass(sampler.draws, Independent)
+        rows = rows if never_all else everything
     return f": budget={int(rows):_} would be enough" if rows <= _MOST_ADVISED else ""
 
 

@@ -11,6 +11,8 @@ import perturbx as px
 import pytest
 from numpy.testing import assert_allclose
 from perturbx.errors import BudgetError, InvalidParameterError, UnknownParameterError
+from perturbx.samplers import BernoulliMasks
+from perturbx.solvers import WeightedRidge
 
 ESTIMATORS = ["auto", "regression", "process", "rows"]
 
@@ -349,3 +351,19 @@ def test_many_features_are_explained_by_the_few_that_matter() -> None:
     assert (np.abs(explanation.values - truth) <= 3 * explanation.standard_errors).mean() > 0.98
     others = px.KernelShap(_wide, batch_size=77, **settings).explain(np.ones(d))
     assert (others.values == explanation.values).all()
+
+
+def test_independent_masks_never_try_all_coalitions() -> None:
+    """More of them lowers the errors, however few coalitions there are: the note names more."""
+    explainer = px.Explainer(
+        lambda X: X[:, 0] * X[:, 1] * (X[:, 2] > 0),
+        masker=px.Baseline(np.zeros(4)),
+        sampler=BernoulliMasks(),
+        solver=WeightedRidge(),
+        budget=200,
+        random_state=0,
+    )
+    (note,) = (n for n in explainer.explain(np.ones(4)).notes if "standard errors" in n)
+    advice = re.search(r"budget=([\d_]+) would be enough", note)
+    assert advice is not None
+    assert int(advice[1]) > 200
