@@ -18,7 +18,7 @@ PACKAGES = re.compile(r"[a-z0-9 ]+").fullmatch
 """Packages that are imported by the names under which they are installed."""
 
 
-@pytest.mark.filterwarnings("ignore:The set_bad function:PendingDeprecationWarning")  # of shap
+@pytest.mark.filterwarnings("ignore:The set_:PendingDeprecationWarning")  # of shap
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_code_block_runs_after_the_ones_before(document, tmp_path, monkeypatch):
     """A reader can paste a document from top to bottom."""
