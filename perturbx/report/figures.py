@@ -36,9 +36,10 @@ def figures_of(e: Explanation) -> list[Figure]:
         return []
     n, k = n_rows(e), n_outputs(e)
     if n * k > _MOST:
+        fewer = "explanation[:10]" if n > 1 else "explanation[..., :10]"
         raise InvalidParameterError(
             f"A page has at most {_MOST} pictures, and {n:,} rows with {k:,} outputs would need "
-            f"{n * k:,}: pass some of them, as in explanation[:10]."
+            f"{n * k:,}: pass some of them, as in {fewer}."
         )
     rows = list(e) if "instance" in e.axes else [e]
     return [shown for i, row in enumerate(rows) for shown in _of_row(row, i)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import random
+import tempfile
 import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,8 @@ def look_at(explanation: px.Explanation) -> None:
     """Every view of a result that needs no more than the result."""
     repr(explanation)
     explanation._repr_html_()
+    with tempfile.TemporaryDirectory() as folder, suppress(InvalidParameterError):
+        px.report(explanation, path=Path(folder, "page.html"))
     explanation.interval()
     if "instance" in explanation.axes:
         for one in explanation:
