@@ -105,7 +105,7 @@ def typed(tables: Sequence[Table], kinds: Mapping[str, Kind]) -> list[pd.DataFra
 
     columns: dict[str, pd.Series[Any]] = {}
     for column in tables[0].columns:
-        parts = [table.frame[column] for table in tables]
+        parts = _recoded(tables, column)
         if len({_family(part) for part in parts}) > 1:
             parts = [_converted(part) if _is_text(part) else part for part in parts]
         families = {table.name: _family(part) for table, part in zip(tables, parts, strict=True)}
@@ -124,6 +124,27 @@ def typed(tables: Sequence[Table], kinds: Mapping[str, Kind]) -> list[pd.DataFra
     ]
 
 
+def _recoded(tables: Sequence[Table], column: str) -> list[pd.Series[Any]]:
+    """A column of each table, with the categories of the last one that has any."""
+    import pandas as pd
+
+    parts = [table.frame[column] for table in tables]
+    last = next((part for part in parts[::-1] if isinstance(part.dtype, pd.CategoricalDtype)), None)
+    if last is None:
+        return parts
+    categories = last.cat.categories
+    known = [part.astype(object).where(part.isin(categories)) for part in parts]
+    found = [part.astype(last.dtype) for part in known]
+    for before, after in zip(parts, found, strict=True):
+        lost = before[after.isna() & before.notna()]
+        if len(lost):
+            raise InvalidInputError(
+                f"column {column!r} has {shown(lost.iloc[0])}, which is no category in the file "
+                "that has categories."
+            )
+    return found
+
+
 def _is_text(column: pd.Series[Any]) -> bool:
     import pandas as pd
 
@@ -131,7 +152,9 @@ def _is_text(column: pd.Series[Any]) -> bool:
 
 
 def _family(column: pd.Series[Any]) -> str:
-    return "texts" if _is_text(column) else "numbers" if column.dtype.kind in "buif" else "others"
+    if _is_text(column):
+        return "texts"
+    return "numbers" if column.dtype.kind in "buif" else str(column.dtype)
 
 
 def _converted(column: pd.Series[Any]) -> pd.Series[Any]:

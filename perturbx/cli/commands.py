@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -61,8 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show
         try:
             chosen.run(chosen)
+            sys.stdout.flush()
         except _USAGE_ERRORS as error:
             return _ended(chosen.command, error, WRONG)
+        except BrokenPipeError:  # whoever read the output, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
         except (PerturbxError, ImportError, OSError, MemoryError) as error:
             return _ended(chosen.command, error, FAILED)
         except KeyboardInterrupt:

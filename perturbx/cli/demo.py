@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from perturbx.cli.options import HELP, existing_file, seed
+from perturbx.cli.options import add_command, existing_file, seed
 from perturbx.cli.outputs import writable
 from perturbx.cli.photos import read_photo
 
@@ -23,10 +23,7 @@ examples:
 def add_to(commands: Any) -> None:
     """Add the command to the parser's commands."""
     about = "Train two small models, explain their predictions, and draw a picture."
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "demo", help=about, description=about, epilog=_EXAMPLES, allow_abbrev=False, **HELP
-    )
-    parser.set_defaults(run=run)
+    parser = add_command(commands, "demo", run, about, _EXAMPLES)
     parser.add_argument(
         "--out",
         type=_picture_path,

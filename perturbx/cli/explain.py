@@ -7,8 +7,8 @@ from typing import Any
 
 from perturbx.cli import from_photos, from_table
 from perturbx.cli.options import (
-    HELP,
     METHODS,
+    add_command,
     add_cost,
     add_model,
     add_out,
@@ -33,17 +33,7 @@ examples:
 def add_to(commands: Any) -> None:
     """Add the command to the parser's commands."""
     about = "Explain rows of a table, or photos, by a model of any framework."
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "explain",
-        help=about,
-        description=about,
-        epilog=_EXAMPLES,
-        usage="perturbx explain (--data FILE | PHOTO ...) (--model FILE | --predict MODULE:NAME) "
-        "[options]",
-        allow_abbrev=False,
-        **HELP,
-    )
-    parser.set_defaults(run=run)
+    parser = add_command(commands, "explain", run, about, _EXAMPLES, "(--data FILE | PHOTO ...)")
     from_photos.add_photos(parser)
     from_table.add_table(parser)
     add_model(parser)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from perturbx.cli.models import Model, classes, load, shape_of
+from perturbx.cli.models import Model, classes, kinds_of, load, shape_of
 from perturbx.cli.options import positive
 from perturbx.cli.photos import LONGEST, photo_files, preprocess_for, read_photo
 from perturbx.cli.subject import Subject, say
@@ -54,7 +54,8 @@ def photo_subject(chosen: argparse.Namespace) -> Subject:
                     f"--{option} is for ONNX files: {model.name} gets the photos as they are."
                 )
     else:
-        preprocess = preprocess_for(shape_of(model), chosen)
+        whole = "integer" in (kinds_of(model) or {}).values()
+        preprocess = preprocess_for(shape_of(model), whole, chosen)
         longest = max(longest, 3 * max(preprocess.sides) // 2)
         model = model.asked(preprocess=preprocess)
     photos = [read_photo(path, longest) for path in files]

@@ -14,6 +14,8 @@ from perturbx.errors import InvalidInputError, InvalidParameterError
 _MANY_ROWS = 1_000
 """More rows than this are explained only where the user asks for them."""
 
+_NO_NAMES = " If these are data, add a first line with the names of the columns."
+
 OPTIONS = ("data", "background", "rows", "drop", "columns", "separator", "encoding")
 
 
@@ -51,7 +53,11 @@ def add_table(parser: argparse.ArgumentParser) -> None:
         "--separator", metavar="CHAR", help="what separates fields (default: found out)"
     )
     group.add_argument(
-        "--decimal", choices=(".", ","), default=".", help="the decimal sign (default: .)"
+        "--decimal",
+        choices=(".", ","),
+        default=".",
+        metavar="SIGN",
+        help='the decimal sign, "." or "," (default: .)',
     )
     group.add_argument(
         "--encoding", metavar="NAME", help="the encoding of CSV files (default: UTF-8)"
@@ -126,6 +132,7 @@ def _by_name(
             raise InvalidInputError(
                 f"{model.name} takes a column {missing[0]!r}, which {table.name} lacks. It has "
                 f"{', '.join(map(repr, table.columns[:20]))}."
+                f"{_NO_NAMES * any(map(_is_number, table.columns))}"
             )
         left = [column for column in table.columns if column not in columns.values()]
         if left:
@@ -135,3 +142,11 @@ def _by_name(
         kinds |= wanted
         found.append(Table(table.frame[kept], table.name))
     return found, kinds
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -10,12 +10,12 @@ from typing import Any
 from perturbx._validation import did_you_mean
 from perturbx.cli import from_photos, from_table
 from perturbx.cli.explain import subject_of
-from perturbx.cli.options import HELP, add_cost, add_model, add_run, method, names
+from perturbx.cli.options import add_command, add_cost, add_model, add_run, method, names
 from perturbx.cli.outputs import writable
 from perturbx.cli.running import check_archive, ready
 from perturbx.cli.stand_in import measuring_rows
 from perturbx.cli.subject import Subject, say
-from perturbx.explainers import BaseExplainer, CostEstimate
+from perturbx.explainers import BaseExplainer
 from perturbx.metrics import (
     Comparison,
     compare,
@@ -53,18 +53,11 @@ examples:
 
 def add_to(commands: Any) -> None:
     """Add the command to the parser's commands."""
-    about = "Compare the explanations of several methods by metrics of faithfulness."
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "metrics",
-        help=about,
-        description=f"{about} Scores that never saw the model are in the table as well.",
-        epilog=_EXAMPLES,
-        usage="perturbx metrics (--data FILE | PHOTO ...) (--model FILE | --predict MODULE:NAME) "
-        "[options]",
-        allow_abbrev=False,
-        **HELP,
+    about = (
+        "Compare the explanations of several methods by metrics of faithfulness, beside scores "
+        "that never saw the model."
     )
-    parser.set_defaults(run=run)
+    parser = add_command(commands, "metrics", run, about, _EXAMPLES, "(--data FILE | PHOTO ...)")
     from_photos.add_photos(parser)
     from_table.add_table(parser)
     add_model(parser)
@@ -125,8 +118,7 @@ def _cost(
     explainers: Mapping[str, BaseExplainer], subject: Subject, chosen: argparse.Namespace
 ) -> str:
     """What explaining costs, and about what measuring does."""
-    costs: list[CostEstimate] = [e.estimate_cost(subject.X) for e in explainers.values()]
-    explaining = sum(cost.n_rows for cost in costs)
+    explaining = sum(e.estimate_cost(subject.X).n_rows for e in explainers.values())
     measuring = measuring_rows(
         explainers, subject, lambda others, X: _compared(others, X, chosen)
     ) * len(subject.rows)

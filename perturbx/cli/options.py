@@ -14,7 +14,7 @@ import numpy as np
 
 from perturbx._typing import Ints
 from perturbx._validation import did_you_mean
-from perturbx.cli.outputs import ENDINGS, out_path
+from perturbx.cli.outputs import ENDINGS, out_path, parts_folder
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import (
     Banzhaf,
@@ -144,6 +144,29 @@ class Rows:
         return np.array(picked, dtype=np.intp)
 
 
+def add_command(
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    about: str,
+    examples: str,
+    what: str | None = None,
+) -> argparse.ArgumentParser:
+    """A command of the command line; `what` it explains stands in its usage."""
+    usage = f"perturbx {name} {what} (--model FILE | --predict MODULE:NAME) [options]"
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=about,
+        description=about,
+        epilog=examples,
+        usage=None if what is None else usage,
+        allow_abbrev=False,
+        **HELP,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     """The options that name the model."""
     group = parser.add_argument_group("the model (one of the first two)")
@@ -249,6 +272,13 @@ def add_out(group: Any) -> None:
         default=[],
         metavar="FILE",
         help=f"write the explanation: {', '.join(ENDINGS)}; may be repeated",
+    )
+    group.add_argument(
+        "--parts",
+        type=parts_folder,
+        metavar="FOLDER",
+        help="also write an .npz file for each 100 rows as soon as they are done; the same command "
+        "goes on where it was interrupted",
     )
 
 

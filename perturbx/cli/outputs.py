@@ -44,6 +44,15 @@ def writable(path: Path) -> Path:
     return path
 
 
+def parts_folder(text: str) -> Path:
+    """A folder for parts, or a place where it can be made."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"a file, not a folder: {text!r}")
+    writable(path / "part.npz" if path.is_dir() else path)
+    return path
+
+
 def check_formats(paths: Sequence[Path]) -> None:
     """Refuse a format whose library is missing.
 

@@ -26,6 +26,8 @@ _SUFFIXES = (
     *(".tif", ".tiff", ".ppm", ".jp2", ".avif", ".heic"),
 )
 
+_TABLES = (".csv", ".tsv", ".parquet")
+
 LONGEST = 384
 """The longest side: enough for a network of 224 pixels per side, and cheaper to mask."""
 
@@ -95,6 +97,8 @@ def photo_files(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
+        if path.suffix.lower() in _TABLES:
+            raise InvalidParameterError(f"{path} is not a photo; tables are read by --data {path}.")
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES)
             if not inside:
@@ -117,19 +121,28 @@ class PhotoInput:
     sides : (height, width)
     channels_last : bool
         Whether the network takes (n, height, width, channels).
+    whole : bool
+        Whether it takes whole numbers, 0 to 255.
     """
 
     preprocess: ImagePreprocess
     sides: tuple[int, int]
     channels_last: bool = False
+    whole: bool = False
 
-    def __call__(self, images: Any) -> NDArray[np.float32]:
+    def __call__(self, images: Any) -> NDArray[Any]:
         pixels = self.preprocess(images)
-        return np.moveaxis(pixels, 1, -1) if self.channels_last else pixels
+        if self.channels_last:
+            pixels = np.moveaxis(pixels, 1, -1)
+        return np.rint(pixels).astype(np.uint8) if self.whole else pixels
 
 
-def preprocess_for(shape: Sequence[Any] | None, chosen: argparse.Namespace) -> PhotoInput:
+def preprocess_for(
+    shape: Sequence[Any] | None, whole: bool, chosen: argparse.Namespace
+) -> PhotoInput:
     """From photos to an input of a shape: its size and where its channels are.
+
+    A network that takes `whole` numbers gets brightness from 0 to 255.
 
     Raises
     ------
@@ -148,10 +161,16 @@ def preprocess_for(shape: Sequence[Any] | None, chosen: argparse.Namespace) -> P
     size = _size(declared, chosen)
     settings = {"mean": chosen.mean, "std": chosen.std}
     given = {name: value for name, value in settings.items() if value is not None}
-    if channels == 1 and not given:
+    if whole and given:
+        raise InvalidParameterError(
+            f"{chosen.model.name} takes brightness from 0 to 255: leave out --mean and --std."
+        )
+    if whole:
+        given = {"mean": 0.0, "std": 1 / 255}
+    elif channels == 1 and not given:
         given = {"mean": 0.0, "std": 1.0}
     preprocess = ImagePreprocess(size, crop=chosen.crop, channels=channels, **given)
-    return PhotoInput(preprocess, size, last)
+    return PhotoInput(preprocess, size, last, whole)
 
 
 def _size(declared: tuple[Any, ...], chosen: argparse.Namespace) -> tuple[int, int]:

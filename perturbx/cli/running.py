@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from perturbx.cli.outputs import check_formats, write
 from perturbx.cli.subject import Subject, say
 from perturbx.errors import InvalidParameterError
 from perturbx.explainers import BaseExplainer, CostEstimate
-from perturbx.result import Explanation
+from perturbx.result import Explanation, concat, load
+
+_ROWS_PER_PART = 100
 
 _FEW_OUTPUTS = 10
 """With more outputs than this, the largest is explained."""
@@ -70,23 +72,41 @@ def _choose_outputs(explainer: Any, subject: Subject, chosen: argparse.Namespace
 
 
 def explained(subject: Subject, chosen: argparse.Namespace, **settings: Any) -> None:
-    """Explain, print, and write the files."""
+    """Explain, write the files, and print."""
     explainer = ready(chosen.method, subject, chosen, **settings)
-    cost = cost_of(explainer, subject, chosen.price_per_row)
+    chunks = [subject.X] if chosen.parts is None else _chunks(subject.X)
+    costs = [explainer.estimate_cost(X, price_per_row=chosen.price_per_row) for X in chunks]
+    cost = f"cost: {total(costs)}"
     if chosen.dry_run:
-        print(f"cost: {cost}")
+        print(cost)
         return
-    say(chosen, f"cost: {cost}")
-    explanation = explainer.explain(subject.X)
-    print(shown(explanation, subject))
+    say(chosen, cost)
+    if chosen.parts is None:
+        explanation = explainer.explain(subject.X)
+    else:
+        explanation = concat([load(path) for path in explainer.explain_to(chosen.parts, chunks)])
+        say(chosen, f"written: {len(chunks)} files in {chosen.parts}")
     for path in chosen.out:
         write(explanation, subject.rows, path)
         say(chosen, f"written: {path}")
+    print(shown(explanation, subject))
 
 
-def cost_of(explainer: BaseExplainer, subject: Subject, price: float | None = None) -> CostEstimate:
+def _chunks(X: Any) -> list[Any]:
+    """The rows in parts that are written one by one."""
+    starts = range(0, len(X), _ROWS_PER_PART)
+    return [X[start : start + _ROWS_PER_PART] for start in starts]
+
+
+def total(costs: Sequence[CostEstimate]) -> CostEstimate:
     """Rows, calls and money; a call of one row does not tell the time of one with thousands."""
-    return replace(explainer.estimate_cost(subject.X, price_per_row=price), seconds=None)
+    prices = [cost.price for cost in costs if cost.price is not None]
+    return CostEstimate(
+        sum(cost.n_rows for cost in costs),
+        sum(cost.n_calls for cost in costs),
+        price=sum(prices) if prices else None,
+        may_stop_earlier=any(cost.may_stop_earlier for cost in costs),
+    )
 
 
 def shown(explanation: Explanation, subject: Subject) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from perturbx.cli.explain import add_method
 from perturbx.cli.models import classes, inputs_of, kinds_of, load
-from perturbx.cli.options import HELP, add_cost, add_model, add_out, add_run, existing_file
+from perturbx.cli.options import add_command, add_cost, add_model, add_out, add_run, existing_file
 from perturbx.cli.running import check_run, explained
 from perturbx.cli.subject import Subject
 from perturbx.errors import InvalidInputError, InvalidParameterError
@@ -26,17 +26,9 @@ examples:
 def add_to(commands: Any) -> None:
     """Add the command to the parser's commands."""
     about = "Explain texts by a model of any framework."
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "text",
-        help=about,
-        description=about,
-        epilog=_EXAMPLES,
-        usage="perturbx text (TEXT ... | --file FILE | --lines FILE) "
-        "(--model FILE | --predict MODULE:NAME) [options]",
-        allow_abbrev=False,
-        **HELP,
+    parser = add_command(
+        commands, "text", run, about, _EXAMPLES, "(TEXT ... | --file FILE | --lines FILE)"
     )
-    parser.set_defaults(run=run)
     parser.add_argument(
         "texts", nargs="*", metavar="TEXT", help='texts; "-" reads one from standard input'
     )

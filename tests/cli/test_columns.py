@@ -80,3 +80,14 @@ def test_data_and_background_have_the_same_columns():
         as_the_background(data, more)
     with pytest.raises(InvalidInputError, match=r"rows.csv has columns that t.csv lacks: 'b'"):
         as_the_background(data, table("t.csv", a=["1"]))
+
+
+def test_categories_are_those_of_the_background():
+    """Texts of a CSV file become categories of the Parquet file; others are refused."""
+    dtype = pd.CategoricalDtype(["low", "high"], ordered=True)
+    back = Table(pd.DataFrame({"a": pd.Series(["low", "high"], dtype=dtype)}), "t.parquet")
+    X, _ = typed([table(a=["high", None]), back], {})
+    assert X["a"].dtype == dtype
+    assert X["a"].isna().tolist() == [False, True]
+    with pytest.raises(InvalidInputError, match="column 'a' has 'medium', which is no category"):
+        typed([table(a=["medium"]), back], {})

@@ -71,3 +71,18 @@ def test_an_interrupted_run_says_how_to_go_on(folder, perturbx):
     assert said.strip() == (
         "perturbx explain: interrupted. Every answer is in a.sqlite: run the same command to go on."
     )
+
+
+def test_a_reader_may_leave(folder):
+    """`perturbx ... | head` ends without a traceback, and the files are there."""
+    pytest.importorskip("pandas")
+    command = f"{sys.executable} -m perturbx text good --predict clerk:good --out a.npz | true"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])},
+    )
+    assert "error" not in done.stderr.lower()
+    assert (folder / "a.npz").exists()

@@ -3,6 +3,7 @@ import re
 import numpy as np
 import perturbx as px
 import pytest
+from perturbx.cli import running
 from PIL import Image
 
 pd = pytest.importorskip("pandas")
@@ -63,6 +64,39 @@ def test_an_archive_pays_once(folder, perturbx):
     clerk.calls.clear()
     assert perturbx(*command)[1] == first[1]
     assert clerk.calls == []
+
+
+def test_parts_are_written_one_by_one(folder, perturbx, monkeypatch):
+    """A run that stops goes on with the part that is missing, and joins all of them."""
+    monkeypatch.setattr(running, "_ROWS_PER_PART", 5)
+    command = (*TABLE, "--budget", "30", "--parts", "parts", "--quiet")
+    assert perturbx(*command)[0] == 0
+    paths = sorted((folder / "parts").glob("*.npz"))
+    assert [len(px.load(path)) for path in paths] == [5, 5, 2]
+    paths[1].unlink()
+    import clerk
+
+    clerk.calls.clear()
+    assert perturbx(*command, "--out", "a.npz")[0] == 0
+    assert 0 < sum(clerk.calls) < 5 * 40
+    assert px.load("a.npz").shape == (12, 2)
+    status, _, said = perturbx(*TABLE, "--parts", "rows.csv")
+    assert (status, "--parts: a file, not a folder: 'rows.csv'" in said) == (2, True)
+
+
+def test_calls_that_fail_are_made_again(folder, perturbx):
+    """--retries reaches the model's calls."""
+    (folder / "flaky.py").write_text(
+        "import numpy as np\n"
+        "calls = []\n"
+        "def predict(X):\n"
+        "    calls.append(len(X))\n"
+        "    if len(calls) == 1:\n"
+        "        raise OSError('busy')\n"
+        "    return np.zeros(len(X))\n"
+    )
+    command = (*TABLE, "--predict", "flaky:predict", "--rows", "0")
+    assert perturbx(*command, "--retries", "1")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -239,6 +273,9 @@ def test_a_pipeline_of_scikit_learn(folder, perturbx, zipmap):
     np.testing.assert_allclose(found.predictions, model.predict_proba(X)[:, 1], atol=1e-5)
     expected = px.KernelShap(model, outputs=1).fit(X).explain(X)
     np.testing.assert_allclose(found.values, expected.values, atol=1e-5)
+    X.to_csv("nameless.csv", index=False, header=False)
+    _, _, said = perturbx("explain", "--model", "model.onnx", "--data", "nameless.csv")
+    assert "If these are data, add a first line with the names of the columns." in said
     X.rename(columns={"sex": "gender"}).to_csv("other.csv", index=False)
     status, _, said = perturbx("explain", "--model", "model.onnx", "--data", "other.csv")
     assert (status, "model.onnx takes a column 'sex', which other.csv lacks" in said) == (2, True)
@@ -295,8 +332,9 @@ def test_photos_for_a_function(photos, perturbx):
     ("arguments", "status", "said"),
     [
         (("no.jpg",), 2, "there is no file or folder 'no.jpg'"),
+        (("rows.csv",), 2, "rows.csv is not a photo; tables are read by --data rows.csv"),
         (("empty",), 2, "there is no photo in the folder 'empty'"),
-        (("rows.csv",), 2, "'rows.csv' cannot be read as an image: its format is not known"),
+        (("clerk.py",), 2, "'clerk.py' cannot be read as an image: its format is not known"),
         (("photos", "--size", "9"), 2, "--size 9: net.onnx takes 8 x 8 pixels"),
         (("photos", "--classes", "names.txt"), 2, "names.txt has 2 names; net.onnx has 3 outputs"),
         (("photos", "--classes", "gap.txt"), 2, "must have one name per line; line 2 is empty"),
@@ -318,6 +356,17 @@ def test_photos_that_cannot_be_explained(photos, perturbx, onnx_file, arguments,
     found, text, error = perturbx("explain", *arguments, *model)
     assert (found, text) == (status, "")
     assert said in error
+
+
+def test_networks_of_whole_numbers_get_bytes(photos, perturbx, onnx_file):
+    """A network that takes uint8 gets brightness from 0 to 255, and no mean or std."""
+    onnx_file("net.onnx", ["n", 8, 8, 3], np.eye(3), kind="UINT8", mean_over=[1, 2])
+    command = ("explain", "photos/a.jpg", "--model", "net.onnx", "--activation", "none")
+    status, _, _ = perturbx(*command, "--budget", "30", "--output", "0", "--out", "a.npz")
+    assert status == 0
+    assert px.load("a.npz").predictions == pytest.approx(120, abs=3)
+    status, _, said = perturbx(*command, "--mean", "0.5")
+    assert (status, "net.onnx takes brightness from 0 to 255" in said) == (2, True)
 
 
 def test_networks_with_a_softmax_keep_it(photos, perturbx, onnx_file):
