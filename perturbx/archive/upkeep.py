@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from perturbx._validation import check_number, invalid
 from perturbx.archive.archive import BLOCK_COLUMNS, Archive, salvage, unpacked
-from perturbx.archive.database import Damaged, database, set_aside
+from perturbx.archive.database import Damaged, Database, database, set_aside
 from perturbx.errors import ArchiveError, InvalidParameterError
 
 
@@ -84,10 +86,10 @@ def info(path: str | os.PathLike[str] | Archive) -> ArchiveInfo:
     Raises
     ------
     ArchiveError
-        If there is no archive at `path`.
+        If there is no archive at `path`, or it is damaged.
     """
     place = _existing(path)
-    with database(place).reading() as connection:
+    with _explained(place), database(place).reading() as connection:
         found = connection.execute(
             "SELECT tag, SUM(n), MIN(written), MAX(written) FROM blocks "
             "JOIN models ON models.id = blocks.model GROUP BY models.id ORDER BY models.id"
@@ -129,7 +131,7 @@ def prune(
     Raises
     ------
     ArchiveError
-        If there is no archive at `path`.
+        If there is no archive at `path`, or it is damaged.
     InvalidParameterError
         If no such model is in the archive.
     """
@@ -146,7 +148,12 @@ def prune(
     if age < timedelta(0):
         raise InvalidParameterError(f"older_than must be positive; got {older_than!r}.")
     before = (datetime.now(timezone.utc) - age).timestamp()
-    db = database(place)
+    with _explained(place):
+        return _pruned(database(place), model, before)
+
+
+def _pruned(db: Database, model: str | None, before: float) -> int:
+    """Remove the answers of a model, or of all, that are older; returns how many."""
     with db.writing() as connection:
         blocks = connection.execute(
             "SELECT first, n FROM blocks JOIN models ON models.id = blocks.model "
@@ -200,6 +207,18 @@ def verify(path: str | os.PathLike[str] | Archive) -> Verified:
         return Verified(total, 0)
     n = salvage(set_aside(place), place)
     return Verified(n, max(total - n, 0))
+
+
+@contextmanager
+def _explained(place: Path) -> Iterator[None]:
+    """A damaged file, which only `verify` mends, as an error of ours."""
+    try:
+        yield
+    except Damaged as error:
+        raise ArchiveError(
+            f"The archive {str(place)!r} is damaged ({error}): px.archive.verify(path) keeps what "
+            "can be read, and sets the rest aside."
+        ) from error
 
 
 def _existing(path: str | os.PathLike[str] | Archive) -> Path:

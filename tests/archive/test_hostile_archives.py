@@ -152,6 +152,18 @@ def test_dates_that_cannot_be(path: Path) -> None:
         px.archive.info(path)
 
 
+def test_damage_is_named_by_who_only_looks(path: Path) -> None:
+    """The overview and the broom do not mend: they say what does."""
+    content = bytearray(path.read_bytes())
+    content[100:160] = bytes(60)
+    path.write_bytes(content)
+    for look in (px.archive.info, px.archive.prune):
+        with pytest.raises(ArchiveError, match=r"px\.archive\.verify"):
+            look(path)
+    with pytest.warns(DamagedArchiveWarning):
+        assert px.archive.verify(path).n_answers == 0
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX alone")
 @pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal"])
 def test_links_are_not_followed(tmp_path: Path, ending: str) -> None:

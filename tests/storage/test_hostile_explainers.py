@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import io
 import json
 import os
@@ -119,7 +120,7 @@ def changed(content: Any, rng: random.Random) -> Any:
     elif what < 0.4 and type(holder[key]) is int:
         holder[key] = rng.choice([-1, 10**6, 2**62, holder[key] + 1])
     else:
-        holder[key] = rng.choice(JUNK)
+        holder[key] = copy.deepcopy(rng.choice(JUNK))
     return root[0]
 
 
