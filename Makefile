@@ -54,8 +54,8 @@ judges:
 		--page docs/judges.md
 
 docs: $(VENV)/.docs
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs \
-		-d build/doctrees . build/site
+	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet \
+		-c docs -d build/doctrees . build/site
 
 # The notebook on time series reads data of sktime.
 notebooks: $(VENV)/.docs $(VENV)/.test

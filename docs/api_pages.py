@@ -115,11 +115,13 @@ def _kind(value: object) -> str:
 def _table(room: str, names: list[str], here: list[str]) -> list[str]:
     """Names and their summaries; an entry is on this page if it is `here`."""
     module = importlib.import_module(room)
-    lines = ["| | |", "|---|---|"]
-    for name in names:
+    rows: dict[str, list[str]] = {}
+    for name in names:  # the function and the class of a metric share a row
         target = f"#{room}.{name}" if name in here else f"{_page(name)}.md"
-        lines.append(f"| [`{name}`]({target}) | {_summary(getattr(module, name))} |")
-    return [*lines, ""]
+        rows.setdefault(name.lower().replace("_", ""), []).append(f"[`{name}`]({target})")
+    summaries = {name.lower().replace("_", ""): _summary(getattr(module, name)) for name in names}
+    lines = [f"| {', '.join(links)} | {summaries[key]} |" for key, links in rows.items()]
+    return ["| | |", "|---|---|", *lines, ""]
 
 
 def _summary(value: object) -> str:

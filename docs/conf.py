@@ -37,6 +37,7 @@ napoleon_use_rtype = napoleon_use_param = False  # types are sentences, not name
 copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = "perturbx"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
@@ -68,6 +69,7 @@ NAVIGATION = {
     "Notebooks": {
         "notebooks/tables": "Tables",
         "notebooks/images": "Images",
+        "notebooks/texts": "Texts",
         "notebooks/series": "Time series",
     },
     "Reference": {

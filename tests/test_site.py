@@ -35,7 +35,7 @@ def test_every_export_has_an_entry(room):
     found = exports(room)
     assert found
     assert [name for name, value in found.items() if id(value) not in described] == []
-    assert [name for name in found if f"| [`{name}`](" not in PAGES[room]] == []
+    assert [name for name in found if f"[`{name}`](" not in PAGES[room]] == []
 
 
 def test_every_room_that_users_reach_has_a_page():
