@@ -62,7 +62,7 @@ def photo_subject(chosen: argparse.Namespace) -> Subject:
     if model.network is not None:
         model = _checked(model, photos[0], output_names, chosen)
     rows = [str(path) for path in files]
-    return Subject(model, photos, photos, rows, output_names, "owen-shap")
+    return Subject(model, photos, photos, rows, output_names, of_photos=True)
 
 
 def _checked(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from perturbx._validation import top_of
 from perturbx.cli.options import METHODS, outputs_of
 from perturbx.cli.outputs import check_formats, write
 from perturbx.cli.subject import Subject, say
@@ -16,6 +17,8 @@ from perturbx.explainers import BaseExplainer, CostEstimate
 from perturbx.result import Explanation, concat, load
 
 _ROWS_PER_PART = 100
+
+_MOST_PICTURES = 200
 
 _FEW_OUTPUTS = 10
 """With more outputs than this, the largest is explained."""
@@ -38,7 +41,7 @@ def ready(
     name: str | None, subject: Subject, chosen: argparse.Namespace, **settings: Any
 ) -> BaseExplainer:
     """An explainer whose model has answered the first rows, with its outputs chosen."""
-    kind = METHODS[name or subject.method]
+    kind = METHODS[name or ("owen-shap" if subject.of_photos else "kernel-shap")]
     explainer = kind(
         subject.model.predict_fn,
         budget=chosen.budget,
@@ -67,13 +70,14 @@ def _choose_outputs(explainer: Any, subject: Subject, chosen: argparse.Namespace
     elif predictor.is_complementary:
         explainer.outputs = known[1]
         say(chosen, f"note: the output is {known[1]!r}; the other is {known[0]!r} (--output).")
-    elif predictor.n_outputs > (1 if subject.method == "owen-shap" else _FEW_OUTPUTS):
+    elif predictor.n_outputs > (1 if subject.of_photos else _FEW_OUTPUTS):
         explainer.outputs = "top1"
 
 
 def explained(subject: Subject, chosen: argparse.Namespace, **settings: Any) -> None:
     """Explain, write the files, and print."""
     explainer = ready(chosen.method, subject, chosen, **settings)
+    _check_pages(explainer, subject, chosen)
     chunks = [subject.X] if chosen.parts is None else _chunks(subject.X)
     costs = [explainer.estimate_cost(X, price_per_row=chosen.price_per_row) for X in chunks]
     cost = f"cost: {total(costs)}"
@@ -90,6 +94,20 @@ def explained(subject: Subject, chosen: argparse.Namespace, **settings: Any) -> 
         write(explanation, subject.rows, path)
         say(chosen, f"written: {path}")
     print(shown(explanation, subject))
+
+
+def _check_pages(explainer: Any, subject: Subject, chosen: argparse.Namespace) -> None:
+    """Refuse pages of more pictures than a browser shows at ease."""
+    outputs, n_outputs = explainer.outputs, explainer.predictor_.n_outputs
+    k = top_of(outputs) or (len(outputs) if isinstance(outputs, list) else 1)
+    pictures = len(subject.rows) * (n_outputs if outputs is None else k)
+    if subject.of_photos and pictures > _MOST_PICTURES:
+        for path in chosen.out:
+            if path.suffix.lower() == ".html":
+                raise InvalidParameterError(
+                    f"{path} would have {pictures:,} pictures, and a page has at most "
+                    f"{_MOST_PICTURES}: pass fewer photos or outputs, or another format."
+                )
 
 
 def _chunks(X: Any) -> list[Any]:

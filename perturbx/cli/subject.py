@@ -24,8 +24,7 @@ class Subject:
     rows : sequence of int or str
         Positions in the file, or the names of photos or texts.
     output_names : list of str or None
-    method : str
-        The method to use if the user names none.
+    of_photos : bool
     """
 
     model: Model
@@ -33,7 +32,7 @@ class Subject:
     background: Any
     rows: Sequence[Any]
     output_names: list[str] | None
-    method: str = "kernel-shap"
+    of_photos: bool = False
 
 
 def say(chosen: argparse.Namespace, text: str) -> None:

@@ -95,8 +95,6 @@ def _parquet(path: Path) -> pd.DataFrame:
 
 def _decoded(content: bytes, name: str, encoding: str | None) -> str:
     """The text of a file; a byte order mark is no part of the first name."""
-    if not content.strip():
-        raise InvalidInputError(f"{name} is empty.")
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         text = content.decode(encoding or ("utf-16" if wide else "utf-8-sig"))
@@ -109,7 +107,10 @@ def _decoded(content: bytes, name: str, encoding: str | None) -> str:
         ) from error
     if "\0" in text:
         raise InvalidInputError(f"{name} is not a text file: it has NUL characters.")
-    return text.removeprefix("\ufeff")
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        raise InvalidInputError(f"{name} is empty.")
+    return text
 
 
 def _separator(text: str) -> str:

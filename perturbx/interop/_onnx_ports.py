@@ -198,7 +198,7 @@ def labels_of(source: str | bytes | None, session: Any, answer: str) -> tuple[st
     found: tuple[str, ...] | None = None
     for attribute in (a for node in model.graph.node for a in node.attribute):
         if attribute.name.startswith("classlabels_"):
-            texts = tuple(text.decode() for text in attribute.strings)
+            texts = tuple(text.decode(errors="replace") for text in attribute.strings)
             found = texts or tuple(map(str, attribute.ints))
     sides = kinds[answer].shape
     fits = kinds[answer].type in _MAPS or (found and sides and sides[-1] == len(found))

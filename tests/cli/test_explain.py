@@ -358,6 +358,15 @@ def test_photos_that_cannot_be_explained(photos, perturbx, onnx_file, arguments,
     assert said in error
 
 
+def test_pages_of_too_many_pictures(photos, perturbx, monkeypatch):
+    """Refused before the budget is spent, with the number."""
+    monkeypatch.setattr(running, "_MOST_PICTURES", 3)
+    command = ("explain", "photos", "--predict", "clerk:red", "--out", "a.html", "--dry-run")
+    assert perturbx(*command)[0] == 0
+    status, _, said = perturbx(*command, "--output", "top2")
+    assert (status, "a.html would have 4 pictures, and a page has at most 3" in said) == (2, True)
+
+
 def test_networks_of_whole_numbers_get_bytes(photos, perturbx, onnx_file):
     """A network that takes uint8 gets brightness from 0 to 255, and no mean or std."""
     onnx_file("net.onnx", ["n", 8, 8, 3], np.eye(3), kind="UINT8", mean_over=[1, 2])

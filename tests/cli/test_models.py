@@ -101,3 +101,21 @@ def test_without_onnxruntime_the_extra_is_named(folder, perturbx, onnx_file, mon
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     status, _, said = perturbx(*TABLE, "--model", "net.onnx")
     assert (status, 'pip install "perturbx[cli]"' in said) == (1, True)
+
+
+def test_an_onnx_file_with_two_inputs(folder, perturbx):
+    """Unless each takes one column, they are refused with their names and shapes."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node("Concat", ["a", "b"], ["y"], axis=1)],
+        "network",
+        [helper.make_tensor_value_info(name, kind, ["n", 2]) for name in "ab"],
+        [helper.make_tensor_value_info("y", kind, ["n", 4])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (folder / "two.onnx").write_bytes(model.SerializeToString())
+    status, _, said = perturbx(*TABLE, "--model", "two.onnx")
+    assert status == 2
+    assert "this one has a (tensor(float), (n, 2)), b (tensor(float), (n, 2))" in said

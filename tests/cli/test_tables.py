@@ -1,13 +1,15 @@
+import random
 import sys
 
 import numpy as np
 import pytest
+from perturbx.cli.columns import picked, typed
 from perturbx.cli.tables import read_table
 from perturbx.errors import InvalidInputError
 
 pd = pytest.importorskip("pandas")
 
-FRAME = pd.DataFrame({"age": ["20", "31"], 'a "b", c': ["x;y", None], "größe": ["1.5", "2"]})
+FRAME = pd.DataFrame({"age": ["20", "31"], 'a "b", c': ["x;y", np.nan], "größe": ["1.5", "2"]})
 
 
 def same(found):
@@ -64,6 +66,7 @@ def test_missing_libraries_are_named(tmp_path, monkeypatch):
     [
         ("", "rows.csv is empty."),
         ("\n \n", "rows.csv is empty."),
+        ("\ufeff", "rows.csv is empty."),
         ("a,b\n", "rows.csv has no rows."),
         ("a,b\n1,2\n3\n", "line 3: 1 fields, where the first line has 2 names"),
         ("a,b\n1,2,3\n", "line 2: 3 fields, where the first line has 2 names. Fields are separ"),
@@ -77,9 +80,27 @@ def test_missing_libraries_are_named(tmp_path, monkeypatch):
 )
 def test_files_that_are_no_tables(content, said, tmp_path):
     """Each names the file and, where there is one, the line."""
-    (tmp_path / "rows.csv").write_text(content)
+    (tmp_path / "rows.csv").write_text(content, encoding="utf-8")
     with pytest.raises(InvalidInputError, match=said):
         read_table(tmp_path / "rows.csv")
+
+
+def test_damaged_files_are_read_or_refused(tmp_path):
+    """Bytes that are changed, added or cut off never end in another library's error."""
+    rng, path, refused = random.Random(0), tmp_path / "rows.csv", 0
+    for _ in range(150):
+        content = bytearray('age,"se,x",größe\n20,m,1.5\n"4\n4",f,\n'.encode())
+        for _ in range(rng.choice([1, 2, 6])):
+            place = rng.randrange(len(content))
+            piece = rng.choice([b'"', b",", b";", b"\n", b"\r", b"\0", bytes([rng.randrange(256)])])
+            content[place : place + rng.randrange(3)] = piece
+        path.write_bytes(content[: rng.choice([None, rng.randrange(len(content))])])
+        try:
+            table = picked(read_table(path, decimal=rng.choice(".,")), None, [])
+            assert len(typed([table], {})[0]) == len(table.frame)
+        except InvalidInputError:
+            refused += 1
+    assert 30 < refused < 150
 
 
 def test_lines_are_counted_as_an_editor_does(tmp_path):
