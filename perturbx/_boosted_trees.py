@@ -96,8 +96,10 @@ class BoostedTrees:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         flags = np.zeros(rows.shape[1], bool) if is_category is None else is_category
-        settings = {**settings, "categorical_features": flags, "early_stopping": False}
-        grown = HistGradientBoostingRegressor(**settings).fit(rows, wanted)
+        columns = flags if flags.any() else None
+        grown = HistGradientBoostingRegressor(
+            **settings, categorical_features=columns, early_stopping=False
+        ).fit(rows, wanted)
         trees = [tree for (tree,) in grown._predictors]
         sets = [tree.raw_left_cat_bitsets for tree in trees]
         return cls(

@@ -165,7 +165,7 @@ def plain_dtype(name: Any) -> np.dtype[Any]:
     """The dtype of that name, if its arrays hold neither objects nor records."""
     is_one = isinstance(name, str) and _ONE_DTYPE.fullmatch(name)
     dtype = np.dtype(name) if is_one else np.dtype(object)
-    if dtype.kind not in NUMERIC or dtype.itemsize == 0:
+    if dtype.kind not in NUMERIC or dtype.itemsize <= 0:  # below 0 beyond what NumPy can count
         raise ValueError(f"dtype {name}")
     return dtype
 

@@ -101,7 +101,8 @@ def _named_dtype(name: Any) -> Any:
         storage, missing = name
         if storage == "pyarrow":
             needed("pyarrow", "this file", "pyarrow")
-        return pd.StringDtype(storage, na_value={"NA": pd.NA, "nan": np.nan}[missing])
+        own = {"NA": {}, "nan": {"na_value": np.nan}}[missing]  # older pandas has NA alone
+        return pd.StringDtype(storage, **own)
     dtype = pd.api.types.pandas_dtype(name)
     subtype = getattr(dtype, "subtype", None)
     if name != "object" and (isinstance(dtype, np.dtype) or getattr(subtype, "kind", "f") in "SUV"):
