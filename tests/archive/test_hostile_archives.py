@@ -68,7 +68,12 @@ SCHEMAS = {
 @pytest.mark.parametrize("statements", SCHEMAS.values(), ids=SCHEMAS.keys())
 def test_another_schema_is_refused(path: Path, statements: list[str]) -> None:
     """Before anything is read from it; the file stays as it is."""
-    change(path, *statements)
+    try:
+        change(path, *statements)
+    except sqlite3.OperationalError as error:
+        if "no such module" not in str(error):
+            raise
+        pytest.skip("this SQLite has no such tables")
     before = path.read_bytes()
     for use in (explained, px.archive.info, px.archive.verify):
         with pytest.raises(ArchiveError, match="perturbx did not make"):
