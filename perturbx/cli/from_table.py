@@ -79,7 +79,7 @@ def table_subject(chosen: argparse.Namespace) -> Subject:
         )
     output_names = classes(chosen.classes)
     model = load(chosen, output_names=output_names)
-    tables, kinds = _for_network(model, tables, chosen)
+    tables, kinds = _for_model(model, tables, chosen)
     if len(tables) > 1:
         tables[0], moved = as_the_background(tables[0], tables[1])
         if moved:
@@ -98,15 +98,20 @@ def table_subject(chosen: argparse.Namespace) -> Subject:
     return Subject(model, X, frames[-1], rows.tolist(), output_names)
 
 
-def _for_network(
+def _for_model(
     model: Model, tables: list[Table], chosen: argparse.Namespace
 ) -> tuple[list[Table], dict[str, Kind]]:
-    """The columns that an ONNX file takes, and what it takes in each; all for other models."""
+    """The columns that the model takes, and what it takes in each, as far as it tells."""
     inputs, shape = kinds_of(model), shape_of(model)
-    if inputs is None:
-        return tables, {}
-    if shape is None:
-        return _by_name(model, tables, inputs, chosen)
+    if inputs is None or shape is None:
+        found = [_by_name(model, table, chosen) for table in tables]
+        kinds = {
+            column: inputs[name]
+            for table, wanted in found
+            for name, column in wanted.items()
+            if inputs is not None
+        }
+        return [table for table, _ in found], kinds
     columns = tables[0].columns
     if len(shape) != 2:
         raise InvalidInputError(f"{model.name} takes no table, but {inputs_of(model)}.")
@@ -121,27 +126,25 @@ def _for_network(
 
 
 def _by_name(
-    model: Model, tables: list[Table], inputs: dict[str, Kind], chosen: argparse.Namespace
-) -> tuple[list[Table], dict[str, Kind]]:
-    found: list[Table] = []
-    kinds: dict[str, Kind] = {}
-    for table in tables:
-        columns = model.network.columns(table.columns)
-        missing = [name for name, column in columns.items() if column is None]
-        if missing:
+    model: Model, table: Table, chosen: argparse.Namespace
+) -> tuple[Table, dict[str, str]]:
+    """The columns that the model names, in its order; the whole table if it names none."""
+    found = model.columns(table.columns)
+    if found is None:
+        return table, {}
+    wanted: dict[str, str] = {}
+    for name, column in found.items():
+        if column is None:
             raise InvalidInputError(
-                f"{model.name} takes a column {missing[0]!r}, which {table.name} lacks. It has "
+                f"{model.name} takes a column {name!r}, which {table.name} lacks. It has "
                 f"{', '.join(map(repr, table.columns[:20]))}."
                 f"{_NO_NAMES * any(map(_is_number, table.columns))}"
             )
-        left = [column for column in table.columns if column not in columns.values()]
-        if left:
-            say(chosen, f"note: {table.name}: {model.name} does not take {', '.join(left)}.")
-        wanted = {column: inputs[name] for name, column in columns.items()}
-        kept = [column for column in table.columns if column in wanted]
-        kinds |= wanted
-        found.append(Table(table.frame[kept], table.name))
-    return found, kinds
+        wanted[name] = column
+    left = [column for column in table.columns if column not in wanted.values()]
+    if left:
+        say(chosen, f"note: {table.name}: {model.name} does not take {', '.join(left)}.")
+    return Table(table.frame[list(wanted.values())], table.name), wanted
 
 
 def _is_number(text: str) -> bool:

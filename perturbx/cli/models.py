@@ -54,6 +54,17 @@ class Model:
         digest = blake2b(content + told, digest_size=8).hexdigest()
         return Model(network, self.name, network, digest)
 
+    def columns(self, names: Sequence[str]) -> dict[str, str | None] | None:
+        """The column for each name that the model knows; None if it knows no names."""
+        if self.network is not None:
+            found: dict[str, str | None] = self.network.columns(names)
+            return found
+        fitted = getattr(self.predict_fn, "__self__", self.predict_fn)
+        known = getattr(fitted, "feature_names_in_", None)
+        if known is None:
+            return None
+        return {name: name if name in names else None for name in map(str, known)}
+
     def archive(self, chosen: argparse.Namespace) -> Archive | None:
         """Where answers are kept; those of another file, or made in another way, are not read."""
         version = chosen.model_version

@@ -4,7 +4,7 @@ import sys
 import pytest
 from perturbx.cli.models import classes
 
-pytest.importorskip("pandas")
+pd = pytest.importorskip("pandas")
 
 TABLE = ("explain", "--data", "rows.csv", "--drop", "id")
 
@@ -51,6 +51,24 @@ def test_a_fitted_model_in_a_package(folder, perturbx):
     assert "output 'high'" in text
     for name in ("shop.prices", "shop"):
         sys.modules.pop(name)
+
+
+def test_a_model_that_knows_its_columns(folder, perturbx):
+    """Those of feature_names_in_ are taken in its order; others are left out with a note."""
+    (folder / "fitted.py").write_text(
+        "import pandas as pd\n"
+        "from sklearn.linear_model import LinearRegression\n"
+        "rows = pd.read_csv('train.csv')\n"
+        "model = LinearRegression().fit(rows[['id', 'age']], rows['age'])\n"
+    )
+    command = ("explain", "--predict", "fitted:model", "--data", "rows.csv", "--rows", "0")
+    status, _, said = perturbx(*command, "--out", "a.csv")
+    assert status == 0
+    assert "note: rows.csv: fitted:model does not take sex.\n" in said
+    assert pd.read_csv("a.csv")["feature"].tolist() == ["id", "age"]
+    status, _, said = perturbx(*command, "--drop", "age")
+    assert (status, "fitted:model takes a column 'age', which rows.csv lacks" in said) == (2, True)
+    sys.modules.pop("fitted")
 
 
 @pytest.mark.parametrize(
