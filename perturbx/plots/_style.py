@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -161,9 +162,10 @@ def rug(ax: Axes, x: Floats, heights: Any, width: float) -> None:
 
 
 def aside(ax: Axes, text: str, below: float = 38.0) -> None:
-    """A gray line below the label of the x axis that says how to read the plot."""
+    """Gray lines below the label of the x axis that say how to read the plot."""
+    characters = int(ax.bbox.width * 72 / ax.figure.dpi / (0.52 * SMALL))
     ax.annotate(
-        text,
+        fill(text, max(characters, 30)),
         (0.5, 0),
         xytext=(0, -below),
         xycoords="axes fraction",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Index: TypeAlias = Literal["shapley", "faith_shap"]
 
 _MOST_PAIRS = 10
+_LABEL = 2.4
+"""The width of the longest labels, which are broken, in inches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ def interactions(
     top = np.argsort(-sizes.sum(axis=1), kind="stable")[:max_display]
     first, second = np.triu_indices(len(sizes), k=1)
     order = np.argsort(-sizes[first, second], kind="stable")[: min(_MOST_PAIRS, max_display)]
-    matrix, bars = _axes(ax, len(top), len(order))
+    matrix, bars = _axes(ax, [one.feature_names[i] for i in top], len(order))
     _draw_matrix(matrix, one, pairs, top, level)
     _draw_pairs(bars, one, pairs, first[order], second[order], level)
     return _style.finished(np.array([matrix, bars]), show)
@@ -138,14 +140,18 @@ def _pairs(one: Explanation, index: Index, level: float) -> _Pairs:
     return _Pairs(values, low, values + half)
 
 
-def _axes(ax: Any, n: int, n_pairs: int) -> list[Any]:
+def _axes(ax: Any, names: list[str], n_pairs: int) -> list[Any]:
+    """The caller's axes, or those of a new figure with room for the names."""
     if ax is not None:
         return _style.axes_in(ax, 2, "interactions draws a matrix and a list of pairs")
-    side = max(2.2, 0.36 * n + 0.6)
+    side = max(2.2, 0.36 * len(names) + 0.6)
+    longest = _style.width_of(names, _style.TEXT) / 72
+    room = min(longest, _LABEL) + min(2 * longest, _LABEL)
+    below = 1.1 + min(longest, _LABEL)
     figure, axes = _style.pyplot().subplots(
         1,
         2,
-        figsize=(2 * side + 4.0, max(side, 0.3 * n_pairs) + 1.3),
+        figsize=(2 * side + 1.9 + room, max(side, 0.3 * n_pairs) + below),
         width_ratios=(side, side),
         layout="constrained",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,7 +119,7 @@ def scatter(
     axes.set_ylabel(caption, fontsize=_style.TEXT, color=_style.tones(axes)[0])
     partner.legend(axes)
     if said:
-        _style.aside(axes, _style.safe(fill("; ".join(said), 100)), below=axis_depth(axes))
+        _style.aside(axes, _style.safe("; ".join(said)), below=axis_depth(axes))
     return _style.finished(axes, show)  # type: ignore[no-any-return]
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
+import perturbx as px
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
@@ -29,6 +30,10 @@ OF_RULES = {"effects": "Effects", "surface": "EffectSurface", "tree": "a tree", 
 OF_RULES |= {"cohorts": "a CohortComparison", "rules": "result must be anchors"}
 OF_RULES |= dict.fromkeys(("compare", "convergence"), "explanations must be ")
 """What those plots take that show no explanation."""
+
+OF_TABLES = ("bar", "beeswarm", "cohorts", "compare", "convergence", "force", "heatmap")
+OF_TABLES += ("interactions", "scatter", "waterfall")
+"""Plots of features of tables."""
 
 ALSO = {"scatter": (0,)}
 """Further arguments."""
@@ -64,6 +69,32 @@ def test_words_are_visible_on_dark_backgrounds(name, examples):
     assert words
     dark = [t.get_text() for t in words if contrast(t.get_color()) < 3]
     assert dark == []
+
+
+@pytest.mark.parametrize("d", [3, 30, 300])
+@pytest.mark.parametrize("name", OF_TABLES)
+def test_everything_lies_within_the_figure(name, d, make, pairs):
+    """Of few and many features with long names nothing is cut off, and no names overlap."""
+    names = tuple(f"a long name of a column, which goes on and on, {i}" for i in range(d))
+    many = make(n=12, d=d, feature_names=names, n_rows=100)
+    if name == "interactions":
+        many = replace(pairs(n=2, d=min(d, 40)), feature_names=names[:40])
+    given = {
+        "cohorts": lambda: px.compare_cohorts(many, many[:6]),
+        "compare": lambda: [many[0], many[1]],
+        "convergence": lambda: [replace(many[0], n_rows=n) for n in (90, 9_000)],
+        **dict.fromkeys(("beeswarm", "heatmap", "interactions", "scatter"), lambda: many),
+    }.get(name, lambda: many[0])()
+    axes = np.ravel(getattr(plots, name)(given, *ALSO.get(name, ()), show=False))
+    figure = axes[0].figure
+    figure.canvas.draw()
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert min(box.x0, box.y0) > -0.03
+    assert box.x1 < width + 0.03
+    assert box.y1 < height + 0.03
+    labels = [t for t in axes[0].get_yticklabels() if t.get_text()]
+    boxes = [label.get_window_extent() for label in labels]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
 def contrast(color, background="black"):
