@@ -38,7 +38,7 @@ class Saved:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        Saved.kinds.setdefault(name_of(cls), cls)
+        Saved.kinds[name_of(cls)] = cls
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the settings and what `fit` has learned; `perturbx.load_explainer` reads them.
