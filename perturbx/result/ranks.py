@@ -38,7 +38,12 @@ def told_apart(names: Sequence[str], values: Floats, half: Floats, level: float)
         return ["Every score is 0: no feature changes this output."]
     sentences = [_largest(names, values, half), *_groups(names, values, half)]
     open_sign = (half > 0) & (np.abs(values) <= half)
-    if n := int(open_sign.sum()):
+    n = int(open_sign.sum())
+    if n == len(values) > _NAMED:
+        sentences.append(
+            f"The sign of every score is open: at {percent(level)}, all intervals contain 0."
+        )
+    elif n:
         of = f"{n} of {len(values)} scores: {_listed(names, open_sign, values)}"
         contain = "their intervals contain" if n > 1 else "its interval contains"
         sentences.append(f"The sign is open for {of}. At {percent(level)}, {contain} 0.")
@@ -57,10 +62,12 @@ def _largest(names: Sequence[str], values: Floats, half: Floats) -> str:
         return f"{_listed(names, top, values)} has the largest score."
     if not half[top].any():
         return f"{_listed(names, top, values)} share the largest score."
-    any_of = f"any of {n}: " * (n > 2)
+    any_of = f"any of {n}: " * (n > 2) + _listed(names, top, values, "or")
+    if n == len(values) > _NAMED:
+        any_of = "any feature"
     return (
-        f"The largest score may be that of {any_of}{_listed(names, top, values, 'or')}. "
-        "Their sizes differ by less than their joint errors."
+        f"The largest score may be that of {any_of}. Their sizes differ by less than their joint "
+        "errors."
     )
 
 

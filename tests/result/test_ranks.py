@@ -92,9 +92,12 @@ def test_an_unknown_score_that_could_be_largest_is_named() -> None:
 
 
 def test_long_lists_are_cut() -> None:
-    """Four names, and how many more."""
+    """Four names, and how many more; no names where it is all of them."""
     names = [f"x{i}" for i in range(9)]
-    first = told_apart(names, np.ones(9), np.ones(9), 0.95)[0]
+    first = told_apart(names, np.array([1.0] * 8 + [0.0]), np.full(9, 0.1), 0.95)[0]
     assert first.count("\u2068") == 4
-    assert "any of 9" in first
-    assert "or 5 more" in first
+    assert "any of 8" in first
+    assert "or 4 more" in first
+    largest, signs = told_apart(names, np.ones(9), np.ones(9), 0.9)
+    assert largest.startswith("The largest score may be that of any feature.")
+    assert signs == "The sign of every score is open: at 90%, all intervals contain 0."
