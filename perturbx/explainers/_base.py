@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import numbers
-import os
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -25,7 +23,7 @@ from perturbx._validation import (
     check_selection,
     invalid,
 )
-from perturbx._workers import check_workers, n_workers
+from perturbx._workers import check_workers
 from perturbx.archive import Archive, ArchiveLike
 from perturbx.containers import holds_texts, layout_of, looks_like_images, training_rows
 from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
@@ -36,9 +34,9 @@ from perturbx.explainers._notes import warn_of_doubts
 from perturbx.explainers._plan import Plan, Problem, RecipeContext, check_outputs, check_plan
 from perturbx.explainers._provenance import provenance
 from perturbx.explainers._recall import about, recalled
-from perturbx.explainers._stream import explanations, write_parts
+from perturbx.explainers._stream import InChunks
 from perturbx.explainers._threads import threads_kept
-from perturbx.explainers.cost_estimate import CostEstimate
+from perturbx.explainers.cost_estimate import EstimatesCost
 from perturbx.game import Cost, Game, probe, probe_cost, unasked
 from perturbx.maskers import (
     Background,
@@ -57,7 +55,7 @@ from perturbx.storage import Saved
 
 
 @dataclass(eq=False, repr=False)
-class BaseExplainer(BaseEstimator, Saved):
+class BaseExplainer(BaseEstimator, Saved, InChunks, EstimatesCost):
     """A method: a recipe of masker, sampler and solver around one ``predict_fn``.
 
     A subclass is a dataclass (``eq=False, repr=False``) that says which sampler and solver it
@@ -144,11 +142,8 @@ class BaseExplainer(BaseEstimator, Saved):
         """
         self._check_parameters()
         if X is None and self.masker is None and self.for_images:
-            for learned in (
-                "masker_",
-                "predictor_",
-                "probed_",
-            ):  # what is explained picks the masker
+            # What is explained picks the masker.
+            for learned in ("masker_", "predictor_", "probed_"):
                 self.__dict__.pop(learned, None)
             return self
         predictor, rows = None, None
@@ -204,131 +199,6 @@ class BaseExplainer(BaseEstimator, Saved):
     def fit_explain(self, X: Any) -> Explanation:
         """``fit(X).explain(X)``."""
         return self.fit(X).explain(X)
-
-    def explain_iter(self, chunks: Iterable[Any]) -> Iterator[Explanation]:
-        """The explanation of each chunk of instances in turn, so that memory stays flat.
-
-        Parameters
-        ----------
-        chunks : iterable
-            Each as for `explain`: ``np.array_split(X, 100)``, a generator, or
-            ``pd.read_csv(path, chunksize=1000)``. Set a budget: without one, it may depend on how
-            many instances are in a chunk.
-
-        Yields
-        ------
-        Explanation
-            `perturbx.concat` joins several.
-
-        Raises
-        ------
-        InvalidParameterError, InvalidInputError
-            If `chunks` is not iterable, or is a single table.
-        PerturbxError
-            As `explain`; the error says which chunk it is about.
-        """
-        return explanations(self.explain, chunks)
-
-    def explain_to(
-        self,
-        folder: str | os.PathLike[str],
-        chunks: Iterable[Any],
-        *,
-        format: Literal["npz", "parquet", "jsonl"] = "npz",
-    ) -> list[Path]:
-        """Write the explanation of each chunk to a file of its own, as soon as it is done.
-
-        The same call goes on where an earlier one ended: chunks that have a file are skipped. A
-        file's name tells the content of its chunk and the settings, and others are refused.
-
-        Parameters
-        ----------
-        folder : path
-            Made if there is none.
-        chunks : iterable
-            As for `explain_iter`. With a `random_state` an interrupted run gives the same numbers.
-        format : "npz", "parquet" or "jsonl"
-            "npz": `perturbx.load` reads a part. "parquet": tidy tables, as by
-            `Explanation.to_frame`, which ``pd.read_parquet(folder)`` reads as one; data of mixed
-            types become text. It needs pyarrow. "jsonl": a line of JSON for each instance, as by
-            `Explanation.to_jsonl`, numbered through all chunks.
-
-        Returns
-        -------
-        list of Path
-            The files in the order of the chunks.
-
-        Raises
-        ------
-        InvalidParameterError
-            If the folder has parts of other chunks or settings, or cannot be made.
-        ImportError
-            If `format` needs a library that is not there.
-        """
-        self._check_parameters()
-        return write_parts(self, folder, chunks, format)
-
-    def estimate_cost(
-        self,
-        X: Any,
-        *,
-        price_per_row: float | None = None,
-        price_per_call: float | None = None,
-        seconds_per_call: float | None = None,
-    ) -> CostEstimate:
-        """What ``explain(X)`` would cost, without a call of the model.
-
-        Rows and calls are those that `explain` then spends, the first answers about the model and
-        the teachers of a shared prior included. They are the most where `tol` may stop earlier, or
-        where instances may share answers about the background (``outputs="top3"``), or where a
-        search may end (`MeaningfulPerturbation`). Methods that go where the answers lead
-        (`OwenShap`, `MeaningfulPerturbation`) may make other calls within their budget. A model
-        that was not asked in `fit` counts as one that always answers the same, with one output.
-        `AmortizedShap` counts one model row for each row, as long as none needs fresh values; its
-        `fit` has been paid for already.
-
-        Parameters
-        ----------
-        X : table of rows, one row, images or one image
-            As for `explain`.
-        price_per_row, price_per_call : float, optional
-            In any currency; they are added up if both are given.
-        seconds_per_call : float, optional
-            By default what a call with one row took in `fit`.
-
-        Returns
-        -------
-        CostEstimate
-
-        Raises
-        ------
-        NotFittedError, InvalidInputError, InvalidParameterError
-            As `explain`.
-
-        Examples
-        --------
-        >>> import perturbx as px
-        >>> explainer = px.Occlusion(lambda X: X @ [1.0, 2.0], masker=px.Baseline([0.0, 0.0]))
-        >>> explainer.estimate_cost([[1.0, 1.0]], price_per_row=0.01)
-        6 model rows in 5 calls: 0.06
-        """
-        prices = {"price_per_row": price_per_row, "price_per_call": price_per_call}
-        for name, value in {**prices, "seconds_per_call": seconds_per_call}.items():
-            if value is not None:
-                check_number(name, value, above=0)
-        own = copy.copy(self)
-        own.random_state = copy.deepcopy(self.random_state)
-        spent, predictor, may_stop_earlier = own._foreseen(X)
-        each = predictor.seconds if seconds_per_call is None else seconds_per_call
-        counts = zip(prices.values(), (spent.n_rows, spent.n_calls), strict=True)
-        money = [price * n for price, n in counts if price is not None]
-        return CostEstimate(
-            spent.n_rows,
-            spent.n_calls,
-            price=float(sum(money)) if money else None,
-            seconds=None if each is None else each * spent.n_calls / n_workers(self.n_jobs),
-            may_stop_earlier=may_stop_earlier,
-        )
 
     def _foreseen(self, X: Any) -> tuple[Cost, Predictor, bool]:
         """What `explain` costs, of which model, and whether it may stop earlier."""

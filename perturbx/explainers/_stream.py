@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from hashlib import blake2b
@@ -25,6 +26,81 @@ _WITHOUT_EFFECT = {
     "max_memory",
 }
 """Parameters that no score depends on."""
+
+
+class InChunks:
+    """What explains can do so chunk by chunk, for more instances than fit into memory."""
+
+    @abstractmethod
+    def explain(self, X: Any) -> Explanation:
+        """Scores of every feature of every instance in X."""
+
+    @abstractmethod
+    def _check_parameters(self) -> None:
+        """Refuse settings that cannot have their value."""
+
+    def explain_iter(self, chunks: Iterable[Any]) -> Iterator[Explanation]:
+        """The explanation of each chunk of instances in turn, so that memory stays flat.
+
+        Parameters
+        ----------
+        chunks : iterable
+            Each as for `explain`: ``np.array_split(X, 100)``, a generator, or
+            ``pd.read_csv(path, chunksize=1000)``. Set a budget: without one, it may depend on how
+            many instances are in a chunk.
+
+        Yields
+        ------
+        Explanation
+            `perturbx.concat` joins several.
+
+        Raises
+        ------
+        InvalidParameterError, InvalidInputError
+            If `chunks` is not iterable, or is a single table.
+        PerturbxError
+            As `explain`; the error says which chunk it is about.
+        """
+        return explanations(self.explain, chunks)
+
+    def explain_to(
+        self,
+        folder: str | os.PathLike[str],
+        chunks: Iterable[Any],
+        *,
+        format: PartFormat = "npz",
+    ) -> list[Path]:
+        """Write the explanation of each chunk to a file of its own, as soon as it is done.
+
+        The same call goes on where an earlier one ended: chunks that have a file are skipped. A
+        file's name tells the content of its chunk and the settings, and others are refused.
+
+        Parameters
+        ----------
+        folder : path
+            Made if there is none.
+        chunks : iterable
+            As for `explain_iter`. With a `random_state` an interrupted run gives the same numbers.
+        format : "npz", "parquet" or "jsonl"
+            "npz": `perturbx.load` reads a part. "parquet": tidy tables, as by
+            `Explanation.to_frame`, which ``pd.read_parquet(folder)`` reads as one; data of mixed
+            types become text. It needs pyarrow. "jsonl": a line of JSON for each instance, as by
+            `Explanation.to_jsonl`, numbered through all chunks.
+
+        Returns
+        -------
+        list of Path
+            The files in the order of the chunks.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the folder has parts of other chunks or settings, or cannot be made.
+        ImportError
+            If `format` needs a library that is not there.
+        """
+        self._check_parameters()
+        return write_parts(self, folder, chunks, format)
 
 
 def explanations(explain: Callable[[Any], Explanation], chunks: Any) -> Iterator[Explanation]:
