@@ -50,7 +50,7 @@ def add_table(parser: argparse.ArgumentParser) -> None:
         "--columns", type=names, metavar="A,B", help="the columns that it takes, in its order"
     )
     group.add_argument(
-        "--separator", metavar="CHAR", help="what separates fields (default: found out)"
+        "--separator", metavar="CHAR", help="what separates fields (default: detected)"
     )
     group.add_argument(
         "--decimal",

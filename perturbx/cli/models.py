@@ -70,7 +70,7 @@ class Model:
         version = chosen.model_version
         if chosen.archive is None:
             if version is not None:
-                raise InvalidParameterError("--model-version is of --archive, which is missing.")
+                raise InvalidParameterError("--model-version needs --archive.")
             return None
         if version is None and self.digest is not None:
             version = f"{self.name} {self.digest}"
@@ -89,7 +89,7 @@ def load(chosen: argparse.Namespace, output_names: Sequence[str] | None = None) 
     """
     if chosen.predict is not None:
         if chosen.activation != "auto":
-            raise InvalidParameterError("--activation is for ONNX files: give --predict scores.")
+            raise InvalidParameterError("--activation is for ONNX files: functions return scores.")
         return Model(_found(chosen.predict), chosen.predict)
     path: Path = chosen.model
     if path.suffix.lower() in _CURES:

@@ -147,7 +147,7 @@ def test_every_format_is_written(folder, perturbx):
         (("--out", "no/a.csv"), 2, "--out: there is no folder 'no': make it first"),
         (("--out", "."), 2, "--out: must end in"),
         (("--archive", "no/a.sqlite"), 2, "--archive: there is no folder 'no'"),
-        (("--model-version", "1"), 2, "--model-version is of --archive"),
+        (("--model-version", "1"), 2, "--model-version needs --archive"),
         (("--max-memory", "much"), 2, "max_memory must be"),
         (("--n-jobs", "0"), 2, "n_jobs must be"),
         (("--drop", "incme"), 2, "--drop: rows.csv has no column 'incme'"),
