@@ -176,9 +176,11 @@ def _cannot_be_sent(one: Any, name: str, error: Exception) -> InvalidParameterEr
 
 
 def _says_that_a_worker_died(error: Exception) -> bool:
-    """True for workers of joblib and of a dask cluster."""
-    is_of_dask = type(error).__module__.partition(".")[0] == "distributed"
-    return isinstance(error, BrokenProcessPool) or is_of_dask
+    """True for workers of joblib, and of a cluster of Dask or Ray."""
+    kind = type(error)
+    library = kind.__module__.partition(".")[0]
+    is_of_ray = library == "ray" and not kind.__name__.startswith("RayTaskError")
+    return isinstance(error, BrokenProcessPool) or library == "distributed" or is_of_ray
 
 
 def _has_a_parents_workers() -> bool:

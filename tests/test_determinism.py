@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
 import random
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -123,3 +128,19 @@ def test_the_container_changes_nothing(method: Any, kind: str, boosted: Any) -> 
     assert np.array_equal(found.values, plain.values)
     if kind in ("pandas", "polars"):
         assert found.feature_names[0] == "c0"
+
+
+@pytest.mark.slow
+def test_the_order_of_sets_changes_nothing() -> None:
+    """Strings hash differently in each process; scores are the same bits."""
+    root = Path(__file__).parents[1]
+    if not (root / "benchmarks").exists():
+        pytest.skip("installed without the benchmarks")
+    command = [sys.executable, "-m", "benchmarks.scale.same_bits", "--quick", "--alone"]
+    seeds = ({**os.environ, "PYTHONHASHSEED": seed} for seed in "12")
+    first, second = (
+        json.loads(subprocess.run(command, env=env, cwd=root, capture_output=True).stdout)
+        for env in seeds
+    )
+    assert len(first) > 7
+    assert first == second

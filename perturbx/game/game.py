@@ -27,6 +27,11 @@ from perturbx.maskers import BoundMasker, Instances
 from perturbx.predictor import Predictor
 
 _TASKS_PER_JOB = 4
+"""So many tasks for each worker, so that none waits long for the last one."""
+
+_ROWS_PER_TASK = 64
+"""Tasks of fewer model rows would cost more than they balance: there is one for each worker."""
+
 _AT_ONCE = 2**23
 """Entries of `z` that are built at once: larger `z` are built batch by batch."""
 
@@ -148,7 +153,10 @@ class Game:
         n_averages, m = 1 + (0 if parts is None else len(parts)), len(design) - known
         outputs, cost = np.empty((n_averages, m, len(bound), columns.shape[1])), Cost()
         turn = next(self.turns) if self.stochastic else 0
-        rectangles = list(self._rectangles(len(bound), m))
+        jobs = n_workers(self.n_jobs)
+        n_rows = m * len(bound) * (bound[0].rows_per_perturbation if named is None else 1)
+        n_tasks = jobs * int(np.clip(n_rows // (jobs * _ROWS_PER_TASK), 1, _TASKS_PER_JOB))
+        rectangles = list(_rectangles(len(bound), m, n_tasks if jobs > 1 else 1))
         sources: dict[int, tuple[slice, Any, Ints | None]] = {}
         blocks = []
         for those, some in rectangles:
@@ -156,7 +164,7 @@ class Game:
             if some.start not in sources:
                 large = (some.stop - some.start) * design.n_features > _AT_ONCE
                 # A worker would receive the whole design for its part, unless that is small.
-                is_whole = large and (design.compact or n_workers(self.n_jobs) == 1)
+                is_whole = large and (design.compact or jobs == 1)
                 z = design if is_whole else design.tile(here)
                 sources[some.start] = here, z, None if named is None else named[here]
             instances = [(bound[i], columns[i], int(places[i])) for i in those]
@@ -164,7 +172,7 @@ class Game:
             blocks.append(
                 Block(self.link, self.batch_size, *source, instances, parts, active, turn)
             )
-        found = zip(rectangles, self._answered(blocks), strict=True)
+        found = zip(rectangles, self._answered(blocks, jobs), strict=True)
         for (those, some), (answers, asked) in found:
             outputs[:, some, those] = answers
             cost += asked
@@ -183,19 +191,9 @@ class Game:
         several = f" and of {len(at_the_end) - 1} more" * (len(at_the_end) > 1)
         return link(values, self.link, f"instance {at_the_end[:1].sum()}{several}")
 
-    def _rectangles(self, n: int, m: int) -> Iterator[Rectangle]:
-        """Split n instances and m perturbations into a few tasks per job."""
-        jobs = n_workers(self.n_jobs)
-        n_tasks = jobs * _TASKS_PER_JOB if jobs > 1 else n
-        n_parts = max(1, min(m, -(-n_tasks // n))) if jobs > 1 else 1
-        ends = np.linspace(0, m, n_parts + 1).astype(int).tolist()
-        for those in np.array_split(np.arange(n), min(n, n_tasks)):
-            for start, stop in pairwise(ends):
-                yield those.tolist(), slice(start, stop)
-
-    def _answered(self, blocks: list[Block]) -> Iterator[tuple[Floats, Cost]]:
+    def _answered(self, blocks: list[Block], jobs: int) -> Iterator[tuple[Floats, Cost]]:
         """The outputs of each block and their cost, computed in workers if there are several."""
-        if self.dry or n_workers(self.n_jobs) == 1:
+        if self.dry or jobs == 1:
             asked = None if self.dry else self.predictor
             yield from (block.outputs(asked, self.progress) for block in blocks)
             return
@@ -216,3 +214,12 @@ class Game:
         except BaseException:  # Ctrl-C too: no call stays in flight
             self.predictor.cancel()
             raise
+
+
+def _rectangles(n: int, m: int, n_tasks: int) -> Iterator[Rectangle]:
+    """Split n instances and m perturbations into about `n_tasks`, or n instances if that is 1."""
+    n_parts = max(1, min(m, -(-n_tasks // n)))
+    ends = np.linspace(0, m, n_parts + 1).astype(int).tolist()
+    for those in np.array_split(np.arange(n), n if n_tasks == 1 else min(n, n_tasks)):
+        for start, stop in pairwise(ends):
+            yield those.tolist(), slice(start, stop)
