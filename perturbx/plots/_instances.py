@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._typing import Floats
 from perturbx._validation import check_list, check_number, position_of
 from perturbx.errors import InvalidParameterError
 from perturbx.features.places import aligned
@@ -30,7 +31,18 @@ def instances_of(explanation: Any, output: int | str | None, plot: str) -> Expla
             f"{plot} compares instances with the same features, and these images or texts have "
             "features of their own: use plots.overlay or plots.text for each."
         )
-    return without_rounding(one_output(explanation, output))
+    one = one_output(explanation, output)
+    check_known(one.values, plot)
+    return without_rounding(one)
+
+
+def check_known(values: Floats, plot: str) -> None:
+    """An error where there is nothing to draw."""
+    if not np.isfinite(values).any():
+        raise InvalidParameterError(
+            f"{plot} has nothing to draw: no score is known. Instances whose model calls failed "
+            "have none, and no mean over instances is known with them: leave them out."
+        )
 
 
 def additive(explanation: Any, output: int | str | None, plot: str) -> Explanation:
@@ -48,7 +60,9 @@ def additive(explanation: Any, output: int | str | None, plot: str) -> Explanati
             f"{plot} needs scores that add up to the prediction: those of {one.method_name} do "
             "not, or only some of the features were picked. Use plots.bar."
         )
-    return without_rounding(one_output(one, output))
+    one = one_output(one, output)
+    check_known(one.values, plot)
+    return without_rounding(one)
 
 
 def doubtful(explanation: Explanation, level: float) -> NDArray[np.bool_]:

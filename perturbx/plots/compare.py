@@ -11,6 +11,7 @@ from perturbx._typing import Floats
 from perturbx._validation import check_choice, check_integer, check_number, invalid
 from perturbx.errors import InvalidParameterError
 from perturbx.plots import _rows, _style
+from perturbx.plots._instances import check_known
 from perturbx.result import Explanation, one_output, without_rounding
 from perturbx.result.text import percent
 
@@ -89,6 +90,8 @@ def compare(
     named = {name: one_output(e, output) for name, e in _named(explanations).items()}
     features = _checked(named, scale)
     parts = np.stack([_scores(e, features, level) for e in named.values()])
+    for part in parts:
+        check_known(part[0], "compare")
     largest = np.nanmax(np.abs(parts[:, 0]), axis=1, initial=0.0)[:, None, None]
     shares = np.abs(parts[:, 0]) / np.where(largest == 0, 1.0, largest)[:, 0]
     top = np.argsort(-np.nan_to_num(shares).max(axis=0), kind="stable")[:max_display]
@@ -101,7 +104,9 @@ def compare(
     data = None if "instance" in one.axes else _rows.cells(one, _positions(one, features, top))
     _rows.label_rows(axes, [features[i] for i in top], data)
     said = [f"whiskers: {percent(level)} interval; hollow: it contains 0"]
-    said = said[: bool((drawn[:, 2] - drawn[:, 1] > _EXACT * np.nanmax(np.abs(drawn))).any())]
+    said = said[
+        : bool((drawn[:, 2] - drawn[:, 1] > _EXACT * np.nanmax(np.abs(drawn), initial=0.0)).any())
+    ]
     said += [f"{len(features) - len(top):,} more features"] * (len(top) < len(features))
     if said:
         _style.aside(axes, "; ".join(said))

@@ -11,6 +11,7 @@ from perturbx._typing import Floats
 from perturbx._validation import check_integer, check_number, invalid
 from perturbx.errors import InvalidParameterError
 from perturbx.plots import _style
+from perturbx.plots._instances import check_known
 from perturbx.result import Explanation, one_output
 from perturbx.result.text import percent
 
@@ -120,6 +121,7 @@ def _runs(explanations: Any, output: int | str | None) -> list[Explanation]:
                 f"{one.shape}."
             )
         runs.append(one_output(single, output))
+        check_known(runs[-1].values, "convergence")
     if len({run.n_rows for run in runs}) < 2:
         raise InvalidParameterError(
             "convergence needs two or more explanations at different costs: explain with "

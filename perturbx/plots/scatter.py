@@ -12,7 +12,7 @@ from perturbx._validation import position_of
 from perturbx.errors import InvalidParameterError
 from perturbx.plots import _style
 from perturbx.plots._dependence import axis_depth, curve_of, draw_axis, draw_curve
-from perturbx.plots._instances import doubtful, instances_of
+from perturbx.plots._instances import check_known, doubtful, instances_of
 from perturbx.plots._partner import partner_of
 from perturbx.result import EffectCurve, EffectCurves, Explanation
 from perturbx.result.columns import column_of
@@ -103,6 +103,7 @@ def scatter(
             "scatter needs the values of a table's columns, and these features have none: use "
             "plots.beeswarm."
         )
+    check_known(several.values[:, at], "scatter")
     unsure = doubtful(several, level)[:, at]
     curve = None if effects is None else curve_of(effects, names[at], several)
     partner = partner_of(several, at, color)

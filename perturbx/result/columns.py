@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,23 +24,34 @@ class Column:
 
     Parameters
     ----------
+    cells : (n,) array
+        As they are in the data.
     numbers : (n,) array
-        NaN where a value is missing, and everywhere for categories.
-    labels : (n,) array of str
-        The categories; "missing" where there is none. Of numbers, their texts.
-    is_number : bool
+        NaN where a value is missing or infinite, and everywhere for categories.
     """
 
+    cells: NDArray[Any]
     numbers: Floats
-    labels: NDArray[np.str_]
-    is_number: bool
+
+    @property
+    def is_number(self) -> bool:
+        """Whether there is a place for some of the values on an axis of numbers."""
+        return bool(np.isfinite(self.numbers).any())
+
+    @cached_property
+    def labels(self) -> NDArray[np.str_]:
+        """(n,): the values as text, "missing" where there is none."""
+        return np.array([MISSING if is_missing(cell) else show(cell) for cell in self.cells])
 
     @cached_property
     def ranks(self) -> Floats:
         """(n,): from 1 for the lowest number; NaN for what is no number."""
         from scipy.stats import rankdata
 
-        return np.asarray(rankdata(self.numbers, nan_policy="omit"))
+        found = np.full(len(self.numbers), np.nan)
+        known = np.isfinite(self.numbers)
+        found[known] = rankdata(self.numbers[known])
+        return found
 
     @cached_property
     def levels(self) -> list[str]:
@@ -66,13 +78,13 @@ def column_of(explanation: Explanation, feature: int) -> Column | None:
     """The values of a feature of a table; None where an explanation has no such data."""
     if explanation.data is None or explanation.regions is not None:
         return None
-    data = np.asarray(explanation.data, dtype=object)
+    data = np.asarray(explanation.data)
     cells = data[:, feature] if data.ndim == 2 else data
-    missing = np.array([is_missing(cell) for cell in cells], dtype=bool)
-    labels = np.array([MISSING if m else show(c) for c, m in zip(cells, missing, strict=True)])
-    is_number = not missing.all() and all(isinstance(c, Real) for c in cells[~missing])
-    numbers = np.full(len(cells), np.nan)
-    if is_number:
-        numbers[~missing] = cells[~missing].astype(np.float64)
-        numbers[np.isinf(numbers)] = np.nan
-    return Column(numbers, labels, is_number)
+    if cells.dtype.kind in "iuf":
+        numbers = cells.astype(np.float64)
+    else:
+        missing = np.array([is_missing(cell) for cell in cells], dtype=bool)
+        numbers = np.full(len(cells), np.nan)
+        if all(isinstance(cell, Real) for cell in cells[~missing]):
+            numbers[~missing] = cells[~missing].astype(np.float64)
+    return Column(cells, np.where(np.isinf(numbers), np.nan, numbers))

@@ -18,6 +18,7 @@ def similar_order(scores: Floats, predictions: Floats) -> NDArray[np.intp]:
     from scipy.cluster.hierarchy import leaves_list, linkage
 
     known = np.nan_to_num(scores)
+    known = known / (np.abs(known).max(initial=0.0) or 1.0)  # squares of distances stay finite
     if len(known) < 3:
         return np.argsort(predictions, kind="stable")
     order = leaves_list(linkage(known, "average", optimal_ordering=True)).astype(np.intp)

@@ -15,6 +15,8 @@ from matplotlib.text import Text
 from perturbx import plots
 from perturbx.errors import InvalidParameterError
 from perturbx.features import SeriesMap
+from perturbx.plots import _style
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 IMPORTS = """
 import sys
@@ -71,6 +73,26 @@ def test_words_are_visible_on_dark_backgrounds(name, examples):
     assert dark == []
 
 
+VISION = {
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+"""Machado, Oliveira & Fernandes (IEEE TVCG 15, 2009): linear RGB as others see it."""
+
+
+@pytest.mark.parametrize("kind", VISION)
+def test_colors_are_told_apart_with_every_kind_of_color_vision(kind):
+    """Red, blue and gray, and all colors of outputs, differ by 10 and more in CIEDE2000."""
+    groups = ((_style.RED, _style.BLUE, _style.GRAY), _style.OUTPUT_COLORS)
+    for colors in groups:
+        linear = np.array([((np.array(to_rgb(c)) + 0.055) / 1.055) ** 2.4 for c in colors])
+        seen = np.clip(linear @ np.array(VISION[kind]).T, 0, 1) ** (1 / 2.4) * 1.055 - 0.055
+        lab = rgb2lab(np.clip(seen, 0, 1)[None])[0]
+        apart = deltaE_ciede2000(lab[:, None], lab[None])
+        assert apart[~np.eye(len(colors), dtype=bool)].min() > 10
+
+
 @pytest.mark.parametrize("d", [3, 30, 300])
 @pytest.mark.parametrize("name", OF_TABLES)
 def test_everything_lies_within_the_figure(name, d, make, pairs):
@@ -95,6 +117,21 @@ def test_everything_lies_within_the_figure(name, d, make, pairs):
     labels = [t for t in axes[0].get_yticklabels() if t.get_text()]
     boxes = [label.get_window_extent() for label in labels]
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+@pytest.mark.parametrize("name", [n for n in OF_TABLES if n not in ("bar", "cohorts")])
+def test_scores_that_are_all_missing_are_refused(name, make):
+    """Instances whose model calls failed have no scores, and the error says so."""
+    many = make(n=5, values=np.full((5, 6), np.nan), standard_errors=np.full((5, 6), np.nan))
+    given = {
+        "compare": [many[0], many[1]],
+        "convergence": [replace(many[0], n_rows=n) for n in (90, 900)],
+        **dict.fromkeys(("beeswarm", "heatmap", "scatter"), many),
+    }.get(name, many[0])
+    takes = "no interactions" if name == "interactions" else f"{name} has nothing to draw"
+    with pytest.raises(InvalidParameterError, match=takes):
+        getattr(plots, name)(given, *ALSO.get(name, ()), show=False)
+    assert not plt.get_fignums()
 
 
 def contrast(color, background="black"):

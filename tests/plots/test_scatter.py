@@ -71,7 +71,7 @@ def test_chance_is_no_partner():
     for seed in range(60):
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(120, 5))
-        columns = [Column(x, x.astype(str), True) for x in X.T]
+        columns = [Column(x, x) for x in X.T]
         scores = X[:, 0] + 0.3 * rng.normal(size=120)
         found.append(strongest_partner(scores, np.zeros(120), columns, 0))
     assert sum(one is not None for one in found) <= 9
@@ -175,3 +175,9 @@ def test_what_has_no_values_is_refused(make, photo, shows):
         plots.scatter(make(), "feature 9", show=False)
     with pytest.raises(InvalidParameterError, match="values of a table's columns"):
         plots.scatter(make(data=None), 0, show=False)
+
+
+def test_values_without_a_number_are_categories(make):
+    """Infinite values have no place on an axis of numbers."""
+    ax = plots.scatter(make(n=6, d=1, data=np.full((6, 1), np.inf)), 0, show=False)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["inf"]
