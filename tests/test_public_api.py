@@ -135,7 +135,10 @@ NAMES = {
 }
 
 PARTS: dict[str, tuple[type, set[str]]] = {
-    "perturbx.designs": (Design, {"Effects", "Evaluations", "Steps", "Variances"}),
+    "perturbx.designs": (
+        Design,
+        {"Effects", "Evaluations", "PackedCoalitions", "ShiftedGrids", "Steps", "Variances"},
+    ),
     "perturbx.samplers": (Sampler, {"cells_for"}),
     "perturbx.solvers": (
         Solver,

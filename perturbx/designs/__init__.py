@@ -16,12 +16,14 @@ from perturbx.designs.continuous import NoiseDraws as NoiseDraws
 from perturbx.designs.continuous import SoftMasks as SoftMasks
 from perturbx.designs.down_sets import DownSets as DownSets
 from perturbx.designs.evaluations import Evaluations as Evaluations
+from perturbx.designs.packed import PackedCoalitions as PackedCoalitions
 from perturbx.designs.pairs import Pairs as Pairs
 from perturbx.designs.paths import PathDifferences as PathDifferences
 from perturbx.designs.repeated import Repeated as Repeated
 from perturbx.designs.searched import Searched as Searched
 from perturbx.designs.searched import SearchedCoalitions as SearchedCoalitions
 from perturbx.designs.searched import SearchedMasks as SearchedMasks
+from perturbx.designs.shifted_grids import ShiftedGrids as ShiftedGrids
 from perturbx.designs.tree_splits import BackgroundTreeSplits as BackgroundTreeSplits
 from perturbx.designs.tree_splits import Effects as Effects
 from perturbx.designs.tree_splits import Steps as Steps

@@ -26,8 +26,8 @@ class Design(ABC):
     per_background_row: ClassVar[bool] = False
     """True if each perturbation uses one background row, and so costs one model row."""
 
-    entry_bytes: ClassVar[int] = 8
-    """The bytes that `z` takes for each feature of a perturbation."""
+    entry_bytes: ClassVar[float] = 8
+    """The bytes that a large design takes for each feature of a perturbation."""
 
     background_row: Ints | None = None
     """(m,): the background row of each perturbation; None if all rows are averaged."""
@@ -95,7 +95,7 @@ class CoalitionDesign(Design):
     """A design whose `z` is bool: each feature is present or absent."""
 
     drawn_by = "BernoulliMasks()"
-    entry_bytes = 1
+    entry_bytes: ClassVar[float] = 1
 
     @abstractmethod
     def tile(self, rows: slice) -> Coalitions: ...

@@ -8,6 +8,7 @@ import numpy as np
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs._base import CoalitionDesign, check_rows
+from perturbx.designs.packed import PackedCoalitions
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,10 +21,11 @@ class StoredCoalitions(CoalitionDesign):
         True where the feature is present.
     """
 
-    present: Coalitions
+    present: Coalitions | PackedCoalitions
 
     def __post_init__(self) -> None:
-        check_rows(type(self).__name__, self.present, np.bool_)
+        if not isinstance(self.present, PackedCoalitions):
+            check_rows(type(self).__name__, self.present, np.bool_)
 
     def __len__(self) -> int:
         return len(self.present)
@@ -43,6 +45,10 @@ class Independent(StoredCoalitions):
     """
 
     p: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "present", PackedCoalitions.of(self.present))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +70,8 @@ class CustomCoalitions(StoredCoalitions):
     background_row: Ints | None = None
 
     def __post_init__(self) -> None:
-        check_rows("CustomCoalitions", self.present, np.bool_, self.weights, self.cluster)
+        if not isinstance(self.present, PackedCoalitions):
+            check_rows("CustomCoalitions", self.present, np.bool_, self.weights, self.cluster)
 
 
 @dataclass(frozen=True, eq=False)

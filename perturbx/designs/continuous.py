@@ -9,6 +9,7 @@ import numpy as np
 
 from perturbx._typing import Floats, Ints, Noise, Presences
 from perturbx.designs._base import Design, check_rows
+from perturbx.designs.shifted_grids import ShiftedGrids
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +57,21 @@ class SoftMasks(GradedDesign):
     Parameters
     ----------
     presence : (m, d) array
-        From 0 (absent) to 1 (present).
+        From 0 (absent) to 1 (present); `ShiftedGrids` where it would take much memory.
     p : float
         The expected presence of every feature.
     """
 
     drawn_by = "RandomGrids()"
+    entry_bytes = 1  # grids are much smaller than their presences
 
-    presence: Presences
+    presence: Presences | ShiftedGrids
     p: float
 
     def __post_init__(self) -> None:
+        if isinstance(self.presence, ShiftedGrids):
+            object.__setattr__(self, "compact", True)
+            return
         check_rows("SoftMasks", self.presence, np.float64)
 
     def __len__(self) -> int:

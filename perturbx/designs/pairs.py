@@ -10,6 +10,7 @@ from scipy.special import binom
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs._base import CoalitionDesign, check_rows
+from perturbx.designs.packed import PackedCoalitions, chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,7 @@ class Pairs(CoalitionDesign):
     Parameters
     ----------
     first : (c, d) bool array
-        The first member of each pair.
+        The first member of each pair; `PackedCoalitions` where it would take much memory.
     pair_weights : (c,) array
         The weight of each member of a pair. Those of one size are equal, and add up to the
         Shapley kernel's weight of that size.
@@ -33,15 +34,19 @@ class Pairs(CoalitionDesign):
     """
 
     drawn_by = "ShapleyCoalitions()"
+    entry_bytes = 0.25
 
-    first: Coalitions
+    first: Coalitions | PackedCoalitions
     pair_weights: Floats
     random: bool = True
     complete: bool = False
 
     def __post_init__(self) -> None:
-        check_rows("Pairs", self.first, np.bool_, self.pair_weights)
-        if (self.first == self.first[:, :1]).all(axis=1).any():
+        if not isinstance(self.first, PackedCoalitions):
+            check_rows("Pairs", self.first, np.bool_, self.pair_weights)
+            object.__setattr__(self, "first", PackedCoalitions.of(self.first))
+        present = self.first.sum(axis=1)
+        if ((present == 0) | (present == self.first.shape[1])).any():
             raise ValueError(
                 "Pairs needs coalitions of some but not all features: got the pair of the empty "
                 "and the full coalition, whose outputs are always known. Leave it out."
@@ -61,7 +66,8 @@ class Pairs(CoalitionDesign):
         That comes close to the best allocation (Neyman, Journal of the Royal Statistical Society
         97, 1934), since pairs of a size add to the variance by the square of their weight.
         """
-        size, d = np.minimum(self.first.sum(axis=1), (~self.first).sum(axis=1)), self.n_features
+        d, present = self.n_features, self.first.sum(axis=1)
+        size = np.minimum(present, d - present)
         half = np.where(2 * np.arange(d // 2 + 1) == d, 0.5, 1.0)
         known = np.bincount(size, minlength=d // 2 + 1)
         is_known = (known > 0) & (known >= np.rint(binom(d, np.arange(d // 2 + 1)) * half))
@@ -85,6 +91,10 @@ class Pairs(CoalitionDesign):
     def __len__(self) -> int:
         return 2 * len(self.first)
 
+    def some(self, which: Ints) -> Pairs:
+        """Some of the pairs, as if they had been drawn alone."""
+        return Pairs(chosen(self.first, which), self.pair_weights[which])
+
     def tile(self, rows: slice) -> Coalitions:
         number = np.arange(*rows.indices(len(self)))
         return np.asarray(self.first[number // 2] ^ (number % 2 == 1)[:, None])
@@ -99,11 +109,15 @@ class Pairs(CoalitionDesign):
 
     def odd(self, outputs: Floats) -> Floats:
         """(c, t): half the difference of the answers (m, t) to the members of each pair."""
-        return np.asarray((outputs[0::2] - outputs[1::2]) / 2)
+        halved = outputs[0::2] - outputs[1::2]
+        halved /= 2
+        return np.asarray(halved)
 
     def even(self, outputs: Floats) -> Floats:
         """(c, t): the mean of the answers (m, t) to the members of each pair."""
-        return np.asarray((outputs[0::2] + outputs[1::2]) / 2)
+        halved = outputs[0::2] + outputs[1::2]
+        halved /= 2
+        return np.asarray(halved)
 
     def doubt(self, variances: Floats) -> Floats:
         """(c, t): the variance of `odd`, and of `even`, from those of the answers (m, t)."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, LinkName, Noise
-from perturbx.designs import Design
+from perturbx.designs import Design, PackedCoalitions
 from perturbx.game.cost import Cost
 from perturbx.game.links import check_link, link_parts
 from perturbx.game.parts import Parts, averages
@@ -56,7 +56,7 @@ class Block:
     link: LinkName
     batch_size: int | None
     perturbations: slice
-    source: Design | Coalitions | Noise
+    source: Design | Coalitions | PackedCoalitions | Noise
     background_row: Ints | None
     instances: Sequence[tuple[BoundMasker, Ints, int]]
     parts: Parts | None

@@ -18,7 +18,7 @@ from perturbx._rounding import Rounding
 from perturbx._shared import Shared
 from perturbx._typing import Floats, Ints, LinkName
 from perturbx._workers import in_workers, n_workers
-from perturbx.designs import CustomCoalitions, Design, NoiseDraws
+from perturbx.designs import CoalitionDesign, CustomCoalitions, Design, NoiseDraws, PackedCoalitions
 from perturbx.game.block import UNASKED, Block
 from perturbx.game.cost import Cost
 from perturbx.game.links import link
@@ -33,7 +33,10 @@ _ROWS_PER_TASK = 64
 """Tasks of fewer model rows would cost more than they balance: there is one for each worker."""
 
 _AT_ONCE = 2**23
-"""Entries of `z` that are built at once: larger `z` are built batch by batch."""
+"""Bytes of `z` that are built at once: a larger `z` is built batch by batch."""
+
+_ANSWERS = 2**19
+"""Answers about an instance that a task returns, at most: there are copies of them."""
 
 Rectangle: TypeAlias = tuple[list[int], slice]
 """Some instances and some perturbations."""
@@ -148,32 +151,14 @@ class Game:
         active : (n_features,) bool array, optional
             The features of the design, if not all.
         """
-        named = design.background_row
-        parts = self.parts if named is None else None
+        parts = self.parts if design.background_row is None else None
         n_averages, m = 1 + (0 if parts is None else len(parts)), len(design) - known
         outputs, cost = np.empty((n_averages, m, len(bound), columns.shape[1])), Cost()
         turn = next(self.turns) if self.stochastic else 0
-        jobs = n_workers(self.n_jobs)
-        n_rows = m * len(bound) * (bound[0].rows_per_perturbation if named is None else 1)
-        n_tasks = jobs * int(np.clip(n_rows // (jobs * _ROWS_PER_TASK), 1, _TASKS_PER_JOB))
-        rectangles = list(_rectangles(len(bound), m, n_tasks if jobs > 1 else 1))
-        sources: dict[int, tuple[slice, Any, Ints | None]] = {}
-        blocks = []
-        for those, some in rectangles:
-            here = slice(known + some.start, known + some.stop)
-            if some.start not in sources:
-                large = (some.stop - some.start) * design.n_features > _AT_ONCE
-                # A worker would receive the whole design for its part, unless that is small.
-                is_whole = large and (design.compact or jobs == 1)
-                z = design if is_whole else design.tile(here)
-                sources[some.start] = here, z, None if named is None else named[here]
-            instances = [(bound[i], columns[i], int(places[i])) for i in those]
-            source = sources[some.start]
-            blocks.append(
-                Block(self.link, self.batch_size, *source, instances, parts, active, turn)
-            )
-        found = zip(rectangles, self._answered(blocks, jobs), strict=True)
-        for (those, some), (answers, asked) in found:
+        instances = list(zip(bound, columns, places.tolist(), strict=True))
+        common = self.link, self.batch_size, parts, active, turn
+        blocks = self._blocks(instances, design, known, m, n_averages * columns.shape[1], common)
+        for (those, some), answers, asked in self._answered(blocks):
             outputs[:, some, those] = answers
             cost += asked
         return outputs, cost
@@ -191,35 +176,66 @@ class Game:
         several = f" and of {len(at_the_end) - 1} more" * (len(at_the_end) > 1)
         return link(values, self.link, f"instance {at_the_end[:1].sum()}{several}")
 
-    def _answered(self, blocks: list[Block], jobs: int) -> Iterator[tuple[Floats, Cost]]:
+    def _blocks(
+        self,
+        instances: list[tuple[BoundMasker, Ints, int]],
+        design: Design,
+        known: int,
+        m: int,
+        n_outputs: int,
+        common: tuple[Any, ...],
+    ) -> Iterator[tuple[Rectangle, Block]]:
+        """Split instances and the m new perturbations into a few tasks per job, made one by one.
+
+        Of many perturbations, with `n_outputs` each, there are more tasks: a task holds its
+        answers, and z where a worker would else receive the whole design for its part.
+        """
+        n, jobs = len(instances), n_workers(self.n_jobs)
+        named, n_tasks, n_parts = design.background_row, n, 1
+        if jobs > 1:
+            n_rows = m * n * (instances[0][0].rows_per_perturbation if named is None else 1)
+            n_tasks = jobs * int(np.clip(n_rows // (jobs * _ROWS_PER_TASK), 1, _TASKS_PER_JOB))
+            n_parts = max(1, min(m, -(-n_tasks // n)))
+        n_parts = max(n_parts, -(-m * n_outputs // _ANSWERS))
+        ends = np.linspace(known, known + m, n_parts + 1).astype(int).tolist()
+        n_bytes = 1 if isinstance(design, CoalitionDesign) else 8
+        is_large = n_bytes * m * design.n_features > _AT_ONCE
+        is_whole = is_large and (design.compact or jobs == 1)
+        link, batch_size, *rest = common
+        for start, stop in pairwise(ends):
+            here = slice(start, stop)
+            z: Any = design if is_whole else design.tile(here)
+            if jobs > 1 and not is_whole and isinstance(design, CoalitionDesign):
+                z = PackedCoalitions.of(z)
+            rows = None if named is None else named[here]
+            for those in np.array_split(np.arange(n), min(n, n_tasks)):
+                some = [instances[i] for i in those]
+                block = Block(link, batch_size, here, z, rows, some, *rest)
+                yield (those.tolist(), slice(start - known, stop - known)), block
+
+    def _answered(
+        self, blocks: Iterator[tuple[Rectangle, Block]]
+    ) -> Iterator[tuple[Rectangle, Floats, Cost]]:
         """The outputs of each block and their cost, computed in workers if there are several."""
-        if self.dry or jobs == 1:
+        if self.dry or n_workers(self.n_jobs) == 1:
             asked = None if self.dry else self.predictor
-            yield from (block.outputs(asked, self.progress) for block in blocks)
+            for rectangle, block in blocks:
+                yield rectangle, *block.outputs(asked, self.progress)
             return
+        every = list(blocks)
         if not self.shared:
             self.shared.append(Shared(self.predictor, self.predictor.predict_fn))
         if len(self.shared) == 1:
-            bound = (blocks[i].instances[i][0] for i in (0, -1))
+            bound = (every[i][1].instances[i][0] for i in (0, -1))
             self.shared.append(Shared(self.parts, *bound))
-        tasks = ((block, self.predictor) for block in blocks)
+        tasks = ((block, self.predictor) for _, block in every)
         backend = "threading" if self.predictor.is_async else None
         try:
-            for outputs, cost in in_workers(
-                Block.outputs, tasks, self.n_jobs, self.shared, backend
-            ):
+            found = in_workers(Block.outputs, tasks, self.n_jobs, self.shared, backend)
+            for (rectangle, _), (outputs, cost) in zip(every, found, strict=True):
                 if self.progress:
                     self.progress(cost.n_rows)
-                yield outputs, cost
+                yield rectangle, outputs, cost
         except BaseException:  # Ctrl-C too: no call stays in flight
             self.predictor.cancel()
             raise
-
-
-def _rectangles(n: int, m: int, n_tasks: int) -> Iterator[Rectangle]:
-    """Split n instances and m perturbations into about `n_tasks`, or n instances if that is 1."""
-    n_parts = max(1, min(m, -(-n_tasks // n)))
-    ends = np.linspace(0, m, n_parts + 1).astype(int).tolist()
-    for those in np.array_split(np.arange(n), n if n_tasks == 1 else min(n, n_tasks)):
-        for start, stop in pairwise(ends):
-            yield those.tolist(), slice(start, stop)

@@ -10,6 +10,9 @@ from perturbx._validation import check_number
 from perturbx.designs import Design, Independent
 from perturbx.samplers._base import Sampler
 
+_ROWS = 2**12
+"""Rows that are drawn at once."""
+
 
 @dataclass(frozen=True)
 class BernoulliMasks(Sampler):
@@ -53,6 +56,11 @@ class BernoulliMasks(Sampler):
         self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> Independent:
         known = self.own(drawn, Independent)
-        before = np.zeros((0, n_features), dtype=bool) if known is None else known.present
-        fresh = rng.random((max(n - len(before), 0), n_features)) < self.p
-        return Independent(np.concatenate([before, fresh]), self.p)
+        n_known = 0 if known is None else len(known)
+        present = np.empty((max(n, n_known), n_features), dtype=bool)
+        if known is not None:
+            present[:n_known] = known.present[:]
+        for start in range(n_known, len(present), _ROWS):
+            part = present[start : start + _ROWS]
+            np.less(rng.random(part.shape), self.p, out=part)
+        return Independent(present, self.p)

@@ -117,7 +117,7 @@ def _choose(d: int, n: int, rng: np.random.Generator, drawn: Pairs | None) -> Pa
     """`n` pairs, those of `drawn` first, each of the others the best of many candidates."""
     n_known = 0 if drawn is None else len(drawn.first)
     pool = ShapleyCoalitions().draw(d, 2 * (n_known + _pool_size(n, d)), rng, drawn)
-    members = pool.first
+    members = np.asarray(pool.first)
     size, candidates = smaller_sizes(members), np.arange(len(members)) >= n_known
     choice = _Choice.among(members, pool.pair_weights, n)
     for place in range(n_known):

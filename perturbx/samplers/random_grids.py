@@ -7,8 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._validation import check_integer, check_number, invalid
-from perturbx.designs import Design, SoftMasks
+from perturbx.designs import Design, ShiftedGrids, SoftMasks
 from perturbx.samplers._base import Sampler
+
+_ROWS = 2**14
+"""Grids that are drawn at once."""
+
+_MOST_NUMBERS = 2**21
+"""More presences are interpolated when they are read."""
 
 
 @dataclass(frozen=True)
@@ -76,26 +82,23 @@ class RandomGrids(Sampler):
     ) -> SoftMasks:
         self.check(n_features, 1)
         shape = (n_features,) if self.shape is None else self.shape
-        known = self.own(drawn, SoftMasks)
-        n_before = 0 if known is None else len(known)
-        z = np.empty((max(n, n_before), n_features))
-        if known is not None:
-            z[:n_before] = known.presence
-        fresh, steps = z[n_before:].reshape(-1, *shape), self._steps(shape)
+        known, steps = self.own(drawn, SoftMasks), self._steps(shape)
         # Enough points to cover the lattice from any shift on.
         coarse = [(n + step - 2) // step + 2 for n, step in zip(shape, steps, strict=True)]
-        numbers = rng.random((len(fresh), len(shape) + int(np.prod(coarse))))
-        shifts = (numbers[:, : len(shape)] * steps).astype(np.intp)
-        grids = (numbers[:, len(shape) :] < self.p).astype(np.float64).reshape(-1, *coarse)
-        for shift in np.unique(shifts, axis=0):
-            members = np.flatnonzero((shifts == shift).all(axis=1))
-            presences = grids[members]
-            for axis, (length, step) in enumerate(zip(shape, steps, strict=True)):
-                place = (np.arange(length) + shift[axis]) / step
-                hats = np.maximum(0.0, 1 - np.abs(place[:, None] - np.arange(coarse[axis])))
-                presences = np.moveaxis(np.tensordot(presences, hats, (axis + 1, 1)), -1, axis + 1)
-            fresh[members] = presences
-        return SoftMasks(z, self.p)
+        n_new, n_points = max(n - (0 if known is None else len(known)), 0), int(np.prod(coarse))
+        present = np.empty((n_new, n_points), dtype=bool)
+        shifts = np.empty((n_new, len(shape)), dtype=np.intp)
+        for start in range(0, n_new, _ROWS):
+            part = slice(start, start + _ROWS)
+            numbers = rng.random((len(present[part]), len(shape) + n_points))
+            shifts[part] = numbers[:, : len(shape)] * steps
+            present[part] = numbers[:, len(shape) :] < self.p
+        grids = ShiftedGrids(shape, steps, present.reshape(n_new, *coarse), shifts)
+        if known is not None and isinstance(known.presence, ShiftedGrids):
+            return SoftMasks(known.presence.and_then(grids), self.p)
+        if known is not None:
+            return SoftMasks(np.concatenate([known.presence, grids[:]]), self.p)
+        return SoftMasks(grids if grids.size > _MOST_NUMBERS else grids[:], self.p)
 
     def _steps(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return self.steps if isinstance(self.steps, tuple) else (self.steps,) * len(shape)

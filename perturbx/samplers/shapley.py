@@ -66,19 +66,20 @@ class ShapleyCoalitions(Sampler):
         self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> Pairs:
         known = self.own(drawn, Pairs)
-        before = np.zeros((0, n_features), dtype=bool) if known is None else known.first
+        before = np.zeros((0, n_features), dtype=bool) if known is None else np.asarray(known.first)
         n_pairs = min(n // 2, _n_pairs(n_features))
         for _ in range(_MOST_REDRAWS):
-            members = _continue(before, n_pairs, rng)
-            if _is_determined(members):
+            first = _continue(before, n_pairs, rng)
+            if _is_determined(first):
                 break
+        weights = weights_by_size(first)
         # The member that comes first is chosen at random, so that it is not always the smaller.
-        fresh = members[len(before) :]
-        fresh = fresh ^ (rng.random((len(fresh), 1)) < 0.5)
-        first = np.concatenate([before, fresh])
+        fresh = first[len(before) :]
+        np.logical_xor(fresh, rng.random((len(fresh), 1)) < 0.5, out=fresh)
+        first[: len(before)] = before
         return Pairs(
             first,
-            weights_by_size(members),
+            weights,
             random=known is None or known.random,
             complete=len(first) == _n_pairs(n_features),
         )
@@ -137,38 +138,44 @@ class _Strata:
 
 def _continue(before: Coalitions, n_pairs: int, rng: np.random.Generator) -> Coalitions:
     """The smaller members of `n_pairs` different pairs, those of `before` first."""
-    d = before.shape[1]
+    n_known, d = before.shape
     strata = _Strata.of(d)
-    before = _smaller(before)
-    taken = np.bincount(smaller_sizes(before), minlength=d // 2 + 1)[1:]
+    members = np.empty((max(n_pairs, n_known), d), dtype=bool)
+    members[:n_known] = _smaller(before)
+    size = smaller_sizes(members[:n_known])
+    taken = np.bincount(size, minlength=d // 2 + 1)[1:]
     wanted = strata.allocate(n_pairs, taken, rng) - taken
-    seen = set(_keys(before))
-    parts = [before]
+    start = n_known
     for i in np.flatnonzero(wanted):
         fraction = (taken[i] + wanted[i]) / strata.count[i]
-        parts.append(_draw_size(d, int(strata.size[i]), int(wanted[i]), fraction > 0.25, seen, rng))
-    return np.concatenate(parts)
+        known = members[:n_known][size == strata.size[i]]
+        fresh = members[start : start + wanted[i]]
+        _draw_size(fresh, int(strata.size[i]), fraction > 0.25, known, rng)
+        start += len(fresh)
+    return members[:start]
 
 
 def _draw_size(
-    d: int, size: int, k: int, listed: bool, seen: set[bytes], rng: np.random.Generator
-) -> Coalitions:
-    """`k` new coalitions of one size, uniformly; they are added to `seen`."""
-    found: list[Coalitions] = []
-    while len(found) < k:
+    fresh: Coalitions, size: int, listed: bool, known: Coalitions, rng: np.random.Generator
+) -> None:
+    """Fill `fresh` with coalitions of one size, uniformly, that are not among those known."""
+    (k, d), seen, filled = fresh.shape, set(_keys(known)), 0
+    while filled < k:
         if listed:
             members = np.array(list(combinations(range(d), size)), dtype=np.intp)
             every = np.zeros((len(members), d), dtype=bool)
             np.put_along_axis(every, members, True, axis=1)
             candidates = rng.permutation(_smaller(every))
         else:
-            candidates = np.tile(np.arange(d) < size, (k - len(found), 1))
+            candidates = np.tile(np.arange(d) < size, (k - filled, 1))
             candidates = _smaller(rng.permuted(candidates, axis=1))
-        for candidate, key in zip(candidates, _keys(candidates), strict=True):
-            if key not in seen and len(found) < k:
+        new: list[int] = []
+        for place, key in enumerate(_keys(candidates)):
+            if key not in seen and filled + len(new) < k:
                 seen.add(key)
-                found.append(candidate)
-    return np.array(found)
+                new.append(place)
+        fresh[filled : filled + len(new)] = candidates[new]
+        filled += len(new)
 
 
 def _smaller(z: Coalitions) -> Coalitions:

@@ -134,7 +134,8 @@ def _check_random_pairs(sampler: Sampler) -> None:
         if not isinstance(design, Pairs) or design.complete or not design.random:
             return
         size = design.first.sum(axis=1)
-        smaller = np.where((2 * size > d)[:, None], ~design.first, design.first)
+        first = np.asarray(design.first)
+        smaller = np.where((2 * size > d)[:, None], ~first, first)
         sizes, counts = np.unique(smaller.sum(axis=1), return_counts=True)
         drawn = [_random_of_size(d, s, c, rng) for s, c in zip(sizes, counts, strict=True)]
         excess.append(_imbalance(smaller) - _imbalance(np.concatenate(drawn)))
