@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from perturbx._typing import Floats, Ints
-from perturbx.solvers._svd import thin_svd
+from perturbx.solvers._strata import slices
+from perturbx.solvers._svd import Matrix, ThinSvd
 
 STRENGTHS = np.concatenate([[0.0], 10.0 ** np.arange(-6.0, 2.0, 0.75)])
 """Ridge penalties in units of the mean eigenvalue; the first is least squares."""
@@ -29,15 +31,25 @@ class Total:
     """p totals over all coalitions, which are scale * b where y = X b, and their sample."""
 
     scale: float
-    sampled: Floats
+    sampled: Matrix
     """(c, p): the weight of each row's y in the totals, over its probability of being sampled."""
-    rows: Floats
+    rows: Matrix
     """(c, p): X."""
 
     @cached_property
     def missed(self) -> Floats:
         """(p, p): the totals for y = X, less those of the sample. Zero on average."""
-        return np.asarray(self.scale * np.eye(self.rows.shape[1]) - self.rows.T @ self.sampled)
+        found = self.scale * np.eye(self.rows.shape[1])
+        for part in slices(*self.rows.shape):
+            found -= self.rows[part].T @ self.sampled[part]
+        return found
+
+    def of(self, y: Floats) -> Floats:
+        """(p, t): the totals of y (c, t), from the sample."""
+        found = np.zeros((self.sampled.shape[1], y.shape[1]))
+        for part in slices(*self.sampled.shape):
+            found += self.sampled[part].T @ y[part]
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +68,12 @@ class Fit:
     """(c, t): y - X b."""
     left_out: Floats
     """(c, t): leave-one-out residuals."""
-    factors: tuple[Floats, Floats]
-    """(c, r) and (r, p): the transpose of their product times y is b."""
+    svd: ThinSvd
+    """Of X, each row times the root of its weight."""
+    root: Floats
+    """(c, 1): these roots."""
+    turn: Floats
+    """(r, p): ``root * left @ turn``, transposed, times y is b."""
     determined: bool
 
     def estimate(self, total: Total) -> Floats:
@@ -65,46 +81,83 @@ class Fit:
         of_fit = total.scale * self.coefficients
         if not self.determined:
             return of_fit
-        return np.asarray(of_fit + total.sampled.T @ self.residual)
+        return np.asarray(of_fit + total.of(self.residual))
 
-    def influence(self, total: Total) -> Floats:
+    def influence(self, total: Total, rows: Any = slice(None)) -> Floats:
         """(c, p): what each row's y adds to the estimate, the fit's change included."""
-        left, right = self.factors
-        return np.asarray(total.sampled + left @ (right @ total.missed))
+        left = self.root[rows] * self.svd.left(rows)
+        return np.asarray(total.sampled[rows] + left @ (self.turn @ total.missed))
 
 
-def fits(rows: Floats, weights: Floats, y: Floats) -> Iterator[Fit]:
+def fits(rows: Matrix, weights: Floats, y: Floats) -> Iterator[Fit]:
     """The fits of every target, grouped by strength, from one factorization.
 
     Each target takes the strength with the smallest weighted leave-one-out error (Allen,
     Technometrics 16, 1974). `rows` (c, p), `weights` (c,), `y` (c, t).
     """
     root = np.sqrt(weights / weights.mean())[:, None]
-    (c, p), (left, squares, right) = rows.shape, thin_svd(root * rows, 1e-11)
-    determined, back = len(squares) == p < c, right * np.sqrt(squares)
+    (c, p), svd = rows.shape, ThinSvd.of(Scaled(rows, root), 1e-11)
+    squares = svd.squares
+    determined, back = len(squares) == p < c, svd.right * np.sqrt(squares)
     inverses = 1 / (squares + STRENGTHS[:, None] * squares.mean())
-    spare = np.maximum(1 - left**2 @ (squares * inverses).T, 0.0)
-    turned = left.T @ (root * y)
-    judged = spare[:, 0] > _PINNED
+    turned, judged = np.zeros((len(squares), y.shape[1])), np.zeros(c, dtype=bool)
+    for part in slices(c, p):
+        left = svd.left(part)
+        turned += left.T @ (root[part] * y[part])
+        judged[part] = _spare(left, squares * inverses[0]) > _PINNED
     if 2 * judged.sum() < len(judged):
         judged[:] = True
-    # Residuals are those of least squares, and in the span of `left` what a penalty adds. So a
-    # strength takes products with the few columns of `left`, and no matrix as large as y.
-    some, room = left[judged], np.maximum(spare[judged], 1e-12)
-    least = (root * y)[judged] - some @ turned
-    missed = room.T**-2.0 @ least**2
-    for i in range(len(STRENGTHS)):
-        weighted = some / room[:, i, None] ** 2
-        added = (1 - squares * inverses[i])[:, None] * turned
-        pulled = 2 * (weighted.T @ least) + np.linalg.multi_dot([weighted.T, some, added])
-        missed[i] += np.einsum("rt,rt->t", added, pulled)
+    missed = np.zeros((len(STRENGTHS), y.shape[1]))
+    for part in slices(c, p):
+        mine = judged[part]
+        missed += _missed(svd.left(part)[mine], (root[part] * y[part])[mine], inverses, svd, turned)
     if not determined:
         missed[0] = np.inf
     chosen = missed.argmin(axis=0)
     for i in np.unique(chosen):
         targets = np.flatnonzero(chosen == i)
         b = back @ (inverses[i][:, None] * turned[:, targets])
-        residual = y[:, targets] - rows @ b
-        free = np.where(spare[:, i, None] > _PINNED, spare[:, i, None], np.inf)
-        factors = (root * left * inverses[i], back.T)
-        yield Fit(targets, b, residual, residual / free, factors, determined)
+        residual, left_out = np.empty((2, c, len(targets)))
+        for part in slices(c, p):
+            spare = _spare(svd.left(part), squares * inverses[i])
+            residual[part] = y[part][:, targets] - rows[part] @ b
+            left_out[part] = residual[part] / np.where(spare > _PINNED, spare, np.inf)[:, None]
+        turn = inverses[i][:, None] * back.T
+        yield Fit(targets, b, residual, left_out, svd, root, turn, determined)
+
+
+def _missed(left: Floats, y: Floats, inverses: Floats, svd: ThinSvd, turned: Floats) -> Floats:
+    """(strengths, t): the squared leave-one-out errors of some rows, times the root of a weight.
+
+    Residuals are those of least squares, and in the span of `left` what a penalty adds. So a
+    strength takes products with the few columns of `left`, and no matrix as large as y.
+    """
+    room = np.maximum(np.maximum(1 - left**2 @ (svd.squares * inverses).T, 0.0), 1e-12)
+    least = y - left @ turned
+    missed = np.asarray(room.T**-2.0 @ least**2)
+    for i, inverse in enumerate(inverses):
+        weighted = left / room[:, i, None] ** 2
+        added = (1 - svd.squares * inverse)[:, None] * turned
+        pulled = 2 * (weighted.T @ least) + np.linalg.multi_dot([weighted.T, left, added])
+        missed[i] += np.einsum("rt,rt->t", added, pulled)
+    return missed
+
+
+def _spare(left: Floats, shrunk: Floats) -> Floats:
+    """(b,): one minus the leverage of some rows."""
+    return np.maximum(1 - left**2 @ shrunk, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """Rows, each times a factor (c, 1), made a part at a time."""
+
+    rows: Matrix
+    factor: Floats
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.rows.shape
+
+    def __getitem__(self, part: Any) -> Floats:
+        return np.asarray(self.factor[part] * self.rows[part])

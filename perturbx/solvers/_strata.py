@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import binom
 
 from perturbx._typing import Coalitions, Floats, Ints
+from perturbx.designs import PackedCoalitions
 
 _MOST_NUMBERS = 2**18
 _FEWEST_PAIRS = 256
@@ -28,7 +29,7 @@ class Strata:
     d: int
 
     @classmethod
-    def of(cls, coalitions: Coalitions) -> Strata:
+    def of(cls, coalitions: Coalitions | PackedCoalitions) -> Strata:
         present = coalitions.sum(axis=1)
         d = coalitions.shape[1]
         return cls(np.minimum(present, d - present), d)
@@ -88,6 +89,12 @@ class Strata:
                 last = pair
         if last >= 0:
             yield last, squares, added
+
+
+def slices(m: int, d: int) -> Iterator[slice]:
+    """All of m rows in blocks, as `blocks` has some of them."""
+    step = max(_FEWEST_PAIRS, _MOST_NUMBERS // max(d, 1))
+    yield from (slice(start, start + step) for start in range(0, m, step))
 
 
 def terms_of(influence: Floats, residual: Floats) -> Callable[[Ints], tuple[Floats, Floats]]:

@@ -2,25 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
 import numpy as np
 
 from perturbx._typing import Floats
+from perturbx.solvers._strata import slices
+
+_MOST_KEPT = 2**20
+"""Numbers of a matrix of left singular vectors that is kept; a larger one is made in parts."""
 
 
-def thin_svd(matrix: Floats, smallest: float) -> tuple[Floats, Floats, Floats]:
+class Matrix(Protocol):
+    """An array (m, d) of which some rows are made at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, part: Any, /) -> Floats: ...
+
+
+@dataclass(frozen=True, eq=False)
+class ThinSvd:
     """Of a matrix (m, d), from its smaller Gram matrix, which is faster than `np.linalg.svd`.
 
-    Returns
-    -------
-    left : (m, r) array
+    Parameters
+    ----------
     squares : (r,) array
         The squared singular values, ascending; those below `smallest` times the largest are left
         out.
     right : (d, r) array
     """
-    tall = len(matrix) >= matrix.shape[1]
-    squares, known = np.linalg.eigh(matrix.T @ matrix if tall else matrix @ matrix.T)
+
+    squares: Floats
+    right: Floats
+    _matrix: Matrix
+    _known: Floats | None
+
+    @classmethod
+    def of(cls, matrix: Matrix, smallest: float) -> ThinSvd:
+        """Of a large matrix with more rows than columns, no copy of the rows is made."""
+        m, d = matrix.shape
+        if m < d:
+            whole = matrix[:]
+            squares, known = _kept(whole @ whole.T, smallest)
+            return cls(squares, whole.T @ known / np.sqrt(squares), matrix, known)
+        gram = np.zeros((d, d))
+        for part in slices(m, d):
+            rows = matrix[part]
+            gram += rows.T @ rows
+        squares, right = _kept(gram, smallest)
+        svd = cls(squares, right, matrix, None)
+        return svd if m * d > _MOST_KEPT else replace(svd, _known=svd.left())
+
+    def left(self, part: Any = slice(None)) -> Floats:
+        """(b, r): some rows of the left singular vectors."""
+        if self._known is not None:
+            return np.asarray(self._known[part])
+        return np.asarray(self._matrix[part] @ self.right / np.sqrt(self.squares))
+
+
+def _kept(gram: Floats, smallest: float) -> tuple[Floats, Floats]:
+    squares, known = np.linalg.eigh(gram)
     kept = squares > smallest * max(float(squares[-1]), 1e-300)
-    squares, known = squares[kept], known[:, kept]
-    other = (matrix @ known if tall else matrix.T @ known) / np.sqrt(squares)
-    return (other, squares, known) if tall else (known, squares, other)
+    return squares[kept], known[:, kept]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import gammaln
 
-from perturbx._typing import Floats
-from perturbx.designs import Design, Pairs
+from perturbx._typing import Coalitions, Floats, Ints
+from perturbx.designs import Design, PackedCoalitions, Pairs
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
-from perturbx.solvers._difference_estimator import Total, fits
+from perturbx.solvers._difference_estimator import Fit, Scaled, Total, fits
 from perturbx.solvers._exact import exact_banzhaf
-from perturbx.solvers._strata import Strata, terms_of
+from perturbx.solvers._strata import Strata, slices
 
 
 @dataclass(frozen=True)
@@ -51,34 +53,34 @@ class BanzhafRegression(Solver):
     reads = (Pairs,)
 
     def working(self, n_features: int, n: int) -> float:
-        return 3.0 * n_features
+        return 4.0
 
     def exact(self, answers: Answers[Design]) -> Scores:
         return exact_banzhaf(answers)
 
     def estimate(self, answers: Answers[Pairs]) -> Scores:
-        first = answers.design.first
-        n_pairs, d = first.shape
+        n_pairs, d = answers.design.first.shape
         odd = np.vstack([answers.design.odd(answers.outputs), (answers.full - answers.empty) / 2])
         # The pair of the full and the empty coalition is one of them all, with its own weight.
-        rows = np.where(np.vstack([first, np.ones((1, d), dtype=bool)]), 1.0, -1.0)
-        strata = Strata.of(rows > 0)
-        total = Total(2.0, 2 * _fractions(strata)[:, None] * rows, rows)
+        rows = _Signs(answers.design.first)
+        strata = Strata(np.append(Strata.of(answers.design.first).size, 0), d)
+        total = Total(2.0, Scaled(rows, 2 * _fractions(strata)[:, None]), rows)
         values, variance = np.empty((2, d, odd.shape[1]))
         of_noise, variances = np.zeros((2, d, odd.shape[1])), answers.variances
-        for fit in fits(rows, np.ones(len(rows)), odd):
+        for fit in fits(rows, np.ones(n_pairs + 1), odd):
             values[:, fit.targets] = fit.estimate(total)
             variance[:, fit.targets] = np.nan
             if fit.determined and n_pairs >= d + 2:
-                influence, left_out = fit.influence(total), fit.left_out
-                variance[:, fit.targets] = strata.variance(terms_of(influence, left_out))
+                variance[:, fit.targets] = strata.variance(_terms(fit, total))
             if variances is not None:
                 doubt = answers.design.doubt(variances.outputs[:, fit.targets])
                 doubt = np.vstack([doubt, variances.ends[fit.targets] / 4])
-                squares = (fit.influence(total) ** 2).T
                 # Residuals show noise by the fraction of each size that was not drawn.
-                shown = 1 - strata.unseen[:, None]
-                of_noise[:, :, fit.targets] = squares @ doubt, squares @ (shown * doubt)
+                shown = (1 - strata.unseen[:, None]) * doubt
+                for part in slices(n_pairs + 1, d):
+                    squares = (fit.influence(total, part) ** 2).T
+                    of_noise[0][:, fit.targets] += squares @ doubt[part]
+                    of_noise[1][:, fit.targets] += squares @ shown[part]
         return Scores(
             values,
             np.sqrt(np.maximum(variance, 0.0)),
@@ -86,6 +88,28 @@ class BanzhafRegression(Solver):
             estimator=f"Banzhaf regression on {n_pairs:,} pairs of coalitions",
             noise=None if variances is None else Noise(*of_noise),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Signs:
+    """The signs of the pairs (c, d), and of the full coalition as the last row."""
+
+    first: Coalitions | PackedCoalitions
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.first) + 1, self.first.shape[1]
+
+    def __getitem__(self, part: Any) -> Floats:
+        rows = np.arange(len(self.first) + 1)[part]
+        signs, of_pairs = np.ones((len(rows), self.first.shape[1])), rows < len(self.first)
+        signs[of_pairs] = np.where(self.first[rows[of_pairs]], 1.0, -1.0)
+        return signs
+
+
+def _terms(fit: Fit, total: Total) -> Callable[[Ints], tuple[Floats, Floats]]:
+    """Of some pairs, as `Strata.variance` asks for them."""
+    return lambda pairs: (fit.influence(total, pairs), fit.left_out[pairs])
 
 
 def _fractions(strata: Strata) -> Floats:

@@ -155,7 +155,7 @@ class WithInteractions(Solver):
 def _by_regression(answers: Answers[Pairs]) -> tuple[list[Floats], NDArray[np.bool_]]:
     """What `_interactions` reads, and which targets (t,) have no interactions of more features."""
     pairs, full, empty = answers.design, answers.full, answers.empty
-    terms, odd = _PairTerms.of(pairs.first), OddFit.of(answers)
+    terms, odd = _PairTerms.of(np.asarray(pairs.first)), OddFit.of(answers)
     even = pairs.even(answers.outputs) - (full + empty) / 2
     n_terms, d = terms.members.shape
     found = [np.empty((2, n, len(full))) for n in (n_terms, n_terms, d)]
@@ -183,10 +183,10 @@ def _by_process(answers: Answers[Pairs], scores: Scores) -> list[Floats]:
     if n > len(i):
         found, is_exact = _by_regression(answers)
     of_pairs, of_totals = found[:2], np.zeros((d, t))
-    pairs, scales = read_pairs(answers)
+    pairs, scales, _ = read_pairs(answers, np.arange(min(n, _MOST_PAIRS)))
     cache: dict[tuple[EvenRecipe, int], Decomposition] = {}
     for target in mirrors.kept[~is_exact[mirrors.kept]]:
-        process = EvenProcess(pairs[target].subset(np.arange(min(n, _MOST_PAIRS))), cache)
+        process = EvenProcess(pairs[target], cache)
         if scales[target] * process.range <= answers.floor[target]:
             continue
         posterior, units = process.posterior(), scales[target] ** np.arange(1, 3)[:, None]

@@ -11,14 +11,12 @@ from scipy.linalg import LinAlgError, get_blas_funcs, get_lapack_funcs
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_flag
-from perturbx.designs import Design, Pairs
+from perturbx.designs import Design, PackedCoalitions, Pairs
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._strata import Strata, blocks
-
-_ROWS = 512
-"""Triangles are copied in squares of so many rows."""
+from perturbx.solvers._triangles import mirrored
 
 _MOST_DOUBLE = 6000
 """Beyond so many features the matrix has numbers of 32 bits, half of the memory and of the time."""
@@ -101,7 +99,7 @@ class OddFit:
     """(d, t): the scores."""
     inverse: Floats | NDArray[np.float32]
     """(d, d): of the normal matrix, for scores that sum to zero."""
-    first: Coalitions
+    first: Coalitions | PackedCoalitions
     """(c, d): the first member of each pair."""
     weights: Floats
     """(c,)."""
@@ -216,7 +214,11 @@ class OddFit:
 
 
 def _refined(
-    inverse: NDArray[np.float32], received: Floats, first: Coalitions, weights: Floats, ridge: float
+    inverse: NDArray[np.float32],
+    received: Floats,
+    first: Coalitions | PackedCoalitions,
+    weights: Floats,
+    ridge: float,
 ) -> Floats:
     """(d, t): what the exact normal matrix turns into `received`, which sums to zero.
 
@@ -250,19 +252,13 @@ def _inverted(normal: Floats | NDArray[np.float32]) -> Floats | NDArray[np.float
 
     It takes the memory of `normal`, whose upper triangle is ignored.
     """
-    d = len(normal)
     routines: Any = get_lapack_funcs(("potrf", "potri"), dtype=normal.dtype)
     potrf, potri = routines
     factor, failed = potrf(normal, lower=1, overwrite_a=1, clean=0)
     if failed:
         raise LinAlgError("the coalitions leave the scores undetermined")
     inverse, _ = potri(factor, lower=1, overwrite_c=1)
-    for start in range(0, d, _ROWS):
-        stop = min(start + _ROWS, d)
-        inverse[start:stop, stop:] = inverse[stop:, start:stop].T
-        square = np.tril(inverse[start:stop, start:stop])
-        inverse[start:stop, start:stop] = square + np.tril(square, -1).T
-    return np.asarray(inverse)
+    return np.asarray(mirrored(inverse))
 
 
 def _signs(first: Coalitions) -> Floats:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ from perturbx._validation import check_number
 from perturbx.designs import CoalitionDesign, Design, SoftMasks
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
-from perturbx.solvers._svd import thin_svd
-from perturbx.solvers.presences import centered
+from perturbx.solvers._strata import slices
+from perturbx.solvers._svd import ThinSvd
+from perturbx.solvers.presences import Presences, centered
 
 STRENGTHS = tuple(10.0 ** np.arange(-3, 2.01, 0.5))
 """Penalties that are tried, as fractions of the mean squared length of a perturbation."""
@@ -73,33 +74,32 @@ class PresenceRidge(Solver):
             check_number("alpha", self.alpha, above=0)
 
     def working(self, n_features: int, n: int) -> float:
-        return 4.0 * n_features
+        return 4.0
 
     def estimate(self, answers: Answers[Design]) -> Scores:
-        z, outputs = answers.design.z.astype(np.float64, copy=False), answers.outputs
-        fit = _Fit.of(z, centered(outputs, answers.floor))
+        presences, outputs = Presences.of(answers.design), answers.outputs
+        fit = _Fit.of(presences, centered(outputs, answers.floor))
         strengths = STRENGTHS if self.alpha is None else (self.alpha,)
         chosen = _chosen(fit, strengths)
-        d, t = z.shape[1], outputs.shape[1]
+        (m, d), t = presences.shape, outputs.shape[1]
         slopes, errors, unexplained = np.zeros((d, t)), np.full((d, t), np.nan), np.zeros(t)
         added, variances = np.zeros((d, t)), answers.variances
         for which in np.unique(chosen):
-            of = chosen == which
-            slopes[:, of], errors[:, of], unexplained[of] = fit.slopes(strengths[which], of)
+            of, strength = chosen == which, strengths[which]
+            slopes[:, of], errors[:, of], unexplained[of] = fit.slopes(strength, of)
             if variances is not None:
-                influence = fit.influence(strengths[which])
-                added[:, of] = influence**2 @ variances.outputs[:, of]
-        fixed = np.ptp(z, axis=0) == 0
+                added[:, of] = fit.carried(strength, variances.outputs[:, of])
+        fixed = ~presences.moved
         slopes[fixed], errors[fixed] = 0.0, np.nan
         spread = (fit.targets**2).sum(axis=0)
         ratio = np.divide(unexplained, spread, out=np.full(t, np.nan), where=spread > 0)
         return Scores(
             slopes,
             errors,
-            base=outputs.mean(axis=0) - z.mean(axis=0) @ slopes,
-            degrees_of_freedom=float(max(len(z) - 2, 1)),
+            base=outputs.mean(axis=0) - presences.mean @ slopes,
+            degrees_of_freedom=float(max(m - 2, 1)),
             fidelity=np.maximum(1 - ratio, 0.0),
-            estimator=f"ridge on {len(z):,} random masks",
+            estimator=f"ridge on {m:,} random masks",
             noise=None if variances is None else Noise(added, np.zeros_like(added)),
         )
 
@@ -111,23 +111,22 @@ def _chosen(fit: _Fit, strengths: Sequence[float]) -> Ints:
     to the strongest that is as good: errors change over a tenfold penalty and not within it.
     Numbers of 32 bits decide, in half of the time, unless another penalty is nearly as good.
     """
-    n, rough = len(strengths), fit.scaled(np.float32)
+    n, rough = len(strengths), fit.scaled("float32")
     missed = np.full((n, fit.targets.shape[1]), np.inf)
     doubt = np.zeros_like(missed)
     if n == 1:
         return np.zeros(missed.shape[1], dtype=np.intp)
-    for i in range(0, n, 2):
-        missed[i], doubt[i] = rough.unexplained(strengths[i])
+    missed[::2], doubt[::2] = rough.unexplained(strengths[::2])
     best, (last, _) = missed.argmin(axis=0), _strongest(missed, doubt)
     for i in range(1, n, 2):
         near = (np.abs(best - i) == 1) | (last + 1 == i)
-        missed[i, near], doubt[i, near] = rough.only(near).unexplained(strengths[i])
+        found = rough.only(near).unexplained(strengths[i : i + 1])
+        missed[i, near], doubt[i, near] = found[0][0], found[1][0]
     chosen, margin = _strongest(missed, doubt)
     unsure = ~(margin >= _SURE)  # also where a number overflowed
     if unsure.any():
-        exact = fit.only(unsure).scaled(np.float64)
-        judged = zip(*map(exact.unexplained, strengths), strict=True)
-        chosen[unsure], _ = _strongest(*map(np.array, judged))
+        judged = fit.only(unsure).scaled("float64").unexplained(strengths)
+        chosen[unsure], _ = _strongest(*judged)
     return chosen
 
 
@@ -149,67 +148,85 @@ def _strongest(missed: Floats, doubt: Floats) -> tuple[Ints, Floats]:
 class _Fit:
     """Centered perturbations as ``left * sqrt(squares) @ right.T``, and targets along `left`."""
 
-    left: Floats
-    squares: Floats
-    right: Floats
+    svd: ThinSvd
     targets: Floats
     along: Floats
+    dtype: Literal["float64", "float32"] = "float64"
 
     @classmethod
-    def of(cls, z: Floats, targets: Floats) -> _Fit:
-        left, squares, right = thin_svd(centered(z), _SMALLEST)
-        return cls(left, squares, right, targets, left.T @ targets)
+    def of(cls, presences: Presences, targets: Floats) -> _Fit:
+        svd = ThinSvd.of(presences, _SMALLEST)
+        along = np.zeros((len(svd.squares), targets.shape[1]))
+        for part in slices(*presences.shape):
+            along += svd.left(part).T @ targets[part]
+        return cls(svd, targets, along)
 
     def only(self, of: NDArray[np.bool_]) -> _Fit:
         """The fit of some targets."""
         return replace(self, targets=self.targets[:, of], along=self.along[:, of])
 
-    def scaled(self, dtype: type[np.floating[Any]]) -> _Fit:
+    def scaled(self, dtype: Literal["float64", "float32"]) -> _Fit:
         """In numbers of another type, each target with a mean square of 1, unless it is 0."""
         scale = np.sqrt((self.targets**2).mean(axis=0))
         scale[scale == 0] = 1.0
         targets, along = (self.targets / scale).astype(dtype), (self.along / scale).astype(dtype)
-        return replace(self, left=self.left.astype(dtype), targets=targets, along=along)
+        return replace(self, targets=targets, along=along, dtype=dtype)
 
-    def unexplained(self, strength: float) -> tuple[Floats, Floats]:
-        """(t,): the mean squared leave-one-out error, and its standard error."""
-        (m, t), shrunk = self.targets.shape, self._shrunk(strength)
-        dtype, missed, doubt = self.left.dtype, np.empty(t), np.empty(t)
-        spare = self._spare(shrunk).astype(dtype)[:, None]
-        for start in range(0, t, _TOGETHER):
-            of = slice(start, start + _TOGETHER)
-            along = shrunk.astype(dtype)[:, None] * self.along[:, of]
-            residual = (self.targets[:, of] - self.left @ along) / spare
-            with np.errstate(over="ignore", invalid="ignore"):
-                squares = residual**2
-                missed[of] = squares.mean(axis=0)
-                fourth = np.einsum("mt,mt->t", squares, squares) / m
-                doubt[of] = np.sqrt(np.maximum(fourth - missed[of] ** 2, 0.0) / m)
-        return missed, doubt
+    def unexplained(self, strengths: Sequence[float]) -> tuple[Floats, Floats]:
+        """(c, t) for c strengths: the mean squared leave-one-out error, and its standard error."""
+        m, t = self.targets.shape
+        squared, fourth = np.zeros((2, len(strengths), t))
+        for part in self._slices():
+            exact = self.svd.left(part)
+            left = exact.astype(self.dtype)
+            for i, strength in enumerate(strengths):
+                shrunk = self._shrunk(strength)
+                spare = self._spare(exact, shrunk).astype(self.dtype)[:, None]
+                for start in range(0, t, _TOGETHER):
+                    of = slice(start, start + _TOGETHER)
+                    along = shrunk.astype(self.dtype)[:, None] * self.along[:, of]
+                    residual = (self.targets[part, of] - left @ along) / spare
+                    with np.errstate(over="ignore", invalid="ignore"):
+                        squares = residual**2
+                        squared[i, of] += squares.sum(axis=0)
+                        fourth[i, of] += np.einsum("mt,mt->t", squares, squares)
+        with np.errstate(over="ignore", invalid="ignore"):
+            missed = squared / m
+            return missed, np.sqrt(np.maximum(fourth / m - missed**2, 0.0) / m)
 
     def slopes(self, strength: float, of: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
         """(d, t) slopes of some targets, their standard errors, (t,) leave-one-out squares."""
-        mine, shrunk = self.only(of), self._shrunk(strength)
-        missed = mine.targets - self.left @ (shrunk[:, None] * mine.along)
-        squares = (missed / self._spare(shrunk)[:, None]) ** 2
-        variance = self.influence(strength) ** 2 @ squares
-        return self._back(strength) @ mine.along, np.sqrt(variance), squares.sum(axis=0)
+        mine, shrunk, back = self.only(of), self._shrunk(strength), self._back(strength)
+        variance, total = np.zeros((len(back), mine.targets.shape[1])), np.zeros(of.sum())
+        for part in self._slices():
+            left = self.svd.left(part)
+            missed = mine.targets[part] - left @ (shrunk[:, None] * mine.along)
+            squares = (missed / self._spare(left, shrunk)[:, None]) ** 2
+            variance += (back @ left.T) ** 2 @ squares
+            total += squares.sum(axis=0)
+        return back @ mine.along, np.sqrt(variance), total
 
-    def influence(self, strength: float) -> Floats:
-        """(d, m): what each target's value adds to each slope."""
-        return np.asarray(self._back(strength) @ self.left.T)
+    def carried(self, strength: float, variances: Floats) -> Floats:
+        """(d, t): the variance of each slope, from those of the targets (m, t)."""
+        back, found = self._back(strength), np.zeros((len(self.svd.right), variances.shape[1]))
+        for part in self._slices():
+            found += (back @ self.svd.left(part).T) ** 2 @ variances[part]
+        return found
 
     def _back(self, strength: float) -> Floats:
-        pull = np.sqrt(self.squares) / (self.squares + self._penalty(strength))
-        return np.asarray(self.right * pull)
+        squares = self.svd.squares
+        return np.asarray(self.svd.right * (np.sqrt(squares) / (squares + self._penalty(strength))))
 
     def _shrunk(self, strength: float) -> Floats:
         """(r,): the fraction of each direction that the penalty leaves."""
-        return np.asarray(self.squares / (self.squares + self._penalty(strength)))
+        return np.asarray(self.svd.squares / (self.svd.squares + self._penalty(strength)))
 
-    def _spare(self, shrunk: Floats) -> Floats:
-        """(m,): one minus the leverage of each row."""
-        return np.maximum(1 - self.left**2 @ shrunk - 1 / len(self.left), 1e-9)
+    def _spare(self, left: Floats, shrunk: Floats) -> Floats:
+        """(b,): one minus the leverage of some rows."""
+        return np.maximum(1 - left**2 @ shrunk - 1 / len(self.targets), 1e-9)
 
     def _penalty(self, strength: float) -> float:
-        return strength * float(self.squares.sum()) / len(self.left)
+        return strength * float(self.svd.squares.sum()) / len(self.targets)
+
+    def _slices(self) -> Iterator[slice]:
+        return slices(len(self.targets), len(self.svd.right))

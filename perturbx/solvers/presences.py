@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx._typing import Floats
 from perturbx.designs import CoalitionDesign, Design, Independent, SoftMasks
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
+from perturbx.solvers._strata import slices
 
-_MOST_NUMBERS = 2**18
-"""Columns are processed in blocks of so many numbers."""
+_LEAST = 1e-9
+"""A perturbation with no more than this left after its leverage determines a slope alone."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +46,27 @@ class PresenceMeans(Solver):
     reads = (SoftMasks, Independent)
 
     def working(self, n_features: int, n: int) -> float:
-        return 2.0 * n_features
+        return 4.0
 
     def estimate(self, answers: Answers[SoftMasks | Independent]) -> Scores:
-        z, outputs = answers.design.z.astype(np.float64, copy=False), answers.outputs
-        m, p = len(z), answers.design.p
-        means = z.T @ outputs / m
-        variance = np.maximum((z**2).T @ outputs**2 / m - means**2, 0.0) / max(m - 1, 1)
+        design, outputs, p = answers.design, answers.outputs, answers.design.p
+        m, d = len(design), design.n_features
+        first, second, noise = np.zeros((3, d, outputs.shape[1]))
+        for part in slices(m, d):
+            z = design.tile(part).astype(np.float64, copy=False)
+            first += z.T @ outputs[part]
+            second += (z**2).T @ outputs[part] ** 2
+            if answers.variances is not None:
+                noise += ((z / (m * p)) ** 2).T @ answers.variances.outputs[part]
+        means = first / m
+        variance = np.maximum(second / m - means**2, 0.0) / max(m - 1, 1)
         errors = np.sqrt(variance) if m > 1 else np.full_like(means, np.nan)
         return Scores(
             means / p,
             errors / p,
             f"means over {m:,} random masks",
             degrees_of_freedom=float(max(m - 1, 1)),
-            noise=_noise(answers, z / (m * p)),
+            noise=None if answers.variances is None else Noise(noise, np.zeros_like(noise)),
         )
 
 
@@ -88,52 +96,71 @@ class PresenceSlopes(Solver):
     reads = (SoftMasks, CoalitionDesign)
 
     def working(self, n_features: int, n: int) -> float:
-        return 1.0 * n_features
+        return 4.0
 
     def estimate(self, answers: Answers[Design]) -> Scores:
-        z = answers.design.z.astype(np.float64, copy=False)
-        moves, m = centered(answers.outputs, answers.floor), len(z)
-        step = max(1, _MOST_NUMBERS // m)
-        blocks = [z[:, start : start + step] for start in range(0, z.shape[1], step)]
-        slopes, errors = map(np.concatenate, zip(*(_slopes(b, moves) for b in blocks), strict=True))
-        noise = None
-        if answers.variances is not None:
-            change = centered(z)
-            squares = (change**2).sum(axis=0)
-            noise = _noise(answers, change / np.where(squares > 0, squares, 1.0))
+        presences, moves = Presences.of(answers.design), centered(answers.outputs, answers.floor)
+        (m, d), t, variances = presences.shape, moves.shape[1], answers.variances
+        squares, cross = np.zeros(d), np.zeros((d, t))
+        for part in slices(m, d):
+            change = presences[part]
+            squares += (change**2).sum(axis=0)
+            cross += change.T @ moves[part]
+        scale = np.where(squares > 0, squares, 1.0)
+        slopes, known = cross / scale[:, None], squares > 0
+        largest = np.zeros(d)
+        total, across, of_noise = np.zeros((3, d, t))
+        curved = np.zeros(d)
+        for part in slices(m, d):
+            change = presences[part]
+            largest = np.maximum(largest, (change**2).max(axis=0))
+            spare = 1 - 1 / m - change**2 / scale
+            weights = (change / np.where(spare > _LEAST, spare, 1.0)) ** 2
+            # (moves - slopes * change)^2, summed with weights, without a loop over targets
+            total += weights.T @ moves[part] ** 2
+            across += (weights * change).T @ moves[part]
+            curved += (weights * change**2).sum(axis=0)
+            if variances is not None:
+                of_noise += ((change / scale) ** 2).T @ variances.outputs[part]
+        known &= 1 - 1 / m - largest / scale > _LEAST
+        total += slopes**2 * curved[:, None] - 2 * slopes * across
+        errors = np.sqrt(np.maximum(total, 0.0)) / scale[:, None]
+        errors[~known] = np.nan
         return Scores(
             slopes,
             errors,
             f"slopes over {m:,} random masks",
             degrees_of_freedom=float(max(m - 2, 1)),
-            noise=noise,
+            noise=None if variances is None else Noise(of_noise, np.zeros_like(of_noise)),
         )
 
 
-def _noise(answers: Answers[Any], influence: Floats) -> Noise | None:
-    """What random answers add, (m, d) of which is `influence`: the residuals show it."""
-    if answers.variances is None:
-        return None
-    total = (influence**2).T @ answers.variances.outputs
-    return Noise(total, np.zeros_like(total))
+@dataclass(frozen=True, eq=False)
+class Presences:
+    """The `z` (m, d) of a design less its means, made a part at a time."""
 
+    design: Design
+    mean: Floats
+    """(d,)"""
+    moved: NDArray[np.bool_]
+    """(d,): False where a feature never changed; its column is 0."""
 
-def _slopes(z: Floats, answers: Floats) -> tuple[Floats, Floats]:
-    """(d, t) least-squares slopes of centered answers on each column alone, and their errors."""
-    change = centered(z)
-    squares = (change**2).sum(axis=0)
-    scale = np.where(squares > 0, squares, 1.0)
-    slopes = change.T @ answers / scale[:, None]
-    spare = 1 - 1 / len(z) - change**2 / scale
-    known = (squares > 0) & (spare.min(axis=0) > 1e-9)
-    weights = np.where(known, change / np.where(known, spare, 1.0), 0.0) ** 2
-    # (answers - slopes * change)^2, summed with weights, without a loop over targets
-    total = weights.T @ answers**2
-    total -= 2 * slopes * ((weights * change).T @ answers)
-    total += slopes**2 * (weights * change**2).sum(axis=0)[:, None]
-    errors = np.sqrt(np.maximum(total, 0.0)) / scale[:, None]
-    errors[~known] = np.nan
-    return slopes, errors
+    @classmethod
+    def of(cls, design: Design) -> Presences:
+        m, d = len(design), design.n_features
+        total, low, high = np.zeros(d), np.full(d, np.inf), np.full(d, -np.inf)
+        for part in slices(m, d):
+            z = design.tile(part)
+            total += z.sum(axis=0)
+            low, high = np.minimum(low, z.min(axis=0)), np.maximum(high, z.max(axis=0))
+        return cls(design, total / m, high > low)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.design), len(self.mean)
+
+    def __getitem__(self, part: slice) -> Floats:
+        return np.where(self.moved, self.design.tile(part) - self.mean, 0.0)
 
 
 def centered(columns: Floats, rounding: Floats | float = 0.0) -> Floats:

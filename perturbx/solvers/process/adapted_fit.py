@@ -29,7 +29,7 @@ from perturbx.solvers.process.gaussian_process import (
     Reading,
     standard_errors,
 )
-from perturbx.solvers.process.odd_pairs import OddPairs
+from perturbx.solvers.process.odd_pairs import MOST_ROWS, OddPairs, Signs
 from perturbx.solvers.process.parity import ParityTerms
 
 _MOST_TERMS = 300
@@ -59,7 +59,7 @@ def posterior(
     free: Free,
     *,
     share: float = JACKKNIFE,
-    elsewhere: Floats | None = None,
+    elsewhere: Signs | None = None,
     bends: bool = False,
     is_random: bool = False,
 ) -> Posterior:
@@ -94,7 +94,7 @@ class AdaptedFit:
     fit: Fit
     terms: ParityTerms
 
-    def posterior(self, reading: Reading, share: Floats, others: Floats) -> Posterior:
+    def posterior(self, reading: Reading, share: Floats, others: Floats | Signs) -> Posterior:
         """Values and errors (d, t), as `Fit.posterior`; the mean at `others`."""
         fit, projected = self.fit, reading.projected
         shared = fit.posterior(reading, share)
@@ -119,7 +119,9 @@ class AdaptedFit:
         # tell; those of the shared prior are honest, but of a worse fit.
         errors = np.clip(shared.standard_errors, errors, _MOST_OPTIMISM * errors)
         elsewhere = fit.mean(others, reading.smooth - self._parity.T @ raising)
-        elsewhere += self._few.evaluate(others) @ raising
+        for start in range(0, len(others), MOST_ROWS):
+            rows = slice(start, start + MOST_ROWS)
+            elsewhere[rows] += self._few.evaluate(others[rows]) @ raising
         return Posterior(values, np.maximum(errors, _ARITHMETIC), elsewhere)
 
     def _errors(

@@ -44,7 +44,7 @@ def _regression(answers: Answers[Pairs], pairs: Ints, odd: Floats) -> Scores:
     design = answers.design
     some = replace(
         answers,
-        design=Pairs(design.first[pairs], design.pair_weights[pairs]),
+        design=design.some(pairs),
         outputs=np.stack([odd, -odd], axis=1).reshape(2 * len(odd), -1),
         full=np.zeros(odd.shape[1]),
         empty=np.zeros(odd.shape[1]),

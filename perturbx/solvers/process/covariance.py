@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats
 from perturbx.solvers.process.odd_kernel import OddKernel
 from perturbx.solvers.process.parity import ParityTerms
+
+_MOST_ROWS = 256
+"""Rows of a matrix that are computed at once: its parts are copies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +44,44 @@ class Covariance:
         _, of_linear, of_product, of_terms = self._weights
         columns = x if others is None else others
         total = np.zeros((len(x), len(columns)))
-        if of_product > 0:
-            total = self.kernel.matrix(x, others)
-            total *= of_product
-        if of_linear > 0:
-            total += (of_linear * x) @ columns.T
-        if self.terms is not None and self.share > 0:
-            parity = self.terms.evaluate(x)
-            of_columns = parity if others is None else self.terms.evaluate(columns)
-            total += (parity * of_terms) @ of_columns.T
+        terms = self.terms if self.terms is not None and self.share > 0 else None
+        products = np.empty((len(columns), len(of_terms)), np.int8)
+        if terms is not None:
+            for part in _parts(len(columns)):
+                products[part] = terms.evaluate(columns[part])
+        for part in _parts(len(x)):
+            if of_product > 0:
+                total[part] = self.kernel.matrix(x[part], columns)
+                total[part] *= of_product
+            if of_linear > 0:
+                total[part] += (of_linear * x[part]) @ columns.T
+            if terms is None:
+                continue
+            of_rows = (products[part] if others is None else terms.evaluate(x[part])) * of_terms
+            for block in _parts(len(columns)):
+                total[part, block] += of_rows @ products[block].T
         return total
+
+    def mean_of(self, x: Floats, weights: Floats) -> Callable[[Floats], Floats]:
+        """What ``matrix(rows, x) @ weights`` is for any rows, with weights (n, t) of x (n, d)."""
+        _, of_linear, of_product, of_terms = self._weights
+        terms = self.terms if self.terms is not None and self.share > 0 else None
+        slopes = of_linear * (x.T @ weights)
+        received = np.zeros((len(of_terms), weights.shape[1]))
+        if terms is not None:
+            for part in _parts(len(x)):
+                received += terms.evaluate(x[part]).T @ weights[part]
+        received *= of_terms[:, None]
+
+        def found(rows: Floats) -> Floats:
+            total = rows @ slopes
+            if of_product > 0:
+                total += of_product * (self.kernel.matrix(rows, x) @ weights)
+            if terms is not None:
+                total += terms.evaluate(rows) @ received
+            return np.asarray(total)
+
+        return found
 
     def shapley(self, x: Floats) -> Floats:
         """(n, d): the Shapley values of the function covariance(., x_n), for each row of x."""
@@ -58,8 +90,9 @@ class Covariance:
         if of_product > 0:
             total = total + of_product * self.kernel.shapley(x)
         if self.terms is not None and self.share > 0:
-            terms = self.terms
-            total = total + (terms.evaluate(x) * (of_terms * terms.shares())) @ terms.members
+            terms, received = self.terms, of_terms * self.terms.shares()
+            for part in _parts(len(x)):
+                total[part] += (terms.evaluate(x[part]) * received) @ terms.members
         return np.asarray(total)
 
     def shapley_variance(self) -> Floats:
@@ -94,3 +127,7 @@ class Covariance:
             spread = np.abs(self.terms.coefficients) ** (2 * self.power)
             of_terms = self.share * spread / spread.sum()
         return d, rest * self.linear / d, of_product, of_terms
+
+
+def _parts(n: int) -> Iterator[slice]:
+    yield from (slice(start, start + _MOST_ROWS) for start in range(0, n, _MOST_ROWS))

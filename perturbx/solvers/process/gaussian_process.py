@@ -17,8 +17,15 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, lapack
 
 from perturbx._typing import Floats, Ints
+from perturbx.solvers._triangles import mirrored
 from perturbx.solvers.process.covariance import Covariance
-from perturbx.solvers.process.odd_pairs import direct_shares, squares_of_all, unseen_shares
+from perturbx.solvers.process.odd_pairs import (
+    MOST_ROWS,
+    Signs,
+    direct_shares,
+    squares_of_all,
+    unseen_shares,
+)
 
 _POOLED = 0.1
 """The share of the variance that is averaged over the features."""
@@ -31,7 +38,6 @@ SURPRISE = 10.0
 
 Smooth games come to 8, since they curve more there than the pairs show; jumps start at about 20."""
 
-_MOST_ROWS = 1000
 """Predictions are made in blocks of so many pairs."""
 
 _ARITHMETIC = 2e-9
@@ -200,7 +206,9 @@ class Fit:
         projected[:, is_freed] = self.project(smooth[:, is_freed])
         return Reading(smooth, projected, y[-1], is_freed)
 
-    def posterior(self, reading: Reading, share: Floats, others: Floats | None = None) -> Posterior:
+    def posterior(
+        self, reading: Reading, share: Floats, others: Floats | Signs | None = None
+    ) -> Posterior:
         """Values and errors (d, t), with the mean at other pairs (k, d).
 
         Standard errors are the posterior's own, the one unknown variance being the mean square of
@@ -226,16 +234,18 @@ class Fit:
             return Posterior(values, errors)
         return Posterior(values, errors, self.mean(others, reading.smooth))
 
-    def mean(self, others: Floats, smooth: Floats) -> Floats:
+    def mean(self, others: Floats | Signs, smooth: Floats) -> Floats:
         """(k, t): the posterior mean at other pairs (k, d), of y (n + 1, t) without jumps."""
+        found = np.empty((len(others), smooth.shape[1]))
         if not len(others):
-            return np.zeros((0, smooth.shape[1]))
-        found = others @ (self.free.directions @ (self.kept @ smooth))
-        left = self.signal * self.project(smooth)
-        for start in range(0, len(found), _MOST_ROWS):
-            rows = slice(start, start + _MOST_ROWS)
-            found[rows] += self.covariance.matrix(others[rows], self.x) @ left
-        return np.asarray(found)
+            return found
+        slopes = self.free.directions @ (self.kept @ smooth)
+        of_prior = self.covariance.mean_of(self.x, self.signal * self.project(smooth))
+        for start in range(0, len(found), MOST_ROWS):
+            rows = slice(start, start + MOST_ROWS)
+            x = others[rows]
+            found[rows] = x @ slopes + of_prior(x)
+        return found
 
     def added_by(self, doubt: Floats) -> Floats:
         """(2, d, t): the variance added by that of g (n + 1, t), in all and by the end alone.
@@ -288,18 +298,21 @@ class Fit:
 
 
 def inverse_of(matrix: Floats, noise: Floats) -> Floats:
-    """The inverse of matrix + diag(noise), with as little jitter as rounding asks for."""
-    mean = float(np.trace(matrix)) / len(matrix)
+    """The inverse of matrix + diag(noise), with as little jitter as rounding asks for.
+
+    It takes the memory of `matrix`, which is symmetric and in C order.
+    """
+    diagonal = matrix.diagonal().copy()
+    mean = float(diagonal.sum()) / len(matrix)
     for jitter in (1e-10, 1e-8, 1e-6):
-        shifted = matrix.copy()
-        shifted.flat[:: len(matrix) + 1] += noise + jitter * mean
-        # The transpose is the same matrix, in the order that needs no copy.
-        factor, failed = lapack.dpotrf(shifted.T, lower=1, overwrite_a=1)
+        matrix.flat[:: len(matrix) + 1] = diagonal + (noise + jitter * mean)
+        # The transpose is the same matrix, in the order that needs no copy. The routine leaves the
+        # other triangle as it is.
+        factor, failed = lapack.dpotrf(matrix.T, lower=1, overwrite_a=1, clean=0)
         if not failed:
-            lower, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
-            inverse = np.tril(lower)
-            inverse += np.tril(lower, -1).T
-            return np.asarray(inverse)
+            inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+            return np.asarray(mirrored(inverse))
+        mirrored(matrix)
     raise LinAlgError("the covariance of the pairs is not positive definite")
 
 

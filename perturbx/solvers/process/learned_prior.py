@@ -106,12 +106,12 @@ class LearnedPrior:
         """
         design = answers.design
         check_reads(type(design), (Pairs,), cls.__name__)
-        pairs, scales = read_pairs(answers)
+        inside, _ = split(len(design.first), _MOST_PAIRS)
+        pairs, scales, _ = read_pairs(answers, inside)
         chosen = _teachers(pairs, scales, answers)
         if len(chosen) < cls.fewest:
             return None
-        inside, _ = split(len(design.first), _MOST_PAIRS)
-        taught_by = [pairs[i].subset(inside) for i in chosen]
+        taught_by = [pairs[i] for i in chosen]
         instance = chosen // answers.shape[1]
         n, d = taught_by[0].shape
         terms = _terms_of(taught_by, boosting or Boosting())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,9 @@ from perturbx.designs import Pairs
 from perturbx.solvers._answers import Answers
 
 _MOST_OF_SIZE = 1e150
+
+MOST_ROWS = 256
+"""Pairs whose signs, or covariances with the pairs that are fitted, are computed at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,28 +102,58 @@ def unseen_shares(shares: Floats, of_all: float) -> Floats:
     return np.asarray(np.maximum(of_all - (shares**2).sum(axis=0), 0.0))
 
 
-def read_pairs(answers: Answers[Pairs]) -> tuple[list[OddPairs], Floats]:
-    """The pairs of every target and the scale of each target."""
-    design = answers.design
-    signs = np.where(design.first, 1.0, -1.0)
+@dataclass(frozen=True, eq=False)
+class Signs:
+    """The signs of some pairs, (k, d), made a slice at a time.
+
+    Parameters
+    ----------
+    design : Pairs
+    which : (k,) int array
+    """
+
+    design: Pairs
+    which: Ints
+
+    def __len__(self) -> int:
+        return len(self.which)
+
+    def __getitem__(self, rows: slice) -> Floats:
+        return np.where(self.design.first[self.which[rows]], 1.0, -1.0)
+
+    def slices(self) -> Iterator[slice]:
+        """Slices of all rows, of which each takes little memory."""
+        yield from (slice(start, start + MOST_ROWS) for start in range(0, len(self), MOST_ROWS))
+
+
+def read_pairs(
+    answers: Answers[Pairs], which: Ints | None = None
+) -> tuple[list[OddPairs], Floats, Floats]:
+    """The pairs of every target, by default all; the scale of each target; every pair's odd part.
+
+    The odd part (n, t) of all pairs is in units of the scales (t,).
+    """
+    design, outputs = answers.design, answers.outputs
+    which = np.arange(len(design.first)) if which is None else which
+    signs = np.where(design.first[which], 1.0, -1.0)
     # Among chosen pairs the weight of a size would rest on the few that it has.
-    weights = design.pair_weights if design.random else np.ones(len(signs))
-    weights = weights / weights.mean()
-    outputs = answers.outputs
-    odd, even = (outputs[0::2] - outputs[1::2]) / 2, (outputs[0::2] + outputs[1::2]) / 2
+    weights = design.pair_weights if design.random else np.ones(len(design.first))
+    weights = (weights / weights.mean())[which]
+    odd, even = design.odd(outputs), design.even(outputs)[which]
     half_gain = (answers.full - answers.empty) / 2
     even_end = (answers.full + answers.empty) / 2
-    scale = np.abs(np.vstack([odd, half_gain])).max(axis=0)
+    scale = np.maximum(np.abs(odd).max(axis=0, initial=0.0), np.abs(half_gain))
     safe = np.where(scale > 0, scale, 1.0)
+    odd /= safe
     doubts = None
     if answers.variances is not None:
-        own, ends = design.doubt(answers.variances.outputs), answers.variances.ends / 4
+        own, ends = design.doubt(answers.variances.outputs)[which], answers.variances.ends / 4
         doubts = np.vstack([own, ends]) / safe**2
     pairs = [
         OddPairs(
             signs,
             weights,
-            odd[:, t] / s,
+            odd[which, t],
             even[:, t] / s,
             half_gain[t] / s,
             even_end[t] / s,
@@ -128,4 +161,4 @@ def read_pairs(answers: Answers[Pairs]) -> tuple[list[OddPairs], Floats]:
         )
         for t, s in enumerate(safe)
     ]
-    return pairs, scale
+    return pairs, scale, odd

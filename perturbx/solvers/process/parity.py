@@ -30,9 +30,13 @@ class ParityTerms:
 
     def evaluate(self, signs: Floats) -> NDArray[np.float32]:
         """(n, q): each product at each row of `signs` (n, d), which holds -1 and +1."""
-        absent = (signs < 0).astype(np.float32) @ self.members.T
+        products = (signs < 0).astype(np.float32) @ self.members.T
         # an odd number of absent members makes the product negative
-        return np.asarray(1 - 2 * (absent.astype(np.int32) & 1), dtype=np.float32)
+        odd = products.astype(np.int16)
+        odd &= 1
+        np.multiply(odd, -2.0, out=products)
+        products += 1
+        return np.asarray(products)
 
     def shares(self) -> Floats:
         """(q,): what a member receives of a unit coefficient, 2 / |T|."""

@@ -24,7 +24,7 @@ from perturbx.solvers.process.gaussian_process import Fit, Posterior, Reading
 from perturbx.solvers.process.interaction_rates import MOST_FEATURES, learn_rates
 from perturbx.solvers.process.learned_prior import LearnedPrior, additive, misfits
 from perturbx.solvers.process.leave_one_out import SPARE, plain_scores
-from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
+from perturbx.solvers.process.odd_pairs import OddPairs, Signs, read_pairs
 from perturbx.solvers.process.recipes import Recipe, share_of_jackknife
 
 _STANDS_BY = 0.5
@@ -183,12 +183,16 @@ class _Given:
 
     Parameters
     ----------
-    every, fitted : list of t OddPairs
-        All pairs of each target, and those that are fitted.
+    fitted : list of t OddPairs
+        The pairs of each target that are fitted.
     scales : (t,) array
         The unit of each target.
-    outside : int array
+    outside : (k,) int array
         The pairs that are not fitted.
+    others : Signs
+        Of the pairs that are not fitted.
+    of_others : (k, t) array
+        Their odd parts, in units of the targets.
     x, noise : (n + 1, d) and (n + 1,) arrays
         The fitted pairs and the end, and how far each may be off.
     y, doubts : (n + 1, t) array
@@ -197,10 +201,11 @@ class _Given:
         Whether the pairs were drawn at random.
     """
 
-    every: list[OddPairs]
     fitted: list[OddPairs]
     scales: Floats
     outside: Ints
+    others: Signs
+    of_others: Floats
     x: Floats
     noise: Floats
     y: Floats
@@ -210,8 +215,7 @@ class _Given:
     @classmethod
     def of(cls, prior: LearnedPrior, answers: Answers[Pairs], most_pairs: int) -> _Given:
         inside, outside = split(len(answers.design.first), most_pairs)
-        every, scales = read_pairs(answers)
-        pairs = [target.subset(inside) for target in every]
+        pairs, scales, odd = read_pairs(answers, inside)
         n, d = pairs[0].shape
         if prior.n_features != d:
             raise RejectPerturbations(
@@ -222,17 +226,14 @@ class _Given:
         y = np.stack([np.append(target.odd, target.half_gain) for target in pairs], axis=1)
         doubts = [np.zeros(n + 1) if p.doubt is None else p.doubt for p in pairs]
         doubt = np.stack(doubts, axis=1)
-        return cls(every, pairs, scales, outside, x, noise, y, doubt, answers.design.random)
+        others = Signs(answers.design, outside), odd[outside]
+        is_random = answers.design.random
+        return cls(pairs, scales, outside, *others, x, noise, y, doubt, is_random)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Of the fitted pairs: n, d."""
         return len(self.x) - 1, self.x.shape[1]
-
-    @property
-    def others(self) -> Floats:
-        """The pairs that are not fitted."""
-        return self.every[0].signs[self.outside]
 
     def corrected(
         self, mine: Ints, found: Posterior, answers: Answers[Pairs]
@@ -242,8 +243,7 @@ class _Given:
         values, errors = scales * found.values, scales * found.standard_errors
         if not len(self.outside):
             return values, errors
-        odd = np.stack([self.every[t].odd[self.outside] for t in mine], axis=1)
-        left = scales * (odd - found.elsewhere)
+        left = scales * (self.of_others[:, mine] - found.elsewhere)
         return corrected(values, errors, answers, self.outside, left)
 
 

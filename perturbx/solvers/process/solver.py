@@ -23,7 +23,7 @@ from perturbx.solvers.process.learned_prior import LearnedPrior, misfits
 from perturbx.solvers.process.leave_one_out import SPARE, Decomposition, plain_scores
 from perturbx.solvers.process.mask_trees import Boosting, boost
 from perturbx.solvers.process.mirrors import Mirrors
-from perturbx.solvers.process.odd_pairs import OddPairs, read_pairs
+from perturbx.solvers.process.odd_pairs import OddPairs, Signs, read_pairs
 from perturbx.solvers.process.parity import parity_terms
 from perturbx.solvers.process.recipes import (
     Folds,
@@ -125,7 +125,7 @@ class GaussianProcess(Solver):
             check_kind("prior", self.prior, LearnedPrior, "a LearnedPrior or None")
 
     def working(self, n_features: int, n: int) -> float:
-        return 5 * min(n // 2, self.most_pairs) ** 2 / max(n, 1)
+        return 3 * min(n // 2, self.most_pairs) ** 2 / max(n, 1)
 
     def linear(self) -> Solver:
         return KernelShapRegression()
@@ -218,26 +218,24 @@ class GaussianProcess(Solver):
             # So few pairs to spare cannot tell a prior that shrinks all scores to their mean from
             # one that does not, nor how far off the regression is.
             return KernelShapRegression(errors=False).estimate(answers), unknown
-        pairs, scales = read_pairs(answers)
-        elsewhere = pairs[0].signs[outside]
+        pairs, scales, odd = read_pairs(answers, inside)
+        elsewhere, of_others = Signs(design, outside), odd[outside]
         plain = KernelShapRegression().estimate(answers)
         starts = _as_posteriors(plain, scales, elsewhere)
         cache: dict[tuple[Recipe, int], Decomposition] = {}
 
         def solved(t: int) -> Posterior:
             target, start = pairs[t], starts[t]
-            if _is_additive(target, start):
+            if _is_additive(target, start, of_others[:, t]):
                 return start
-            some = target.subset(inside)
-            return self._solve_target(some, start, folds, cache, design.random, elsewhere)
+            return self._solve_target(target, start, folds, cache, design.random, elsewhere)
 
         found = spread(solved, range(len(pairs)))
         values = np.stack([f.values for f in found], axis=1) * scales
         errors = np.stack([f.standard_errors for f in found], axis=1) * scales
         estimator = f"Gaussian process on {n:,} pairs of coalitions"
         if len(outside):
-            left = [p.odd[outside] - f.elsewhere for p, f in zip(pairs, found, strict=True)]
-            rest = np.stack(left, axis=1) * scales
+            rest = (of_others - np.stack([f.elsewhere for f in found], axis=1)) * scales
             values, errors = corrected(values, errors, answers, outside, rest)
             estimator += f", corrected by a regression on {len(outside):,} others"
         if n < d:
@@ -258,7 +256,7 @@ class GaussianProcess(Solver):
         folds: Folds,
         cache: dict[tuple[Recipe, int], Decomposition],
         random: bool,
-        elsewhere: Floats,
+        elsewhere: Signs,
     ) -> Posterior:
         n, d = pairs.shape
         learned = self._learn(pairs, [*folds.training, folds.order])
@@ -327,13 +325,16 @@ class GaussianProcess(Solver):
         ]
 
 
-def _as_posteriors(plain: Scores, scales: Floats, elsewhere: Floats) -> list[Posterior]:
+def _as_posteriors(plain: Scores, scales: Floats, elsewhere: Signs) -> list[Posterior]:
     """The plain regression's answer to each target, in units of the target's scale."""
     assert plain.errors is not None  # the regression estimates them
     safe = np.where(scales > 0, scales, 1.0)[:, None]
     values = np.ascontiguousarray(plain.values.T) / safe
     errors = np.ascontiguousarray(plain.errors.T) / safe
-    return [Posterior(v, e, elsewhere @ (v / 2)) for v, e in zip(values, errors, strict=True)]
+    means = np.empty((len(values), len(elsewhere)))
+    for rows in elsewhere.slices():
+        means[:, rows] = values / 2 @ elsewhere[rows].T
+    return [Posterior(*found) for found in zip(values, errors, means, strict=True)]
 
 
 def _noise(
@@ -355,8 +356,12 @@ def _noise(
     return Noise(total, unseen)
 
 
-def _is_additive(pairs: OddPairs, plain: Posterior) -> bool:
-    """True if the plain regression leaves nothing to explain, though it could have."""
+def _is_additive(pairs: OddPairs, plain: Posterior, others: Floats) -> bool:
+    """True if the plain regression leaves nothing to explain, though it could have.
+
+    `others` (k,) are the odd parts of the pairs that are not fitted.
+    """
     n, d = pairs.shape
     residual = pairs.odd - pairs.signs @ (plain.values / 2)
-    return n >= d and bool(np.abs(residual).max() <= 1e-10)
+    of_others = np.abs(others - plain.elsewhere).max(initial=0.0)
+    return n >= d and max(float(np.abs(residual).max()), float(of_others)) <= 1e-10

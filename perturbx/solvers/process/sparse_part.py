@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints
+from perturbx.designs import PackedCoalitions
 from perturbx.solvers._strata import blocks
 from perturbx.solvers.process.mask_trees import Boosting, Leaves, boost
 from perturbx.solvers.process.parity import ParityTerms, parity_terms
@@ -60,7 +61,7 @@ class SparsePart:
     @classmethod
     def of(
         cls,
-        first: Coalitions,
+        first: Coalitions | PackedCoalitions,
         weights: Floats,
         odd: Floats,
         even: Floats,
@@ -91,18 +92,21 @@ class SparsePart:
         slopes = system.solve(rest / scale, priors, _FIRST_STEPS)
         left = (rest / scale)[:, None] - system.predict(slopes, fold)
         best = int((weights @ left**2).argmin())
-        alone = np.abs(system.transposed(seen[:, None] * (rest / scale)[:, None, None])[:, 0])
+        alone = np.abs(system.transposed(rest / scale, 1)[:, 0])
         chosen = np.zeros(d, dtype=bool)
         for strength, n_chosen in ((alone, n_screened), (slopes[:, best], n_screened // 2)):
             order = np.argsort(-np.abs(strength), axis=0, kind="stable")
             chosen[order[:n_chosen]] = True
         screened = np.flatnonzero(chosen)
-        few = first[:, screened]
+        few = np.concatenate([first[part][:, screened] for part in blocks(np.arange(n), d)])
         terms = _grow(
             few, size, np.stack([rest / scale, left[:, best]]), even / scale, fold, boosting
         )
-        signs = np.where(few, 1.0, -1.0)
-        parities = np.stack([found.evaluate(signs).astype(np.int8) for found in terms])
+        parities = np.empty((n_folds, n, len(terms[0])), dtype=np.int8)
+        for part in blocks(np.arange(n), max(len(terms[0]), len(screened))):
+            signs = np.where(few[part], 1.0, -1.0)
+            for k, found in enumerate(terms):
+                parities[k, part] = found.evaluate(signs)
         system = _System(first, seen.astype(np.float32), parities)
         priors = _priors(terms, seen.sum(axis=0), d)
         fitted = system.solve(rest / scale, priors, _STEPS)
@@ -132,7 +136,7 @@ class _System:
         The terms of each fit.
     """
 
-    first: Coalitions
+    first: Coalitions | PackedCoalitions
     seen: NDArray[np.float32]
     parities: NDArray[np.int8]
 
@@ -142,8 +146,7 @@ class _System:
         By conjugate gradients (Hestenes & Stiefel, 1952) on coefficients over deviations.
         """
         scale = priors.astype(np.float32)
-        weighted = self.seen[:, None] * y.astype(np.float32)[:, None, None]
-        gradient = scale * self.transposed(np.repeat(weighted, scale.shape[1], axis=1))
+        gradient = scale * self.transposed(y, scale.shape[1])
         found, step = np.zeros_like(gradient), gradient.copy()
         square = (gradient**2).sum(axis=0)
         enough = _SMALL * square
@@ -169,12 +172,13 @@ class _System:
             found[part] = at_pairs[np.arange(len(part)), :, fold[part]]
         return found
 
-    def transposed(self, residual: Floats | NDArray[np.float32]) -> NDArray[np.float32]:
-        """(d + q, c, folds): all columns times weighted residuals (n, c, folds)."""
+    def transposed(self, y: Floats, times: int) -> NDArray[np.float32]:
+        """(d + q, times, folds): all columns times what each fit sees of y (n,)."""
         d, q = self.first.shape[1], self.parities.shape[2]
-        total = np.zeros((d + q, *residual.shape[1:]), np.float32)
+        total = np.zeros((d + q, times, self.seen.shape[1]), np.float32)
         for part, columns in self._blocks():
-            columns.add_transposed(residual[part].astype(np.float32), total)
+            weighted = self.seen[part, None] * y[part].astype(np.float32)[:, None, None]
+            columns.add_transposed(np.repeat(weighted, times, axis=1), total)
         total[:d] -= total[:d].mean(axis=0)
         return total
 
