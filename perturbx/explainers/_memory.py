@@ -28,6 +28,9 @@ They hold its share of a compact design too."""
 _DRAWN = 2
 """The number of copies of a design that exist while it is drawn or extended."""
 
+_COPIES = 2
+"""The number of copies of outputs that exist while they are solved."""
+
 
 def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
     """Refuse a design that does not fit into memory.
@@ -45,7 +48,7 @@ def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
         m = int(min(m, todo.sampler.most(d)))
     draws = todo.sampler.draws
     each = float(_EACH + (0 if draws.compact else d * _DRAWN * draws.entry_bytes))
-    each += 8 * (todo.solver.working(d, m) + 4 * n_outputs)
+    each += 8 * (todo.solver.working(d, m) + _COPIES * n_outputs)
     limit, whose = _available(), "are available"
     if plan.max_memory is not None and bytes_of(plan.max_memory) < limit:
         limit, whose = bytes_of(plan.max_memory), f"max_memory={plan.max_memory!r} allows"

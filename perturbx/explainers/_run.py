@@ -151,8 +151,9 @@ class Run:
                     raise
                 self._write_what_is_known(collected, error)
                 return
-            unsolved, evaluations = False, self._evaluations()
-            solution, least = self._solved(evaluations), evaluations.floor
+            unsolved = False
+            solution, evaluations = self._solved(is_last=total >= m)
+            least = evaluations.floor
             is_known = evaluations.design.complete and self.noisy is None
             done = np.full(len(self.undone), is_known)
             if tol is not None and not done.all():
@@ -178,9 +179,8 @@ class Run:
         if self.design is None or len(self.design) < least:
             collected.lose(places, error)
             return
-        evaluations = self._evaluations()
         noise = None if self.noisy is None else self.noisy.row_noise
-        solution = self._solved(evaluations)
+        solution, evaluations = self._solved(is_last=True)
         self._write(collected, solution, evaluations.floor, noise=noise, converged=False)
         share = len(self.design) / max(self.task.n_perturbations, 1)
         collected.fail(places, error, f"scores rest on {share:.0%} of the perturbations")
@@ -228,16 +228,17 @@ class Run:
                 known,
                 self.active,
             )
-            m = known + asked.shape[1]
-            if room is None:  # many small rounds must not copy all outputs each
-                size = m
-                if adapts:
+            m, self.design = known + asked.shape[1], design
+            if not adapts:
+                self.outputs = np.concatenate([self.outputs, asked], axis=1) if known else asked
+            else:
+                if room is None:  # many small rounds must not copy all outputs each
                     size = int(min(total, self.task.sampler.most(self.task.n_features)))
-                room = np.empty((len(asked), size, *asked.shape[2:]))
-                if known:
-                    room[:, :known] = self.outputs
-            room[:, known:m] = asked
-            self.outputs, self.design = room[:, :m], design
+                    room = np.empty((len(asked), size, *asked.shape[2:]))
+                    if known:
+                        room[:, :known] = self.outputs
+                room[:, known:m] = asked
+                self.outputs = room[:, :m]
             self.costs[self.undone] += cost.divided(len(self.undone))
             if not adapts:
                 return True
@@ -293,21 +294,29 @@ class Run:
             read[part] = interpretable(of_all_features(z[part], self.active))[:, self.active]
         return read
 
-    def _solved(self, evaluations: Evaluations) -> Solution:
-        """The solution, with the standard errors due to the sample of background rows."""
-        solver, parts = self.task.solver, self.game.parts
+    def _solved(self, is_last: bool) -> tuple[Solution, Evaluations]:
+        """The solution, with the standard errors due to the sample of background rows.
+
+        Where it `is_last`, the outputs of parts of the background are forgotten once they are
+        solved: they are most of the outputs.
+        """
+        solver, parts, values = self.task.solver, self.game.parts, None
         with one_thread(self.plan.n_jobs):
+            if parts is not None and len(self.outputs) > 1:
+                values = solver.linear().solve(self._of_parts(self._evaluations())).values
+                if is_last:
+                    self.outputs = self.outputs[:1].copy()
+            evaluations = self._evaluations()
             solution = solver.solve(evaluations)
             if solver.samples:
                 solution = widened(solution, evaluations)
-            if parts is None or len(self.outputs) == 1:
-                return solution
-            values = solver.linear().solve(self._of_parts(evaluations)).values
+        if values is None or parts is None:
+            return solution, evaluations
         values = values.reshape(*solution.values.shape[:2], len(parts), -1)
         errors = parts.error(np.swapaxes(values, 2, 3))
         if solution.noise_errors is not None:  # it makes parts differ too
             errors = np.sqrt(np.maximum(errors**2 - solution.noise_errors**2, 0.0))
-        return replace(solution, background_errors=errors)
+        return replace(solution, background_errors=errors), evaluations
 
     def _of_parts(self, whole: Evaluations) -> Evaluations:
         """The evaluations of each part of the background, as additional outputs."""

@@ -12,6 +12,9 @@ import numpy as np
 import perturbx as px
 import pytest
 from perturbx.errors import BudgetError
+from perturbx.samplers import ShapleyCoalitions
+from perturbx.solvers import GaussianProcess
+from perturbx.solvers.process.mask_trees import Boosting
 
 
 def _peak(explainer: Any, x: np.ndarray) -> int:
@@ -21,6 +24,73 @@ def _peak(explainer: Any, x: np.ndarray) -> int:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
+
+
+def _growth(make: Any, x: np.ndarray, few: int, many: int) -> float:
+    """The bytes that each further model row of a budget adds to the peak."""
+    peaks = []
+    for budget in (few, many):
+        peaks.append(_peak(make(budget), x))
+    return (peaks[1] - peaks[0]) / (many - few)
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "most"),
+    [
+        (px.KernelShap, {"estimator": "regression"}, 200),
+        (px.Banzhaf, {}, 200),
+        (px.Rise, {"estimator": "mean"}, 200),
+        (px.Rise, {"estimator": "covariance"}, 200),
+        (px.Rise, {"estimator": "ridge"}, 200),
+    ],
+)
+def test_a_coalition_takes_little(method: Any, settings: Any, most: float) -> None:
+    """Its features, a byte each at most, and a few numbers: no float64 for each of 80 features."""
+    rows = np.random.default_rng(0).normal(size=(2, 80))
+
+    def make(budget: int) -> Any:
+        return method(
+            lambda X: X[:, 0] * X[:, 1] * X[:, 2] + X[:, 3],
+            masker=px.Baseline(rows[0]),
+            budget=budget,
+            random_state=0,
+            **settings,
+        )
+
+    make(500).explain(rows[1])
+    assert _growth(make, rows[1], 30_000, 50_000) < most
+
+
+def test_pairs_that_are_not_fitted_take_little() -> None:
+    """Of 80 features, with a Gaussian process on few pairs: 80 signs in float64 would take 320."""
+    rows = np.random.default_rng(0).normal(size=(2, 80))
+
+    def make(budget: int) -> Any:
+        return px.Explainer(
+            lambda X: X[:, 0] * X[:, 1] * X[:, 2] + X[:, 3],
+            masker=px.Baseline(rows[0]),
+            sampler=ShapleyCoalitions(),
+            solver=GaussianProcess(most_pairs=100, boosting=Boosting(n_trees=0)),
+            budget=budget,
+            random_state=0,
+        )
+
+    make(500).explain(rows[1])
+    assert _growth(make, rows[1], 30_000, 50_000) < 200
+
+
+@pytest.mark.parametrize("estimator", ["mean", "covariance"])
+def test_a_smooth_mask_takes_little(estimator: Any) -> None:
+    """Its coarse grid of 49 points and a few numbers: its 121 presences would take 968 bytes."""
+    image = np.random.default_rng(0).random((12, 12))
+
+    def make(budget: int) -> Any:
+        masker = px.SmoothGrid(cells=5, steps=2)
+        settings: dict[str, Any] = {"masker": masker, "budget": budget, "random_state": 0}
+        return px.Rise(lambda batch: batch[:, 3, 3], estimator=estimator, **settings)
+
+    make(500).explain(image)
+    assert _growth(make, image, 20_000, 30_000) < 300
 
 
 @pytest.mark.parametrize("constant", [0, 20])
@@ -110,7 +180,7 @@ def test_what_is_no_memory_is_refused(bad: Any) -> None:
 
 
 def test_the_memory_of_a_limited_process_counts() -> None:
-    """Two gigabytes for the process: less than ten million coalitions of 60 features take."""
+    """Two gigabytes for the process: less than 100 million coalitions of 60 features take."""
     pytest.importorskip("resource")
     code = """
 import resource
@@ -120,7 +190,7 @@ from perturbx.errors import BudgetError
 
 rows = np.random.default_rng(0).normal(size=(2, 60))
 explainer = px.KernelShap(
-    lambda X: X[:, 0], masker=px.Background(rows[:1]), budget=10**7, estimator="regression"
+    lambda X: X[:, 0], masker=px.Background(rows[:1]), budget=10**8, estimator="regression"
 )
 resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9,) * 2)
 try:
