@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -80,20 +81,34 @@ def serve(build: Callable[[], Contestant]) -> None:
     except ImportError as error:
         say(skipped=f"not installed: {error.name or error}")
         return
-    before = _peak()
+    before = peak()
     contestant.warm_up()
     say(version=contestant.version)
     for _ in sys.stdin:
         start = time.process_time()
         rows = contestant.turn()
-        cpu, megabytes = time.process_time() - start, _peak() - before
+        cpu, megabytes = time.process_time() - start, peak() - before
         say(cpu=cpu, rows=rows, megabytes=megabytes, figures=contestant.figures())
 
 
-def _peak() -> float:
+def peak() -> float:
     """The most memory that this process ever held, in MB."""
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def resident() -> float:
+    """The memory that this process holds now, in MB; where that is unknown, the most it held."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return peak()
+    return int(pages) * resource.getpagesize() / 2**20
+
+
+def one_thread() -> dict[str, str]:
+    """The environment of a process whose libraries use one thread."""
+    return {**os.environ, **_ONE_THREAD}
 
 
 # ---------------------------------------------------------------- in the parent
@@ -136,7 +151,7 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **_ONE_THREAD},
+            env=one_thread(),
         )
         self._read(0)
 

@@ -21,7 +21,7 @@ TREES = Recipe("uniform", 0.3, share=0.95)
 
 def judged(answers: Evaluations) -> tuple[Judge[Recipe, Learned], Learned]:
     """A judge of two folds, and what all pairs taught."""
-    (pairs,), _ = read_pairs(Answers.of(answers))
+    (pairs,), _, _ = read_pairs(Answers.of(answers))
     folds = Folds.of(PAIRS, 2, PAIRS)
     solver = GaussianProcess(boosting=Boosting(n_trees=30, learning_rate=0.3))
     *learned, whole = solver._learn(pairs, [*folds.training, folds.order])
