@@ -48,6 +48,9 @@ _LINEAR = 100.0
 _NOISE = 1e-3
 """Variance of what no interaction of three explains, for a pair of mean weight."""
 
+_TIE = 1e-9
+"""A relative difference that may come from rounding, which is not the same on all processors."""
+
 
 @dataclass(frozen=True)
 class OptimalPairs(Sampler):
@@ -196,9 +199,13 @@ class _Choice:
         return own
 
     def ask_best(self, candidates: NDArray[np.bool_]) -> int:
-        """Ask the candidate that lowers the variance of the Shapley values most; which it was."""
+        """Ask the candidate that lowers the variance of the Shapley values most; which it was.
+
+        The first of those that do so alike, so that a seed fixes the pairs on every processor.
+        """
         told = np.einsum("pd,pd->p", self.received, self.received)
-        best = int(np.argmax(np.where(candidates, told / (self.variance + self.noise), -np.inf)))
+        gain = np.where(candidates, told / (self.variance + self.noise), 0.0)
+        best = int(np.argmax(candidates & (gain >= (1 - _TIE) * gain.max())))
         self.ask(best)
         return best
 

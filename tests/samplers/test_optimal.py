@@ -64,6 +64,21 @@ def test_the_prior_is_all_triples_alike(d: int) -> None:
     assert_allclose(received, loadings(signs) @ shapley_loadings(d).T, atol=1e-9)
 
 
+@pytest.mark.parametrize(("d", "n"), [(9, 60), (10, 40), (30, 80)])
+def test_a_seed_fixes_the_pairs_on_every_processor(
+    d: int, n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Candidates that are as good as each other stay so if sums are rounded another way."""
+    expected = draw(d, n, seed=1).z
+
+    def rounded(signs: np.ndarray) -> np.ndarray:
+        noise = np.random.default_rng(0).uniform(-1, 1, signs.shape)
+        return _received(signs) * (1 + 1e-14 * noise)
+
+    monkeypatch.setattr(optimal, "_received", rounded)
+    assert_array_equal(draw(d, n, seed=1).z, expected)
+
+
 def test_each_pair_is_the_best_of_the_candidates() -> None:
     """Picked one by one, each leaves the least variance that any candidate would: brute force."""
     d, n_pairs = 7, 9

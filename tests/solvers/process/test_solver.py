@@ -292,7 +292,7 @@ def test_float32_answers(games: SimpleNamespace) -> None:
 def test_intervals_cover(games: SimpleNamespace, sampler: Sampler) -> None:
     """Nominal 95% intervals cover 91 to 99% of random designs, of a game of ANDs and a smooth one.
 
-    Of chosen pairs they cover at least as many, and are not twice as wide as they need be.
+    Of chosen pairs they cover at least as many, and are not 2.5 times as wide as they need be.
     """
     solver, at_random = QUICK, isinstance(sampler, ShapleyCoalitions)
     smooth, d = games.smooth(10, 3), 10
@@ -311,7 +311,7 @@ def test_intervals_cover(games: SimpleNamespace, sampler: Sampler) -> None:
         covered = (np.abs(miss) <= half_width).mean()
         assert covered >= 0.91
         assert covered <= 0.995 or not at_random
-        assert np.sqrt((error**2).mean() / (miss**2).mean()) < 2
+        assert np.sqrt((error**2).mean() / (miss**2).mean()) < 2.5
 
 
 @pytest.mark.slow
