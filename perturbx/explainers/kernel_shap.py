@@ -61,9 +61,9 @@ class KernelShap(BaseExplainer):
     prior : "auto", "shared" or "own"
         Where the process learns which features interact. "own": from the answers about each
         instance. "shared": once, from 24 rows that `fit` saw (of the first call, if it saw none),
-        for all later calls: milliseconds per instance, with about half of the squared error at
-        2 coalitions a feature, a little less at 5, and about as much from 10 on (games that did
-        not choose it: 1/2.4, 1/1.2, 1/.9). A row's scores then do not depend on the rows that
+        for all later calls: milliseconds per instance, with about three quarters of the squared
+        error at 2 to 5 coalitions a feature, and about as much from 10 on
+        (benchmarks/tables/prior_accuracy). A row's scores then do not depend on the rows that
         are explained with it. The teachers' model rows, for 10 coalitions a feature or as many
         as an instance gets, come on top of the budget in the call that asks them. "auto" shares
         from the first call on to which teaching adds at most a quarter, or, without a budget, in

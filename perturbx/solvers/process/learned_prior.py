@@ -130,9 +130,15 @@ class LearnedPrior:
         return len(self.learned.rates)
 
     def choice(self, n_pairs: int) -> Choice:
-        """The one for about so many pairs, and with as many to spare or as few."""
-        fewest = self.n_features + SPARE
+        """The one for about so many pairs, and with as many to spare or as few.
+
+        From as many pairs as features on, that is not one for fewer: they determine the slopes,
+        which the best prior for fewer ties down.
+        """
+        d, fewest = self.n_features, self.n_features + SPARE
         alike = [c for c in self.choices if (c.n_pairs < fewest) == (n_pairs < fewest)]
+        if d <= n_pairs < fewest:
+            alike = [c for c in self.choices if c.n_pairs >= d]
         return min(alike or self.choices, key=lambda c: abs(np.log(c.n_pairs / n_pairs)))
 
     def widened(self, active: NDArray[np.bool_]) -> LearnedPrior:

@@ -304,7 +304,7 @@ class _Judgement:
 
 def _degrees(candidate: _Candidate, n: int, d: int) -> float:
     """Of freedom, of the residuals that scale the errors."""
-    return float(max(n - 1 if candidate[0].linear > 0 else n - d, 2))
+    return float(max(n - 1, 2) if candidate[0].linear > 0 else max(n - d, 1))
 
 
 def widening(own: float, common: float) -> float:
