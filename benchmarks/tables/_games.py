@@ -134,24 +134,34 @@ def baseline_game(name: str, seed: int, folder: Path | None = None) -> Game:
 # ---------------------------------------------------------------- products and closed forms
 
 
-def svr_game(name: str, seed: int, n_background: int = 20) -> Game:
-    """An RBF support vector machine: a sum of products over features, so truth is closed."""
+@cache
+def svr(name: str) -> tuple[Any, Values]:
+    """An RBF support vector machine, and the rows that it was fitted to."""
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVR
 
     X, y = data(name)
     X = StandardScaler().fit_transform(X)
     y = (y - y.mean()) / y.std()
-    gamma = 1 / X.shape[1]
-    model = SVR(C=1.0, gamma=gamma).fit(X, y)
+    return SVR(C=1.0, gamma=1 / X.shape[1]).fit(X, y), X
+
+
+def svr_shapley(model: Any, x: Values, background: Values) -> Values:
+    """Closed, since the kernel is a product over features."""
+    S, a = model.support_vectors_, model.dual_coef_[0]
+
+    def factors(row: Values) -> Values:
+        return np.asarray(np.exp(-model.gamma * (row - S) ** 2))
+
+    present = factors(x)
+    return np.mean([product_shapley(present, factors(b), a) for b in background], axis=0)
+
+
+def svr_game(name: str, seed: int, n_background: int = 20) -> Game:
+    model, X = svr(name)
     x, background = instance(X, seed)
     background = background[:n_background]
-    S, a = model.support_vectors_, model.dual_coef_[0]
-    present = np.exp(-gamma * (x - S) ** 2)
-    phi = np.mean(
-        [product_shapley(present, np.exp(-gamma * (b - S) ** 2), a) for b in background], axis=0
-    )
-    return model_game(model.predict, x, background, phi)
+    return model_game(model.predict, x, background, svr_shapley(model, x, background))
 
 
 def product_game(seed: int, d: int = 16) -> Game:
