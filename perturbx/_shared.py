@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import pickle
+import random
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +16,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx.errors import PredictFnError
+from perturbx.errors import PredictFnError, UnstableModelWarning
 
 _WORTH_NAMING = 2**10
 """Arrays of so many bytes are not sent again with each task."""
@@ -25,6 +27,14 @@ _APART = 2**20
 _MOST_KEPT = 4
 """How many of the latest shared states a worker keeps: those of two runs."""
 
+_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
+
+_REPEATS = (
+    "predict_fn holds a random generator, of which each worker process has a copy that draws the "
+    "same numbers: the noise of their answers repeats itself, and standard errors are too small. "
+    "Make the generator inside predict_fn, as in np.random.default_rng(), or use n_jobs=1."
+)
+
 Content = tuple[NDArray[Any], ...]
 """What is pickled, as an array, and then the large arrays within it."""
 
@@ -34,11 +44,13 @@ class Shared:
 
     A task is pickled with names in place of these objects, and of the large arrays and the parts
     of perturbx within them. They must not change until the last task has been packed.
+
+    If the model `varies`, a generator within it is warned about, as its copies draw the same.
     """
 
-    def __init__(self, *objects: Any) -> None:
+    def __init__(self, *objects: Any, varies: bool = False) -> None:
         self.key = uuid4().hex
-        self.objects = objects
+        self.objects, self.varies = objects, varies
         self.is_there = False  # whether the workers have received it
         self.is_kept = True  # False for workers that end with each call
         self._content: Content = ()
@@ -48,12 +60,14 @@ class Shared:
     def content(self) -> Content:
         """The pickled objects, and the large arrays within them, which are not copied."""
         if not self._content:
-            apart, file = list[NDArray[Any]](), io.BytesIO()
+            apart, file, generators = list[NDArray[Any]](), io.BytesIO(), list[Any]()
             for one in self.objects:
                 self._name(one)
 
             def place(one: Any) -> int | None:
                 self._find(one)
+                if isinstance(one, _GENERATORS):
+                    generators.append(one)
                 if not _is_array(one, _APART) or one.dtype.hasobject:
                     return None
                 at = next((i for i, other in enumerate(apart) if other is one), len(apart))
@@ -62,6 +76,8 @@ class Shared:
 
             # The list comes last, and so holds what is found while the objects are pickled.
             _writer()(file, place).dump((self.objects, self._named))
+            if generators and self.varies:
+                warnings.warn(_REPEATS, UnstableModelWarning, stacklevel=2)
             self._content = np.frombuffer(file.getbuffer(), dtype=np.uint8), *apart
         return self._content
 

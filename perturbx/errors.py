@@ -80,7 +80,7 @@ class DamagedArchiveWarning(PerturbxWarning):
 
 
 class UnstableModelWarning(PerturbxWarning):
-    """The model gave two answers for one row; standard errors do not include that noise."""
+    """The model gave two answers for one row, with noise that standard errors do not include."""
 
 
 class LowFidelityWarning(PerturbxWarning):

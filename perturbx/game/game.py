@@ -223,8 +223,9 @@ class Game:
                 yield rectangle, *block.outputs(asked, self.progress)
             return
         every = list(blocks)
+        model = self.predictor
         if not self.shared:
-            self.shared.append(Shared(self.predictor, self.predictor.predict_fn))
+            self.shared.append(Shared(model, model.predict_fn, varies=model.varies))
         if len(self.shared) == 1:
             bound = (every[i][1].instances[i][0] for i in (0, -1))
             self.shared.append(Shared(self.parts, *bound))

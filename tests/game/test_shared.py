@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import types
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -177,3 +178,28 @@ def test_a_worker_that_cannot_read_says_why() -> None:
     task = packed((len, ("a",)), [shared])
     with pytest.raises(px.errors.PredictFnError, match=r"worker .* No module named 'not_there'"):
         carry_out(task, [shared.key], [1], *content)
+
+
+class Noisy:
+    """A model whose noise comes from a generator of its own, or from a new one in each call."""
+
+    def __init__(self, holds: bool) -> None:
+        self.rng = np.random.default_rng(0) if holds else None
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        rng = self.rng or np.random.default_rng()
+        return np.asarray(rows.sum(axis=1) + rng.normal(size=len(rows)))
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_generators_that_travel_are_told(sent: type[Sent], holds: bool) -> None:
+    """Their copies repeat the noise, which errors do not know; in threads there are no copies."""
+    explainer = px.KernelShap(Noisy(holds), budget=400, masker=px.Baseline(ROWS[0])).fit(ROWS)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        explainer.explain(ROWS[1:3])
+    told = [one for one in said if issubclass(one.category, px.errors.UnstableModelWarning)]
+    assert [("draws the same numbers" in str(one.message)) for one in told] == [True] * holds
+    with joblib.parallel_config("threading", n_jobs=2), warnings.catch_warnings():
+        warnings.simplefilter("error", px.errors.UnstableModelWarning)
+        explainer.explain(ROWS[1:3])
