@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from perturbx._boosted_trees import BoostedTrees
 from perturbx._typing import Floats, Ints
 from perturbx.containers import OTHER
+from perturbx.game import Cost
 
 _TREES, _RATE, _LEAVES, _LEAF = 40, 0.15, 8, 20
 """Boosted trees: how many, how fast they learn, their leaves, and the rows of a leaf."""
@@ -25,6 +26,9 @@ _QUANTILE, _FACTOR = 0.99, 2.0
 
 _BEYOND = 1.0
 """A row is far if its numbers are so many standard deviations, in total, beyond those learned."""
+
+_POOR = 0.8
+"""A note tells of a lower R2."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,6 +250,63 @@ class Reach:
             (beyond.sum(axis=1) > _BEYOND)
             | unknown.any(axis=1)
             | (np.abs(missing) > self.most_missing).any(axis=1)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What `AmortizedShap` has learned, and how good it is.
+
+    Parameters
+    ----------
+    student, shares, judged, reach
+        The regressions, how their scores are completed, their errors, and the rows they serve.
+    base : (k,) array
+        The outputs without any feature.
+    columns : (k,) int array
+        The outputs of the model that are explained.
+    keeps_outputs : bool
+    n_taught : int
+        The rows that were learned from.
+    cost : Cost
+    """
+
+    student: Student
+    shares: Shares
+    judged: Judged
+    reach: Reach
+    base: Floats
+    columns: NDArray[np.intp]
+    keeps_outputs: bool
+    n_taught: int
+    cost: Cost
+
+    @property
+    def r2(self) -> Floats:
+        """(k,): the fraction of the variance of true scores that is learned, by output."""
+        return self.judged.r2
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That little was learned, if so."""
+        if not (self.r2 < _POOR).any():
+            return ()
+        return (
+            f"R2 is only {np.nanmin(self.r2):.2f} for true scores of held-out rows: raise max_rows "
+            "(with more rows in fit) or budget",
+        )
+
+    def scores(self, values: Floats, full: Floats) -> tuple[Floats, Floats]:
+        """Completed scores (n, d, k) of rows of numbers, and what they missed (n, k)."""
+        return self.shares.complete(self.student.predict(values), full - self.base)
+
+    def __repr__(self) -> str:
+        ends = zip(self.judged.r2, self.judged.low, self.judged.high, strict=True)
+        said = ", ".join(f"{r2:.3f} [{low:.3f}, {high:.3f}]" for r2, low, high in ends)
+        return (
+            f"Learned from {self.n_taught:,} rows: R2 {said} of the true scores of "
+            f"{self.judged.n:,} held-out rows\n  cost: {self.cost.n_rows:,} model rows in "
+            f"{self.cost.n_calls:,} calls"
         )
 
 

@@ -13,7 +13,7 @@ from perturbx._validation import check_flag, check_integer, check_random_state, 
 from perturbx.containers import TableNumbers, layout_of, training_rows
 from perturbx.errors import InvalidInputError, InvalidParameterError, NotFittedError
 from perturbx.explainers._base import BaseExplainer, by_value
-from perturbx.explainers._learned_scores import Judged, Reach, Shares, Student, parted
+from perturbx.explainers._learned_scores import Judged, Learned, Reach, Shares, Student, parted
 from perturbx.explainers._notes import warn_of_doubts
 from perturbx.explainers._plan import RecipeContext
 from perturbx.explainers._provenance import provenance
@@ -59,66 +59,6 @@ _MOST_LEVELS = 250
 
 _STEP = 8192
 """Rows that are explained at once."""
-
-_POOR = 0.8
-"""A note tells of a lower R2."""
-
-
-@dataclass(frozen=True, eq=False)
-class Learned:
-    """What `AmortizedShap` has learned, and how good it is.
-
-    Parameters
-    ----------
-    student, shares, judged, reach
-        The regressions, how their scores are completed, their errors, and the rows they serve.
-    base : (k,) array
-        The outputs without any feature.
-    columns : (k,) int array
-        The outputs of the model that are explained.
-    keeps_outputs : bool
-    n_taught : int
-        The rows that were learned from.
-    cost : Cost
-    """
-
-    student: Student
-    shares: Shares
-    judged: Judged
-    reach: Reach
-    base: Floats
-    columns: NDArray[np.intp]
-    keeps_outputs: bool
-    n_taught: int
-    cost: Cost
-
-    @property
-    def r2(self) -> Floats:
-        """(k,): the fraction of the variance of true scores that is learned, by output."""
-        return self.judged.r2
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """That little was learned, if so."""
-        if not (self.r2 < _POOR).any():
-            return ()
-        return (
-            f"R2 is only {np.nanmin(self.r2):.2f} for true scores of held-out rows: raise max_rows "
-            "(with more rows in fit) or budget",
-        )
-
-    def scores(self, values: Floats, full: Floats) -> tuple[Floats, Floats]:
-        """Completed scores (n, d, k) of rows of numbers, and what they missed (n, k)."""
-        return self.shares.complete(self.student.predict(values), full - self.base)
-
-    def __repr__(self) -> str:
-        ends = zip(self.judged.r2, self.judged.low, self.judged.high, strict=True)
-        said = ", ".join(f"{r2:.3f} [{low:.3f}, {high:.3f}]" for r2, low, high in ends)
-        return (
-            f"Learned from {self.n_taught:,} rows: R2 {said} of the true scores of "
-            f"{self.judged.n:,} held-out rows\n  cost: {self.cost.n_rows:,} model rows in "
-            f"{self.cost.n_calls:,} calls"
-        )
 
 
 @dataclass(eq=False, repr=False)

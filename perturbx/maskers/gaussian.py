@@ -86,12 +86,8 @@ class GaussianNoise(Masker):
             small = np.flatnonzero((scale > 0) & (scale < STILL))
             still = [j for j in small if integers[j] is not None]
             categorical[still], scale[still] = True, 0.0
-        moving = [j for j, moves in enumerate(scale > 0) if moves]
+        moving = np.flatnonzero(scale > 0)
         codes = [layout.labels[j] for j in moving if _may_be_codes(integers[j], values[:, j])]
-        ranges: list[tuple[int, int] | None] = [None] * len(scale)
-        for j in moving:
-            seen = integers[j]
-            ranges[j] = None if seen is None else (int(seen[0]), int(seen[-1]))
         frequencies, _ = sample_rows(layout, X, _FREQUENCY_ROWS, rng)
         columns = Columns.grouped(layout.names, layout.labels, features.groups)
         notes = (_codes_note(codes, unit),) if codes else ()
@@ -105,7 +101,7 @@ class GaussianNoise(Masker):
             scale,
             size,
             categorical,
-            tuple(ranges),
+            _ranges(integers, scale > 0),
             self._in_words(unit),
             notes,
         )
@@ -163,6 +159,16 @@ def _two_integers(column: NDArray[Any]) -> bool:
         return False
     numbers = np.unique(numbers[~np.isnan(numbers)])
     return len(numbers) <= 2 and bool((numbers == np.rint(numbers)).all())
+
+
+def _ranges(
+    integers: list[NDArray[Any] | None], moves: NDArray[np.bool_]
+) -> tuple[tuple[int, int] | None, ...]:
+    """The smallest and the largest of the integers of each column that moves."""
+    return tuple(
+        (int(seen[0]), int(seen[-1])) if moving and seen is not None else None
+        for seen, moving in zip(integers, moves.tolist(), strict=True)
+    )
 
 
 def _integers(layout: Layout, cells: Cells, column: int) -> NDArray[Any] | None:

@@ -74,12 +74,16 @@ def picked(e: Explanation, key: Key) -> dict[str, Any]:
     if isinstance(own, (Regions, Spans)) and (
         isinstance(e.regions, tuple) or "feature" not in picks
     ):
-        # Other images or texts of the batch may have more features.
-        d = len(own)
-        new["feature_names"] = own.names or e.feature_names[:d]
-        for name in ("values", "standard_errors", "background_errors", "noise_errors"):
-            new[name] = None if new[name] is None else new[name][:d]
+        new |= _own_features(e, new, own)
     return new
+
+
+def _own_features(e: Explanation, new: dict[str, Any], own: Regions | Spans) -> dict[str, Any]:
+    """Only the features of one image or text: others of the batch may have more."""
+    d = len(own)
+    scores = ("values", "standard_errors", "background_errors", "noise_errors")
+    cut_scores = {n: None if new[n] is None else new[n][:d] for n in scores}
+    return {"feature_names": own.names or e.feature_names[:d], **cut_scores}
 
 
 def _of_several_texts(e: Explanation) -> bool:

@@ -97,28 +97,19 @@ def tabulate(explanation: Explanation) -> Table:
     kind = "feature" if "feature" in axes or not axes else axes[0]
     is_mean = kind == "feature" and "instance" in axes
     heading, title = _heading(explanation), "score ± standard error"
-    scores, errors = np.asarray(explanation.values), errors_above_rounding(explanation)
-    half = half_widths(explanation)
-    lower, upper, largest = scores - half, scores + half, np.arange(0)
+    figures, largest = _figures(explanation), np.arange(0)
     if isinstance(regions, tuple) and not aligned(regions):
         # No two images have a region in common: a row for each image, with its largest score.
         kind = _kind(explanation)
         heading = f"largest score at{f' ({_PLACES[kind]})' * bool(_PLACES[kind])}"
-        n, d = scores.shape[:2]
-        largest = np.nan_to_num(np.abs(scores)).reshape(n, d, -1).max(axis=2).argmax(axis=1)
-        scores, errors, lower, upper = (
-            part[np.arange(n), largest] for part in (scores, errors, lower, upper)
-        )
+        n, d = figures[0].shape[:2]
+        largest = np.nan_to_num(np.abs(figures[0])).reshape(n, d, -1).max(axis=2).argmax(axis=1)
+        figures = tuple(part[np.arange(n), largest] for part in figures)
     elif is_mean:
-        title, unknown = "mean |score| ± standard error", np.full(scores.shape[1:], np.nan)
-        found = importance(explanation) if len(explanation) else None
-        scores, errors = (found.values, found.standard_errors) if found else (unknown, unknown)
-        lower, upper = found.interval() if found else (unknown, unknown)
-    size = len(scores) if axes else 1
-    columns = int(np.prod(scores.shape[1:]))
-    scores, errors, lower, upper = (
-        part.reshape(size, columns) for part in (scores, errors, lower, upper)
-    )
+        title, figures = "mean |score| ± standard error", _mean_figures(explanation)
+    size = len(figures[0]) if axes else 1
+    columns = int(np.prod(figures[0].shape[1:]))
+    scores, errors, lower, upper = (part.reshape(size, columns) for part in figures)
     order = np.arange(size)
     if kind == "feature":
         order = np.argsort(-np.nan_to_num(np.abs(scores)).max(axis=1, initial=0), kind="stable")
@@ -137,6 +128,20 @@ def tabulate(explanation: Explanation) -> Table:
         title=title,
         rest=tuple(f"{n:,} more {what}" for n, what in left_out if n > 0),
     )
+
+
+def _figures(explanation: Explanation) -> tuple[Floats, ...]:
+    """Scores, errors, and the ends of intervals."""
+    scores, half = np.asarray(explanation.values), half_widths(explanation)
+    return scores, errors_above_rounding(explanation), scores - half, scores + half
+
+
+def _mean_figures(explanation: Explanation) -> tuple[Floats, ...]:
+    """The same of the mean |score| over instances; unknown where there are none."""
+    if not len(explanation):
+        return (np.full(explanation.shape[1:], np.nan),) * 4
+    found = importance(explanation)
+    return (found.values, found.standard_errors, *found.interval())
 
 
 def head(explanation: Explanation) -> list[str]:

@@ -244,23 +244,15 @@ class _Growth:
         )
 
     def result(self, branches: Branches, sample: Sample, n_drawn: int) -> RuleTree:
-        settings, study, aim = self.settings, self.study, self.aim
-        level = settings.confidence
+        study, aim, level = self.study, self.aim, self.settings.confidence
         held_out = study.held_out.values
         truth = aim.answers(study.held_out.outputs)
-        reached, judged = branches.nodes_of(sample.values), branches.nodes_of(held_out)
+        reached = branches.nodes_of(sample.values)
         answers = np.array([self._answer(sample, rows) for rows in reached])
         n_real = len(sample.values) - n_drawn
         has_missing = np.asarray(np.isnan(study.known.values).any(axis=0))
         words = Words(study.numbers, branches, has_missing)
-        nodes = []
-        for node, rows in enumerate(judged):
-            told = aim.fidelity(truth[rows], np.repeat(answers[node], rows.sum()), level, True)
-            is_leaf = not branches.left[node]
-            test = ("", "") if is_leaf else words.test(node)
-            sides = int(branches.left[node]), int(branches.right[node])
-            text, share = aim.words(answers[node]), float(rows.mean())
-            nodes.append(Node(*sides, *test, text, share, told, self._value(answers, node)))
+        nodes = self._nodes(branches, words, answers, truth)
         leaves = tuple(
             Leaf(
                 words.path(at),
@@ -277,7 +269,7 @@ class _Growth:
         distinct = np.unique(sample.answers) if aim.classifies else np.empty(0)
         cost = study.answering.cost
         return RuleTree(
-            nodes=tuple(nodes),
+            nodes=nodes,
             leaves=leaves,
             fidelity=aim.fidelity(truth, fitted, level, False),
             baseline=aim.fidelity(truth, best, level, False),
@@ -293,6 +285,21 @@ class _Growth:
             numbers=study.numbers,
             masker=study.masker,
         )
+
+    def _nodes(
+        self, branches: Branches, words: Words, answers: NDArray[Any], truth: NDArray[Any]
+    ) -> tuple[Node, ...]:
+        """Each node with its test, its answer, and its fidelity on the held-out rows in it."""
+        aim, nodes = self.aim, []
+        for node, rows in enumerate(branches.nodes_of(self.study.held_out.values)):
+            same = np.repeat(answers[node], rows.sum())
+            told = aim.fidelity(truth[rows], same, self.settings.confidence, True)
+            is_leaf = not branches.left[node]
+            test = ("", "") if is_leaf else words.test(node)
+            sides = int(branches.left[node]), int(branches.right[node])
+            text, share = aim.words(answers[node]), float(rows.mean())
+            nodes.append(Node(*sides, *test, text, share, told, self._value(answers, node)))
+        return tuple(nodes)
 
     def _answer(self, sample: Sample, rows: NDArray[np.bool_]) -> Any:
         """The answer for some rows: the most frequent decision, or the mean output."""
