@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Ints
 from perturbx._validation import invalid
 from perturbx.archive.database import (
+    UNREADABLE,
     Damaged,
     Database,
     connect,
@@ -140,7 +141,12 @@ class Archive:
         answers : (k, ...) array or None
             None if none is known.
         """
-        return self._safely(lambda db: _read(db, digests))
+
+        def look(db: Database) -> tuple[Ints, NDArray[Any] | None]:
+            with db.reading() as connection:
+                return _read(connection, digests)
+
+        return self._safely(look)
 
     def write(self, scope: str, digests: Digests, answers: NDArray[Any]) -> None:
         """Keep the answers (n,) or (n, k) of n rows; they are on disk when this returns."""
@@ -222,28 +228,37 @@ def unpacked(row: Any) -> tuple[Digests, NDArray[Any]]:
     return np.frombuffer(keys, dtype=np.uint8).reshape(n, _KEY_BYTES), answers
 
 
-def _read(db: Database, keys: Digests) -> tuple[Ints, NDArray[Any] | None]:
+def _read(connection: sqlite3.Connection, keys: Digests) -> tuple[Ints, NDArray[Any] | None]:
     prints, which = np.unique(_fingerprints(keys), return_inverse=True)
     known: list[Ints] = []
     parts: list[NDArray[Any]] = []
-    with db.reading() as connection:
-        place = _places(connection, prints)[which.ravel()]
-        left = np.flatnonzero(place >= 0)
-        left = left[np.argsort(place[left], kind="stable")]
-        while len(left):
-            first, block_keys, answers = _block(connection, int(place[left[0]]))
-            stop = np.searchsorted(place[left], first + len(block_keys))
-            here, left = left[:stop], left[stop:]
-            if parts and answers.shape[1:] != parts[0].shape[1:]:
-                continue  # of another number of outputs, which are asked again, and refused
-            same = (keys[here] == block_keys[place[here] - first]).all(axis=1)
-            known.append(here[same])
-            parts.append(answers[place[here[same]] - first])
+    place = _places(connection, prints)[which.ravel()]
+    left = np.flatnonzero(place >= 0)
+    left = left[np.argsort(place[left], kind="stable")]
+    while len(left):
+        first, block_keys, answers = _block(connection, int(place[left[0]]))
+        stop = np.searchsorted(place[left], first + len(block_keys))
+        here, left = left[:stop], left[stop:]
+        there = block_keys[place[here] - first]
+        if (_fingerprints(keys[here]) != _fingerprints(there)).any():
+            raise Damaged("a row has the number of another")
+        if parts and answers.shape[1:] != parts[0].shape[1:]:
+            continue  # of another number of outputs, which are asked again, and refused
+        same = (keys[here] == there).all(axis=1)
+        known.append(here[same])
+        parts.append(answers[place[here[same]] - first])
     found = np.concatenate([*known, np.zeros(0, dtype=np.intp)])
     if not len(found):
         return found, None
     order = np.argsort(found)
     return found[order], np.concatenate(parts)[order]
+
+
+def check_found(connection: sqlite3.Connection, keys: Digests) -> None:
+    """Raise `Damaged` if rows that are stored would not be found."""
+    if (_places(connection, np.unique(_fingerprints(keys))) < 0).any():
+        raise Damaged("a row has no number")
+    _read(connection, keys)
 
 
 def _places(connection: sqlite3.Connection, prints: Ints) -> Ints:
@@ -346,7 +361,7 @@ def _readable(path: Path) -> Iterator[tuple[str, str, Digests, NDArray[Any]]]:
     """(tag, facts, keys, answers) of every block of a damaged file that is as it was written."""
     connection = connect(path)
     try:
-        with suppress(sqlite3.DatabaseError):
+        with suppress(*UNREADABLE):
             if not has_our_tables(connection):
                 return
         models = _rows(connection, "models", "id, tag, facts")
@@ -373,7 +388,7 @@ def _rows(connection: sqlite3.Connection, table: str, columns: str) -> Iterator[
                     f"WHERE {name} {sign} ? ORDER BY {name} {order} LIMIT 1",
                     (ends[side],),
                 ).fetchone()
-            except sqlite3.DatabaseError:
+            except UNREADABLE:
                 break
             if row is None or not ends[0] < row[0] < ends[1]:
                 return

@@ -49,6 +49,9 @@ _LONGEST = 2**25
 
 _ENDINGS = ("", "-wal", "-shm", "-journal")
 
+UNREADABLE = sqlite3.DatabaseError, UnicodeDecodeError
+"""What SQLite raises on a damaged file; its messages may hold bytes of it."""
+
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -262,7 +265,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         said = str(error)
-        if "malformed" in said:
+        if "malformed" in said or "decode" in said:  # texts that are no longer UTF-8
             raise Damaged(said) from error
         cure = "run the same call again, and it goes on from there"
         if "full" in said:
@@ -275,7 +278,7 @@ def _explained(path: Path) -> Iterator[None]:
             f"The archive {str(path)!r} cannot be used ({said}). Everything that was written to "
             f"it is still there: {cure}."
         ) from error
-    except sqlite3.DatabaseError as error:
+    except UNREADABLE as error:
         raise Damaged(str(error)) from error
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from perturbx._validation import check_number, invalid
-from perturbx.archive.archive import BLOCK_COLUMNS, Archive, salvage, unpacked
+from perturbx.archive.archive import BLOCK_COLUMNS, Archive, check_found, salvage, unpacked
 from perturbx.archive.database import Damaged, Database, database, set_aside
 from perturbx.errors import ArchiveError, InvalidParameterError
 
@@ -178,6 +178,8 @@ def _pruned(db: Database, model: str | None, before: float) -> int:
 def verify(path: str | os.PathLike[str] | Archive) -> Verified:
     """Read every answer and compare it with its checksum; what is damaged is set aside.
 
+    Also checks that each answer is found by its row.
+
     Returns
     -------
     Verified
@@ -200,7 +202,7 @@ def verify(path: str | os.PathLike[str] | Archive) -> Verified:
             whole = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             damaged = whole != "ok"
             for row in connection.execute(f"SELECT {BLOCK_COLUMNS} FROM blocks"):
-                unpacked(row)
+                check_found(connection, unpacked(row)[0])
     except (Damaged, ValueError, TypeError):
         damaged = True
     if not damaged:

@@ -197,3 +197,45 @@ def test_truncated_archives(path: Path, at: float) -> None:
         warnings.simplefilter("ignore", DamagedArchiveWarning)
         found = explained(path)
     np.testing.assert_array_equal(found, explained(None))
+
+
+@pytest.mark.parametrize("where", ["INTEGER PRIMARY", "sqlite_autoindex_models", "fingerprint INT"])
+def test_names_that_are_no_text_any_more(path: Path, where: str) -> None:
+    """What SQLite says of them cannot be decoded either; the file is set aside."""
+    content = path.read_bytes()
+    at = content.index(where.encode()) + 5
+    path.write_bytes(content[:at] + b"\xe7" + content[at + 1 :])
+    with pytest.warns(DamagedArchiveWarning):
+        np.testing.assert_array_equal(explained(path), explained(None))
+    assert px.archive.verify(path).n_lost == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["UPDATE rows SET place = place + 1", "DELETE FROM rows", "DELETE FROM rows WHERE place > 9"],
+)
+def test_answers_that_are_not_found_are_numbered_anew(path: Path, damage: str) -> None:
+    """They are as whole as ever, and none is asked again after `verify`."""
+    asked = []
+
+    def counting(rows: np.ndarray) -> np.ndarray:
+        asked.append(len(rows))
+        return model(rows)
+
+    change(path, damage)
+    n = px.archive.info(path).n_answers
+    with pytest.warns(DamagedArchiveWarning):
+        found = px.archive.verify(path)
+    assert (found.n_answers, found.n_lost) == (n, 0)
+    archive = px.Archive(path, model="v1")
+    run = px.KernelShap(counting, random_state=0, archive=archive).fit(X[:9])
+    np.testing.assert_array_equal(run.explain(X[9:11]).values, explained(None))
+    assert not asked
+
+
+def test_wrong_places_are_noticed_at_once(path: Path) -> None:
+    """Without `verify`, so that answers are not asked and stored again by each run."""
+    change(path, "UPDATE rows SET place = place + 1 WHERE place < 20")
+    with pytest.warns(DamagedArchiveWarning):
+        np.testing.assert_array_equal(explained(path), explained(None))
+    assert px.archive.verify(path).n_lost == 0
