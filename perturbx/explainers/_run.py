@@ -352,7 +352,10 @@ class Run:
         highest, lowest = solution.values.max(axis=1), solution.values.min(axis=1)
         if not self.active.all():
             highest, lowest = np.maximum(highest, 0.0), np.minimum(lowest, 0.0)
-        unchanged = np.ptp(evaluations.outputs, axis=0)[:, None] <= least
+        changes = np.inf  # a single feature needs no perturbation
+        if len(evaluations.outputs):
+            changes = np.ptp(evaluations.outputs, axis=0)[:, None]
+        unchanged = changes <= least
         gain = np.abs(evaluations.full - evaluations.empty)[:, None]
         errors = np.where(unchanged & (gain > 4 * least), np.inf, solution.standard_errors)
         reach = (highest - lowest - _WIDENING * errors.max(axis=1))[:, None]

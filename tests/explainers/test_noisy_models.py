@@ -199,3 +199,13 @@ def test_bad_settings_are_refused() -> None:
         px.KernelShap(noisy(0), stochastic="maybe").fit(X)
     with pytest.raises(BudgetError, match=r"2 for the instance \+ 2 for the empty"):
         px.KernelShap(noisy(0), masker=BASELINE, budget=8, random_state=0).fit(X).explain(X[:1])
+
+
+@pytest.mark.parametrize("method", [px.OwenShap, px.KernelShap, px.PermutationShap])
+def test_one_column_that_changes_the_output(method: Any) -> None:
+    """It needs no perturbation, and so there may be none to judge the precision by."""
+    rows = np.c_[np.arange(6.0), np.ones(6)]
+    run = method(lambda X: 2 * X[:, 0], tol=0.1, stochastic=True, budget=300, random_state=0)
+    explanation = run.fit(rows).explain(rows[4:])
+    np.testing.assert_allclose(explanation.values, [[3.0, 0.0], [5.0, 0.0]], atol=1e-9)
+    assert explanation.converged
