@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints
 from perturbx.errors import PartialResultWarning
-from perturbx.explainers._notes import KINDS, remarks
+from perturbx.explainers._notes import INTERRUPTED, KINDS, LOST, remarks
 from perturbx.explainers._plan import Plan, Problem, Task
 from perturbx.features import Spans, names_of
 from perturbx.maskers import BoundMasker
@@ -164,7 +164,7 @@ class Collected:
     def lose(self, places: Ints, error: BaseException) -> None:
         """Leave instances without scores, since the model failed."""
         self._n_lost += 1
-        self.fail(places, error, "there are no scores, as too little was answered", 2.0)
+        self.fail(places, error, LOST, 2.0)
 
     def fail(self, places: Ints, error: BaseException, so: str, severity: float = 1.0) -> None:
         """Note that the model failed, and what scores of these instances rest on."""
@@ -173,7 +173,7 @@ class Collected:
             self.stops = error
         self._converged[places] = False
         self._failed[places] = True
-        what = "it was interrupted" if is_interrupt else str(error)
+        what = INTERRUPTED if is_interrupt else str(error)
         texts = [f"{so}: {what}"] * len(places)
         self._say(KINDS.index("failures"), places, texts, np.full(len(places), severity))
 

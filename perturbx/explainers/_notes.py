@@ -30,6 +30,12 @@ KINDS = (
 )
 """The kinds of remarks, in the order of `remarks`."""
 
+LOST, FEWER = "there are no scores, as too little was answered", "scores rest on"
+"""How the remark on an instance begins for which the model failed, by what is left of it."""
+
+INTERRUPTED = "it was interrupted"
+"""How that remark ends after Ctrl-C."""
+
 Said: TypeAlias = tuple[Sequence[str], Floats]
 """A text for each of n instances, "" for no remark, and its severity."""
 
@@ -111,6 +117,15 @@ def warn_of_doubts(explanation: Explanation, tol: float | None) -> None:
             LowFidelityWarning,
             stacklevel=3,
         )
+
+
+def failures_of(explanation: Explanation) -> list[str]:
+    """The remarks on instances for which the model failed, or which were interrupted."""
+    each = explanation.per_instance
+    texts = explanation.notes
+    if each is not None:
+        texts = tuple(text for remark in each.remarks for text in remark.texts)
+    return [text for text in texts if text.startswith((LOST, FEWER))]
 
 
 def _nothing(bound: BoundMasker) -> str:

@@ -14,6 +14,7 @@ from perturbx.errors import PredictFnError, RejectPerturbations
 from perturbx.explainers._collected import Collected, Finished
 from perturbx.explainers._heavy_tails import widened
 from perturbx.explainers._noisy_answers import AskEmpty, NoisyAnswers
+from perturbx.explainers._notes import FEWER
 from perturbx.explainers._plan import Plan, Task
 from perturbx.explainers._threads import one_thread
 from perturbx.game import Game, of_all_features
@@ -183,7 +184,7 @@ class Run:
         solution, evaluations = self._solved(is_last=True)
         self._write(collected, solution, evaluations.floor, noise=noise, converged=False)
         share = len(self.design) / max(self.task.n_perturbations, 1)
-        collected.fail(places, error, f"scores rest on {share:.0%} of the perturbations")
+        collected.fail(places, error, f"{FEWER} {share:.0%} of the perturbations")
 
     @property
     def _is_all(self) -> bool:

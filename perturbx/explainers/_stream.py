@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
-from hashlib import blake2b
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, get_args
 
 from perturbx._validation import check_choice, invalid, needed
-from perturbx.containers import digests_of
-from perturbx.errors import InvalidInputError, InvalidParameterError, PerturbxError
-from perturbx.explainers._provenance import plain
+from perturbx.errors import InvalidInputError, PerturbxError
+from perturbx.explainers._notes import INTERRUPTED, failures_of
+from perturbx.explainers._parts import PartFormat, Parts
 from perturbx.result import Explanation
-
-PartFormat: TypeAlias = Literal["npz", "parquet", "jsonl"]
-
-_WITHOUT_EFFECT = {
-    *("predict_fn", "batch_size", "n_jobs", "verbose", "archive", "retries", "retry_on", "timeout"),
-    "max_memory",
-}
-"""Parameters that no score depends on."""
 
 
 class InChunks:
@@ -52,7 +41,8 @@ class InChunks:
         Yields
         ------
         Explanation
-            `perturbx.concat` joins several.
+            `perturbx.concat` joins several. With ``on_error="partial"``, the explanation that
+            Ctrl-C cut short is the last.
 
         Raises
         ------
@@ -73,19 +63,23 @@ class InChunks:
         """Write the explanation of each chunk to a file of its own, as soon as it is done.
 
         The same call goes on where an earlier one ended: chunks that have a file are skipped. A
-        file's name tells the content of its chunk and the settings, and others are refused.
+        file's name tells the content of its chunk, the settings, what `fit` has learned and the
+        model's first answers, and files of others are refused. With ``on_error="partial"``, files
+        of explanations that were cut short are named "partial" and made again by the next call,
+        and Ctrl-C ends the call after the chunk at hand.
 
         Parameters
         ----------
         folder : path
             Made if there is none.
         chunks : iterable
-            As for `explain_iter`. With a `random_state` an interrupted run gives the same numbers.
+            As for `explain_iter`. With an integer as `random_state`, an interrupted run gives the
+            same numbers.
         format : "npz", "parquet" or "jsonl"
             "npz": `perturbx.load` reads a part. "parquet": tidy tables, as by
             `Explanation.to_frame`, which ``pd.read_parquet(folder)`` reads as one; data of mixed
             types become text. It needs pyarrow. "jsonl": a line of JSON for each instance, as by
-            `Explanation.to_jsonl`, numbered through all chunks.
+            `Explanation.to_jsonl`. Both number instances through all chunks.
 
         Returns
         -------
@@ -95,7 +89,10 @@ class InChunks:
         Raises
         ------
         InvalidParameterError
-            If the folder has parts of other chunks or settings, or cannot be made.
+            If the folder has files of other chunks, settings, models or data of fit, or cannot be
+            made.
+        OSError
+            If a file cannot be written, as on a full disk; those before it are whole.
         ImportError
             If `format` needs a library that is not there.
         """
@@ -104,14 +101,13 @@ class InChunks:
 
 
 def explanations(explain: Callable[[Any], Explanation], chunks: Any) -> Iterator[Explanation]:
-    """The explanation of each chunk; an error says which chunk it is about."""
+    """The explanation of each chunk, up to one that was interrupted."""
     for i, chunk in enumerate(_checked(chunks)):
-        try:
+        with _about(i):
             explanation = explain(chunk)
-        except PerturbxError as error:
-            error.args = (f"Chunk {i} (from 0): {error}", *error.args[1:])
-            raise
         yield explanation
+        if _was_interrupted(explanation):
+            return
 
 
 def write_parts(
@@ -122,34 +118,42 @@ def write_parts(
     if kind == "parquet":
         needed("pyarrow", 'format="parquet"', "pyarrow")
         needed("pandas", 'format="parquet"', "pandas")
-    place = _folder(folder)
-    settings = _settings(explainer)
+    parts = Parts(explainer, folder, kind)
     paths: list[Path] = []
-    starts = [0]
-
-    def unwritten() -> Iterator[Any]:
-        """The chunks without a file, each after its path."""
-        for i, chunk in enumerate(_checked(chunks)):
-            digests = digests_of(chunk)
-            starts.append(starts[-1] + len(digests))
-            path = _path(place, i, digests, settings, kind)
-            if path.is_symlink():
-                raise InvalidParameterError(
-                    f"{str(path)!r} is a link, to {os.path.realpath(path)!r}: remove it, or pass "
-                    "another folder."
-                )
-            paths.append(path)
-            if not path.exists():
-                yield chunk
-
-    for explanation in explanations(explainer.explain, unwritten()):
-        if kind == "npz":
-            explanation.save(paths[-1])
-        elif kind == "jsonl":
-            explanation.to_jsonl(paths[-1], start=starts[-2])
+    start = 0
+    for i, chunk in enumerate(_checked(chunks)):
+        with _about(i):
+            n = _n_instances(explainer, chunk)
+            part = parts.of(i, chunk)
+            explanation = None if part.is_done else explainer.explain(chunk)
+        if explanation is None:
+            paths.append(part.path)
         else:
-            _save_parquet(explanation, paths[-1])
+            paths.append(part.written(explanation, start, not failures_of(explanation)))
+            if _was_interrupted(explanation):
+                break
+        start += n
     return paths
+
+
+@contextmanager
+def _about(i: int) -> Iterator[None]:
+    """Errors that say which chunk they are about."""
+    try:
+        yield
+    except PerturbxError as error:
+        error.args = (f"Chunk {i} (from 0): {error}", *error.args[1:])
+        raise
+
+
+def _n_instances(explainer: Any, chunk: Any) -> int:
+    own = copy.copy(explainer)
+    own.random_state = copy.deepcopy(explainer.random_state)
+    return len(own._fitted(chunk)[0].check(chunk))
+
+
+def _was_interrupted(explanation: Explanation) -> bool:
+    return any(text.endswith(INTERRUPTED) for text in failures_of(explanation))
 
 
 def _checked(chunks: Any) -> Iterable[Any]:
@@ -162,57 +166,3 @@ def _checked(chunks: Any) -> Iterable[Any]:
             "np.array_split(X, 10), a generator, or pd.read_csv(path, chunksize=1000)."
         )
     return chunks
-
-
-def _folder(folder: str | os.PathLike[str]) -> Path:
-    if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
-        raise invalid("folder", "a text or a path", folder)
-    place = Path(folder)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidParameterError(
-            f"folder must be a folder, or a place for a new one: {str(place)!r} is neither "
-            f"({error.strerror})."
-        ) from error
-    return place
-
-
-def _settings(explainer: Any) -> bytes:
-    """What the scores depend on besides the data and the model, as text."""
-    names = sorted({f.name for f in fields(explainer)} - _WITHOUT_EFFECT)
-    said = [(name, plain(getattr(explainer, name))) for name in names]
-    return repr((type(explainer).__name__, said)).encode()
-
-
-def _path(
-    place: Path, i: int, digests: NDArray[np.uint8], settings: bytes, kind: PartFormat
-) -> Path:
-    """The file of a chunk, whose name tells its content and the settings."""
-    content = blake2b(settings, digest_size=6)
-    content.update(np.ascontiguousarray(digests).tobytes())
-    path = place / f"part-{i:06d}-{content.hexdigest()}.{kind}"
-    others = [p for p in place.glob(f"part-{i:06d}-*.{kind}") if p != path]
-    if others:
-        raise InvalidParameterError(
-            f"Chunk {i} (from 0) or a setting is not what {str(others[0])!r} was written for: pass "
-            "the same chunks and settings to go on, or another folder."
-        )
-    return path
-
-
-def _save_parquet(explanation: Explanation, path: Path) -> None:
-    """The tidy frame of an explanation; data of mixed types become text."""
-    frame = explanation.to_frame()
-    if frame["data"].dtype == object:
-        missing = frame["data"].isna()
-        kinds = set(map(type, frame["data"][~missing]))
-        if len(kinds) > 1:
-            frame["data"] = frame["data"].astype(str).where(~missing, None)
-    new = path.with_name(f".{os.urandom(8).hex()}.tmp")
-    try:
-        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        frame.to_parquet(new, engine="pyarrow", index=False)
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from hashlib import blake2b
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._validation import check_list, shown
@@ -64,6 +67,21 @@ class Saved:
             raise InvalidParameterError(
                 f"{type(self).__name__} cannot be saved: one of its settings holds itself."
             ) from error
+
+    def digest_of_fit(self) -> bytes:
+        """What `fit` has learned, as one number; b"" if that cannot be saved."""
+        arrays: dict[str, NDArray[Any]] = {}
+        writer = Writer(arrays)
+        names = sorted(set(_learned(self)) - {"fit_random_state_"})  # without a seed another each
+        try:
+            learned = [[name, writer.value(getattr(self, name), name)] for name in names]
+        except InvalidParameterError:
+            return b""
+        found = blake2b(json.dumps([learned, writer.objects]).encode(), digest_size=16)
+        for name, array in arrays.items():
+            found.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            found.update(np.ascontiguousarray(array).data)
+        return found.digest()
 
     def _about_model(self) -> dict[str, Any] | None:
         """What is known of the model, as plain values and rows; None if it was not asked."""
@@ -152,7 +170,7 @@ def _content(saved: Saved, arrays: dict[str, NDArray[Any]] | None) -> dict[str, 
     writer, name = Writer(arrays), kind.__name__
     function, *others = (f.name for f in fields(kind))
     kept = [other for other in others if other != "archive"]
-    learned = {n: v for n, v in vars(saved).items() if n.endswith("_") and n not in saved.remade}
+    learned = _learned(saved)
     content = {
         "version": _VERSION,
         "by": __version__,
@@ -163,6 +181,10 @@ def _content(saved: Saved, arrays: dict[str, NDArray[Any]] | None) -> dict[str, 
         "model": writer.value(saved._about_model(), f"{name}: the rows of fit"),
     }
     return {**content, "objects": writer.objects, "given": writer.given}
+
+
+def _learned(saved: Saved) -> dict[str, Any]:
+    return {n: v for n, v in vars(saved).items() if n.endswith("_") and n not in saved.remade}
 
 
 def _made(

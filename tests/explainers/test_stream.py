@@ -196,3 +196,118 @@ def test_lines_are_numbered_through_all_chunks(tmp_path: Path) -> None:
     assert [line["instance"] for line in found] == list(range(40))
     scores = [list(line["scores"].values()) for line in found]
     np.testing.assert_allclose(scores, explainer().explain(X[20:]).values, atol=1e-9)
+
+
+def test_rows_of_parquet_are_numbered_through_all_chunks(tmp_path: Path) -> None:
+    """Also where a chunk is a single row, and where a run goes on."""
+    pd, _ = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    chunks = [X[20], X[21:23], X[23]]
+    explainer().explain_to(tmp_path, chunks[:2], format="parquet")
+    explainer().explain_to(tmp_path, chunks, format="parquet")
+    frame = pd.read_parquet(tmp_path)
+    assert frame["instance"].tolist() == np.repeat(np.arange(4), 6).tolist()
+    np.testing.assert_allclose(frame["data"], X[20:24].ravel())
+
+
+def test_lines_count_a_single_row_as_one(tmp_path: Path) -> None:
+    """It is no table of as many rows as it has columns."""
+    paths = explainer().explain_to(tmp_path, [X[20], X[21:23]], format="jsonl")
+    found = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+    assert [line["instance"] for line in found] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("format", ["npz", "jsonl"])
+def test_another_model_or_background_is_refused(tmp_path: Path, format: Any) -> None:
+    """Files of an earlier model are not taken for those of this one."""
+
+    def retrained(rows: np.ndarray) -> np.ndarray:
+        return 1.01 * model(rows)
+
+    explainer().explain_to(tmp_path, CHUNKS, format=format)
+    other_rows = px.KernelShap(model, budget=900, random_state=0).fit(X[1:21])
+    for other in (explainer(retrained), other_rows):
+        with pytest.raises(InvalidParameterError, match=r"Chunk 0 .* model or data of fit"):
+            other.explain_to(tmp_path, CHUNKS, format=format)
+
+    def rounded(rows: np.ndarray) -> np.ndarray:
+        return model(rows) * (1 + 1e-7)
+
+    assert len(explainer(rounded).explain_to(tmp_path, CHUNKS, format=format)) == 4
+
+
+def test_another_version_of_the_model_is_refused(tmp_path: Path) -> None:
+    """Its name is enough, where its first answers are the same."""
+    one, two = (px.Archive(tmp_path / "a", model=name) for name in ("1", "2"))
+    explainer(archive=one).explain_to(tmp_path / "scores", CHUNKS)
+    with pytest.raises(InvalidParameterError, match="another chunk, setting, model"):
+        explainer(archive=two).explain_to(tmp_path / "scores", CHUNKS)
+
+
+@pytest.mark.parametrize("format", ["npz", "parquet", "jsonl"])
+def test_explanations_that_were_cut_short_are_made_again(tmp_path: Path, format: Any) -> None:
+    """A model that failed for a while leaves no file that the next call takes for a whole one."""
+    if format == "parquet":
+        pytest.importorskip("pyarrow")
+    left = [7]
+
+    def fragile(rows: np.ndarray) -> np.ndarray:
+        left[0] -= 1
+        if left[0] < 0:
+            raise ConnectionError("down")
+        return model(rows)
+
+    settings: dict[str, Any] = {"on_error": "partial", "batch_size": 200}
+    run = explainer(fragile, **settings)
+    with pytest.warns(px.errors.PartialResultWarning):
+        (path,) = run.explain_to(tmp_path, CHUNKS[:1], format=format)
+    assert path.name.startswith("partial-000000-")
+    left[0] = 10**6
+    (again,) = run.explain_to(tmp_path, CHUNKS[:1], format=format)
+    assert [again] == list(tmp_path.iterdir())
+    if format == "npz":
+        whole = explainer(**settings).explain(CHUNKS[0])
+        np.testing.assert_array_equal(px.load(again).values, whole.values)
+
+
+def test_an_interruption_ends_the_call(tmp_path: Path) -> None:
+    """With on_error="partial", the chunk at hand is kept, and no further one is asked."""
+    asked = [0]
+
+    def interrupted(rows: np.ndarray) -> np.ndarray:
+        asked[0] += 1
+        if asked[0] in (7, 57):
+            raise KeyboardInterrupt
+        return model(rows)
+
+    run = explainer(interrupted, on_error="partial", batch_size=200)
+    with pytest.warns(px.errors.PartialResultWarning):
+        paths = run.explain_to(tmp_path, CHUNKS)
+    assert [path.name[:14] for path in paths] == ["partial-000000"]
+    assert asked == [7]
+    asked[0] = 50
+    with pytest.warns(px.errors.PartialResultWarning):
+        assert len(list(run.explain_iter(CHUNKS))) == 1
+    assert asked == [57]
+
+
+def test_errors_of_files_say_which_chunk(tmp_path: Path) -> None:
+    """Counted through all chunks, also where the first ones are there."""
+    explainer().explain_to(tmp_path, CHUNKS[:2])
+    for bad in (None, 3, X[20:22, :5]):
+        with pytest.raises(InvalidInputError, match=r"Chunk 2 \(from 0\): X"):
+            explainer().explain_to(tmp_path, [*CHUNKS[:2], bad])
+
+
+def test_a_full_disk_leaves_whole_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the file, and says that the same call goes on."""
+    explainer().explain_to(tmp_path, CHUNKS[:1])
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("perturbx.result.storage.os.fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device; .* goes on after them.*part-0"):
+        explainer().explain_to(tmp_path, CHUNKS)
+    monkeypatch.undo()
+    assert len(list(tmp_path.iterdir())) == 1
+    assert len(explainer().explain_to(tmp_path, CHUNKS)) == 4
