@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import platform
 import random
 import threading
 import warnings
@@ -24,6 +26,10 @@ _WORTH_NAMING = 2**10
 _APART = 2**20
 """Arrays of so many bytes are not pickled: joblib maps them into the memory of its workers."""
 
+_SMALL = 2**15
+"""So many pickled bytes go with each task as they are: what Dask sends apart, it sends to one
+worker first, which then gets all tasks."""
+
 _MOST_KEPT = 4
 """How many of the latest shared states a worker keeps: those of two runs."""
 
@@ -35,8 +41,12 @@ _REPEATS = (
     "Make the generator inside predict_fn, as in np.random.default_rng(), or use n_jobs=1."
 )
 
-Content = tuple[NDArray[Any], ...]
-"""What is pickled, as an array, and then the large arrays within it."""
+Content = tuple[Any, ...]
+"""What is pickled, as bytes or an array of them, and then the large arrays within it."""
+
+
+Worker = tuple[str, int, int]
+"""A thread of a process of a machine."""
 
 
 class Shared:
@@ -51,7 +61,7 @@ class Shared:
     def __init__(self, *objects: Any, varies: bool = False) -> None:
         self.key = uuid4().hex
         self.objects, self.varies = objects, varies
-        self.is_there = False  # whether the workers have received it
+        self.workers = set[Worker]()  # those that have received it
         self.is_kept = True  # False for workers that end with each call
         self._content: Content = ()
         self._named: list[Any] = []
@@ -78,7 +88,10 @@ class Shared:
             _writer()(file, place).dump((self.objects, self._named))
             if generators and self.varies:
                 warnings.warn(_REPEATS, UnstableModelWarning, stacklevel=2)
-            self._content = np.frombuffer(file.getbuffer(), dtype=np.uint8), *apart
+            pickled = file.getbuffer()
+            is_small = pickled.nbytes <= _SMALL
+            whole = bytes(pickled) if is_small else np.frombuffer(pickled, dtype=np.uint8)
+            self._content = whole, *apart
         return self._content
 
     def place(self, one: Any) -> int | None:
@@ -123,6 +136,11 @@ _kept: dict[str, list[list[Any]]] = {}
 _lock = threading.Lock()
 
 
+def answered(*given: Any) -> tuple[Worker, Any]:
+    """Which worker this is, and what `carry_out` makes of what is given."""
+    return (platform.node(), os.getpid(), threading.get_ident()), carry_out(*given)
+
+
 def carry_out(task: bytes, keys: Sequence[str], sizes: Sequence[int], *content: Any) -> Any:
     """Carry out a packed task in a worker; `content` is that of the states with a size above 0.
 
@@ -159,7 +177,7 @@ def _put_back(key: str, state: list[Any]) -> None:
 def _unpacked(content: Content) -> list[Any]:
     """What has names. Arrays are our own, unless they are mapped, and then read-only."""
     own = [np.asarray(one) if isinstance(one, np.memmap) else one.copy() for one in content[1:]]
-    _, named = _read(content[0].data, own.__getitem__)
+    _, named = _read(memoryview(content[0]), own.__getitem__)
     return list(named)
 
 

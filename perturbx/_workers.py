@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from itertools import chain
 from typing import Any, TypeVar
 
-from perturbx._shared import Missing, Shared, carry_out, packed
+from perturbx._shared import Missing, Shared, answered, packed
 from perturbx._unpicklable import culprit
 from perturbx.errors import InvalidParameterError, PredictFnError
 
@@ -23,14 +27,68 @@ SPREAD_OVER: ContextVar[int | None] = ContextVar("spread_over", default=1)
 _MOST_DEATHS = 2
 """Workers that may die in a row before a single task is done."""
 
+_COUNTED_FOR = 5.0
+"""Seconds after which workers are counted anew: a cluster may grow, and Dask's tells it slowly."""
+
 _CURE = 'use n_jobs=1, or threads, as in joblib.parallel_config("threading")'
+
+
+@dataclass(eq=False)
+class _Kept:
+    """What stays while one explanation is made.
+
+    Parameters
+    ----------
+    counts : dict
+        By backend and `n_jobs`, the number of workers, and until when it is taken to be known.
+    pools : dict
+        By `n_jobs`, the `joblib.Parallel` of a backend whose workers would end with each call.
+    """
+
+    counts: dict[Any, tuple[int, float]] = field(default_factory=dict)
+    pools: dict[int | None, Any] = field(default_factory=dict)
+
+    def end(self, n_jobs: int | None) -> None:
+        """End the workers of a pool, if there is one."""
+        pool = self.pools.pop(n_jobs, None)
+        if pool is not None:
+            pool.__exit__(None, None, None)
+
+
+_KEPT: ContextVar[_Kept | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def workers_kept() -> Iterator[None]:
+    """Within, workers that would end with each round stay, and are not counted all the time."""
+    if _KEPT.get() is not None:
+        yield
+        return
+    kept = _Kept()
+    before = _KEPT.set(kept)
+    try:
+        yield
+    finally:
+        _KEPT.reset(before)
+        for n_jobs in list(kept.pools):
+            kept.end(n_jobs)
 
 
 def n_workers(n_jobs: int | None) -> int:
     """The number of workers that joblib would use."""
     from joblib import effective_n_jobs
+    from joblib.parallel import get_active_backend
 
-    return int(effective_n_jobs(n_jobs))
+    kept = _KEPT.get()
+    if kept is None:
+        return int(effective_n_jobs(n_jobs))
+    backend, configured = get_active_backend()
+    key, now = (type(backend), configured, n_jobs), time.monotonic()
+    n, until = kept.counts.get(key, (0, now))
+    if until <= now:
+        n = int(effective_n_jobs(n_jobs))
+        kept.counts[key] = n, now + _COUNTED_FOR
+    return n
 
 
 def check_workers(predict_fn: Any, n_jobs: int | None) -> None:
@@ -79,28 +137,28 @@ def in_workers(
     PredictFnError
         If worker processes die again and again.
     """
-    from joblib import Parallel, delayed
-    from joblib.parallel import get_active_backend
+    from joblib import delayed
 
     left: dict[int, Any] = dict(enumerate(tasks))
     is_here = backend == "threading" or _are_threads() or n_workers(n_jobs) == 1
     if not is_here:
         left = _packed(function, left, shared)
-    one_by_one = getattr(get_active_backend()[0], "supports_return_generator", False)
     found: dict[int, Any] = {}
     n_given = n_died = 0
+    fewest: float = min(n_workers(n_jobs), len(left))
     while left:
         asked, n_missing = list(left), 0
-        ask = delayed(function) if is_here else _carried_out(shared)
-        workers = Parallel(
-            n_jobs=n_jobs, backend=backend, return_as="generator" if one_by_one else "list"
-        )
+        ask = delayed(function) if is_here else _carried_out(shared, fewest)
         try:
-            answers = workers(ask(*left[i]) for i in asked)
+            answers = _pool(n_jobs, backend)(ask(*left[i]) for i in asked)
             for place, answer in zip(asked, answers, strict=True):
-                if isinstance(answer, Missing):
-                    n_missing += 1
-                    continue
+                if not is_here:
+                    worker, answer = answer
+                    if isinstance(answer, Missing):
+                        n_missing += 1
+                        continue
+                    for state in shared:
+                        state.workers.add(worker)
                 found[place] = answer
                 del left[place]
                 while n_given in found:
@@ -108,14 +166,14 @@ def in_workers(
                     n_given += 1
         except Exception as error:
             n_died = 1 if len(left) < len(asked) else n_died + 1
+            _end_pool(n_jobs)
             if not _says_that_a_worker_died(error):
                 raise
             if n_died > _MOST_DEATHS:
                 raise _died(error) from error
         for state in shared:
-            # Workers that are new, or that end with each call, do not have it.
             state.is_kept &= n_missing < len(asked)
-            state.is_there = state.is_kept and not left
+        fewest = math.inf  # what is left now goes to workers that are new
 
 
 def _are_threads() -> bool:
@@ -125,13 +183,44 @@ def _are_threads() -> bool:
     return bool(getattr(get_active_backend()[0], "uses_threads", False))
 
 
-def _carried_out(shared: Sequence[Shared]) -> Callable[[bytes], Any]:
-    """Makes the task of a worker, with the content of those states that it may not have."""
+def _pool(n_jobs: int | None, backend: str | None) -> Any:
+    """Workers of joblib, as they were in the last round if they would end with it."""
+    from joblib import Parallel
+    from joblib.parallel import get_active_backend
+
+    active, kept = get_active_backend()[0], _KEPT.get()
+    one_by_one = getattr(active, "supports_return_generator", False)
+    # Tasks are of the right size: joblib would join those that follow quick ones.
+    made = Parallel(
+        n_jobs=n_jobs,
+        backend=backend,
+        batch_size=1,
+        return_as="generator" if one_by_one else "list",
+    )
+    # The workers of joblib itself stay anyway, or keep files of all that was sent until they end.
+    if kept is None or backend is not None or type(active).__module__.startswith("joblib."):
+        return made
+    if n_jobs not in kept.pools:
+        kept.pools[n_jobs] = made.__enter__()
+    return kept.pools[n_jobs]
+
+
+def _end_pool(n_jobs: int | None) -> None:
+    kept = _KEPT.get()
+    if kept is not None:
+        kept.end(n_jobs)
+
+
+def _carried_out(shared: Sequence[Shared], fewest: float) -> Callable[[bytes], Any]:
+    """Makes the task of a worker, with the content of states that fewer workers than these have."""
     from joblib import delayed
 
-    contents = [() if state.is_there else state.content() for state in shared]
+    contents = [
+        () if state.is_kept and len(state.workers) >= fewest else state.content()
+        for state in shared
+    ]
     keys, sizes = [state.key for state in shared], [len(content) for content in contents]
-    return lambda task: delayed(carry_out)(task, keys, sizes, *chain(*contents))
+    return lambda task: delayed(answered)(task, keys, sizes, *chain(*contents))
 
 
 def _packed(

@@ -136,8 +136,8 @@ def cluster() -> Iterator[list[str]]:
 def ratios(only: str, cases: list[tuple[int, int]], repeats: int) -> Iterator[Target]:
     """The time of one worker over that of two, for each method, number of rows and model."""
     with cluster() as backends:
-        for backend in backends:  # starts the workers
-            measured(methods()["Lime"], Model("waits"), 1, 200, backend)
+        for backend in backends:  # starts all workers, and lets them import what they need
+            measured(methods()["KernelShap regression"], Model("waits"), 4, 1000, backend)
         titles = [f"{kind}, {backend}" for kind in ("computes", "waits") for backend in backends]
         print(head(["method", "instances", "rows each", *titles]))
         for name, make in methods().items():

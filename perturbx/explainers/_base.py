@@ -23,7 +23,7 @@ from perturbx._validation import (
     check_selection,
     invalid,
 )
-from perturbx._workers import check_workers
+from perturbx._workers import check_workers, workers_kept
 from perturbx.archive import Archive, ArchiveLike
 from perturbx.containers import holds_texts, layout_of, looks_like_images, training_rows
 from perturbx.errors import InvalidParameterError, NotFittedError, UnknownParameterError
@@ -191,7 +191,7 @@ class BaseExplainer(BaseEstimator, Saved, InChunks, EstimatesCost):
         LowFidelityWarning
             If a local fit describes the model poorly.
         """
-        with threads_kept():
+        with threads_kept(), workers_kept():
             explanation = explain(*self._prepared(X))
         warn_of_doubts(explanation, self.tol)
         return explanation

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from perturbx._validation import check_random_state
+from perturbx._workers import workers_kept
 from perturbx.containers import layout_of, training_rows
 from perturbx.errors import BudgetError, InvalidInputError, InvalidParameterError
 from perturbx.explainers._base import BaseExplainer
@@ -111,7 +112,7 @@ class PermutationImportance(BaseExplainer):
         BudgetError
             If the budget pays for fewer than 16 rows.
         """
-        with threads_kept():
+        with threads_kept(), workers_kept():
             explanation = self._explained(X, y)
         warn_of_doubts(explanation, self.tol)
         return explanation

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from perturbx._validation import check_random_state
+from perturbx._workers import workers_kept
 from perturbx.errors import BudgetError
 from perturbx.explainers._base import BaseExplainer
 from perturbx.explainers._losses import Loss, check_whole
@@ -106,7 +107,7 @@ class Sage(BaseExplainer):
         BudgetError
             If the budget pays for fewer than 16 rows.
         """
-        with threads_kept():
+        with threads_kept(), workers_kept():
             explanation = self._explained(X, y)
         warn_of_doubts(explanation, self.tol)
         return explanation

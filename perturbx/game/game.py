@@ -29,7 +29,7 @@ from perturbx.predictor import Predictor
 _TASKS_PER_JOB = 4
 """So many tasks for each worker, so that none waits long for the last one."""
 
-_ROWS_PER_TASK = 64
+_ROWS_PER_TASK = 128
 """Tasks of fewer model rows would cost more than they balance: there is one for each worker."""
 
 _AT_ONCE = 2**23

@@ -181,15 +181,10 @@ class BoundNoise(BoundMasker):
         """(d,) the smallest change of each number that its type can represent; 0 for categories."""
         moves = np.zeros(len(self.instance))
         for j in np.flatnonzero(self.scale > 0):
-            dtype: Any = self._type(j)
+            dtype: Any = self.layout.number_type(int(j), self.tables)
             x = np.abs(np.asarray(self.shown[j], dtype=np.float64)).astype(dtype.newbyteorder("="))
             moves[j] = 1.0 if dtype.kind in "iu" else np.nan_to_num(np.spacing(x))
         return moves
-
-    def _type(self, column: Any) -> np.dtype[Any]:
-        dtype = self.layout.number_type(int(column), self.tables)
-        assert dtype is not None  # checked when the instance was bound
-        return dtype
 
     def _steps(self, column: int, z: NDArray[Any]) -> NDArray[np.int64]:
         """The change of an integer, which stays within the range of the training rows."""
@@ -199,12 +194,12 @@ class BoundNoise(BoundMasker):
         return np.asarray(np.clip(wanted, max(low, -_FURTHEST), min(high, _FURTHEST)))
 
     def _integer(self, column: int) -> int:
-        dtype = self._type(column)
+        dtype: Any = self.layout.number_type(column, self.tables)
         return int(self.instance[column : column + 1].astype(f"u{dtype.itemsize}").view(dtype)[0])
 
     def _moved(self, column: int, z: NDArray[Any]) -> NDArray[Any]:
         """The bits of x + z * scale, in the type of the column."""
-        dtype: Any = self._type(column)
+        dtype: Any = self.layout.number_type(column, self.tables)
         unsigned = np.dtype(f"u{dtype.itemsize}")
         if dtype.kind in "iu":
             x = np.uint64(self._integer(column) % 2**64)

@@ -21,7 +21,7 @@ from perturbx._validation import (
     check_random_state,
     invalid,
 )
-from perturbx._workers import check_workers, in_workers, n_workers
+from perturbx._workers import check_workers, in_workers, n_workers, workers_kept
 from perturbx.containers import holds_texts, layout_of, looks_like_images, training_rows
 from perturbx.designs import CoalitionDesign
 from perturbx.errors import InvalidParameterError, NotFittedError
@@ -239,7 +239,8 @@ class Anchors(BaseRule):
         predictor = self._probe(instances)
         Decision(self.decision, predictor).labels(predictor.first_answers)
         total = probe_cost(predictor)
-        with progress_bar(n * self._budget) if self.verbose else nullcontext() as bar:
+        shown = progress_bar(n * self._budget) if self.verbose else nullcontext()
+        with workers_kept(), shown as bar:
             progress = bar.update if bar is not None else None
             anchors = tuple(self._found(chain([first], tasks), n, predictor, progress))
         for anchor in anchors:

@@ -63,3 +63,25 @@ def test_errors_of_the_model_arrive() -> None:
     failed = pytest.raises(px.errors.ModelError, match="too many rows")
     with joblib.parallel_config("ray"), failed:
         px.KernelShap(fails, n_jobs=2, **SETTINGS).explain(ROWS[20:22])
+
+
+def test_workers_stay_for_all_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool of Ray takes seconds to start, and `OwenShap` asks in many rounds."""
+    from ray.util.joblib.ray_backend import RayBackend
+
+    started, configure = [], RayBackend.configure
+
+    def counted(self: Any, *args: Any, **settings: Any) -> int:
+        started.append(self)
+        return int(configure(self, *args, **settings))
+
+    def model(X: np.ndarray) -> np.ndarray:
+        return np.exp(X[:, 0]) * X[:, 1] + X[:, 5]
+
+    monkeypatch.setattr(RayBackend, "configure", counted)
+    settings = {**SETTINGS, "masker": px.ColumnTree(ROWS[:20])}
+    alone = px.OwenShap(model, n_jobs=1, **settings).explain(ROWS[20:22])
+    with joblib.parallel_config("ray"):
+        there = px.OwenShap(model, n_jobs=2, **settings).explain(ROWS[20:22])
+    assert len(started) == 1
+    np.testing.assert_array_equal(there.values, alone.values)

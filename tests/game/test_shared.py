@@ -30,12 +30,27 @@ class Sent(ThreadingBackend):
     uses_threads = supports_sharedmem = False
     tasks: list[bytes]
     contents: list[int]
+    batches: list[int]
+    n_counted = n_configured = n_rounds = 0
     forgets = one_at_a_time = False
 
+    def compute_batch_size(self) -> int:
+        """What backends wish for that have seen quick tasks."""
+        return 4
+
+    def effective_n_jobs(self, n_jobs: int) -> int:
+        Sent.n_counted += 1
+        return super().effective_n_jobs(n_jobs)
+
+    def configure(self, *args: Any, **settings: Any) -> int:
+        Sent.n_configured += 1
+        return super().configure(*args, **settings)
+
     def submit(self, func: Any, callback: Any = None) -> Any:
+        self.batches.append(len(func.items))
         for _, (task, _, sizes, *content), _ in func.items:
             self.tasks.append(task)
-            self.contents.append(sum(part.nbytes for part in content))
+            self.contents.append(sum(memoryview(part).nbytes for part in content))
             assert len(content) == sum(sizes)
         received = cloudpickle.loads(cloudpickle.dumps(func))
 
@@ -45,17 +60,20 @@ class Sent(ThreadingBackend):
 
         return super().submit(run, callback)
 
-    def configure(self, *args: Any, **settings: Any) -> int:
+    def start_call(self) -> None:
+        Sent.n_rounds += 1
         if self.forgets:
             _shared._kept.clear()
-        return super().configure(*args, **settings)
+        super().start_call()
 
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Sent]]:
     """The backend of all `explain` calls of a test."""
     monkeypatch.setattr(_shared, "_kept", {})
-    Sent.tasks, Sent.contents, Sent.forgets, Sent.one_at_a_time = [], [], False, False
+    Sent.tasks, Sent.contents, Sent.batches = [], [], []
+    Sent.n_counted = Sent.n_configured = Sent.n_rounds = 0
+    Sent.forgets = Sent.one_at_a_time = False
     joblib.register_parallel_backend("sent", Sent)
     with joblib.parallel_config("sent", n_jobs=2):
         yield Sent
@@ -120,6 +138,41 @@ def test_what_is_shared_travels_once(sent: type[Sent]) -> None:
     np.testing.assert_array_equal(many.explain(ROWS[-3:]).values, expected)
     last = sent.contents[-n_first:]
     assert all(last), "where workers end with each call, it is sent with all later tasks"
+
+
+def test_no_worker_is_asked_what_it_cannot_know(
+    sent: type[Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state that one worker received in a round of one task is not yet at the others.
+
+    A worker without it would return all tasks that it takes, and leave the work to the others.
+    """
+    unknown = []
+    missing = _shared.Missing
+
+    class Counted(missing):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            unknown.append(self)
+
+    class Slow(Model):
+        def __call__(self, X: np.ndarray) -> np.ndarray:
+            time.sleep(0.01)
+            return super().__call__(X)
+
+    monkeypatch.setattr(_shared, "Missing", Counted)
+    explainer(px.KernelShap, Slow(0), 1, budget=1000).explain(ROWS[-1:])
+    assert len(sent.tasks) > 2
+    assert not unknown
+
+
+@pytest.mark.parametrize("method", [px.KernelShap, px.OwenShap])
+def test_a_run_keeps_its_workers(method: Any, sent: type[Sent]) -> None:
+    """They start once for all rounds, are counted rarely, and get one task at a time."""
+    explainer(method, Model(0), 40, budget=4000).explain(ROWS[-3:])
+    assert sent.n_configured == 1
+    assert len(sent.tasks) > 8
+    assert set(sent.batches) == {1}
+    assert sent.n_counted <= sent.n_rounds + 5
 
 
 def test_no_two_threads_call_the_same_copy(sent: type[Sent]) -> None:
