@@ -186,7 +186,7 @@ def _are_threads() -> bool:
 def _pool(n_jobs: int | None, backend: str | None) -> Any:
     """Workers of joblib, as they were in the last round if they would end with it."""
     from joblib import Parallel
-    from joblib.parallel import get_active_backend
+    from joblib.parallel import BACKENDS, get_active_backend
 
     active, kept = get_active_backend()[0], _KEPT.get()
     one_by_one = getattr(active, "supports_return_generator", False)
@@ -197,8 +197,10 @@ def _pool(n_jobs: int | None, backend: str | None) -> Any:
         batch_size=1,
         return_as="generator" if one_by_one else "list",
     )
-    # The workers of joblib itself stay anyway, or keep files of all that was sent until they end.
-    if kept is None or backend is not None or type(active).__module__.startswith("joblib."):
+    # Pools of joblib itself keep files of all that was sent until they end.
+    pools = BACKENDS["multiprocessing"], BACKENDS["threading"]
+    is_own = type(active).__module__.startswith("joblib.")
+    if kept is None or backend is not None or is_own or not isinstance(active, pools):
         return made
     if n_jobs not in kept.pools:
         kept.pools[n_jobs] = made.__enter__()
