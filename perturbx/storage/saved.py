@@ -9,7 +9,6 @@ from dataclasses import fields
 from hashlib import blake2b
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._validation import check_list, shown
@@ -80,7 +79,7 @@ class Saved:
         found = blake2b(json.dumps([learned, writer.objects]).encode(), digest_size=16)
         for name, array in arrays.items():
             found.update(f"{name} {array.dtype.str} {array.shape}".encode())
-            found.update(np.ascontiguousarray(array).data)
+            found.update(array.tobytes())  # dates have no buffer
         return found.digest()
 
     def _about_model(self) -> dict[str, Any] | None:

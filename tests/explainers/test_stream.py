@@ -311,3 +311,19 @@ def test_a_full_disk_leaves_whole_files(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.undo()
     assert len(list(tmp_path.iterdir())) == 1
     assert len(explainer().explain_to(tmp_path, CHUNKS)) == 4
+
+
+def test_dates_in_the_background(tmp_path: Path) -> None:
+    """What `fit` has learned of them is part of a file's name."""
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=6), "size": np.arange(6.0)})
+
+    def counted(rows: Any) -> Any:
+        return rows["day"].dt.day * 1.0 + rows["size"]
+
+    run = px.Occlusion(counted, masker=px.Background(frame[:3]), random_state=0)
+    (path,) = run.fit(frame[:3]).explain_to(tmp_path, [frame[3:5]])
+    np.testing.assert_allclose(px.load(path).values, [[2, 2], [3, 3]])
+    other = px.Occlusion(counted, masker=px.Background(frame[1:4]), random_state=0)
+    with pytest.raises(InvalidParameterError, match="data of fit"):
+        other.fit(frame[:3]).explain_to(tmp_path, [frame[3:5]])
