@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from perturbx._rounding import DOUBLE, SINGLE
 from perturbx._typing import Floats
 from perturbx._validation import is_masked
+from perturbx.archive import ModelFacts
 from perturbx.errors import PredictFnError
 
 _SHORT = 2**16
@@ -50,8 +51,8 @@ def not_finite(answers: Floats, place: str) -> PredictFnError:
     )
 
 
-def resolution_of(function: Callable[[Any], Any], raw: Any, answer: NDArray[Any]) -> float:
-    """The relative rounding error of the answers, from their type.
+def facts_of(function: Callable[[Any], Any], raw: Any, answer: NDArray[Any]) -> ModelFacts:
+    """The columns of a frame of answers, and the relative rounding error, from their type.
 
     A predict_fn that computes with fewer digits than its answers have sets an attribute
     `resolution`.
@@ -69,7 +70,9 @@ def resolution_of(function: Callable[[Any], Any], raw: Any, answer: NDArray[Any]
         import torch
 
         eps = float(torch.finfo(raw.dtype).eps)  # a half-precision tensor was widened to be read
-    return DOUBLE if eps < 1e-10 else SINGLE if eps < 1e-6 else 4 * eps
+    resolution = DOUBLE if eps < 1e-10 else SINGLE if eps < 1e-6 else 4 * eps
+    is_frame = _library(raw) in ("pandas", "polars")
+    return ModelFacts(tuple(getattr(raw, "columns", ())) if is_frame else (), resolution)
 
 
 def _as_array(answer: Any, n_rows: int, place: str) -> NDArray[Any]:

@@ -20,10 +20,10 @@ from perturbx._validation import (
     shown,
     top_of,
 )
-from perturbx.archive import Archive, ModelFacts
+from perturbx.archive import Archive
 from perturbx.containers import rows_at
 from perturbx.errors import InvalidParameterError, ModelError, PredictFnError
-from perturbx.predictor.answers import not_finite, numbers_of, resolution_of
+from perturbx.predictor.answers import facts_of, not_finite, numbers_of
 from perturbx.predictor.archived import Archived
 from perturbx.predictor.awaiting import Awaited
 from perturbx.predictor.calling import failure, resolve
@@ -279,27 +279,25 @@ def connect(
     """Call the model once, to learn the shape of its answers."""
     function, name = resolve(predict_fn)
     archived = None if archive is None else Archived.of(archive, name)
-    raw, facts = None, None
     if archived is None:
         raw, answer = _ask(function, batch, n_rows, _PROBE, patience)
+        facts = facts_of(function, raw, answer)
     else:
 
         def ask(part: Any, n: int) -> NDArray[Any]:
-            nonlocal raw
             raw, found = _ask(function, part, n, _PROBE, patience)
             _finite(found, _PROBE)
+            if archived.facts is None:  # kept before the answers, since a kill may come between
+                archived.learn(facts_of(function, raw, found))
             return found
 
-        answer, facts = archived.answers(batch, n_rows, _PROBE, 0, ask), archived.facts
+        answer = archived.answers(batch, n_rows, _PROBE, 0, ask)
+        known = archived.facts
+        facts = facts_of(function, answer, answer) if known is None else known
+        if known is None:  # the file was damaged
+            archived.learn(facts)
     n_outputs = 1 if answer.ndim == 1 else answer.shape[1]
     first = _finite(answer.reshape(n_rows, n_outputs), _PROBE)
-    if facts is None:
-        raw = answer if raw is None else raw
-        is_frame = type(raw).__module__.partition(".")[0] in ("pandas", "polars")
-        columns = tuple(getattr(raw, "columns", ())) if is_frame else ()
-        facts = ModelFacts(columns, resolution_of(function, raw, answer))
-        if archived is not None:
-            archived.learn(facts)
     output_names = _output_names(function, facts.columns, n_outputs, names)
     return Predictor(
         function,

@@ -168,6 +168,21 @@ def test_names_of_outputs_and_rounding_are_kept(archive: px.Archive) -> None:
     np.testing.assert_array_equal(again.values, first.values)
 
 
+def test_names_of_outputs_are_kept_before_answers(
+    archive: px.Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a kill between the two loses neither names nor the rounding of half precision."""
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("perturbx.predictor.archived.Archived.learn", killed)
+    explainer = px.Occlusion(lambda X: X[:, 0], masker=px.Baseline(np.zeros(4)), archive=archive)
+    with pytest.raises(KeyboardInterrupt):
+        explainer.explain(np.ones((1, 4)))
+    assert px.archive.info(archive).n_answers == 0
+
+
 @pytest.mark.parametrize("kind", ["frame", "sparse", "texts", "image"])
 def test_every_container(archive: px.Archive, kind: str, counting_model: Any) -> None:
     """Read back in the same bits, without a call."""
