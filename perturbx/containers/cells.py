@@ -62,10 +62,16 @@ def _identity(value: Any) -> Any:
     if isinstance(value, np.generic):
         return kind, value.dtype.str, value.tobytes()
     try:
+        if kind is list:
+            return kind, tuple(map(_identity, value))
+        if kind is dict:
+            return kind, tuple((_identity(name), _identity(of)) for name, of in value.items())
+        if kind is np.ndarray and value.dtype.kind != "O":
+            return kind, value.dtype.str, value.shape, value.tobytes()
         hash(value)
         if value == value:
             return kind, value, repr(value)
-    except Exception:  # lists, arrays and pd.NA have no hash, or no truth
+    except Exception:  # arrays of objects and pd.NA have no hash, or no truth
         pass
     return kind, id(value)
 

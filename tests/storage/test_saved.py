@@ -367,3 +367,19 @@ def test_other_versions_are_named(change: dict[str, Any], message: str, tmp_path
     path.write_text(json.dumps(content))
     with pytest.raises(InvalidParameterError, match=message):
         px.load_explainer(path, bumpy)
+
+
+def test_cells_that_are_lists_are_the_same_by_content(tmp_path: Path) -> None:
+    """The background of a file holds other lists than X, of which none changes the output."""
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": X[:6, 0], "tags": [["x", {"n": 1}]] * 6})
+
+    def model(rows: Any) -> Any:
+        return rows["a"] ** 2
+
+    explainer = px.PermutationShap(model, random_state=0).fit(frame)
+    loaded = px.load_explainer(saved(explainer, tmp_path), model)
+    first, again = explainer.explain(frame), loaded.explain(frame)
+    np.testing.assert_array_equal(again.values, first.values)
+    assert again.n_rows == first.n_rows
+    assert (first.values[:, 1] == 0).all()
