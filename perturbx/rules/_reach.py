@@ -210,7 +210,9 @@ def coded(observed: Observed, rows: Any) -> tuple[Floats, Cells, tuple[NDArray[A
             values[:, j] = finite_numbers(shown[:, j])
             continue
         same = level_bits[j] == cells.bits[:, j][:, None]
-        codes = np.where(same.any(axis=1), same.argmax(axis=1), -1.0)
+        codes = np.full(len(values), -1.0)
+        if same.shape[1]:  # else the column was always missing
+            codes = np.where(same.any(axis=1), same.argmax(axis=1), codes)
         missing = np.array([is_missing(cell) for cell in shown[:, j]], dtype=bool)
         values[:, j] = np.where(missing, np.nan, codes)
     return values, cells, level_bits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import perturbx as px
@@ -354,3 +356,18 @@ class TestBadInput:
         copied = clone(px.Counterfactual(linear, frozen=["x0"]))
         assert copied.predict_fn is linear
         assert copied.frozen == ["x0"]
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_a_column_that_was_always_missing(container: str) -> None:
+    """It has no level to move to; the others still change the decision."""
+    library = pytest.importorskip(container)
+    rows = library.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [None] * 4, "c": [1.0] * 4})
+
+    def passes(X: Any) -> np.ndarray:
+        above = np.asarray(X["a"], dtype=float) > 1.5
+        return np.stack([~above, above], axis=1) * 1.0
+
+    search = px.Counterfactual(passes, target=1, n_counterfactuals=1, random_state=0).fit(rows)
+    found = search.explain(rows[:1])
+    assert [change.feature for change in found.changes[0]] == ["a"]
