@@ -126,6 +126,8 @@ def _has_own_outputs(part: Explanation) -> bool:
 
 def _kind(part: Explanation) -> str:
     regions = _regions(part)
+    if part.data is None:
+        return "none"
     return "rows" if not regions else "texts" if isinstance(regions[0], Spans) else "images"
 
 
@@ -161,6 +163,8 @@ def _joined(parts: list[Explanation], name: str, d: int) -> Floats | None:
 
 
 def _data(parts: list[Explanation], has_regions: bool) -> Any:
+    if parts[0].data is None:
+        return None
     if not has_regions:
         return np.concatenate([_as_batch(part, part.data) for part in parts])
     each = [

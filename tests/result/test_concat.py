@@ -127,3 +127,12 @@ def test_different_explanations_are_refused(parts: Any, message: str) -> None:
     """The error says what differs."""
     with pytest.raises(InvalidParameterError, match=message):
         px.concat(parts(table().explain(X[20:22])))
+
+
+def test_explanations_without_data_of_their_own() -> None:
+    """The features of `DataShapley` are training rows, and there are no cells to show."""
+    explainer = px.DataShapley(lambda X, y: lambda Z: np.full(len(Z), y.mean()), random_state=0)
+    alone = explainer.fit(np.eye(4), np.array([0, 1, 1, 0])).explain(np.eye(4)[:2])
+    joined = px.concat([alone, alone])
+    np.testing.assert_array_equal(joined.values, np.concatenate([alone.values, alone.values]))
+    assert joined.data is None
