@@ -121,7 +121,10 @@ CASES: dict[str, Case] = {
         "KernelShap", Table(600, 20, each=0.6), {"estimator": "process"}, most=20
     ),
     "KernelShap, rows": Case("KernelShap", _WIDE, {"estimator": "rows"}),
+    "KernelShap, narrow rows": Case("KernelShap", _NARROW, {"estimator": "rows"}),
     "PermutationShap": Case("PermutationShap", _WIDE),
+    "PermutationShap, narrow rows": Case("PermutationShap", _NARROW),
+    "PermutationShap, one background row": Case("PermutationShap", Table(125, 1)),
     "Banzhaf": Case("Banzhaf", _NARROW),
     "Lime": Case("Lime", Table(1000, each=0.1, masker="GaussianNoise")),
     "Lime, photo": Case("Lime", Images("Superpixels")),

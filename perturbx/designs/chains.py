@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints, Orders, Outputs
 from perturbx.designs._base import CoalitionDesign
+
+_MOST_OUTPUTS = 2**18
+"""A piece of a design has no more outputs than this, unless it is a single chain."""
+
+
+C = TypeVar("C", bound="AntitheticChains")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +35,23 @@ class AntitheticChains(CoalitionDesign):
     """
 
     compact = True
+    of_chains: ClassVar[tuple[str, ...]] = ("place",)
+    """The fields that have an entry for each chain."""
 
     place: Orders
+
+    def part(self: C, chains: slice) -> C:
+        """Some of the chains."""
+        return replace(self, **{name: getattr(self, name)[chains] for name in self.of_chains})
+
+    def pieces(self, each: int, start: int = 0) -> Iterator[slice]:
+        """Slices of the chains from `start` on, for pieces of few outputs.
+
+        There are `each` outputs of a perturbation.
+        """
+        step = max(1, _MOST_OUTPUTS // (self.length * each))
+        for first in range(start, len(self.place), step):
+            yield slice(first, min(first + step, len(self.place)))
 
     @staticmethod
     def worth_of_ends(n_features: int) -> float:
@@ -161,6 +183,7 @@ class BackgroundChains(AntitheticChains):
 
     drawn_by = "BackgroundPermutations(n_background)"
     per_background_row = True
+    of_chains = ("place", "row")
 
     row: Ints
     complete: bool = False
@@ -190,6 +213,7 @@ class ConsistentChains(AntitheticChains):
     """
 
     drawn_by = "Permutations(order)"
+    of_chains: ClassVar[tuple[str, ...]] = ("place", "again")
 
     again: Orders
     stage: Ints
@@ -219,6 +243,7 @@ class ConsistentBackgroundChains(ConsistentChains):
 
     drawn_by = "BackgroundPermutations(n_background, order)"
     per_background_row = True
+    of_chains = ("place", "again", "row")
 
     row: Ints
     complete: bool = False

@@ -13,6 +13,7 @@ from perturbx._rounding import Rounding
 from perturbx._typing import Floats, Outputs
 from perturbx.designs._base import Design
 from perturbx.designs.continuous import NoiseDraws
+from perturbx.designs.sums import Sums
 from perturbx.designs.variances import Variances
 
 
@@ -40,6 +41,8 @@ class Evaluations:
     variances : Variances, optional
         How far each answer is from its expectation, where answers are random. The standard errors
         of every solver include it. By default answers are exact.
+    sums : Sums, optional
+        What the solver asked for in place of the outputs (`Solver.summed`), which then are none.
     """
 
     design: Design
@@ -50,16 +53,23 @@ class Evaluations:
     rounding: Rounding = field(default_factory=Rounding)
     row_weights: Floats | None = None
     variances: Variances | None = None
+    sums: Sums | None = None
 
     @cached_property
     def floor(self) -> Floats:
         """(n, 1, k): the standard error of exact arithmetic, the largest rounding of an output."""
         rounding = self.rounding.of
         largest = np.maximum(rounding(self.full), np.nan_to_num(rounding(self.empty)))
-        if len(self.outputs):
-            for ends in (self.outputs.max(axis=0), self.outputs.min(axis=0)):
-                largest = np.maximum(largest, rounding(ends))
+        for end in self.ends or ():
+            largest = np.maximum(largest, rounding(end))
         return np.asarray(largest[:, None, :])
+
+    @cached_property
+    def ends(self) -> tuple[Floats, Floats] | None:
+        """(n, k) each: the lowest and the highest output; None if there are no outputs."""
+        if self.sums is not None:
+            return self.sums.outputs.lowest, self.sums.outputs.highest
+        return (self.outputs.min(axis=0), self.outputs.max(axis=0)) if len(self.outputs) else None
 
     @classmethod
     def of_game(cls, design: Design, game: Callable[[Any], Any]) -> Evaluations:

@@ -26,10 +26,11 @@ def widened(solution: Solution, evaluations: Evaluations) -> Solution:
     because the largest outputs were not sampled. Errors are therefore enlarged until the 95%
     interval is that of a t distribution with this few degrees of freedom, but at least two.
     """
-    if evaluations.design.complete or len(evaluations.outputs) < _FEWEST_OUTPUTS:
+    sums, n_outputs = evaluations.sums, len(evaluations.design)
+    if evaluations.design.complete or n_outputs < _FEWEST_OUTPUTS:
         return solution
-    effective = effective_outputs(evaluations.outputs)
-    few = np.sqrt(len(evaluations.outputs))
+    effective = effective_outputs(evaluations.outputs) if sums is None else sums.outputs.effective
+    few = np.sqrt(n_outputs)
     if isinstance(evaluations.design, NoiseDraws):
         few = min(few, _FEW_NOISY)
     is_sampled = (solution.standard_errors > evaluations.floor).any(axis=1)

@@ -9,61 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, Noise
-from perturbx.designs import Design, Evaluations, NoiseDraws, Variances
-from perturbx.errors import PredictFnError, RejectPerturbations
+from perturbx.designs import AntitheticChains, Design, Evaluations, NoiseDraws, Sums, Variances
+from perturbx.errors import PredictFnError
 from perturbx.explainers._collected import Collected, Finished
+from perturbx.explainers._draws import Draws
 from perturbx.explainers._heavy_tails import widened
 from perturbx.explainers._noisy_answers import AskEmpty, NoisyAnswers
 from perturbx.explainers._notes import FEWER
 from perturbx.explainers._plan import Plan, Task
+from perturbx.explainers._precision import is_precise
 from perturbx.explainers._threads import one_thread
 from perturbx.game import Game, of_all_features
 from perturbx.maskers import BoundMasker
 from perturbx.samplers import AdaptiveSampler
-from perturbx.solvers import Solution
+from perturbx.solvers import Answers, Solution
 
 _FIRST_ROUND = 16
 """With `tol`, the first round spends 1/16 of the budget, and each later round doubles the total."""
 
-_FEWEST_DEGREES = 16
-"""With fewer degrees of freedom, a small standard error may be chance, and rounds go on."""
-
 _STEPS = 16
 """Where a failure of the model must not lose its answers, they are asked for in so many rounds."""
 
-_WIDENING = 3.0
-"""Noise widens the range of equal scores by about this many standard errors."""
-
 _MOST_NUMBERS = 2**18
 """Noise is converted in blocks of this many numbers."""
-
-
-class Draws:
-    """The designs of one sampler: each extends the previous one and is drawn once."""
-
-    def __init__(self, task: Task, rng: np.random.Generator) -> None:
-        self.task, self._rng = task, rng
-        self._found: dict[int, Design] = {}
-
-    def upto(self, total: int) -> Design:
-        """The design of at most `total` perturbations; totals never decrease."""
-        if total not in self._found:
-            before = self._found[max(self._found)] if self._found else None
-            sampler, d = self.task.sampler, self.task.n_features
-            design = sampler.draw(d, total, self._rng, before)
-            if not (isinstance(design, sampler.draws) or design.complete):
-                name, drawn = type(sampler).__name__, type(design).__name__
-                raise RejectPerturbations(
-                    f"{name} declares that it draws {sampler.draws.__name__}: got {drawn}. "
-                    f"Set draws = {drawn} in the sampler's class."
-                )
-            self._found[total] = design
-        return self._found[total]
-
-    def following(self, evaluations: Evaluations, total: int) -> Design:
-        """The design of an adaptive sampler, extended on the basis of the outputs so far."""
-        assert isinstance(self.task.sampler, AdaptiveSampler)
-        return self.task.sampler.follow(evaluations, total, self._rng)
 
 
 @dataclass(eq=False)
@@ -112,6 +80,7 @@ class Run:
     undone: Ints = field(init=False)
     design: Design | None = field(init=False, default=None)
     outputs: Floats = field(init=False)
+    sums: tuple[Sums, ...] = field(init=False, default=())
     noisy: NoisyAnswers | None = field(init=False, default=None)
     variances: Variances | None = field(init=False, default=None)
 
@@ -158,12 +127,13 @@ class Run:
             is_known = evaluations.design.complete and self.noisy is None
             done = np.full(len(self.undone), is_known)
             if tol is not None and not done.all():
-                done = self._precise(solution, evaluations, least, tol)
+                done = is_precise(solution, evaluations, tol, self.active, self.task.solver.samples)
             noise = None if self.noisy is None else self.noisy.row_noise
             some = None if noise is None else noise[done]
             if done.any():
                 self._write(collected, solution.of(done), least[done], self.undone[done], some)
             self.undone, self.outputs = self.undone[~done], self.outputs[:, :, ~done]
+            self.sums = tuple(sums.of_instances(~done) for sums in self.sums)
             if not len(self.undone):
                 return
             if self.noisy is not None:
@@ -221,6 +191,9 @@ class Run:
                 design = self.draws.upto(total)
             if self.design is not None and len(design) == known:
                 return self.design is not before
+            if self.task.solver.sums_up and isinstance(design, AntitheticChains) and len(design):
+                self._sum_up(design, known)
+                return True
             asked, cost = self.game.evaluate(
                 [self.bound[i] for i in self.undone],
                 self.columns[self.undone],
@@ -243,6 +216,36 @@ class Run:
             self.costs[self.undone] += cost.divided(len(self.undone))
             if not adapts:
                 return True
+
+    def _sum_up(self, design: AntitheticChains, known: int) -> None:
+        """Evaluate further chains piece by piece, and keep of their answers what is needed.
+
+        What is kept is replaced as a whole, so that it can be used if a later piece fails.
+        """
+        solver, (n, k) = self.task.solver, self.columns[self.undone].shape
+        averages = 1 if design.per_background_row else len(self.empty)
+        for chains in design.pieces(averages * n * k, known // design.length):
+            part = design.part(chains)
+            outputs, cost = self.game.evaluate(
+                [self.bound[i] for i in self.undone],
+                self.columns[self.undone],
+                part,
+                self.places[self.undone],
+                active=self.active,
+                first=chains.start * design.length,
+            )
+            self.costs[self.undone] += cost.divided(n)
+            if not self.plan.dry:
+                every = [self._evaluations(part, outputs)]
+                if len(outputs) > 1:
+                    every.append(self._of_parts(every[0], outputs))
+                before = self.sums or (None,) * len(every)
+                self.sums = tuple(
+                    solver.summed(Answers.of(evaluations), sums)
+                    for evaluations, sums in zip(every, before, strict=True)
+                )
+            self.outputs = outputs[:, :0].copy()
+            self.design = design.part(slice(0, chains.stop))
 
     def _ask_again(self, noisy: NoisyAnswers, total: int) -> bool:
         """Spend `total` answers of a noisy model; returns False if there were no new ones."""
@@ -267,21 +270,29 @@ class Run:
             if not (isinstance(sampler, AdaptiveSampler) and grown):
                 return is_first or len(noisy.index) > first or before > first
 
-    def _evaluations(self) -> Evaluations:
-        """The design and outputs of the instances that are not done, as a solver reads them."""
-        design = self.design
+    def _evaluations(
+        self, design: Design | None = None, outputs: Floats | None = None
+    ) -> Evaluations:
+        """The design and outputs of the instances that are not done, as a solver reads them.
+
+        Those so far, by default.
+        """
+        sums = self.sums[0] if self.sums and design is None else None
+        design = self.design if design is None else design
+        outputs = self.outputs if outputs is None else outputs
         assert design is not None
         if isinstance(design, NoiseDraws):
             design = replace(design, noise=self._interpretable(design.noise))
         return Evaluations(
             design,
-            self.outputs[0],
+            outputs[0],
             self.full[self.undone],
             self.empty[0, self.undone],
             None if self.rows is None else self.rows[:, self.undone],
             self.game.rounding,
             None if self.rows is None else self.bound[0].weights,
             self.variances,
+            sums,
         )
 
     def _interpretable(self, z: Noise) -> Noise:
@@ -304,7 +315,8 @@ class Run:
         solver, parts, values = self.task.solver, self.game.parts, None
         with one_thread(self.plan.n_jobs):
             if parts is not None and len(self.outputs) > 1:
-                values = solver.linear().solve(self._of_parts(self._evaluations())).values
+                evaluations = self._of_parts(self._evaluations(), self.outputs)
+                values = solver.linear().solve(evaluations).values
                 if is_last:
                     self.outputs = self.outputs[:1].copy()
             evaluations = self._evaluations()
@@ -319,7 +331,7 @@ class Run:
             errors = np.sqrt(np.maximum(errors**2 - solution.noise_errors**2, 0.0))
         return replace(solution, background_errors=errors), evaluations
 
-    def _of_parts(self, whole: Evaluations) -> Evaluations:
+    def _of_parts(self, whole: Evaluations, outputs: Floats) -> Evaluations:
         """The evaluations of each part of the background, as additional outputs."""
 
         def outputs_of(array: Floats) -> Floats:
@@ -330,37 +342,14 @@ class Run:
 
         return replace(
             whole,
-            outputs=outputs_of(self.outputs[1:]),
-            full=np.tile(whole.full, len(self.outputs) - 1),
+            outputs=outputs_of(outputs[1:]),
+            full=np.tile(whole.full, len(outputs) - 1),
             empty=outputs_of(self.empty[1:, self.undone]),
             empty_rows=None,
             row_weights=None,
             variances=None,
+            sums=None if whole.sums is None else self.sums[1],
         )
-
-    def _precise(
-        self, solution: Solution, evaluations: Evaluations, least: Floats, tol: float
-    ) -> NDArray[np.bool_]:
-        """Which instances have all standard errors below tol times the range of their scores.
-
-        The range includes the score 0 of inactive features, and is reduced by what noise adds to
-        it. Errors up to rounding, `least`, are always precise enough. Few degrees of freedom never
-        end a run, as errors may be small by chance. Neither do errors of 0 if no perturbation
-        changed the output but removing all features does.
-        """
-        if self.task.solver.samples and solution.degrees_of_freedom < _FEWEST_DEGREES:
-            return np.zeros(len(self.undone), dtype=bool)
-        highest, lowest = solution.values.max(axis=1), solution.values.min(axis=1)
-        if not self.active.all():
-            highest, lowest = np.maximum(highest, 0.0), np.minimum(lowest, 0.0)
-        changes = np.inf  # a single feature needs no perturbation
-        if len(evaluations.outputs):
-            changes = np.ptp(evaluations.outputs, axis=0)[:, None]
-        unchanged = changes <= least
-        gain = np.abs(evaluations.full - evaluations.empty)[:, None]
-        errors = np.where(unchanged & (gain > 4 * least), np.inf, solution.standard_errors)
-        reach = (highest - lowest - _WIDENING * errors.max(axis=1))[:, None]
-        return np.asarray((errors <= np.maximum(tol * reach, least)).all(axis=(1, 2)))
 
     def _without_active(self) -> Solution:
         """The solution of instances without active features, which equal their background."""

@@ -51,6 +51,8 @@ class Block:
         The features of the design, if not all.
     turn : int
         The number of this evaluation in its run.
+    first : int
+        How many perturbations were asked before those of the design.
     """
 
     link: LinkName
@@ -62,6 +64,7 @@ class Block:
     parts: Parts | None
     active: NDArray[np.bool_] | None
     turn: int = 0
+    first: int = 0
 
     def outputs(
         self, predictor: Predictor | None, progress: Callable[[int], Any] | None = None
@@ -112,7 +115,7 @@ class Block:
                 rows = slice(low, high) if named is None else named[here]
                 batch = bound.batch(self._tile(here), rows, scratch)
                 there = slice(start * per + low, (stop - 1) * per + high)
-                start, last = first + here.start, first + here.stop - 1
+                start, last = (self.first + first + i for i in (here.start, here.stop - 1))
                 text = f"perturbation{f's {start} to' * (last > start)} {last}"
                 text += f" of instance {instance}"
                 n_rows = there.stop - there.start

@@ -132,6 +132,7 @@ class Game:
         places: Ints,
         known: int = 0,
         active: NDArray[np.bool_] | None = None,
+        first: int = 0,
     ) -> tuple[Floats, Cost]:
         """Outputs (1 + n_parts, m, n, k) of the m new perturbations of a design, and their cost.
 
@@ -150,13 +151,15 @@ class Game:
             The number of perturbations of the design that are already evaluated.
         active : (n_features,) bool array, optional
             The features of the design, if not all.
+        first : int
+            How many perturbations were asked before those of the design, for errors.
         """
         parts = self.parts if design.background_row is None else None
         n_averages, m = 1 + (0 if parts is None else len(parts)), len(design) - known
         outputs, cost = np.empty((n_averages, m, len(bound), columns.shape[1])), Cost()
         turn = next(self.turns) if self.stochastic else 0
         instances = list(zip(bound, columns, places.tolist(), strict=True))
-        common = self.link, self.batch_size, parts, active, turn
+        common = self.link, self.batch_size, parts, active, turn, first
         blocks = self._blocks(instances, design, known, m, n_averages * columns.shape[1], common)
         for (those, some), answers, asked in self._answered(blocks):
             outputs[:, some, those] = answers

@@ -120,8 +120,8 @@ def more_orders(
 ) -> Orders:
     """(c, d): when each feature joins in `n_chains` chains, beginning with those of `drawn`."""
     n_known = 0 if drawn is None else len(drawn.place)
-    fresh = np.tile(np.arange(d), (max(n_chains - n_known, 0), 1))
-    place = rng.permuted(fresh, axis=1).astype(np.min_scalar_type(d))
+    place = np.tile(np.arange(d, dtype=np.min_scalar_type(d)), (max(n_chains - n_known, 0), 1))
+    rng.permuted(place, axis=1, out=place)
     return place if drawn is None else np.concatenate([drawn.place, place])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, ScoreKind
-from perturbx.designs import Design, Evaluations, Variances
+from perturbx.designs import Design, Evaluations, Sums, Variances
 from perturbx.result import Interactions
 
 D_co = TypeVar("D_co", bound=Design, covariant=True)
@@ -116,6 +116,8 @@ class Answers(Generic[D_co]):
     variances : Variances or None
         How far each answer is from its expectation, with an axis (t,) of targets; None if answers
         are exact.
+    sums : Sums or None
+        What the solver asked for in place of the outputs, which then are none.
     """
 
     design: D_co
@@ -127,6 +129,7 @@ class Answers(Generic[D_co]):
     empty_rows: Floats | None = None
     row_weights: Floats | None = None
     variances: Variances | None = None
+    sums: Sums | None = None
 
     @classmethod
     def of(cls, evaluations: Evaluations) -> Answers[Design]:
@@ -142,6 +145,7 @@ class Answers(Generic[D_co]):
             None if rows is None else rows.reshape(len(rows), n * k),
             evaluations.row_weights,
             None if evaluations.variances is None else evaluations.variances.flat(),
+            evaluations.sums,
         )
 
     def only(self, targets: Ints) -> Answers[D_co]:

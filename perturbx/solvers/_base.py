@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from perturbx._typing import Floats
-from perturbx.designs import Design, Evaluations
+from perturbx.designs import Design, Evaluations, Sums
 from perturbx.errors import RejectPerturbations
 from perturbx.solvers._answers import Answers, Noise, Scores, Solution
 
@@ -41,6 +41,9 @@ class Solver(ABC):
 
     scores_pairs: ClassVar[bool] = False
     """True if it scores pairs of features too."""
+
+    sums_up: ClassVar[bool] = False
+    """True if `summed` gives what `estimate` needs of answers, which then are not kept."""
 
     def working(self, n_features: int, n: int) -> float:
         """About how many float64 numbers `solve` holds at once for each of n perturbations."""
@@ -93,6 +96,14 @@ class Solver(ABC):
             score_kind=scores.score_kind,
             noise_errors=None if noise is None else of_noise,
         )
+
+    def summed(self, answers: Answers[Any], before: Sums | None = None) -> Sums:
+        """What `estimate` needs of the answers to a piece of a design, which follows those before.
+
+        A piece holds whole clusters. The sums are the same to the last bit whatever the pieces
+        are, and `estimate` reads them as `Answers.sums`. Only for a solver that `sums_up`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs all answers together.")
 
     def scores(self, answers: Answers[Any]) -> Scores:
         """`exact` for a complete design, where the solver has it, or else `estimate`.

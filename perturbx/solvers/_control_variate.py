@@ -62,7 +62,7 @@ def predict_all_rows(
         last = contributions - slopes * (totals - unseen)[:, None]
         scores = ((c - 1) * mean + left * last.mean(axis=0)) / n_rows
     else:
-        shares = shares_of((about**2).sum(axis=0) + mean**2, contributions)
+        shares = shares_of((about**2).sum(axis=0) + mean**2, (contributions**2).sum(axis=0))
         cross = np.einsum("ct,cdt->dt", off, about)
         scores = mean + (cross + prior * shares) / spread * gap
     # About the means without the row, errors are c / (c - 1) times as large.
@@ -90,17 +90,16 @@ def _slopes_without_each(
     cross = np.einsum("ct,cdt->dt", off, about) - grown * off[:, None] * about
     spread = np.maximum((about**2).sum(axis=0) - grown * about**2, 0.0)
     means = contributions.mean(axis=0) - about / others
-    shares = shares_of(spread + means**2, contributions)
+    shares = shares_of(spread + means**2, (contributions**2).sum(axis=0))
     slopes = (cross + prior * shares) / np.where(squares > 0, squares, 1.0)
     return np.where(squares > 0, slopes, shares)
 
 
-def shares_of(squares: Floats, contributions: Floats) -> Floats:
+def shares_of(squares: Floats, of_all: Floats) -> Floats:
     """Squares (..., d, t) as fractions of their sum over the features.
 
-    Where they are all 0, those of the squares of all contributions; equal ones if these are 0 too.
+    Where they are all 0, those of the squares `of_all` (d, t); equal ones if these are 0 too.
     """
-    of_all = (contributions**2).sum(axis=0)
     of_all = np.where(of_all.sum(axis=0) > 0, of_all, 1.0)
     squares = np.where(squares.sum(axis=-2, keepdims=True) > 0, squares, of_all)
     return np.asarray(squares / squares.sum(axis=-2, keepdims=True))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from scipy.special import stdtrit
 
-from perturbx._typing import Floats
+from perturbx._typing import Floats, Ints
 
 PRIOR_DEGREES = 2.0
 """The prior is worth at least so many permutations, counted in the degrees of freedom."""
@@ -31,13 +33,75 @@ _ROUNDING = 1e-6
 """Readings agree if they differ by no more than this fraction of the largest contribution."""
 
 
-def moderated(
-    squares: Floats,
-    degrees: float,
-    noise: Floats,
-    contributions: Floats,
-    worth: float = PRIOR_DEGREES,
-) -> Floats:
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """How n contributions of d features vary, for t targets.
+
+    Parameters
+    ----------
+    n : int
+    squares : (d, t) array
+        Their squared deviations, summed.
+    noise : (d, t) array
+        The squares of half the difference between the readings of each permutation, summed.
+    fourths : (d, t) array
+        The squares of all of both, summed.
+    largest : (d, t) array
+        The largest of both.
+    contributions : (r, d, t) array
+        Means of the two readings; or means of several, which serve where those agree.
+    """
+
+    n: int
+    squares: Floats
+    noise: Floats
+    fourths: Floats
+    largest: Floats
+    contributions: Floats
+
+    @classmethod
+    def of(cls, squares: Floats, noise: Floats, contributions: Floats) -> Spread:
+        """Of (m, d, t) squared deviations, and (n, d, t) squares of half differences."""
+        return cls(
+            len(contributions),
+            squares.sum(axis=0),
+            noise.sum(axis=0),
+            (squares**2).sum(axis=0) + (noise**2).sum(axis=0),
+            np.maximum(squares.max(axis=0, initial=0.0), noise.max(axis=0)),
+            contributions,
+        )
+
+    def with_noise(self, more: Floats, usual: Floats) -> Spread:
+        """With more noise (r, d, t) of permutations whose noise is `usual` (r, d, t)."""
+        return replace(
+            self,
+            noise=self.noise + more.sum(axis=0),
+            fourths=self.fourths + (more * (2 * usual + more)).sum(axis=0),
+            largest=np.maximum(self.largest, more.max(axis=0)),
+        )
+
+    def with_guesses(self, guess: Floats, times: int) -> Spread:
+        """With the squared deviation `guess` (d, t) added so many times."""
+        return replace(
+            self,
+            squares=self.squares + times * guess,
+            fourths=self.fourths + times * guess**2,
+            largest=np.maximum(self.largest, guess),
+        )
+
+    def of_features(self, features: Ints) -> Spread:
+        """Of some of the features."""
+        return Spread(
+            self.n,
+            self.squares[features],
+            self.noise[features],
+            self.fourths[features],
+            self.largest[features],
+            self.contributions[:, features],
+        )
+
+
+def moderated(spread: Spread, degrees: float, worth: float = PRIOR_DEGREES) -> Floats:
     """(d, t): the variance of each feature's contribution, for `degrees` + `worth` degrees.
 
     A few permutations may agree by chance, so that their own variance is 0. But their two readings
@@ -55,44 +119,37 @@ def moderated(
 
     Parameters
     ----------
-    squares : (m, d, t) array
-        Squared deviations; their sum is the variance times `degrees`.
+    spread : Spread
     degrees : float
-        Their degrees of freedom, at least 0.
-    noise : (c, d, t) array
-        Squares of half the difference between the readings of each permutation.
-    contributions : (c, d, t) array
-        Means of the two readings.
+        The degrees of freedom of its squares, at least 0.
     worth : float
         How many permutations the prior is worth.
     """
-    c = len(contributions)
-    own = squares.sum(axis=0)
-    of_readings = (own + noise.sum(axis=0)) / c
+    n, own, contributions = spread.n, spread.squares, spread.contributions
+    of_readings = (own + spread.noise) / n
     total = of_readings.sum(axis=0)
-    typical = _ratio((squares**2).sum(axis=(0, 1)) + (noise**2).sum(axis=(0, 1)), c * total)
+    typical = _ratio(spread.fourths.sum(axis=0), n * total)
     n_alike = _ratio(total**2, (of_readings**2).sum(axis=0))
     is_tied = own <= _ROUNDING**2 * of_readings
     tied = _RATIO_DEGREES * (of_readings * is_tied).sum(axis=0)
     ratio = _ratio(own.sum(axis=0) + RATIO * tied, degrees * total + tied)
     variance = (own + worth * ratio * of_readings) / (degrees + worth)
-    variance += _UNSEEN * ratio * typical / (c + 1)
+    variance += _UNSEEN * ratio * typical / (n + 1)
     supported = np.clip(n_alike / _FEATURES_PER_DEGREE, PRIOR_DEGREES, _MOST_DEGREES)
     gained = np.maximum(supported - worth, 0.0)
     reach = stdtrit(degrees + worth + gained, 0.975) / stdtrit(degrees + worth, 0.975)
     variance *= reach**2
-    largest = np.maximum(contributions.max(axis=(0, 1)), -contributions.min(axis=(0, 1)))
-    bound = (_ROUNDING * largest) ** 2
-    varies = (squares > bound).any(axis=(0, 1)) | (noise > bound).any(axis=(0, 1))
+    largest = np.abs(contributions).max(axis=(0, 1))
+    varies = (spread.largest > (_ROUNDING * largest) ** 2).any(axis=0)
     if varies.all():
         return np.asarray(variance)
     size = np.abs(contributions)
     smallest = np.where(size > _ROUNDING * largest, size, np.inf).min(axis=(0, 1))
-    may_be_chance = ~varies & ((c < _FEWEST) | (smallest >= largest * (1 - _ROUNDING)))
+    may_be_chance = ~varies & ((n < _FEWEST) | (smallest >= largest * (1 - _ROUNDING)))
     if may_be_chance.any():
         of_one = (contributions[:, :, may_be_chance] ** 2).mean(axis=0)
         usual = _ratio((of_one**2).sum(axis=0), of_one.sum(axis=0))
-        variance[:, may_be_chance] = np.maximum(of_one, usual) / (c + 1)
+        variance[:, may_be_chance] = np.maximum(of_one, usual) / (n + 1)
     return np.asarray(variance)
 
 

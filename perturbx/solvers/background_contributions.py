@@ -6,19 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perturbx._typing import Floats, Ints, Outputs
-from perturbx.designs import BackgroundChains, ConsistentBackgroundChains, Design
+from perturbx._typing import Floats
+from perturbx.designs import BackgroundChains, ConsistentBackgroundChains, Design, Sums
 from perturbx.errors import RejectPerturbations
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
+from perturbx.solvers._chain_sums import ChainSums, summed_chains
 from perturbx.solvers._control_variate import Prediction, predict_all_rows, shares_of
-from perturbx.solvers._moderation import PRIOR_DEGREES, RATIO, moderated
+from perturbx.solvers._moderation import PRIOR_DEGREES, RATIO, Spread, moderated
 
 _PRIOR_REPEATS = 2
 """How many repeated rows the two readings count for, until there are repeated rows."""
 
 _MOST_WORTH = 40
 """The most repeated rows that the division among features is worth."""
+
+_WORTH_OF_STEPS = 2 / RATIO
+"""How much half the difference between two chains with one total, squared, is worth as noise.
+
+That between two readings counts for 1, and their mean varies less by the ratio."""
 
 _ROUNDING = 1e-10
 """Totals are the same if they differ by no more than this fraction of the largest."""
@@ -81,6 +87,7 @@ class BackgroundContributions(Solver):
     reads = (BackgroundChains, ConsistentBackgroundChains)
     needs_background_rows = True
     additive = True
+    sums_up = True
 
     unbiased: bool = False
 
@@ -101,50 +108,60 @@ class BackgroundContributions(Solver):
             noise = Noise(answers.variances.ends[None], answers.variances.ends[None])
         return Scores(values, estimator="exact, one feature", background_errors=spread, noise=noise)
 
-    def estimate(
-        self, answers: Answers[BackgroundChains] | Answers[ConsistentBackgroundChains]
-    ) -> Scores:
-        design, empty_rows, weights = answers.design, answers.empty_rows, answers.row_weights
-        if empty_rows is None:
+    def summed(
+        self,
+        answers: Answers[BackgroundChains] | Answers[ConsistentBackgroundChains],
+        before: Sums | None = None,
+    ) -> ChainSums:
+        rows, weights = answers.empty_rows, answers.row_weights
+        if rows is None:
             raise RejectPerturbations(
                 "BackgroundContributions needs the output of each background row: got none, "
                 "because there is only one row, or a link is applied to the average. Use several "
                 'rows and link="identity".'
             )
-        row, n_rows, totals = design.row, len(empty_rows), answers.full - empty_rows
-        readings = design.contributions(answers.outputs, empty_rows[row], answers.full)
+        times = None if weights is None else weights * len(rows)
+        return summed_chains(answers, answers.design.row, rows, before, _WORTH_OF_STEPS, times)
+
+    def estimate(
+        self, answers: Answers[BackgroundChains] | Answers[ConsistentBackgroundChains]
+    ) -> Scores:
+        sums = answers.sums or self.summed(answers)
+        assert isinstance(sums, ChainSums)
+        assert answers.empty_rows is not None
+        empty_rows, weights = answers.empty_rows, answers.row_weights
+        n_rows, totals = len(empty_rows), answers.full - empty_rows
         if weights is None:
-            values, sampling, between = _estimate(row, readings, totals, self.unbiased)
+            values, sampling, between = _estimate(sums, totals, self.unbiased)
         else:
-            times = weights * n_rows
-            each, of_rows = times[row][:, None, None, None], times[:, None]
-            readings, totals = readings * each, totals * of_rows
-            values, sampling, _ = _estimate(row, readings, totals, self.unbiased)
+            times = (weights * n_rows)[:, None]
+            totals = totals * times
+            values, sampling, _ = _estimate(sums, totals, self.unbiased)
             # The spread of a ratio estimate (Cochran, Sampling Techniques, 1977, section 6.4): rows
             # that agree with the scores add nothing to it, whatever their weight.
-            about = readings - each * values, totals - of_rows * values.sum(axis=0)
-            between = _estimate(row, *about, self.unbiased)[2]
-        n_asked = len(np.unique(row))
-        n_chains = len(row) if n_asked == n_rows else n_asked
+            about = sums.less(times[:, None] * values), totals - times * values.sum(axis=0)
+            between = _estimate(*about, self.unbiased)[2]
+        n_asked = len(sums.row)
+        n_chains = sums.n_chains if n_asked == n_rows else n_asked
         degrees = max(n_chains - n_rows, min(n_chains, n_rows) - 1, 0) + PRIOR_DEGREES
-        unknown, noise = np.full_like(values, np.nan), _noise(answers, row, n_rows)
+        unknown, noise = np.full_like(values, np.nan), _noise(answers, n_rows)
         if noise is not None:  # the two readings of a chain may tell less than what is known
             sampling = np.maximum(sampling, noise.total - noise.unseen)
-        kind = "consistent " if isinstance(design, ConsistentBackgroundChains) else ""
+        kind = "consistent " if isinstance(answers.design, ConsistentBackgroundChains) else ""
         return Scores(
             values,
             np.sqrt(sampling) if n_chains > 1 else unknown,
             degrees_of_freedom=float(degrees),
-            estimator=f"{len(row):,} {kind}permutations, one background row each",
+            estimator=f"{sums.n_chains:,} {kind}permutations, one background row each",
             background_errors=np.sqrt(between / n_rows) if n_asked > 1 else unknown,
             noise=noise,
         )
 
 
 def _noise(
-    answers: Answers[BackgroundChains] | Answers[ConsistentBackgroundChains], row: Ints, n_rows: int
+    answers: Answers[BackgroundChains] | Answers[ConsistentBackgroundChains], n_rows: int
 ) -> Noise | None:
-    """What random answers add to c chains with the rows `row` (c,).
+    """What random answers add to the chains.
 
     Chains show their own noise, and that of the rows they begin with. What all of them share does
     not show: the full output, and the mean of all rows, of which a feature gets its d-th part.
@@ -152,6 +169,7 @@ def _noise(
     variances, weights, d = answers.variances, answers.row_weights, answers.design.n_features
     if variances is None or variances.empty_rows is None:
         return None
+    row = answers.design.row
     weights = np.full(n_rows, 1 / n_rows) if weights is None else weights
     share = weights[row] / np.bincount(row, minlength=n_rows)[row]
     share /= share.sum()
@@ -164,10 +182,8 @@ def _noise(
     return Noise(along + unseen, unseen)
 
 
-def _estimate(
-    row: Ints, readings: Outputs, totals: Floats, unbiased: bool
-) -> tuple[Floats, Floats, Floats]:
-    """From c chains (c, 2, d, t) with the rows `row` (c,), whose totals are (B, t).
+def _estimate(sums: ChainSums, totals: Floats, unbiased: bool) -> tuple[Floats, Floats, Floats]:
+    """From chains with some or all of the rows, whose totals are (B, t).
 
     Returns
     -------
@@ -178,30 +194,37 @@ def _estimate(
     between : (d, t) array
         The variance between rows of their own scores.
     """
-    contributions = readings.mean(axis=1)
-    # The noise of permutations: half the difference between the two readings of each chain, and
-    # the difference between chains with the same total, whose background rows may be equal.
-    # Votes, for one, have two readings that always agree.
-    noise = ((readings[:, 0] - readings[:, 1]) / 2) ** 2
-    order = totals[row].argsort(axis=0, kind="stable")
-    ranked = np.take_along_axis(totals[row], order, axis=0)
+    means, asked = sums.means, totals[sums.row]
+    of_ties = _noise_of_ties(sums.first, asked)
+    if len(asked) == len(totals):
+        values = means.mean(axis=0)
+        sampling, between = _spread_of_all_rows(sums, of_ties)
+    else:
+        found = predict_all_rows(means, asked, totals, unbiased=unbiased)
+        values = found.scores
+        noise = sums.noise_of_rows + of_ties / sums.times[:, None, None]
+        sampling, between = _spread_of_some_rows(means, noise, found, len(totals))
+    rounding = totals.mean(axis=0) - values.sum(axis=0)
+    values = values + shares_of(sums.variance, sums.squares) * rounding
+    return values, sampling, between
+
+
+def _noise_of_ties(contributions: Floats, totals: Floats) -> Floats:
+    """(r, d, t): the noise that chains (r, d, t) show if others have the same total (r, t).
+
+    Their background rows may be equal. The square of half the difference to the chain before,
+    among those with one total, counts for as much as that between the readings of a chain. Votes,
+    for one, have two readings that always agree.
+    """
+    noise = np.zeros_like(contributions)
+    order = totals.argsort(axis=0, kind="stable")
+    ranked = np.take_along_axis(totals, order, axis=0)
     is_same = np.diff(ranked, axis=0) <= _ROUNDING * np.abs(ranked).max(axis=0)
     if is_same.any():
         steps = np.diff(np.take_along_axis(contributions, order[:, None], axis=0), axis=0)
-        noise[1:] += is_same[:, None] * steps**2 / (2 * RATIO)
-    times = np.bincount(row, minlength=len(totals))
-    if times.min() > 0:
-        values = np.einsum("c,cdt->dt", 1 / times[row], contributions) / len(times)
-        sampling, between = _spread_of_all_rows(contributions, noise, row, times)
-    else:
-        asked, place = np.unique(row, return_inverse=True)
-        each, noise = _means(contributions, place), _means(noise, place)
-        found = predict_all_rows(each, totals[asked], totals, unbiased=unbiased)
-        values = found.scores
-        sampling, between = _spread_of_some_rows(each, noise, found, len(times))
-    rounding = totals.mean(axis=0) - values.sum(axis=0)
-    values = values + shares_of(contributions.var(axis=0), contributions) * rounding
-    return values, sampling, between
+        steps = _WORTH_OF_STEPS * is_same[:, None] * (steps / 2) ** 2
+        np.put_along_axis(noise, order[1:, None], steps, axis=0)
+    return noise
 
 
 def _spread_of_some_rows(
@@ -215,39 +238,29 @@ def _spread_of_some_rows(
     n_chains = len(contributions)
     degrees, drawn = n_chains - 1.0, n_chains / n_rows
     about = (contributions - contributions.mean(axis=0)) ** 2
-    total = moderated(found.squares, degrees, noise, contributions)
-    of_orders = np.minimum(moderated(found.squares[:0], 0.0, noise, contributions), total)
+    total = moderated(Spread.of(found.squares, noise, contributions), degrees)
+    of_orders = moderated(Spread.of(found.squares[:0], noise, contributions), 0.0)
+    of_orders = np.minimum(of_orders, total)
     sampling = ((1 - drawn) * total + drawn * of_orders) * found.scale + found.beyond
-    between = moderated(about, degrees, noise, contributions) - of_orders
+    between = moderated(Spread.of(about, noise, contributions), degrees) - of_orders
     return sampling, np.maximum(between, 0.0)
 
 
-def _spread_of_all_rows(
-    contributions: Floats, noise: Floats, row: Ints, times: Ints
-) -> tuple[Floats, Floats]:
-    """`sampling` and `between` where each row has a chain or more: `times` (B,).
+def _spread_of_all_rows(sums: ChainSums, of_ties: Floats) -> tuple[Floats, Floats]:
+    """`sampling` and `between` where each row has a chain or more.
 
     The noise of permutations is left. Chains that share a row show it, but at first they are few.
-    So `noise` determines how it is divided among features, and the repeated rows its size.
+    So the two readings, and what rows of one total add to them, determine how it is divided among
+    features, and the repeated rows its size.
     """
-    n_chains, n_rows = len(row), len(times)
-    means = _means(contributions, row)
-    within = (contributions - means[row]) ** 2
-    degrees = float(n_chains - n_rows)
+    spread, n_rows = sums.spread.with_noise(of_ties, sums.noise_of_rows), len(sums.row)
+    degrees, inverse = float(sums.n_chains - n_rows), float((1 / sums.times).mean())
     if n_rows == 1:
-        variance = moderated(within, degrees, noise, contributions)
+        variance = moderated(spread, degrees)
     else:
-        guess = RATIO / (1 - RATIO) * noise.mean(axis=0, keepdims=True)
-        within = np.concatenate([within, np.repeat(guess, _PRIOR_REPEATS, axis=0)])
+        guess = RATIO / (1 - RATIO) * spread.noise / spread.n
+        guessed = spread.with_guesses(guess, _PRIOR_REPEATS)
         worth = float(min(n_rows, _MOST_WORTH))
-        variance = moderated(within, degrees + _PRIOR_REPEATS, noise, contributions, worth)
-    inverse = float((1 / times).mean())
-    spread = means.var(axis=0, ddof=1) if n_rows > 1 else np.zeros_like(variance)
-    return variance * inverse / n_rows, np.maximum(spread - variance * inverse, 0.0)
-
-
-def _means(arrays: Floats, place: Ints) -> Floats:
-    """The mean of the arrays of each place."""
-    sums = np.zeros((place.max() + 1, *arrays.shape[1:]))
-    np.add.at(sums, place, arrays)
-    return np.asarray(sums / np.bincount(place)[:, None, None])
+        variance = moderated(guessed, degrees + _PRIOR_REPEATS, worth)
+    between = sums.means.var(axis=0, ddof=1) if n_rows > 1 else np.zeros_like(variance)
+    return variance * inverse / n_rows, np.maximum(between - variance * inverse, 0.0)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from perturbx._typing import Floats, Outputs
-from perturbx.designs import AntitheticChains, Chains, ConsistentChains, Design, DownSets
+from perturbx._typing import Floats, Ints
+from perturbx.designs import AntitheticChains, Chains, ConsistentChains, Design, DownSets, Sums
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
+from perturbx.solvers._chain_sums import ChainSums, summed_chains
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._moderation import moderated
 
@@ -47,6 +49,7 @@ class MarginalContributions(Solver):
 
     reads = (Chains, ConsistentChains)
     additive = True
+    sums_up = True
 
     def exact(self, answers: Answers[Design]) -> Scores:
         design = answers.design
@@ -58,33 +61,31 @@ class MarginalContributions(Solver):
             noise=_noise_of_all(design, answers),
         )
 
+    def summed(self, answers: Answers[AntitheticChains], before: Sums | None = None) -> ChainSums:
+        row = np.zeros(len(answers.design.place), dtype=np.intp)
+        return summed_chains(answers, row, answers.empty[None], before)
+
     def estimate(self, answers: Answers[AntitheticChains]) -> Scores:
-        outputs, empty, full = answers.outputs, answers.empty, answers.full
-        design = answers.design
-        readings = design.contributions(outputs, empty, full)
-        n_chains = len(readings)
+        design, sums = answers.design, answers.sums or self.summed(answers)
+        assert isinstance(sums, ChainSums)
         consistent = "consistent " if isinstance(design, ConsistentChains) else ""
         return Scores(
-            readings.mean(axis=(0, 1)),
-            _errors(design, readings),
-            degrees_of_freedom=float(n_chains + 1),
-            estimator=f"{n_chains:,} {consistent}permutations, each read both ways",
+            sums.means[0],
+            _errors(design.blocks, sums),
+            degrees_of_freedom=float(sums.n_chains + 1),
+            estimator=f"{sums.n_chains:,} {consistent}permutations, each read both ways",
             noise=_noise(answers),
         )
 
 
-def _errors(design: AntitheticChains, readings: Outputs) -> Floats:
-    """(d, t): from readings (c, 2, d, t); features of one block support each other."""
-    estimates, n_chains = readings.mean(axis=1), len(readings)
-    squares = (estimates - estimates.mean(axis=0)) ** 2
-    halves = ((readings[:, 0] - readings[:, 1]) / 2) ** 2
-    errors = np.zeros(estimates.shape[1:])
-    for block in design.blocks:
+def _errors(blocks: Sequence[Ints], sums: ChainSums) -> Floats:
+    """(d, t): standard errors; features of one block support each other."""
+    errors, spread = np.zeros(sums.means.shape[1:]), sums.spread
+    for block in blocks:
         errors[block] = np.nan
-        if n_chains > 1:
-            parts = squares[:, block], halves[:, block], estimates[:, block]
-            variance = moderated(parts[0], n_chains - 1, *parts[1:])
-            errors[block] = np.sqrt(variance / n_chains)
+        if sums.n_chains > 1:
+            variance = moderated(spread.of_features(block), sums.n_chains - 1)
+            errors[block] = np.sqrt(variance / sums.n_chains)
     return errors
 
 

@@ -236,3 +236,52 @@ def test_rows_take_little_but_their_scores() -> None:
     )
     explainer.explain(few[:300])
     assert _peak(explainer, many) - _peak(explainer, few) < 560 * (len(many) - len(few))
+
+
+CHAINS = [
+    (px.KernelShap, {"estimator": "rows"}, 5),
+    (px.PermutationShap, {}, 5),
+    (px.PermutationShap, {}, 1),
+]
+
+
+def _by_chains(method: Any, settings: Any, n_background: int) -> Any:
+    """A function that makes an explainer of 24 features, and the instances."""
+    rows = np.random.default_rng(0).normal(size=(3 + n_background, 24))
+
+    def make(**more: Any) -> Any:
+        return method(
+            lambda X: np.stack([X[:, 0] * X[:, 1] * X[:, 2] + X[:, 3], X[:, 4] > X[:, 5]], 1),
+            masker=px.Background(rows[3:]),
+            random_state=0,
+            **{**settings, **more},
+        )
+
+    return make, rows[:3]
+
+
+@pytest.mark.parametrize(("method", "settings", "n_background"), CHAINS)
+def test_answers_along_chains_take_nothing(
+    method: Any, settings: Any, n_background: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order is stored, a byte for each feature, and shared by twice as many model rows."""
+    monkeypatch.setattr("perturbx.designs.chains._MOST_OUTPUTS", 2**14)
+    make, X = _by_chains(method, settings, n_background)
+    make(budget=2000).explain(X[0])
+    growth = _growth(lambda budget: make(budget=budget), X[0], 100_000, 200_000)
+    assert growth < 3
+
+
+@pytest.mark.parametrize(("method", "settings", "n_background"), CHAINS)
+@pytest.mark.parametrize("rounds", [{}, {"tol": 0.02}, {"on_error": "partial"}])
+def test_pieces_of_chains_change_no_bit(
+    method: Any, settings: Any, n_background: int, rounds: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, X = _by_chains(method, settings, n_background)
+    whole = make(budget=3000, **rounds).explain(X)
+    monkeypatch.setattr("perturbx.designs.chains._MOST_OUTPUTS", 400)
+    found = make(budget=3000, batch_size=37, **rounds).explain(X)
+    for name in ("values", "standard_errors", "background_errors", "base_values", "rounding"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    assert found.method == whole.method
+    assert found.n_rows == whole.n_rows
