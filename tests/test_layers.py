@@ -21,6 +21,7 @@ GROUND = {
     "_typing",
     "_boosted_trees",
     "_version",
+    "_moments",
     "_rounding",
     "_validation",
     "_workers",

@@ -137,7 +137,10 @@ NAMES = {
 PARTS: dict[str, tuple[type, set[str]]] = {
     "perturbx.designs": (
         Design,
-        {"Effects", "Evaluations", "PackedCoalitions", "ShiftedGrids", "Steps", "Variances"},
+        {
+            *("Effects", "Evaluations", "OutputSums", "PackedCoalitions", "ShiftedGrids"),
+            *("Steps", "Sums", "Variances"),
+        },
     ),
     "perturbx.samplers": (Sampler, {"cells_for"}),
     "perturbx.solvers": (

@@ -26,8 +26,6 @@ from perturbx.designs.searched import SearchedMasks as SearchedMasks
 from perturbx.designs.shifted_grids import ShiftedGrids as ShiftedGrids
 from perturbx.designs.sums import OutputSums as OutputSums
 from perturbx.designs.sums import Sums as Sums
-from perturbx.designs.sums import added_in_order as added_in_order
-from perturbx.designs.sums import central as central
 from perturbx.designs.tree_splits import BackgroundTreeSplits as BackgroundTreeSplits
 from perturbx.designs.tree_splits import Effects as Effects
 from perturbx.designs.tree_splits import Steps as Steps

@@ -60,16 +60,14 @@ class Evaluations:
         """(n, 1, k): the standard error of exact arithmetic, the largest rounding of an output."""
         rounding = self.rounding.of
         largest = np.maximum(rounding(self.full), np.nan_to_num(rounding(self.empty)))
-        for end in self.ends or ():
+        ends: tuple[Floats, ...] = ()
+        if self.sums is not None:
+            ends = self.sums.outputs.lowest, self.sums.outputs.highest
+        elif len(self.outputs):
+            ends = self.outputs.min(axis=0), self.outputs.max(axis=0)
+        for end in ends:
             largest = np.maximum(largest, rounding(end))
         return np.asarray(largest[:, None, :])
-
-    @cached_property
-    def ends(self) -> tuple[Floats, Floats] | None:
-        """(n, k) each: the lowest and the highest output; None if there are no outputs."""
-        if self.sums is not None:
-            return self.sums.outputs.lowest, self.sums.outputs.highest
-        return (self.outputs.min(axis=0), self.outputs.max(axis=0)) if len(self.outputs) else None
 
     @classmethod
     def of_game(cls, design: Design, game: Callable[[Any], Any]) -> Evaluations:

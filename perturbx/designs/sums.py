@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Floats, Ints, Outputs
+from perturbx._moments import added_in_order, central
+from perturbx._typing import Floats, Outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,25 +96,3 @@ class Sums(ABC):
     @abstractmethod
     def of_instances(self, chosen: NDArray[np.bool_]) -> Sums:
         """Those of some of the instances."""
-
-
-def added_in_order(total: Floats, each: Floats) -> Floats:
-    """`total` with the arrays `each` added one after another.
-
-    Several at a time would be added in an order that depends on their number.
-    """
-    for array in each:
-        total = total + array
-    return total
-
-
-def central(count: Floats | Ints | int, powers: Floats) -> tuple[Floats, Floats, Floats]:
-    """The mean, and the sums of the second and the fourth powers of the differences to it.
-
-    `powers` are the sums of the first four powers of `count` numbers.
-    """
-    first, second, third, fourth = powers
-    mean = first / count
-    squares = second - mean * first
-    fourths = fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**3 * first
-    return mean, np.maximum(squares, 0.0), np.maximum(fourths, 0.0)

@@ -14,11 +14,10 @@ from perturbx._progress import progress_bar
 from perturbx._typing import Ints
 from perturbx.errors import PredictFnError
 from perturbx.explainers._collected import Collected
-from perturbx.explainers._draws import Draws
 from perturbx.explainers._memory import check_memory
 from perturbx.explainers._noisy_answers import AskEmpty, Empty
 from perturbx.explainers._plan import Plan, Problem
-from perturbx.explainers._run import Run
+from perturbx.explainers._run import Draws, Run
 from perturbx.game import Game, Parts, averages
 from perturbx.maskers import BoundMasker
 from perturbx.result import Explanation

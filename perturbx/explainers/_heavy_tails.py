@@ -26,7 +26,8 @@ def widened(solution: Solution, evaluations: Evaluations) -> Solution:
     because the largest outputs were not sampled. Errors are therefore enlarged until the 95%
     interval is that of a t distribution with this few degrees of freedom, but at least two.
     """
-    sums, n_outputs = evaluations.sums, len(evaluations.design)
+    sums = evaluations.sums
+    n_outputs = len(evaluations.outputs) if sums is None else sums.outputs.count
     if evaluations.design.complete or n_outputs < _FEWEST_OUTPUTS:
         return solution
     effective = effective_outputs(evaluations.outputs) if sums is None else sums.outputs.effective

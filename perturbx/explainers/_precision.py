@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._typing import Floats
 from perturbx.designs import Evaluations
 from perturbx.solvers import Solution
 
@@ -29,14 +30,17 @@ def is_precise(
     degrees of freedom never end a run, as errors may be small by chance. Neither do errors of 0 if
     no perturbation changed the output but removing all features does.
     """
-    ends, least = evaluations.ends, evaluations.floor
+    least, sums = evaluations.floor, evaluations.sums
     if samples and solution.degrees_of_freedom < _FEWEST_DEGREES:
         return np.zeros(len(evaluations.full), dtype=bool)
     highest, lowest = solution.values.max(axis=1), solution.values.min(axis=1)
     if not active.all():
         highest, lowest = np.maximum(highest, 0.0), np.minimum(lowest, 0.0)
-    # A single feature needs no perturbation.
-    changes = np.inf if ends is None else (ends[1] - ends[0])[:, None]
+    changes: Floats | float = np.inf  # a single feature needs no perturbation
+    if sums is not None:
+        changes = (sums.outputs.highest - sums.outputs.lowest)[:, None]
+    elif len(evaluations.outputs):
+        changes = np.ptp(evaluations.outputs, axis=0)[:, None]
     unchanged = changes <= least
     gain = np.abs(evaluations.full - evaluations.empty)[:, None]
     errors = np.where(unchanged & (gain > 4 * least), np.inf, solution.standard_errors)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, Noise
 from perturbx.designs import AntitheticChains, Design, Evaluations, NoiseDraws, Sums, Variances
-from perturbx.errors import PredictFnError
+from perturbx.errors import PredictFnError, RejectPerturbations
+from perturbx.explainers._background_errors import of_parts, with_background_errors
 from perturbx.explainers._collected import Collected, Finished
-from perturbx.explainers._draws import Draws
 from perturbx.explainers._heavy_tails import widened
 from perturbx.explainers._noisy_answers import AskEmpty, NoisyAnswers
 from perturbx.explainers._notes import FEWER
@@ -32,6 +32,34 @@ _STEPS = 16
 
 _MOST_NUMBERS = 2**18
 """Noise is converted in blocks of this many numbers."""
+
+
+class Draws:
+    """The designs of one sampler: each extends the previous one and is drawn once."""
+
+    def __init__(self, task: Task, rng: np.random.Generator) -> None:
+        self.task, self._rng = task, rng
+        self._found: dict[int, Design] = {}
+
+    def upto(self, total: int) -> Design:
+        """The design of at most `total` perturbations; totals never decrease."""
+        if total not in self._found:
+            before = self._found[max(self._found)] if self._found else None
+            sampler, d = self.task.sampler, self.task.n_features
+            design = sampler.draw(d, total, self._rng, before)
+            if not (isinstance(design, sampler.draws) or design.complete):
+                name, drawn = type(sampler).__name__, type(design).__name__
+                raise RejectPerturbations(
+                    f"{name} declares that it draws {sampler.draws.__name__}: got {drawn}. "
+                    f"Set draws = {drawn} in the sampler's class."
+                )
+            self._found[total] = design
+        return self._found[total]
+
+    def following(self, evaluations: Evaluations, total: int) -> Design:
+        """The design of an adaptive sampler, extended on the basis of the outputs so far."""
+        assert isinstance(self.task.sampler, AdaptiveSampler)
+        return self.task.sampler.follow(evaluations, total, self._rng)
 
 
 @dataclass(eq=False)
@@ -238,7 +266,7 @@ class Run:
             if not self.plan.dry:
                 every = [self._evaluations(part, outputs)]
                 if len(outputs) > 1:
-                    every.append(self._of_parts(every[0], outputs))
+                    every.append(of_parts(every[0], outputs, self.empty[:, self.undone]))
                 before = self.sums or (None,) * len(every)
                 self.sums = tuple(
                     solver.summed(Answers.of(evaluations), sums)
@@ -315,7 +343,9 @@ class Run:
         solver, parts, values = self.task.solver, self.game.parts, None
         with one_thread(self.plan.n_jobs):
             if parts is not None and len(self.outputs) > 1:
-                evaluations = self._of_parts(self._evaluations(), self.outputs)
+                evaluations = of_parts(
+                    self._evaluations(), self.outputs, self.empty[:, self.undone], *self.sums[1:]
+                )
                 values = solver.linear().solve(evaluations).values
                 if is_last:
                     self.outputs = self.outputs[:1].copy()
@@ -325,31 +355,7 @@ class Run:
                 solution = widened(solution, evaluations)
         if values is None or parts is None:
             return solution, evaluations
-        values = values.reshape(*solution.values.shape[:2], len(parts), -1)
-        errors = parts.error(np.swapaxes(values, 2, 3))
-        if solution.noise_errors is not None:  # it makes parts differ too
-            errors = np.sqrt(np.maximum(errors**2 - solution.noise_errors**2, 0.0))
-        return replace(solution, background_errors=errors), evaluations
-
-    def _of_parts(self, whole: Evaluations, outputs: Floats) -> Evaluations:
-        """The evaluations of each part of the background, as additional outputs."""
-
-        def outputs_of(array: Floats) -> Floats:
-            """(n_parts, ..., k) to (..., n_parts * k)."""
-            return np.moveaxis(array, 0, -2).reshape(
-                *array.shape[1:-1], len(array) * array.shape[-1]
-            )
-
-        return replace(
-            whole,
-            outputs=outputs_of(outputs[1:]),
-            full=np.tile(whole.full, len(outputs) - 1),
-            empty=outputs_of(self.empty[1:, self.undone]),
-            empty_rows=None,
-            row_weights=None,
-            variances=None,
-            sums=None if whole.sums is None else self.sums[1],
-        )
+        return with_background_errors(solution, values, parts), evaluations
 
     def _without_active(self) -> Solution:
         """The solution of instances without active features, which equal their background."""

@@ -8,8 +8,13 @@ from typing import Any
 
 from perturbx.explainers._base import BaseExplainer
 from perturbx.explainers._plan import RecipeContext
-from perturbx.samplers import BackgroundPermutations, Permutations, Sampler
-from perturbx.solvers import BackgroundContributions, MarginalContributions, Solver
+from perturbx.samplers import BackgroundPermutations, Permutations, Sampler, ShapleyCoalitions
+from perturbx.solvers import (
+    BackgroundContributions,
+    KernelShapRegression,
+    MarginalContributions,
+    Solver,
+)
 
 
 @dataclass(eq=False, repr=False)
@@ -21,6 +26,10 @@ class PermutationShap(BaseExplainer):
     background rows, each order uses one of them, so the budget pays for many more orders, and the
     sum of the scores is exact for each row. The scores are unbiased from two orders on, and a
     feature that never changes the output has a score of exactly 0.
+
+    A budget for every coalition asks each once, and the scores are exact. If the model fails
+    before that, with ``on_error="partial"``, they are those of a regression on the coalitions that
+    were answered, as in `KernelShap`.
 
     With `order` the scores are asymmetric Shapley values (Frye, Rowat & Feige, NeurIPS 2020): the
     mean over the orders that let causes join before their effects. A cause is then credited with
@@ -59,7 +68,11 @@ class PermutationShap(BaseExplainer):
     def recipe(self, context: RecipeContext) -> tuple[Sampler, Solver]:
         order = context.order if context.order is not None and context.order.before.any() else None
         rows, averaged = BackgroundPermutations(context.n_background, order), Permutations(order)
-        d = context.n_features
+        d, n_background = context.n_features, context.n_background
         if context.knows_rows and not context.pays_for_all(rows.default(d), averaged.most(d)):
             return rows, BackgroundContributions(unbiased=True)
+        n = context.affordable(n_background, averaged.default(d) * n_background)
+        if order is None and n >= averaged.most(d) and not context.stochastic:
+            # The scores are exact, and a part of the pairs is of use where the model fails.
+            return ShapleyCoalitions(), KernelShapRegression()
         return averaged, MarginalContributions()

@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._moments import central
 from perturbx._typing import Floats, Ints
-from perturbx.designs import AntitheticChains, OutputSums, Sums, central
+from perturbx.designs import AntitheticChains, OutputSums, Sums
 from perturbx.solvers._answers import Answers
 from perturbx.solvers._moderation import Spread
 

@@ -75,7 +75,7 @@ def test_too_few_answers_are_no_scores(method: Any) -> None:
     assert np.isnan(found.base_values)
 
 
-@pytest.mark.parametrize("method", [px.KernelShap, px.Banzhaf])
+@pytest.mark.parametrize("method", [px.KernelShap, px.PermutationShap, px.Banzhaf])
 def test_few_features_support_scores_before_all_coalitions_are_answered(method: Any) -> None:
     """All 254 coalitions are asked in rounds; a healthy model is explained exactly."""
 
