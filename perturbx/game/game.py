@@ -156,7 +156,9 @@ class Game:
         """
         parts = self.parts if design.background_row is None else None
         n_averages, m = 1 + (0 if parts is None else len(parts)), len(design) - known
-        outputs, cost = np.empty((n_averages, m, len(bound), columns.shape[1])), Cost()
+        # Parts of the background lie side by side, so that a solver reads them without a copy.
+        room, cost = np.empty((m, len(bound), n_averages, columns.shape[1])), Cost()
+        outputs = np.moveaxis(room, 2, 0)
         turn = next(self.turns) if self.stochastic else 0
         instances = list(zip(bound, columns, places.tolist(), strict=True))
         common = self.link, self.batch_size, parts, active, turn, first

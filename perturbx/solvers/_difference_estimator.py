@@ -44,13 +44,6 @@ class Total:
             found -= self.rows[part].T @ self.sampled[part]
         return found
 
-    def of(self, y: Floats) -> Floats:
-        """(p, t): the totals of y (c, t), from the sample."""
-        found = np.zeros((self.sampled.shape[1], y.shape[1]))
-        for part in slices(*self.sampled.shape):
-            found += self.sampled[part].T @ y[part]
-        return found
-
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -64,24 +57,41 @@ class Fit:
     """(t,): their numbers."""
     coefficients: Floats
     """(p, t)."""
-    residual: Floats
-    """(c, t): y - X b."""
-    left_out: Floats
-    """(c, t): leave-one-out residuals."""
+    rows: Matrix
+    """(c, p): X."""
+    y: Matrix
+    """(c, all targets)."""
     svd: ThinSvd
     """Of X, each row times the root of its weight."""
     root: Floats
     """(c, 1): these roots."""
-    turn: Floats
-    """(r, p): ``root * left @ turn``, transposed, times y is b."""
+    inverse: Floats
+    """(r,): one over the squared singular values plus the penalty."""
     determined: bool
+
+    @cached_property
+    def turn(self) -> Floats:
+        """(r, p): ``root * left @ turn``, transposed, times y is b."""
+        return np.asarray((self.inverse * np.sqrt(self.svd.squares))[:, None] * self.svd.right.T)
+
+    def residual(self, rows: Any = slice(None)) -> Floats:
+        """(b, t): y - X b of some rows."""
+        return np.asarray(self.y[rows][:, self.targets] - self.rows[rows] @ self.coefficients)
+
+    def left_out(self, rows: Any = slice(None)) -> Floats:
+        """(b, t): leave-one-out residuals of some rows; 0 where the fit is exact whatever y is."""
+        spare = _spare(self.svd.left(rows), self.svd.squares * self.inverse)
+        return self.residual(rows) / np.where(spare > _PINNED, spare, np.inf)[:, None]
 
     def estimate(self, total: Total) -> Floats:
         """(p, t): the totals."""
         of_fit = total.scale * self.coefficients
         if not self.determined:
             return of_fit
-        return np.asarray(of_fit + total.of(self.residual))
+        of_residuals = np.zeros_like(of_fit)
+        for part in slices(*total.sampled.shape):
+            of_residuals += total.sampled[part].T @ self.residual(part)
+        return np.asarray(of_fit + of_residuals)
 
     def influence(self, total: Total, rows: Any = slice(None)) -> Floats:
         """(c, p): what each row's y adds to the estimate, the fit's change included."""
@@ -89,7 +99,7 @@ class Fit:
         return np.asarray(total.sampled[rows] + left @ (self.turn @ total.missed))
 
 
-def fits(rows: Matrix, weights: Floats, y: Floats) -> Iterator[Fit]:
+def fits(rows: Matrix, weights: Floats, y: Matrix) -> Iterator[Fit]:
     """The fits of every target, grouped by strength, from one factorization.
 
     Each target takes the strength with the smallest weighted leave-one-out error (Allen,
@@ -117,13 +127,7 @@ def fits(rows: Matrix, weights: Floats, y: Floats) -> Iterator[Fit]:
     for i in np.unique(chosen):
         targets = np.flatnonzero(chosen == i)
         b = back @ (inverses[i][:, None] * turned[:, targets])
-        residual, left_out = np.empty((2, c, len(targets)))
-        for part in slices(c, p):
-            spare = _spare(svd.left(part), squares * inverses[i])
-            residual[part] = y[part][:, targets] - rows[part] @ b
-            left_out[part] = residual[part] / np.where(spare > _PINNED, spare, np.inf)[:, None]
-        turn = inverses[i][:, None] * back.T
-        yield Fit(targets, b, residual, left_out, svd, root, turn, determined)
+        yield Fit(targets, b, rows, y, svd, root, inverses[i], determined)
 
 
 def _missed(left: Floats, y: Floats, inverses: Floats, svd: ThinSvd, turned: Floats) -> Floats:

@@ -60,7 +60,7 @@ class BanzhafRegression(Solver):
 
     def estimate(self, answers: Answers[Pairs]) -> Scores:
         n_pairs, d = answers.design.first.shape
-        odd = np.vstack([answers.design.odd(answers.outputs), (answers.full - answers.empty) / 2])
+        odd = _Odd(answers)
         # The pair of the full and the empty coalition is one of them all, with its own weight.
         rows = _Signs(answers.design.first)
         strata = Strata(np.append(Strata.of(answers.design.first).size, 0), d)
@@ -107,9 +107,30 @@ class _Signs:
         return signs
 
 
+@dataclass(frozen=True, eq=False)
+class _Odd:
+    """Half the difference of the answers to the members of each pair (c + 1, t), the ends last."""
+
+    answers: Answers[Pairs]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.answers.design.first) + 1, self.answers.outputs.shape[1]
+
+    def __getitem__(self, part: Any) -> Floats:
+        answers, n_pairs = self.answers, len(self.answers.design.first)
+        rows = np.arange(n_pairs + 1)[part]
+        of_pairs = rows < n_pairs
+        members = 2 * rows[of_pairs, None] + np.arange(2)
+        found = np.empty((len(rows), self.shape[1]))
+        found[of_pairs] = answers.design.odd(answers.outputs[members.ravel()])
+        found[~of_pairs] = (answers.full - answers.empty) / 2
+        return found
+
+
 def _terms(fit: Fit, total: Total) -> Callable[[Ints], tuple[Floats, Floats]]:
     """Of some pairs, as `Strata.variance` asks for them."""
-    return lambda pairs: (fit.influence(total, pairs), fit.left_out[pairs])
+    return lambda pairs: (fit.influence(total, pairs), fit.left_out(pairs))
 
 
 def _fractions(strata: Strata) -> Floats:

@@ -169,7 +169,7 @@ def _by_regression(answers: Answers[Pairs]) -> tuple[list[Floats], NDArray[np.bo
         if answers.variances is not None:
             for part, added in zip(found, terms.noise(fit, odd, answers), strict=True):
                 part[1][:, fit.targets] += added
-        left = np.abs(fit.residual).max(axis=0)
+        left = np.abs(fit.residual()).max(axis=0)
         is_exact[fit.targets] = fit.determined & (left <= answers.floor[fit.targets])
     return found, is_exact
 
@@ -258,7 +258,7 @@ class _PairTerms:
         if not fit.determined:
             nothing = np.full_like(fit.coefficients, np.nan)
             return nothing, nothing, np.full((self.members.shape[1], len(fit.targets)), np.nan)
-        left_out, variance = fit.left_out, self.strata.variance
+        left_out, variance = fit.left_out(), self.strata.variance
         shapley, faith = fit.influence(self.shapley), fit.influence(self.faith)
         even = -faith @ self.members / 2
 
