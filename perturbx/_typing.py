@@ -35,7 +35,7 @@ Ints: TypeAlias = NDArray[np.intp]
 Orders: TypeAlias = NDArray[np.integer[Any]]
 """(c, d): when each feature joins in each of c orders, as small integers."""
 
-Segments: TypeAlias = NDArray[np.intp]
+Segments: TypeAlias = NDArray[np.signedinteger[Any]]
 """Labels 0..K-1 over the positions of one instance: the region of each."""
 
 RandomState: TypeAlias = int | np.random.Generator | np.random.RandomState | None

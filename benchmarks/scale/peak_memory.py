@@ -92,7 +92,9 @@ class Images:
         place = np.linspace(0, 6, self.side)
         waves = np.sin(place[:, None] * np.arange(1, 4)) + np.cos(place)[:, None, None]
         shifts = np.linspace(0, 0.1, n)[:, None, None, None]
-        return waves + shifts, {"masker": self.masker, "data": None}
+        photos = waves + shifts
+        photos.flags.writeable = False  # as a mapped file, so that an explanation needs no copy
+        return photos, {"masker": self.masker, "data": None}
 
 
 @dataclass(frozen=True)

@@ -186,11 +186,13 @@ class Collected:
         problem, plan = self._problem, self._plan
         one = 0 if problem.instances.single else slice(None)
         output = slice(None) if keeps_outputs else 0
-        data: Any = np.concatenate(self._data) if not self._regions else tuple(self._data)
-        self._data = []  # so that rows are not there twice
         spans = [own for own in self._regions if isinstance(own, Spans)]
-        if self._regions and not spans and len({np.shape(image) for image in data}) == 1:
-            data = np.stack(data)  # images of different sizes remain a tuple
+        data: Any = problem.instances.whole
+        if data is None:
+            data = tuple(self._data) if self._regions else np.concatenate(self._data)
+            if self._regions and not spans and len({np.shape(image) for image in data}) == 1:
+                data = np.stack(data)  # images of different sizes remain a tuple
+        self._data = []  # so that rows are not there twice
         kept = np.array([not problem.instances.single, True, keeps_outputs])
         failed = self._failed.any()
         known = ~self._failed if plan.tol is None else self._converged

@@ -124,6 +124,9 @@ class Instances(ABC):
     chunk: int = 256
     """The number of instances that are bound and explained together."""
 
+    whole: NDArray[Any] | None = None
+    """Their data in one array, where there is one: then an explanation needs no other."""
+
     @abstractmethod
     def __len__(self) -> int:
         """The number of instances."""

@@ -50,6 +50,11 @@ def enlarge(labels: Segments, sides: Sequence[int]) -> Segments:
     return labels
 
 
+def small_labels(segments: Segments) -> Segments:
+    """The labels in 16 bits where they fit: an explanation keeps a map for each image."""
+    return segments.astype(np.int16) if segments.max(initial=0) < 2**15 else segments
+
+
 def relabel(labels: Any) -> Segments:
     """Integer labels renumbered to 0..K-1, in the order of their values."""
     labels = np.asarray(labels)

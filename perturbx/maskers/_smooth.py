@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Coalitions, Ints, Noise
 from perturbx.designs import Design, GradedDesign
 from perturbx.features import Lattice
-from perturbx.maskers.bound_images import BoundImage
+from perturbx.maskers.bound_images import BoundImage, own
 from perturbx.maskers.images import Image
 
 
@@ -142,6 +142,4 @@ def bench(bound: BoundSmoothGrid, n_rows: int) -> Bench:
 
 def bound_smooth_grid(image: Image, fill: Image, regions: Lattice, word: str) -> BoundSmoothGrid:
     """The smooth mask bound to one image."""
-    image, fill = image.copy(), fill.copy()
-    image.flags.writeable = fill.flags.writeable = False
-    return BoundSmoothGrid(image=image, fill=fill, regions=regions, word=word)
+    return BoundSmoothGrid(image=own(image), fill=own(fill), regions=regions, word=word)

@@ -85,7 +85,7 @@ class BoundLabels(BoundImage):
 
     def filled(self, fill: Image) -> BoundLabels:
         """The same regions with another fill."""
-        return replace(self, fill=own_copy(fill))
+        return replace(self, fill=own(fill))
 
     def pixels(self, words: NDArray[Any]) -> Image:
         """Rows of words as images."""
@@ -142,7 +142,7 @@ def bound_labels(
     names: tuple[str, ...] = (),
 ) -> BoundLabels:
     """One image whose regions `segments` labels 0..K-1."""
-    image, fill = own_copy(image), own_copy(fill)
+    image, fill = own(image), own(fill)
     kinds, words = _words(segments, image)
     return BoundLabels(
         image=image,
@@ -157,11 +157,13 @@ def bound_labels(
 
 def bound_windows(image: Image, fill: Image, regions: WindowGrid, word: str) -> BoundWindows:
     """One image with overlapping windows."""
-    return BoundWindows(image=own_copy(image), fill=own_copy(fill), regions=regions, word=word)
+    return BoundWindows(image=own(image), fill=own(fill), regions=regions, word=word)
 
 
-def own_copy(image: Image) -> Image:
-    """A contiguous, read-only copy, which may be kept and shared."""
+def own(image: Image) -> Image:
+    """The image if it is contiguous and read-only, or a copy that is and may be kept and shared."""
+    if image.flags.c_contiguous and not image.flags.writeable:
+        return image
     copy = np.array(image, order="C")
     copy.flags.writeable = False
     return copy

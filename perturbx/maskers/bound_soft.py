@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from perturbx._typing import Coalitions, Ints, Noise, Segments
 from perturbx._validation import check_number, invalid
 from perturbx.features import Regions, WindowGrid
-from perturbx.maskers.bound_images import BoundImage, own_copy
+from perturbx.maskers.bound_images import BoundImage, own
 from perturbx.maskers.images import Image
 
 Edges: TypeAlias = str | float
@@ -128,7 +128,7 @@ class BoundSoftLabels(BoundSoft):
 
     def filled(self, fill: Image) -> BoundSoftLabels:
         """The same regions with another fill."""
-        return replace(self, fill=own_copy(fill))
+        return replace(self, fill=own(fill))
 
     def presence(self, coalition: NDArray[np.bool_]) -> NDArray[Any]:
         if coalition.all() or not coalition.any():
@@ -173,8 +173,8 @@ def bound_soft_labels(
 ) -> BoundSoftLabels:
     """One image whose regions `segments` labels 0..K-1."""
     return BoundSoftLabels(
-        image=own_copy(image),
-        fill=own_copy(fill),
+        image=own(image),
+        fill=own(fill),
         regions=regions,
         word=word,
         names=names,
@@ -188,7 +188,7 @@ def bound_soft_windows(
 ) -> BoundSoftWindows:
     """One image with overlapping windows."""
     return BoundSoftWindows(
-        image=own_copy(image), fill=own_copy(fill), regions=regions, word=word, width=width
+        image=own(image), fill=own(fill), regions=regions, word=word, width=width
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -22,11 +23,26 @@ Image: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class ImageBatch:
-    """Checked images: views of the user's arrays, which the model never sees."""
+    """Checked images, read-only: the model never sees them, and an explanation keeps them.
+
+    They are the user's own where nobody can write into these, and copies otherwise.
+
+    Parameters
+    ----------
+    arrays : tuple of array
+        One for each image.
+    channels : bool
+        Whether their last axis holds channels.
+    single : bool
+        Whether the user passed one image, without an axis of images.
+    whole : array or None
+        The array (n, ...) that the images are views of, if there is one.
+    """
 
     arrays: tuple[Image, ...]
     channels: bool
     single: bool
+    whole: Image | None = None
 
     def __len__(self) -> int:
         return len(self.arrays)
@@ -63,6 +79,10 @@ class Images(Instances):
     @property
     def single(self) -> bool:  # type: ignore[override]
         return self.read.single
+
+    @property
+    def whole(self) -> Image | None:  # type: ignore[override]
+        return self.read.whole
 
     def __len__(self) -> int:
         return len(self.read)
@@ -107,14 +127,43 @@ def read_images(X: Any, channel_axis: ChannelAxis, n_axes: int | None, masker: s
             )
         _check_array(image, name)
     if several:
-        batch = ImageBatch(tuple(map(np.asarray, X)), _agreed_channels(X, axes), single=False)
+        batch = _of_list([np.asarray(image) for image in X], _agreed_channels(X, axes))
     else:
         channels, single = axes.of(X.shape)
-        image = np.asarray(X)
-        batch = ImageBatch((image,) if single else tuple(image), channels, single)
+        batch = _of_array(np.asarray(X)[None] if single else np.asarray(X), channels, single)
     for index, image in enumerate(batch.arrays):
         _check_values(image, "X" if batch.single else f"image {index}")
     return batch
+
+
+def _of_array(X: NDArray[Any], channels: bool, single: bool) -> ImageBatch:
+    """The images in X (n, ...), which is copied unless nobody can write into it."""
+    whole = X if _is_fixed(X) else X.copy()
+    images = whole.view()
+    images.flags.writeable = False
+    return ImageBatch(tuple(images), channels, single, whole)
+
+
+def _of_list(images: Sequence[Image], channels: bool) -> ImageBatch:
+    if not all(map(_is_fixed, images)) and len({image.shape for image in images}) == 1:
+        return _of_array(np.stack(images), channels, single=False)
+    kept = []
+    for image in images:
+        (one,) = _of_array(image[None], channels, single=True).arrays
+        kept.append(one)
+    return ImageBatch(tuple(kept), channels, single=False)
+
+
+def _is_fixed(array: NDArray[Any]) -> bool:
+    """Whether nobody can write into an array, nor into what it is a view of."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        if base.flags.writeable:
+            return False
+        base = base.base
+    with suppress(TypeError):
+        return base is None or memoryview(base).readonly  # such as the map of a file
+    return False
 
 
 def check_features(features: Features) -> None:

@@ -94,6 +94,10 @@ class NoisyRegions(Instances):
     def single(self) -> bool:  # type: ignore[override]
         return self.inner.single
 
+    @property
+    def whole(self) -> NDArray[Any] | None:  # type: ignore[override]
+        return self.inner.whole
+
     def __len__(self) -> int:
         return len(self.inner)
 

@@ -15,7 +15,7 @@ from perturbx.errors import InvalidParameterError
 from perturbx.features import FeatureTree, Pieces, Regions
 from perturbx.maskers._base import BoundMasker, Features, Masker
 from perturbx.maskers._region_trees import RegionTree, grow
-from perturbx.maskers._segmentation import check_labels, label_map_of
+from perturbx.maskers._segmentation import check_labels, label_map_of, small_labels
 from perturbx.maskers.axes import ChannelAxis, check_channel_axis
 from perturbx.maskers.bound_images import BoundLabels, bound_labels
 from perturbx.maskers.bound_soft import (
@@ -138,7 +138,7 @@ class FittedTrees(FittedImages):
             for spec in self.specs
         ]
         forest = grow(image, X.channels, self.specs, given)
-        pieces = Pieces(forest.segments)
+        pieces = Pieces(small_labels(forest.segments))
         width, labels = edge_width(self.edges, X.spatial(index)), forest.segments
         first: BoundLabels | BoundSoftLabels
         if width:

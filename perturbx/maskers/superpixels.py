@@ -20,6 +20,7 @@ from perturbx.maskers._segmentation import (
     label_map_of,
     relabel,
     segment,
+    small_labels,
 )
 from perturbx.maskers.axes import ChannelAxis
 from perturbx.maskers.bound_images import BoundLabels, bound_labels
@@ -139,7 +140,7 @@ class Superpixels(FilledMasker):
     def bound(self, X: ImageBatch, index: int, seed: int) -> BoundLabels | BoundSoftLabels:
         image, (segments, names) = X.arrays[index], self._labels(X, index)
         fill = render_fill(self.fill, image, X.channels, segments, seed)
-        given = image, fill, LabelMap(segments), segments
+        given = image, fill, LabelMap(small_labels(segments)), segments
         width = edge_width(self.edges, segments.shape)
         if width:
             return bound_soft_labels(*given, "region", width, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -157,3 +158,48 @@ def test_interactions_of_images_with_other_numbers_of_regions(counting_model: An
     assert model.calls == []
     explainer.set_params(masker=px.Superpixels(segments=[rows // 4, rows.T // 4]))
     assert explainer.explain(list(images)).interactions.shapley.shape == (2, 3, 3)
+
+
+MASKERS = [px.Superpixels(method="grid"), px.Windows(), px.SmoothGrid(), px.SuperpixelTrees()]
+
+
+@pytest.mark.parametrize("masker", MASKERS, ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("kind", ["one", "several", "list", "sizes", "view"])
+def test_what_is_written_into_an_image_does_not_reach_its_explanation(
+    masker: Any, kind: str
+) -> None:
+    """A read-only view of an array that can be written into is copied as well."""
+    X = np.random.default_rng(0).random((3, 24, 24, 3))
+    view = X.view()
+    view.flags.writeable = False
+    given: dict[str, Any] = {
+        **{"one": X[0], "several": X, "list": list(X), "view": view},
+        "sizes": [X[0], X[1, :20]],
+    }
+    before = [np.array(image) for image in given[kind]]
+    data = _explained(masker, given[kind]).data
+    X[:] = 0
+    assert all(np.array_equal(a, b) for a, b in zip(data, before, strict=True))
+
+
+@pytest.mark.parametrize("masker", MASKERS, ids=lambda m: type(m).__name__)
+def test_images_that_nobody_can_write_into_are_not_copied(masker: Any, tmp_path: Path) -> None:
+    """An explanation then refers to them, as to a file that is mapped into memory."""
+    X = np.random.default_rng(0).random((3, 24, 24, 3))
+    np.save(tmp_path / "photos.npy", X)
+    mapped = np.load(tmp_path / "photos.npy", mmap_mode="r")
+    X.flags.writeable = False
+    for given in (X, mapped, X[1], mapped[1]):
+        data = _explained(masker, given).data
+        assert np.shares_memory(data, given)
+        assert not data.flags.writeable
+        assert np.array_equal(data, given)
+    first, second = _explained(masker, [X[0], X[1, :20]]).data
+    assert np.shares_memory(first, X)
+    assert np.shares_memory(second, X)
+    np.testing.assert_array_equal(_explained(masker, list(X)).data, X)
+
+
+def _explained(masker: Any, X: Any) -> Any:
+    method: Any = px.Rise if isinstance(masker, px.SmoothGrid) else px.Occlusion
+    return method(lambda batch: batch[:, 3:9, 4:12].mean(axis=(1, 2, 3)), masker=masker).explain(X)
