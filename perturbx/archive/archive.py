@@ -24,6 +24,7 @@ from perturbx.archive.database import (
     UNREADABLE,
     Damaged,
     Database,
+    bounded,
     connect,
     database,
     has_our_tables,
@@ -44,12 +45,12 @@ _AT_ONCE = 500
 
 _ATTEMPTS = 3
 
-_NUMBERS = re.compile(r"[<>|][biuf][1248]|[<>]f16")
+_NUMBERS = re.compile(rb"[<>|][biuf][1248]|[<>]f16")
 """The types of answers."""
 
 _KEY_BYTES = 16
 
-_UNKNOWN = "{}"
+_UNKNOWN = b"{}"
 """The facts of a model that has not answered yet."""
 
 
@@ -158,7 +159,8 @@ class Archive:
         def look(db: Database) -> ModelFacts | None:
             with db.reading() as connection:
                 row = connection.execute(
-                    "SELECT facts FROM models WHERE tag = ?", (scope,)
+                    f"SELECT {bounded('facts')} FROM models WHERE {bounded('tag')} = ?",
+                    (scope.encode(),),
                 ).fetchone()
             return None if row is None else _facts(row[0])
 
@@ -166,7 +168,7 @@ class Archive:
 
     def learn(self, scope: str, facts: ModelFacts) -> None:
         """Keep what is known of the model."""
-        text = json.dumps({**vars(facts), "columns": list(map(str, facts.columns))})
+        text = json.dumps({**vars(facts), "columns": list(map(str, facts.columns))}).encode()
 
         def keep(db: Database) -> None:
             with db.writing() as connection:
@@ -217,8 +219,9 @@ def unpacked(row: Any) -> tuple[Digests, NDArray[Any]]:
     n, dtype, k, keys, content, checksum = row
     are_bytes = all(type(part) is bytes for part in (keys, content, checksum))
     are_counts = all(type(count) is int and count > 0 for count in (n, 1 if k is None else k))
-    if not (are_bytes and are_counts and type(dtype) is str and _NUMBERS.fullmatch(dtype)):
+    if not (are_bytes and are_counts and type(dtype) is bytes and _NUMBERS.fullmatch(dtype)):
         raise Damaged("a block holds something else than answers")
+    dtype = dtype.decode()
     if checksum != _checksum(n, dtype, k, keys, content):
         raise Damaged("a block does not match its checksum")
     shape, kind = (n,) if k is None else (n, k), np.dtype(dtype)
@@ -268,7 +271,7 @@ def _places(connection: sqlite3.Connection, prints: Ints) -> Ints:
         some = prints[start : start + _AT_ONCE].tolist()
         text = f"({','.join('?' * len(some))})"
         rows = connection.execute(
-            f"SELECT fingerprint, place FROM rows WHERE fingerprint IN {text}", some
+            f"SELECT fingerprint, {bounded('place')} FROM rows WHERE fingerprint IN {text}", some
         ).fetchall()
         if rows:
             these, places = zip(*rows, strict=True)
@@ -278,7 +281,9 @@ def _places(connection: sqlite3.Connection, prints: Ints) -> Ints:
     return found
 
 
-BLOCK_COLUMNS = "n, dtype, n_outputs, digests, answers, checksum"
+BLOCK_COLUMNS = ", ".join(
+    map(bounded, ("n", "dtype", "n_outputs", "digests", "answers", "checksum"))
+)
 """What `unpacked` reads."""
 
 
@@ -304,9 +309,11 @@ def _write(db: Database, scope: str, keys: Digests, answers: NDArray[Any]) -> No
     with db.writing() as connection:
         model = _model(connection, scope)
         last = connection.execute(
-            "SELECT first + n FROM blocks ORDER BY first DESC LIMIT 1"
+            f"SELECT first + {bounded('n')} FROM blocks ORDER BY first DESC LIMIT 1"
         ).fetchone()
         free = 0 if last is None else last[0]
+        if type(free) is not int:
+            raise Damaged("a block has no number of rows")
         for start in range(0, len(keys), step):
             some = slice(start, min(start + step, len(keys)))
             n, dtype = some.stop - start, answers.dtype.str
@@ -314,7 +321,7 @@ def _write(db: Database, scope: str, keys: Digests, answers: NDArray[Any]) -> No
             checksum = _checksum(n, dtype, k, *content)
             connection.execute(
                 "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (free + start, n, model, time.time(), dtype, k, *content, checksum),
+                (free + start, n, model, time.time(), dtype.encode(), k, *content, checksum),
             )
         connection.executemany(
             "INSERT OR IGNORE INTO rows VALUES (?, ?)",
@@ -323,12 +330,15 @@ def _write(db: Database, scope: str, keys: Digests, answers: NDArray[Any]) -> No
 
 
 def _model(connection: sqlite3.Connection, scope: str) -> int:
-    connection.execute(
-        "INSERT OR IGNORE INTO models(tag, facts, created) VALUES (?, ?, ?)",
-        (scope, _UNKNOWN, time.time()),
+    """The number of a model, which gets one if it is new."""
+    tag = scope.encode()
+    row = connection.execute(f"SELECT id FROM models WHERE {bounded('tag')} = ?", (tag,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    new = connection.execute(
+        "INSERT INTO models(tag, facts, created) VALUES (?, ?, ?)", (tag, _UNKNOWN, time.time())
     )
-    row = connection.execute("SELECT id FROM models WHERE tag = ?", (scope,)).fetchone()
-    return int(row[0])
+    return int(new.lastrowid or 0)
 
 
 def _fingerprints(keys: Digests) -> Ints:
@@ -357,19 +367,19 @@ def _checksum(n: int, dtype: str, k: int | None, *content: bytes) -> bytes:
     return whole.digest()
 
 
-def _readable(path: Path) -> Iterator[tuple[str, str, Digests, NDArray[Any]]]:
+def _readable(path: Path) -> Iterator[tuple[str, bytes, Digests, NDArray[Any]]]:
     """(tag, facts, keys, answers) of every block of a damaged file that is as it was written."""
     connection = connect(path)
     try:
         with suppress(*UNREADABLE):
             if not has_our_tables(connection):
                 return
-        models = _rows(connection, "models", "id, tag, facts")
+        models = _rows(connection, "models", f"id, {bounded('tag')}, {bounded('facts')}")
         tags = {}
         for number, tag, facts in models:
-            with suppress(Damaged):
-                tags[number] = tag, facts if _facts(facts) else _UNKNOWN
-        for model, *block in _rows(connection, "blocks", f"model, {BLOCK_COLUMNS}"):
+            with suppress(Damaged, AttributeError, ValueError):
+                tags[number] = tag.decode(), facts if _facts(facts) else _UNKNOWN
+        for model, *block in _rows(connection, "blocks", f"{bounded('model')}, {BLOCK_COLUMNS}"):
             with suppress(Damaged, ValueError, TypeError):
                 yield *tags.get(model, ("unknown", _UNKNOWN)), *unpacked(block)
     finally:

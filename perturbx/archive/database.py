@@ -29,17 +29,17 @@ _LOG_PAGES = 256
 
 _SCHEMA = """
 CREATE TABLE models(
-    id INTEGER PRIMARY KEY, tag TEXT UNIQUE, facts TEXT NOT NULL, created REAL NOT NULL);
+    id INTEGER PRIMARY KEY, tag BLOB NOT NULL, facts BLOB NOT NULL, created NUMERIC NOT NULL);
 CREATE TABLE blocks(
-    first INTEGER PRIMARY KEY, n INTEGER NOT NULL, model INTEGER NOT NULL, written REAL NOT NULL,
-    dtype TEXT NOT NULL, n_outputs INTEGER, digests BLOB NOT NULL, answers BLOB NOT NULL,
+    first INTEGER PRIMARY KEY, n INTEGER NOT NULL, model INTEGER NOT NULL, written NUMERIC NOT NULL,
+    dtype BLOB NOT NULL, n_outputs INTEGER, digests BLOB NOT NULL, answers BLOB NOT NULL,
     checksum BLOB NOT NULL);
 CREATE TABLE rows(fingerprint INTEGER PRIMARY KEY, place INTEGER NOT NULL);
-CREATE INDEX blocks_of_a_model ON blocks(model);
 """
 """Answers are stored in blocks, as they came; `rows` finds a row by half of its digest.
 
-Rows are numbered through all blocks, and a block is named by the number of its first row.
+Rows are numbered through all blocks, and a block is named by the number of its first row. Text is
+stored as bytes, whose number SQLite tells without reading them. It would read REAL columns.
 """
 
 _TABLES = {" ".join(statement.split()) for statement in _SCHEMA.split(";")} - {""}
@@ -159,6 +159,15 @@ def connect(path: Path) -> sqlite3.Connection:
     for guard in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
         connection.execute(f"PRAGMA {guard}")
     return connection
+
+
+def bounded(column: str) -> str:
+    """SQL for the number or the bytes in a column; NULL for a text, or for too many bytes.
+
+    What is refused is never read, whatever its size.
+    """
+    is_short = f"typeof({column}) <> 'blob' OR length({column}) <= {_LONGEST}"
+    return f"CASE WHEN typeof({column}) <> 'text' AND ({is_short}) THEN {column} END"
 
 
 def has_our_tables(connection: sqlite3.Connection) -> bool:

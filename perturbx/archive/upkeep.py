@@ -8,11 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 from perturbx._validation import check_number, invalid
 from perturbx.archive.archive import BLOCK_COLUMNS, Archive, check_found, salvage, unpacked
-from perturbx.archive.database import Damaged, Database, database, set_aside
+from perturbx.archive.database import Damaged, Database, bounded, database, set_aside
 from perturbx.errors import ArchiveError, InvalidParameterError
+
+_COUNTS = f"SELECT {bounded('model')}, {bounded('n')}, {bounded('written')} FROM blocks"
+
+_NO_NUMBERS = (
+    "SELECT 1 FROM blocks WHERE typeof(n) <> 'integer' OR typeof(model) <> 'integer' "
+    "OR typeof(written) NOT IN ('integer', 'real') OR typeof(n_outputs) NOT IN ('integer', 'null')",
+    "SELECT 1 FROM models WHERE typeof(created) NOT IN ('integer', 'real')",
+)
 
 
 @dataclass(frozen=True)
@@ -89,16 +98,19 @@ def info(path: str | os.PathLike[str] | Archive) -> ArchiveInfo:
         If there is no archive at `path`, or it is damaged.
     """
     place = _existing(path)
+    blocks: dict[Any, list[tuple[Any, Any]]] = {}
     with _explained(place), database(place).reading() as connection:
-        found = connection.execute(
-            "SELECT tag, SUM(n), MIN(written), MAX(written) FROM blocks "
-            "JOIN models ON models.id = blocks.model GROUP BY models.id ORDER BY models.id"
-        ).fetchall()
+        tags = connection.execute(f"SELECT id, {bounded('tag')} FROM models ORDER BY id").fetchall()
+        for model, *block in connection.execute(_COUNTS):  # SUM would read what is too long
+            blocks.setdefault(model, []).append(tuple(block))
     try:
         models = tuple(
-            ArchivedModel(str(tag), int(n), _when(a), _when(z)) for tag, n, a, z in found
+            ArchivedModel(tag.decode(), sum(n), _when(min(written)), _when(max(written)))
+            for number, tag in tags
+            if number in blocks
+            for n, written in [zip(*blocks[number], strict=True)]
         )
-    except (ValueError, TypeError, OverflowError, OSError) as error:
+    except (AttributeError, ValueError, TypeError, OverflowError, OSError) as error:
         raise ArchiveError(
             f"The archive {str(place)!r} holds counts or dates that cannot be ({error}): "
             "px.archive.verify(path) sets aside what is damaged."
@@ -154,21 +166,27 @@ def prune(
 
 def _pruned(db: Database, model: str | None, before: float) -> int:
     """Remove the answers of a model, or of all, that are older; returns how many."""
+    tag, place = None if model is None else model.encode(), bounded("place")
     with db.writing() as connection:
         blocks = connection.execute(
-            "SELECT first, n FROM blocks JOIN models ON models.id = blocks.model "
-            "WHERE written <= ? AND (? IS NULL OR tag = ?)",
-            (before, model, model),
+            f"SELECT first, {bounded('n')} FROM blocks "
+            f"JOIN models ON models.id = {bounded('model')} "
+            f"WHERE {bounded('written')} <= ? AND (? IS NULL OR {bounded('tag')} = ?)",
+            (before, tag, tag),
         ).fetchall()
+        if not all(type(n) is int for _, n in blocks):
+            raise Damaged("a block has no number of rows")
         connection.executemany("DELETE FROM blocks WHERE first = ?", [(f,) for f, _ in blocks])
         connection.execute("CREATE TEMP TABLE gone(first INTEGER, stop INTEGER)")
         connection.executemany("INSERT INTO gone VALUES (?, ?)", [(f, f + n) for f, n in blocks])
         connection.execute(
             "DELETE FROM rows WHERE EXISTS "
-            "(SELECT 1 FROM gone WHERE place >= gone.first AND place < gone.stop)"
+            f"(SELECT 1 FROM gone WHERE {place} >= gone.first AND {place} < gone.stop)"
         )
         connection.execute("DROP TABLE gone")
-        connection.execute("DELETE FROM models WHERE id NOT IN (SELECT model FROM blocks)")
+        connection.execute(
+            f"DELETE FROM models WHERE id NOT IN (SELECT {bounded('model')} FROM blocks)"
+        )
     with db.alone() as connection:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -198,11 +216,13 @@ def verify(path: str | os.PathLike[str] | Archive) -> Verified:
     total, damaged = 0, False
     try:
         with database(place).reading() as connection:
-            (total,) = connection.execute("SELECT COALESCE(SUM(n), 0) FROM blocks").fetchone()
-            whole = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            damaged = whole != "ok"
+            total = sum(n for _, n, _ in connection.execute(_COUNTS) if type(n) is int)
+            # The check of SQLite reads such values, whatever their size.
+            if any(connection.execute(f"{wrong} LIMIT 1").fetchone() for wrong in _NO_NUMBERS):
+                raise Damaged("a text or bytes where a number should be")
             for row in connection.execute(f"SELECT {BLOCK_COLUMNS} FROM blocks"):
                 check_found(connection, unpacked(row)[0])
+            damaged = connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok"
     except (Damaged, ValueError, TypeError):
         damaged = True
     if not damaged:
