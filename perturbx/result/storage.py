@@ -36,6 +36,18 @@ _VERSION = 1
 _TIMES, _AT_LEAST = 50, 2**23
 """A file may unpack to _TIMES its size, or to _AT_LEAST bytes; a malicious one could do more."""
 
+_MOST_JSON = 2**28
+"""A longer JSON text is neither written nor read: an .npz file takes a fraction of the memory."""
+
+_OF_LIST, _OF_DICT, _MOST_EACH = 64, 240, 20
+"""Bytes of an empty list and a small dict of Python, and of all of them per character at most."""
+
+_BLOCK = 2**18
+"""Characters of a text that are looked through at once."""
+
+_NOT_FINITE = {name: {"float": name} for name in ("nan", "inf", "-inf")}
+"""Each of them is one object, however often it is in a file."""
+
 _BROKEN = (
     *(ValueError, LookupError, TypeError, AttributeError, EOFError, ArithmeticError),
     *(RuntimeError, zipfile.BadZipFile, zlib.error, struct.error, re.error),
@@ -71,6 +83,12 @@ def write_content(
 ) -> None:
     """Write JSON, and the arrays that it names, to `path`."""
     text = json.dumps({"perturbx": _VERSION, **content}, allow_nan=False)
+    if len(text) > _MOST_JSON:
+        raise InvalidParameterError(
+            f"The JSON of {os.fspath(path)!r} would take {len(text) / 1e6:,.0f} MB, and at most "
+            f"{_MOST_JSON / 1e6:,.0f} MB are read again: pass a path that ends in .npz, or save "
+            "fewer instances, or a table of numbers, which needs no JSON."
+        )
     replace_file(path, [text.encode() if arrays is None else _packed(text, arrays)])
 
 
@@ -101,8 +119,7 @@ def read_content(
     with _opened(path) as file:
         try:
             arrays = _Archive(file) if ending == ".npz" else {}
-            text = str(arrays["fields"]) if arrays else file.read().decode()
-            content = json.loads(text, parse_constant=_refuse)
+            content = _parsed(str(arrays["fields"]) if arrays else _text(file, path))
             if content["perturbx"] > _VERSION:
                 raise InvalidParameterError(
                     f"{os.fspath(path)!r} was saved by a newer perturbx: update perturbx to "
@@ -150,6 +167,47 @@ def _ending(path: str | os.PathLike[str]) -> str:
     if ending not in (".npz", ".json"):
         raise InvalidParameterError(f"path must end in .npz or .json: got {os.fspath(path)!r}.")
     return ending
+
+
+def _text(file: IO[bytes], path: str | os.PathLike[str]) -> str:
+    size = os.fstat(file.fileno()).st_size
+    if size > _MOST_JSON:
+        raise InvalidParameterError(
+            f"path must be a JSON file of at most {_MOST_JSON / 1e6:,.0f} MB: {os.fspath(path)!r} "
+            f"has {size / 1e6:,.0f} MB. Save it to a path that ends in .npz."
+        )
+    return file.read().decode()
+
+
+def _parsed(text: str) -> Any:
+    """What JSON says, unless its objects take far more memory than the text."""
+    most = max(_MOST_EACH * len(text), _AT_LEAST)
+    n_bytes = _OF_LIST * text.count("[") + _OF_DICT * text.count("{")
+    if n_bytes > most:  # many may stand within strings
+        n_lists, n_dicts = _opened_in(text)
+        n_bytes = _OF_LIST * n_lists + _OF_DICT * n_dicts
+    if len(text) > _MOST_JSON or n_bytes > most:
+        raise ValueError("JSON that is made to fill the memory")
+    return json.loads(text, parse_constant=_refuse, object_hook=_shared)
+
+
+def _opened_in(text: str) -> tuple[int, int]:
+    """How many lists and dicts a JSON text has; brackets within strings do not count."""
+    n_lists, n_dicts, left, within = 0, 0, "", False
+    for start in range(0, len(text), _BLOCK):
+        block = (left + text[start : start + _BLOCK]).replace("\\\\", "")
+        left = "\\" * block.endswith("\\")
+        pieces = block.removesuffix("\\").replace('\\"', "").split('"')
+        outside = "".join(pieces[within::2])
+        n_lists, n_dicts = n_lists + outside.count("["), n_dicts + outside.count("{")
+        within ^= len(pieces) % 2 == 0
+    return n_lists, n_dicts
+
+
+def _shared(node: dict[str, Any]) -> dict[str, Any]:
+    """The one object of what is not finite, or `node`."""
+    value = node.get("float") if len(node) == 1 else None
+    return _NOT_FINITE.get(value, node) if type(value) is str else node
 
 
 def _refuse(token: str) -> None:

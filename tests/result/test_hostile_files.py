@@ -11,6 +11,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import perturbx as px
 import pytest
 from perturbx.errors import InvalidParameterError
+from perturbx.result import storage
 
 REFUSED = r"Explanation\.save wrote: .*another file"
 
@@ -341,3 +343,65 @@ def test_large_results_of_zeros_come_back(tmp_path: Path) -> None:
     )
     whole.save(tmp_path / "x.npz")
     assert px.load(tmp_path / "x.npz").shape == (n, d)
+
+
+FILLERS = {"lists": "[],", "dicts": '{"":0},', "NaN": '{"float":"nan"},', "numbers": "1.5,"}
+
+
+@pytest.mark.parametrize("filler", ["lists", "dicts"])
+def test_json_that_python_would_blow_up_is_refused(tmp_path: Path, filler: str) -> None:
+    """Empty lists and small dicts take 20 times and more of their characters."""
+    path, n = tmp_path / "x.json", 8_000_000 // len(FILLERS[filler])
+    filled = FILLERS[filler] * n + "0"
+    path.write_text(
+        f'{{"perturbx": 1, "fields": {{"dict": {{"values": {{"list": [{filled}]}}}}}}}}'
+    )
+    assert _peak(path) < 3 * path.stat().st_size
+
+
+@pytest.mark.parametrize("filler", FILLERS)
+def test_brackets_within_texts_are_texts(tmp_path: Path, filler: str) -> None:
+    """However many there are, with quotes and backslashes between them."""
+    X = np.random.default_rng(0).normal(size=(3, 2))
+    found = px.Occlusion(lambda X: X[:, 0], random_state=0).fit(X).explain(X)
+    text = '\\"' + FILLERS[filler] * 400_000 + '\\\\"['
+    px.Explanation.save(replace(found, notes=(text,)), tmp_path / "x.json")
+    assert px.load(tmp_path / "x.json").notes == (text,)
+
+
+def test_json_takes_a_few_times_its_size(tmp_path: Path) -> None:
+    """The file, its text, and the numbers of one array at a time; NaN takes no more."""
+    X = np.random.default_rng(0).normal(size=(8000, 10))
+    found = px.Occlusion(lambda X: X.sum(axis=1), masker=px.Baseline(X[0])).explain(X)
+    for name, errors in (("numbers", found.standard_errors), ("nan", np.full((8000, 10), np.nan))):
+        path = tmp_path / f"{name}.json"
+        replace(found, standard_errors=errors).save(path)
+        assert path.stat().st_size > 4e6
+        assert _peak(path) < 5 * path.stat().st_size
+
+
+def test_json_of_a_gigabyte_is_neither_read_nor_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The size alone is looked at; nothing is left of a file that would be too long."""
+    with (tmp_path / "x.json").open("wb") as file:
+        file.truncate(10**9)
+    with pytest.raises(InvalidParameterError, match=r"at most 268 MB.*1,000 MB.*\.npz"):
+        px.load(tmp_path / "x.json")
+    assert _peak(tmp_path / "x.json") < 1e5
+    X = np.random.default_rng(0).normal(size=(3, 2))
+    found = px.Occlusion(lambda X: X[:, 0], random_state=0).fit(X).explain(X)
+    monkeypatch.setattr(storage, "_MOST_JSON", 1000)
+    with pytest.raises(InvalidParameterError, match=r"y\.json' would take.*\.npz"):
+        found.save(tmp_path / "y.json")
+    assert not (tmp_path / "y.json").exists()
+
+
+def _peak(path: Path) -> int:
+    """The most bytes that reading it, or refusing it, took."""
+    tracemalloc.start()
+    with suppress(InvalidParameterError):
+        px.load(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
