@@ -138,8 +138,8 @@ PARTS: dict[str, tuple[type, set[str]]] = {
     "perturbx.designs": (
         Design,
         {
-            *("Effects", "Evaluations", "OutputSums", "PackedCoalitions", "ShiftedGrids"),
-            *("Steps", "Sums", "Variances"),
+            *("ConvertedNoise", "Effects", "Evaluations", "MirroredNoise", "OutputSums"),
+            *("PackedCoalitions", "PairNumbers", "ShiftedGrids", "Steps", "Sums", "Variances"),
         },
     ),
     "perturbx.samplers": (Sampler, {"cells_for"}),

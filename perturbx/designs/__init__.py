@@ -16,6 +16,9 @@ from perturbx.designs.continuous import NoiseDraws as NoiseDraws
 from perturbx.designs.continuous import SoftMasks as SoftMasks
 from perturbx.designs.down_sets import DownSets as DownSets
 from perturbx.designs.evaluations import Evaluations as Evaluations
+from perturbx.designs.mirrored_noise import ConvertedNoise as ConvertedNoise
+from perturbx.designs.mirrored_noise import MirroredNoise as MirroredNoise
+from perturbx.designs.mirrored_noise import PairNumbers as PairNumbers
 from perturbx.designs.packed import PackedCoalitions as PackedCoalitions
 from perturbx.designs.pairs import Pairs as Pairs
 from perturbx.designs.paths import PathDifferences as PathDifferences

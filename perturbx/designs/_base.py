@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -105,7 +105,7 @@ class CoalitionDesign(Design):
         return self.tile(slice(None))
 
 
-def check_rows(name: str, z: Coalitions | Noise, dtype: type, *columns: Floats | Ints) -> None:
+def check_rows(name: str, z: Any, dtype: type, *columns: Any) -> None:
     """Refuse `z` unless it is (m, d) of that type, and columns unless they are (m,)."""
     shapes = [column.shape for column in columns]
     if z.ndim != 2 or any(shape != (len(z),) for shape in shapes):

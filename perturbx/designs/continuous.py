@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from perturbx._typing import Floats, Ints, Noise, Presences
 from perturbx.designs._base import Design, check_rows
+from perturbx.designs.mirrored_noise import MirroredNoise, ReadNoise
 from perturbx.designs.shifted_grids import ShiftedGrids
 
 
@@ -19,23 +21,31 @@ class NoiseDraws(Design):
     Parameters
     ----------
     noise : (m, d) array
-        In units of each feature's scale.
+        In units of each feature's scale; `ReadNoise` where it would take much memory.
     weights : (m,) array
     cluster : (m,) int array
         A draw and its mirror image share a number.
+    drawn : MirroredNoise or None
+        What drew the noise, and can draw more.
     """
 
     drawn_by = "GaussianNoise()"
 
-    noise: Noise
+    noise: Noise | ReadNoise
     weights: Floats = field()
     cluster: Ints = field()
+    drawn: MirroredNoise | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "compact", isinstance(self.noise, ReadNoise))
         check_rows("NoiseDraws", self.noise, np.float64, self.weights, self.cluster)
 
     def __len__(self) -> int:
         return len(self.noise)
+
+    @cached_property
+    def n_features(self) -> int:
+        return int(self.noise.shape[1])
 
     def tile(self, rows: slice) -> Noise:
         return self.noise[rows]

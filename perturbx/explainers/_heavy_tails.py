@@ -17,6 +17,9 @@ _FEWEST_OUTPUTS = 16
 _FEW_NOISY = 5.0
 """The threshold for noise, where the kernel of a local fit gives distant outputs less weight."""
 
+_MOST_NUMBERS = 2**18
+"""Outputs are read in blocks of this many, as they may fill much of the memory."""
+
 
 def widened(solution: Solution, evaluations: Evaluations) -> Solution:
     """The solution with larger standard errors for outputs with heavy tails, which it marks.
@@ -48,10 +51,14 @@ def effective_outputs(outputs: Outputs) -> Floats:
     It is (sum of squares)^2 / (sum of fourth powers), or m over the kurtosis: m / 3 for normally
     distributed outputs, and m for constant outputs.
     """
-    deviation = outputs - outputs.mean(axis=0)
-    largest = np.maximum(deviation.max(axis=0), -deviation.min(axis=0))
-    deviation /= np.where(largest > 0, largest, 1.0)
-    squares = np.square(deviation, out=deviation)
-    fourth = np.einsum("mnk,mnk->nk", squares, squares)
-    effective = squares.sum(axis=0) ** 2 / np.where(fourth > 0, fourth, 1.0)
+    mean = outputs.mean(axis=0)
+    largest = np.maximum(outputs.max(axis=0) - mean, mean - outputs.min(axis=0))
+    unit = np.where(largest > 0, largest, 1.0)
+    second, fourth = np.zeros((2, *mean.shape))
+    step = max(1, _MOST_NUMBERS // max(mean.size, 1))
+    for start in range(0, len(outputs), step):
+        squares = ((outputs[start : start + step] - mean) / unit) ** 2
+        second += squares.sum(axis=0)
+        fourth += np.einsum("mnk,mnk->nk", squares, squares)
+    effective = second**2 / np.where(fourth > 0, fourth, 1.0)
     return np.asarray(np.where(largest > 0, effective, len(outputs)))

@@ -48,6 +48,8 @@ def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
         m = int(min(m, todo.sampler.most(d)))
     draws = todo.sampler.draws
     each = float(_EACH + (0 if draws.compact else d * _DRAWN * draws.entry_bytes))
+    if todo.sampler.redraws:
+        each = 0.0
     each += 8 * (todo.solver.working(d, m) + _COPIES * n_outputs)
     limit, whose = _available(), "are available"
     if plan.max_memory is not None and bytes_of(plan.max_memory) < limit:

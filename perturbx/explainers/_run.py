@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Floats, Ints, Noise
-from perturbx.designs import AntitheticChains, Design, Evaluations, NoiseDraws, Sums, Variances
+from perturbx.designs import (
+    AntitheticChains,
+    ConvertedNoise,
+    Design,
+    Evaluations,
+    NoiseDraws,
+    Sums,
+    Variances,
+)
 from perturbx.errors import PredictFnError, RejectPerturbations
 from perturbx.explainers._background_errors import of_parts, with_background_errors
 from perturbx.explainers._collected import Collected, Finished
@@ -34,32 +43,33 @@ _MOST_NUMBERS = 2**18
 """Noise is converted in blocks of this many numbers."""
 
 
+@dataclass(eq=False)
 class Draws:
     """The designs of one sampler: each extends the previous one and is drawn once."""
 
-    def __init__(self, task: Task, rng: np.random.Generator) -> None:
-        self.task, self._rng = task, rng
-        self._found: dict[int, Design] = {}
+    task: Task
+    rng: np.random.Generator
+    found: dict[int, Design] = field(init=False, default_factory=dict)
 
     def upto(self, total: int) -> Design:
         """The design of at most `total` perturbations; totals never decrease."""
-        if total not in self._found:
-            before = self._found[max(self._found)] if self._found else None
+        if total not in self.found:
+            before = self.found[max(self.found)] if self.found else None
             sampler, d = self.task.sampler, self.task.n_features
-            design = sampler.draw(d, total, self._rng, before)
+            design = sampler.draw(d, total, self.rng, before)
             if not (isinstance(design, sampler.draws) or design.complete):
                 name, drawn = type(sampler).__name__, type(design).__name__
                 raise RejectPerturbations(
                     f"{name} declares that it draws {sampler.draws.__name__}: got {drawn}. "
                     f"Set draws = {drawn} in the sampler's class."
                 )
-            self._found[total] = design
-        return self._found[total]
+            self.found[total] = design
+        return self.found[total]
 
     def following(self, evaluations: Evaluations, total: int) -> Design:
         """The design of an adaptive sampler, extended on the basis of the outputs so far."""
         assert isinstance(self.task.sampler, AdaptiveSampler)
-        return self.task.sampler.follow(evaluations, total, self._rng)
+        return self.task.sampler.follow(evaluations, total, self.rng)
 
 
 @dataclass(eq=False)
@@ -310,7 +320,10 @@ class Run:
         outputs = self.outputs if outputs is None else outputs
         assert design is not None
         if isinstance(design, NoiseDraws):
-            design = replace(design, noise=self._interpretable(design.noise))
+            noise: Any = ConvertedNoise(design.noise, self._interpretable)
+            if isinstance(design.noise, np.ndarray):
+                noise = self._interpretable(design.noise)
+            design = replace(design, noise=noise, drawn=None)
         return Evaluations(
             design,
             outputs[0],

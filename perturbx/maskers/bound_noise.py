@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -17,6 +18,9 @@ from perturbx.maskers._tabular import FittedTable
 
 STILL = 0.3
 """Noise of a smaller standard deviation leaves an integer unchanged in nine of ten draws."""
+
+_COLUMNS = 64
+"""Columns of floats that are moved together."""
 
 _FURTHEST = 2**62
 """No integer moves by more, so that sums fit into 64 bits."""
@@ -63,37 +67,32 @@ class FittedNoise(FittedTable):
         training, instances = self.layout.encode(self.rows, rows)
         check_numbers(self.layout, training.tables, self.scale > 0)
         values = self.layout.values(rows)
-        others = [
-            np.unique(training.bits[:, j], return_counts=True) if c else None
-            for j, c in enumerate(self.categorical)
-        ]
-        return [
-            BoundNoise(
-                self.layout,
-                self.columns.names,
-                bits,
-                training.tables,
-                data,
-                self.scale,
-                self.size,
-                self.categorical,
-                self.ranges,
-                tuple(_without(o, bits[j]) for j, o in enumerate(others)),
+        found = {
+            j: np.unique(training.bits[:, j], return_counts=True)
+            for j in np.flatnonzero(self.categorical).tolist()
+        }
+        bound: list[BoundMasker] = []
+        for bits, data in zip(instances.bits, values, strict=True):
+            others: list[tuple[NDArray[Any], Floats] | None] = [None] * len(bits)
+            for j, (codes, counts) in found.items():
+                other = codes != bits[j]
+                rates = np.cumsum(counts[other]) / max(counts[other].sum(), 1)
+                others[j] = codes[other], rates
+            bound.append(
+                BoundNoise(
+                    self.layout,
+                    self.columns.names,
+                    bits,
+                    training.tables,
+                    data,
+                    self.scale,
+                    self.size,
+                    self.categorical,
+                    self.ranges,
+                    tuple(others),
+                )
             )
-            for bits, data in zip(instances.bits, values, strict=True)
-        ]
-
-
-def _without(
-    frequencies: tuple[NDArray[Any], Ints] | None, code: Any
-) -> tuple[NDArray[Any], Floats] | None:
-    """The other categories, and the cumulative probabilities of drawing them."""
-    if frequencies is None:
-        return None
-    codes, counts = frequencies
-    others = codes != code
-    counts = counts[others]
-    return codes[others], np.cumsum(counts) / max(counts.sum(), 1)
+        return bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +111,7 @@ class BoundNoise(BoundMasker):
     categorical: NDArray[np.bool_]
     ranges: tuple[tuple[int, int] | None, ...]
     others: tuple[tuple[NDArray[Any], Floats] | None, ...]
+    """The other categories, and the cumulative probabilities of drawing them."""
 
     @property
     def n_features(self) -> int:
@@ -154,16 +154,44 @@ class BoundNoise(BoundMasker):
         order: Literal["C", "F"] = "F" if self.layout.column_major else "C"
         bits = scratch[: len(z) * d].reshape((len(z), d), order=order)
         bits[...] = self.instance
-        for j in range(d):
+        alone, together = self._moves
+        for j in alone:
             alternatives = self.others[j]
-            if alternatives is not None and len(alternatives[0]):
+            if alternatives is not None:
                 moved = z[:, j] > 0
                 codes, cumulated = alternatives
                 drawn = np.searchsorted(cumulated, 2 * ndtr(z[moved, j]) - 1)
                 bits[moved, j] = codes[np.minimum(drawn, len(codes) - 1)]
-            elif self.scale[j] > 0:
+            else:
                 bits[:, j] = self._moved(j, z[:, j])
+        for columns, x, dtype in together:
+            with np.errstate(over="ignore"):
+                numbers = x + z[:, columns] * self.scale[columns]
+            most = np.finfo(dtype).max
+            np.clip(numbers, -most, most, out=numbers)
+            bits[:, columns] = numbers.astype(dtype).view(f"u{dtype.itemsize}")
         return bits
+
+    @cached_property
+    def _moves(self) -> tuple[list[int], list[tuple[Ints, Floats, np.dtype[Any]]]]:
+        """The columns that move one by one: categories, and integers, which have a range.
+
+        Then columns of floats that move together, with their numbers and their type.
+        """
+        alone = [j for j, other in enumerate(self.others) if other is not None and len(other[0])]
+        alike: dict[Any, list[int]] = {}
+        for j in np.setdiff1d(np.flatnonzero(self.scale > 0), alone).tolist():
+            dtype: Any = self.layout.number_type(j, self.tables)  # known since it was bound
+            if dtype.kind == "f":
+                alike.setdefault(dtype, []).append(j)
+            else:
+                alone.append(j)
+        together = [
+            (columns, np.array([float(self.shown[j]) for j in columns]), dtype)
+            for dtype, members in alike.items()
+            for columns in np.array_split(members, -(-len(members) // _COLUMNS))
+        ]
+        return alone, together
 
     def interpretable(self, z: Coalitions | Noise) -> Coalitions | Noise:
         """How far each number moved; 0 for a category that is unchanged, -1 if it is redrawn."""
@@ -198,14 +226,9 @@ class BoundNoise(BoundMasker):
         return int(self.instance[column : column + 1].astype(f"u{dtype.itemsize}").view(dtype)[0])
 
     def _moved(self, column: int, z: NDArray[Any]) -> NDArray[Any]:
-        """The bits of x + z * scale, in the type of the column."""
+        """The bits of x and a move, in the type of a column of integers."""
         dtype: Any = self.layout.number_type(column, self.tables)
         unsigned = np.dtype(f"u{dtype.itemsize}")
-        if dtype.kind in "iu":
-            x = np.uint64(self._integer(column) % 2**64)
-            moved = (x + self._steps(column, z).view(np.uint64)).astype(unsigned)
-            return moved.astype(unsigned.newbyteorder(dtype.byteorder)).view(unsigned)
-        with np.errstate(over="ignore"):
-            numbers = float(self.shown[column]) + z * self.scale[column]
-        numbers = np.clip(numbers, -np.finfo(dtype).max, np.finfo(dtype).max)
-        return np.asarray(numbers.astype(dtype).view(unsigned))
+        x = np.uint64(self._integer(column) % 2**64)
+        moved = (x + self._steps(column, z).view(np.uint64)).astype(unsigned)
+        return np.asarray(moved.astype(unsigned.newbyteorder(dtype.byteorder)).view(unsigned))

@@ -29,6 +29,9 @@ class Sampler(ABC):
     """True if a design of a few perturbations can be continued to all there are, so that their
     answers are of use where the model fails before it has given all."""
 
+    redraws: ClassVar[bool] = False
+    """True if its large designs take no memory: they are drawn again whenever they are read."""
+
     def most(self, n_features: int) -> float:
         """The most perturbations that a design can hold."""
         return np.inf

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from perturbx.designs import Design, NoiseDraws
+from perturbx.designs import Design, MirroredNoise, NoiseDraws, PairNumbers
+from perturbx.errors import RejectPerturbations
 from perturbx.samplers._base import Sampler
 
-_MOST_NUMBERS = 2**18
-"""Noise is drawn in blocks of this many numbers, as it may fill much of the memory."""
+_MOST_NUMBERS = 2**20
+"""More numbers are drawn again whenever they are read."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class GaussianNoise(Sampler):
     """
 
     draws = NoiseDraws
+    redraws = True
 
     def minimum(self, n_features: int) -> int:
         """A pair for each of d slopes, and two more for a standard error."""
@@ -43,15 +46,19 @@ class GaussianNoise(Sampler):
     def draw(
         self, n_features: int, n: int, rng: np.random.Generator, drawn: Design | None = None
     ) -> NoiseDraws:
-        known = self.own(drawn, NoiseDraws)
-        before = np.zeros((0, n_features)) if known is None else known.noise
-        n_pairs = max(n - len(before), 0) // 2
-        z = np.empty((len(before) + 2 * n_pairs, n_features))
-        z[: len(before)] = before
-        fresh = z[len(before) :].reshape(n_pairs, 2, n_features)
-        step = max(1, _MOST_NUMBERS // n_features)
-        for start in range(0, n_pairs, step):
-            pairs = fresh[start : start + step]
-            pairs[:, 0] = rng.standard_normal((len(pairs), n_features))
-            np.negative(pairs[:, 0], out=pairs[:, 1])
-        return NoiseDraws(z, np.ones(len(z)), np.arange(len(z)) // 2)
+        known, m = self.own(drawn, NoiseDraws), n - n % 2
+        if known is None:
+            one, two = rng.integers(2**64, size=2, dtype=np.uint64).tolist()
+            noise = MirroredNoise((one, two), (m, n_features))
+        elif known.drawn is None:
+            raise RejectPerturbations(
+                "GaussianNoise can only continue noise that it drew: got an array. Draw the first "
+                "perturbations with GaussianNoise.draw too."
+            )
+        else:
+            noise = replace(known.drawn, shape=(max(m, len(known)), n_features))
+        weights = np.broadcast_to(1.0, noise.shape[:1])
+        if np.prod(noise.shape) <= _MOST_NUMBERS:
+            return NoiseDraws(noise[:], weights, np.arange(len(weights)) // 2, noise)
+        cluster: Any = PairNumbers(noise.shape[:1])
+        return NoiseDraws(noise, weights, cluster, noise)

@@ -9,12 +9,16 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx._typing import Coalitions, Floats, Ints, Noise
+from perturbx._typing import Floats, Ints
+from perturbx.solvers._weighted_rows import Moments, WeightedRows
 
 Selection: TypeAlias = Callable[[Floats, Floats], NDArray[np.bool_]]
 """Gram matrix (d, d) and cross products (d, t) of standardized features to those kept (d, t)."""
 
 _MOST_NUMBERS = 2**17
+
+_INVERSES = 2**22
+"""Numbers in the inverse matrices that one pass over the design uses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,120 +38,125 @@ class LocalFit:
 
 
 def local_fit(
-    z: Coalitions | Noise,
-    targets: Floats,
-    weights: Floats,
-    cluster: Ints,
+    moments: Moments,
     alpha: float,
     select: Selection | None,
     rounding: Floats,
     variances: Floats | None = None,
 ) -> LocalFit:
-    """Ridge of targets (m, t) on z (m, d) with weights (m,) that sum to 1.
+    """Ridge of the outputs (m, t) on the z (m, d) of a design, which is read a block at a time.
 
-    `alpha` is the penalty on the slopes of standardized features, as a fraction of all weights;
-    a target that varies by no more than `rounding` (t,) is constant. `variances` (m, t) are those
-    of the targets.
+    `alpha` is the penalty on the slopes of standardized features, as a fraction of all weights; a
+    target that varies by no more than `rounding` (t,) is constant. `variances` (m, t) are those of
+    the outputs.
     """
-    mean, standard = weights @ targets, _Standardized.of(z, weights)
+    spread = np.diag(moments.gram)
+    varied = spread > 0
+    scale = np.sqrt(np.where(varied, spread, np.inf))
     # A constant output has no scale: a rounding error must not become a score.
-    change = np.where(np.ptp(targets, axis=0) > rounding, targets - mean, 0.0)
-    gram, cross = np.zeros((z.shape[1], z.shape[1])), np.zeros((z.shape[1], targets.shape[1]))
-    for part in _parts(z):
-        rows = standard.rows(part)
-        weighted = weights[part, None] * rows
-        gram += rows.T @ weighted
-        cross += weighted.T @ change[part]
-    kept = np.isfinite(standard.scale)[:, None] & np.ones(cross.shape, dtype=bool)
+    moves = np.ptp(moments.outputs, axis=0) > rounding
+    gram = moments.gram / scale / scale[:, None]
+    cross = np.where(moves, moments.cross / scale[:, None], 0.0)
+    kept = varied[:, None] & np.ones(cross.shape, dtype=bool)
     if select is not None:
         kept &= select(gram, cross)
-    slopes, errors = np.zeros_like(cross), np.full_like(cross, np.nan)
-    residual, noise = change.copy(), np.zeros_like(cross)
-    # Each set of features that some targets keep; most often one for all of them.
+    slopes, noise, errors = np.zeros((3, *cross.shape))
+    errors[~kept], r2 = np.nan, np.full(len(moves), np.nan)
+    for fits in _passes(kept, gram, cross, alpha):
+        for block in moments.rows(variances):
+            for fit in fits:
+                fit.read(block, scale)
+        for fit in fits:
+            at = np.ix_(fit.kept, fit.targets)
+            slopes[at], errors[at], noise[at] = fit.slopes, np.sqrt(fit.variance), fit.noise
+            r2[fit.targets] = 1 - fit.unexplained / np.where(fit.spread > 0, fit.spread, np.nan)
+    slopes, errors = slopes / scale[:, None], errors / scale[:, None]
+    errors[:, ~moves] *= 0.0
+    r2[~moves] = np.nan
+    noise /= scale[:, None] ** 2
+    return LocalFit(slopes, errors, moments.mean - moments.center @ slopes, r2, noise)
+
+
+@dataclass(eq=False)
+class _Fit:
+    """The fit of those u targets that keep the same s features, and sums over blocks of rows."""
+
+    kept: Ints
+    targets: Ints
+    inverse: Floats
+    """(s, s): of the normal matrix."""
+    slopes: Floats
+    """(s, u), of standardized features, like the sums below."""
+    variance: Floats
+    noise: Floats
+    spread: Floats
+    unexplained: Floats
+
+    def read(self, block: WeightedRows, scale: Floats) -> None:
+        """Add a block of rows to the sums."""
+        rows = block.rows if len(self.kept) == len(scale) else block.rows[:, self.kept]
+        rows = rows / scale[self.kept]
+        answers, sums = block.answers[:, self.targets], block.sums[:, self.targets]
+        influence, residual = rows @ self.inverse, answers - rows @ self.slopes
+        of_sums = (sums**2).sum(axis=0)
+        self.spread += (answers**2).sum(axis=0) + of_sums
+        self.unexplained += (residual**2).sum(axis=0) + of_sums
+        if block.doubt is not None:
+            self.noise += (influence**2).T @ block.doubt[:, self.targets]
+        self.variance += _squares(rows, influence, block.ones, residual, block.first)
+
+
+def _passes(
+    kept: NDArray[np.bool_], gram: Floats, cross: Floats, alpha: float
+) -> Iterator[list[_Fit]]:
+    """A fit for each set of features (d,) that some targets keep, those of one pass together.
+
+    Most often all targets keep the same features.
+    """
     patterns, which = kept[:, :1], np.zeros(kept.shape[1], dtype=np.intp)
     if (kept != patterns).any():
         patterns, which = np.unique(kept, axis=1, return_inverse=True)
+    fits: list[_Fit] = []
     for p, pattern in enumerate(patterns.T):
-        of, block = np.flatnonzero(which.ravel() == p), np.ix_(pattern, pattern)
-        inverse = np.zeros_like(gram)
-        inverse[block] = np.linalg.inv(gram[block] + alpha * np.eye(int(pattern.sum())))
-        slopes[:, of] = inverse @ cross[:, of]
-        for part in _parts(z):
-            rows = standard.rows(part)
-            residual[part, of] -= rows @ slopes[:, of]
-            if variances is not None:
-                influence = (weights[part, None] * rows) @ inverse
-                noise[:, of] += (influence**2).T @ variances[part][:, of]
-        errors[:, of] = _slope_errors(standard, inverse, weights, residual[:, of], cluster)
-    spread, unexplained = weights @ change**2, weights @ residual**2
-    ratio = np.divide(unexplained, spread, out=np.full_like(spread, np.nan), where=spread > 0)
-    slopes /= standard.scale[:, None]
-    errors = np.where(kept, errors / standard.scale[:, None], np.nan)
-    noise /= standard.scale[:, None] ** 2
-    return LocalFit(slopes, errors, mean - standard.center @ slopes, 1 - ratio, noise)
+        own, targets = np.flatnonzero(pattern), np.flatnonzero(which.ravel() == p)
+        if fits and sum(len(fit.kept) ** 2 for fit in fits) + len(own) ** 2 > _INVERSES:
+            yield fits
+            fits = []
+        normal = gram[np.ix_(own, own)] + alpha * np.eye(len(own))
+        inverse = np.asarray(np.linalg.inv(normal), dtype=np.float64)
+        slopes = inverse @ cross[np.ix_(own, targets)]
+        zeros = *np.zeros((2, *slopes.shape)), *np.zeros((2, len(targets)))
+        fits.append(_Fit(own, targets, inverse, slopes, *zeros))
+    yield fits
 
 
-@dataclass(frozen=True, eq=False)
-class _Standardized:
-    """z with weighted mean 0 and variance 1, in blocks: z may fill much of the memory."""
-
-    z: Coalitions | Noise
-    center: Floats
-    scale: Floats
-    """(d,): inf where a feature never changed, so that its column is 0."""
-
-    @classmethod
-    def of(cls, z: Coalitions | Noise, weights: Floats) -> _Standardized:
-        center, square = np.zeros((2, z.shape[1]))
-        for part in _parts(z):
-            center += weights[part] @ z[part].astype(np.float64)
-        for part in _parts(z):
-            square += weights[part] @ (z[part] - center) ** 2
-        varied = (z.max(axis=0) > z.min(axis=0)) & (square > 0)
-        return cls(z, center, np.where(varied, np.sqrt(square), np.inf))
-
-    def rows(self, members: Ints | slice) -> Floats:
-        return np.asarray((self.z[members] - self.center) / self.scale)
-
-
-def _parts(z: Coalitions | Noise) -> Iterator[slice]:
-    """Blocks of rows."""
-    step = max(1, _MOST_NUMBERS // z.shape[1])
-    yield from (slice(start, start + step) for start in range(0, len(z), step))
-
-
-def _slope_errors(
-    standard: _Standardized, inverse: Floats, weights: Floats, residual: Floats, cluster: Ints
+def _squares(
+    rows: Floats, influence: Floats, ones: Floats, residual: Floats, first: Ints
 ) -> Floats:
-    """(d, t): clustered sandwich errors, adjusted for leverage, of t targets' d slopes.
+    """(s, u): the sums over clusters of the square of what each adds to the slopes.
 
     Each cluster's residuals are divided by the root of one minus its leverage, which makes their
     squares unbiased where the noise is even (HC2 for single rows: MacKinnon & White, 1985; CR2 for
     clusters: Bell & McCaffrey, Survey Methodology 28, 2002). Leave-one-out residuals (HC3) are
     larger by that factor once more: with hardly more rows than slopes, intervals would be too
-    wide. Rows have weighted mean 0, `weights` (m,) sum to 1, and `inverse` (d, d) is of the normal
-    matrix.
+    wide. Rows (b, s), ones (b, 1) and residuals (b, u) are times the roots of the weights.
     """
-    (d, t), root = (len(inverse), residual.shape[1]), np.sqrt(weights)[:, None]
-    variance = np.zeros((d, t))
-    starts = np.flatnonzero(np.diff(cluster, prepend=cluster[:1] - 1))
-    sizes = np.diff(starts, append=len(cluster))
+    (s, u), sizes = (rows.shape[1], residual.shape[1]), np.diff(first, append=len(rows))
+    variance = np.zeros((s, u))
     for size in np.unique(sizes).tolist():
-        alike = starts[sizes == size][:, None] + np.arange(size)
-        step = max(_MOST_NUMBERS // max(d * t * (size > 1), size * max(d, t, size)), 1)
-        for first in range(0, len(alike), step):
-            members = alike[first : first + step]
-            own_root = root[members]
-            rows = own_root * standard.rows(members)
-            influence = (rows @ inverse).swapaxes(1, 2)
+        alike = first[sizes == size][:, None] + np.arange(size)
+        step = max(_MOST_NUMBERS // max(s * u * (size > 1), size * max(s, u, size)), 1)
+        for start in range(0, len(alike), step):
+            members = alike[start : start + step]
+            own, carried = rows[members], influence[members].swapaxes(1, 2)
             # The cluster's own block of the hat matrix; the second term is the intercept's.
-            own = rows @ influence + own_root * own_root.swapaxes(1, 2)
-            spare, vectors = np.linalg.eigh(np.eye(size) - own)
+            hat = own @ carried + ones[members] * ones[members].swapaxes(1, 2)
+            spare, vectors = np.linalg.eigh(np.eye(size) - hat)
             # A cluster that alone determines a slope is fitted exactly: its residual stays 0.
-            turned = vectors.swapaxes(1, 2) @ (own_root * residual[members])
+            turned = vectors.swapaxes(1, 2) @ residual[members]
             adjusted = vectors @ (turned / np.sqrt(np.maximum(spare, 1e-9))[:, :, None])
             if size == 1:  # a sum of squares of products is a product of squares
-                variance += (influence[:, :, 0] ** 2).T @ adjusted[:, 0] ** 2
+                variance += (carried[:, :, 0] ** 2).T @ adjusted[:, 0] ** 2
             else:
-                variance += ((influence @ adjusted) ** 2).sum(axis=0)
-    return np.asarray(np.sqrt(variance))
+                variance += ((carried @ adjusted) ** 2).sum(axis=0)
+    return variance

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from perturbx._typing import Floats, Ints
+from perturbx._typing import Floats
 from perturbx.designs import NoiseDraws
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
-from perturbx.solvers.presences import centered
+from perturbx.solvers._weighted_rows import Moments, WeightedRows
 
 _MOST_NUMBERS = 2**18
 
@@ -53,49 +53,48 @@ class NoiseGradient(Solver):
 
     reads = (NoiseDraws,)
 
-    def working(self, n_features: int, n: int) -> float:
-        return 2.0 * n_features
-
     def estimate(self, answers: Answers[NoiseDraws]) -> Scores:
-        z, cluster = answers.design.noise, answers.design.cluster
-        rows = centered(z)
-        influence = rows @ np.linalg.pinv(rows.T @ rows, hermitian=True)
-        change = centered(answers.outputs, answers.floor)
-        slopes = influence.T @ change
-        first = np.flatnonzero(np.diff(cluster, prepend=cluster[:1] - 1))
-        leverage = np.add.reduceat(np.einsum("ij,ij->i", influence, rows), first)
-        spare = np.sqrt(1 - np.minimum(leverage, _LARGEST))
-        variance, fourth = _squares(influence, change - rows @ slopes, first, spare)
-        degrees = float(max(len(first) - z.shape[1], 1))
-        errors = np.sqrt(variance) * _reach(variance, fourth, len(first), z.shape[1], degrees)
-        errors[np.ptp(z, axis=0) == 0] = np.nan
-        if len(first) <= z.shape[1]:
+        design, outputs, variances = answers.design, answers.outputs, answers.variances
+        moments = Moments.of(design, outputs)
+        moves = np.ptp(outputs, axis=0) > answers.floor
+        inverse = np.asarray(np.linalg.pinv(moments.gram, hermitian=True), dtype=np.float64)
+        slopes = inverse @ np.where(moves, moments.cross, 0.0)
+        variance, fourth, added = np.zeros((3, *slopes.shape))
+        n_clusters, d = 0, design.n_features
+        doubt = None if variances is None else variances.outputs
+        for block in moments.rows(doubt):
+            influence = block.rows @ inverse
+            residual = np.where(moves, block.answers - block.rows @ slopes, 0.0)
+            for sums, more in zip(
+                (variance, fourth), _squares(block, influence, residual), strict=True
+            ):
+                sums += more
+            n_clusters += len(block.first)
+            if block.doubt is not None:
+                added += (influence**2).T @ block.doubt
+        degrees = float(max(n_clusters - d, 1))
+        errors = np.sqrt(variance) * _reach(variance, fourth, n_clusters, d, degrees)
+        errors[np.diag(moments.gram) == 0] = np.nan
+        if n_clusters <= d:
             errors[:] = np.nan
-        noise = None
-        if answers.variances is not None:
-            added = (influence**2).T @ answers.variances.outputs
-            noise = Noise(added, np.zeros_like(added))
         return Scores(
             slopes,
             errors,
-            f"mean gradient over {len(z):,} noisy copies",
-            base=answers.outputs.mean(axis=0) - z.mean(axis=0) @ slopes,
+            f"mean gradient over {len(design):,} noisy copies",
+            base=moments.mean - moments.center @ slopes,
             degrees_of_freedom=degrees,
             score_kind="slopes",
-            noise=noise,
+            noise=None if doubt is None else Noise(added, np.zeros_like(added)),
         )
 
 
-def _squares(
-    influence: Floats, residual: Floats, first: Ints, spare: Floats
-) -> tuple[Floats, Floats]:
-    """(d, t): the sums over clusters of the square, and of the fourth power, of what each adds.
-
-    `first` are the first rows of the clusters; `spare`, by what their residuals are divided.
-    """
-    (m, d), t = influence.shape, residual.shape[1]
+def _squares(block: WeightedRows, influence: Floats, residual: Floats) -> tuple[Floats, Floats]:
+    """(d, t): the sums over clusters of the square, and of the fourth power, of what each adds."""
+    first, (d, t) = block.first, (influence.shape[1], residual.shape[1])
+    leverage = np.add.reduceat(np.einsum("ij,ij->i", influence, block.rows), first)
+    spare = np.sqrt(1 - np.minimum(leverage, _LARGEST))
     variance, fourth = np.zeros((2, d, t))
-    ends, step = np.append(first, m), max(1, _MOST_NUMBERS // (2 * d * t))
+    ends, step = np.append(first, len(influence)), max(1, _MOST_NUMBERS // (2 * d * t))
     for start in range(0, len(first), step):
         stop = min(start + step, len(first))
         rows = slice(ends[start], ends[stop])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._local_fit import local_fit
 from perturbx.solvers._selection import SELECTIONS, SelectionName
+from perturbx.solvers._weighted_rows import Distance, Kernel, Moments, blocks
 
 _CLUSTERS_PER_DEGREE = 3
 """There is about a degree of freedom for three effective clusters, however many slopes are fitted:
@@ -23,6 +25,9 @@ slopes use up many clusters of little weight in place of few of full weight (mea
 with as few clusters as there may be)."""
 
 _COSINE_WIDTH = 0.25
+
+_MOST_ROWS = 2**18
+"""A width is chosen by so many perturbations and up to twice as many, evenly spread."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +108,16 @@ class WeightedRidge(Solver):
         check_choice("selection", self.selection, SELECTIONS)
 
     def estimate(self, answers: Answers[Design]) -> Scores:
-        design, weights = answers.design, self.proximity(answers.design)
+        design, outputs, variances = answers.design, answers.outputs, answers.variances
+        moments = Moments.of(design, outputs, self.proximity(design))
+        if not moments.total > 0:
+            raise self._too_narrow(moments)
         select = None
         if self.n_select is not None:
             select = partial(SELECTIONS[self.selection], n=self.n_select)
-        outputs, cluster, variances = answers.outputs, design.cluster, answers.variances
         doubt = None if variances is None else variances.outputs
-        fit = local_fit(
-            design.z, outputs, weights, cluster, self.alpha, select, answers.floor, doubt
-        )
-        first = np.flatnonzero(np.diff(cluster, prepend=cluster[:1] - 1))
-        n_clusters = _effective(np.add.reduceat(weights, first))
+        fit = local_fit(moments, self.alpha, select, answers.floor, doubt)
+        n_clusters = moments.effective_clusters
         degrees = n_clusters - design.n_features - 1
         errors = fit.errors if degrees >= 1 - 1e-6 else np.full_like(fit.errors, np.nan)
         return Scores(
@@ -122,59 +126,56 @@ class WeightedRidge(Solver):
             base=fit.intercept,
             degrees_of_freedom=float(max(degrees, n_clusters / _CLUSTERS_PER_DEGREE - 1, 1.0)),
             fidelity=fit.r2,
-            effective_samples=_effective(weights),
-            estimator=f"weighted ridge on {len(weights):,} perturbations",
+            effective_samples=moments.effective_rows,
+            estimator=f"weighted ridge on {len(outputs):,} perturbations",
             score_kind="shares" if isinstance(design, CoalitionDesign) else "slopes",
             noise=None if doubt is None else Noise(fit.noise, np.zeros_like(fit.noise)),
         )
 
-    def proximity(self, design: Design) -> Floats:
-        """(m,) weights of the perturbations, 1 in total: the design's times the kernel's."""
-        z, width = design.z, self.kernel_width
+    def proximity(self, design: Design) -> Kernel:
+        """How the perturbations are weighted, next to the weights of the design."""
+        distance: Distance = "norm"
+        width = self.kernel_width
         if isinstance(design, CoalitionDesign):
-            present = z.mean(axis=1)
-            distance = 1 - (np.sqrt(present) if self.distance == "cosine" else present)
-            if width is None and self.distance == "cosine":
-                width = _COSINE_WIDTH
-        else:
-            distance = np.sqrt(np.einsum("ij,ij->i", z, z))
-        if width is None:
-            least = 2 * (design.n_features + 2) / max(len(design), 1)
-            fraction = max(self.effective_fraction, least)
-            weights = _weights_of_fraction(distance**2, design.weights, fraction)
-        else:
-            with np.errstate(over="ignore", under="ignore"):
-                weights = design.weights * np.exp(-((distance / width) ** 2))
-        total = weights.sum()
-        if not total > 0:
-            raise InvalidParameterError(
-                f"The 'kernel_width' parameter of WeightedRidge is too small: at {width!r} all "
-                f"{len(design)} perturbations have weight 0, and the nearest has distance "
-                f"{distance.min():.3g}. Use a width of that size, or None to choose it by "
-                "effective_fraction."
-            )
-        return np.asarray(weights / total)
+            distance = self.distance
+            width = _COSINE_WIDTH if width is None and distance == "cosine" else width
+        if width is not None:
+            return Kernel(distance, width)
+        m, even = len(design.weights), Kernel(distance, np.inf)
+        read = islice(blocks(design, even), None, None, max(1, m // _MOST_ROWS))
+        parts = [(block.squared, block.weights) for block in read]
+        squared, weights = map(np.concatenate, zip(*parts, strict=True))
+        fraction = max(self.effective_fraction, 2 * (design.n_features + 2) / m)
+        return Kernel(distance, *_width_of_fraction(squared, weights, fraction))
+
+    def _too_narrow(self, moments: Moments) -> InvalidParameterError:
+        squared = (block.squared for block in blocks(moments.design, moments.kernel))
+        nearest = np.sqrt(min(of_block.min() for of_block in squared if of_block is not None))
+        return InvalidParameterError(
+            f"The 'kernel_width' parameter of WeightedRidge is too small: at {self.kernel_width!r} "
+            f"all {len(moments.outputs)} perturbations have weight 0, and the nearest has distance "
+            f"{nearest:.3g}. Use a width of that size, or None to choose it by effective_fraction."
+        )
 
 
-def _effective(weights: Floats) -> float:
-    """The effective sample size (Kish, Survey Sampling, 1965)."""
-    squares = float((weights**2).sum())
-    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
+def _width_of_fraction(squared: Floats, weights: Floats, fraction: float) -> tuple[float, float]:
+    """The width at which `fraction` is effective, and the squared distance of the nearest.
 
-
-def _weights_of_fraction(squared: Floats, weights: Floats, fraction: float) -> Floats:
-    """Weights times the kernel whose width is such that `fraction` of them is effective."""
-    beyond = squared - squared.min(initial=np.inf)  # the nearest counts in full at any width
-    spread = beyond.max(initial=0.0)
+    The effective sample size is that of Kish (Survey Sampling, 1965).
+    """
+    nearest = float(squared.min())
+    beyond = squared - nearest  # the nearest counts in full at any width
+    spread, alone = float(beyond.max()), weights[beyond == 0]
+    everyone = weights.sum() ** 2 / (weights @ weights)
     # Where the nearest alone are that fraction (a few categories), the others must still count.
-    fraction = max(fraction, 1.5 * _effective(weights * (beyond == 0)) / _effective(weights))
-    wanted = fraction * _effective(weights)
+    fraction = max(fraction, 1.5 * alone.sum() ** 2 / (alone @ alone) / everyone)
     if fraction >= 1 or spread == 0:
-        return weights
+        return np.inf, nearest
     # Effectiveness falls as 1 / width**2 grows: bisect its logarithm.
     low, high = np.log(1e-6 / spread), np.log(1e6 / spread)
     for _ in range(60):
         middle = (low + high) / 2
-        enough = _effective(weights * np.exp(-np.exp(middle) * beyond)) >= wanted
+        near = weights * np.exp(-np.exp(middle) * beyond)
+        enough = near.sum() ** 2 >= fraction * everyone * (near @ near)
         low, high = (middle, high) if enough else (low, middle)
-    return np.asarray(weights * np.exp(-np.exp(low) * beyond))
+    return float(np.exp(-low / 2)), nearest
