@@ -42,7 +42,10 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         parts = Parts.dealt(first.rows_per_perturbation, first.weights, plan.rng(2))
     kept = 1 if per_row or parts is None else 1 + len(parts)
     known, _ = problem.predictor.select(problem.outputs, problem.predictor.first_answers)
-    check_memory(task, plan, known.shape[1] * kept)
+    n_outputs = known.shape[1] * kept
+    fitting = _OUTPUT_BYTES // (8 * max(task.n_perturbations, 1) * n_outputs)
+    at_once = int(np.clip(fitting, 1, instances.chunk))
+    check_memory(task, plan, n_outputs, n, min(n, at_once), first.row_bytes)
     to_come = n * (task.n_perturbations * task.rows_each + 1) + task.context.n_background
     with progress_bar(to_come) if plan.verbose else nullcontext() as bar:
         progress = None if bar is None else bar.update
@@ -53,8 +56,6 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         full = game.linked(np.take_along_axis(raw, columns, axis=1))
         costs = (cost + problem.asked).divided(n)
         collected = Collected(problem, plan, columns, full, costs)
-        n_bytes = 8 * max(task.n_perturbations, 1) * columns.shape[1] * kept
-        at_once = int(np.clip(_OUTPUT_BYTES // n_bytes, 1, instances.chunk))
         ask_empty = partial(_empty, game, separate)
         for run in _runs(problem, plan, game, ask_empty, collected, at_once, adapts):
             run.finish(collected)

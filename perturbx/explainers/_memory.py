@@ -31,37 +31,73 @@ _DRAWN = 2
 _COPIES = 2
 """The number of copies of outputs that exist while they are solved."""
 
+_BLOCK, _ANSWERS, _ARRAY = 2**18, 2**19, 2**20
+"""Numbers of a design that are read at once, outputs of a task, and a design that is kept whole."""
 
-def check_memory(todo: Task, plan: Plan, n_outputs: int) -> None:
+_TILE, _ROWS, _FEW_ROWS = 2**22, 2**13, 16
+"""Bytes and rows of a call at most, and rows that a call has even if they are large."""
+
+
+def check_memory(
+    todo: Task, plan: Plan, n_outputs: int, n_instances: int, at_once: int, row_bytes: int
+) -> None:
     """Refuse a design that does not fit into memory.
 
-    `n_outputs` outputs are stored per perturbation, including those of parts of the background.
+    Parameters
+    ----------
+    todo : Task
+    plan : Plan
+    n_outputs : int
+        The outputs that are stored per perturbation of an instance, including those of parts of
+        the background.
+    n_instances, at_once : int
+        How many instances there are, and how many of them are solved together.
+    row_bytes : int
+        The bytes of a model row.
 
     Raises
     ------
     BudgetError
         With the memory that is needed, and a budget that fits.
     """
-    d = todo.n_features
+    d, draws = todo.n_features, todo.sampler.draws
     m = int(todo.n_perturbations)
     if not plan.stochastic:  # else the rest of the budget asks again
         m = int(min(m, todo.sampler.most(d)))
-    draws = todo.sampler.draws
-    each = float(_EACH + (0 if draws.compact else d * _DRAWN * draws.entry_bytes))
-    if todo.sampler.redraws:
-        each = 0.0
-    each += 8 * (todo.solver.working(d, m) + _COPIES * n_outputs)
+    each, fixed = float(_EACH + (0 if draws.compact else d * _DRAWN * draws.entry_bytes)), 0.0
+    if todo.solver.reads_blocks and not plan.stochastic:
+        if todo.sampler.redraws:
+            each = 0.0
+        joins_rounds = plan.tol is not None or plan.partial
+        each += 8 * n_outputs * at_once * (_COPIES if joins_rounds else 1)
+        fixed = _of_blocks(m, d, n_outputs, n_instances, at_once, row_bytes)
+    else:
+        each += 8 * (todo.solver.working(d, m) + _COPIES * n_outputs)
     limit, whose = _available(), "are available"
     if plan.max_memory is not None and bytes_of(plan.max_memory) < limit:
         limit, whose = bytes_of(plan.max_memory), f"max_memory={plan.max_memory!r} allows"
-    if m * each <= limit:
+    needed = m * each + fixed
+    if needed <= limit:
         return
-    fits = max(limit / each / 2, todo.sampler.minimum(d)) * todo.rows_each
+    fits = max((limit - fixed) / each / 2, todo.sampler.minimum(d)) * todo.rows_each
     raise BudgetError(
-        f"budget={plan.budget} needs about {_size(m * each)} of memory for {m:,.0f} perturbations "
+        f"budget={plan.budget} needs about {_size(needed)} of memory for {m:,.0f} perturbations "
         f"of {d:,} features, and {_allowed(limit, whose)}: pass budget={_rounded(fits):_}, or "
         "explain fewer outputs or larger groups of features."
     )
+
+
+def _of_blocks(
+    m: int, d: int, n_outputs: int, n_instances: int, at_once: int, row_bytes: int
+) -> float:
+    """Bytes next to the outputs and the design, where both are read a block at a time."""
+    block, targets = min(m * d, _BLOCK), n_outputs * at_once
+    matrices = max(5.0 * d**2, 3.0 * d**2 + 4 * block + 3 * targets * block / max(d, 1))
+    solved = max(8 * matrices, 64.0 * min(m, _BLOCK))
+    tile = max(min(_ROWS * row_bytes, _TILE), min(_FEW_ROWS * row_bytes, 4 * _TILE))
+    asked = 3.0 * min(tile, m * row_bytes) + 16.0 * min(m * n_outputs, _ANSWERS)
+    kept = n_instances * (80.0 * d * n_outputs + 4000) + (8.0 * m * d if m * d <= _ARRAY else 0.0)
+    return max(solved, asked) + kept
 
 
 def bytes_of(value: Any) -> float:

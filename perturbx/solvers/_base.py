@@ -45,6 +45,9 @@ class Solver(ABC):
     sums_up: ClassVar[bool] = False
     """True if `summed` gives what `estimate` needs of answers, which then are not kept."""
 
+    reads_blocks: ClassVar[bool] = False
+    """True if it reads designs and answers a block at a time, and so holds none of them whole."""
+
     def working(self, n_features: int, n: int) -> float:
         """About how many float64 numbers `solve` holds at once for each of n perturbations."""
         return 0.0

@@ -61,10 +61,13 @@ class Block:
     squared: Floats | None
 
 
-def blocks(design: Design, kernel: Kernel | None) -> Iterator[Block]:
-    """All rows of a design, which a kernel may weigh next to the weights of the design."""
+def blocks(design: Design, kernel: Kernel | None, every: int = 1) -> Iterator[Block]:
+    """Every block of a design, or some of them.
+
+    A kernel may weigh the rows next to the weights of the design.
+    """
     m, usual = len(design.weights), max(2, _MOST_NUMBERS // design.n_features)
-    start, size = 0, usual
+    start, size, n_seen = 0, usual, 0
     while start < m:
         stop = min(start + size, m)
         numbers = design.cluster[start : stop + 1]  # one more shows whether a cluster ends here
@@ -74,8 +77,11 @@ def blocks(design: Design, kernel: Kernel | None) -> Iterator[Block]:
         if stop == start:
             size *= 2
             continue
-        part = slice(start, stop)
-        z, weights = design.tile(part).astype(np.float64, copy=False), design.weights[part]
+        part, start, size, n_seen = slice(start, stop), stop, usual, n_seen + 1
+        if (n_seen - 1) % every:
+            continue
+        z = design.tile(part).astype(np.float64, copy=False)
+        weights = np.array(design.weights[part])
         squared: Floats | None = None
         if kernel is not None:
             if kernel.distance == "norm":
@@ -92,7 +98,6 @@ def blocks(design: Design, kernel: Kernel | None) -> Iterator[Block]:
         if are_mirrored:
             are_mirrored = np.array_equal(weights[::2], weights[1::2])
         yield Block(part, z, weights, first, bool(are_mirrored), squared)
-        start, size = stop, usual
 
 
 @dataclass(frozen=True, eq=False)

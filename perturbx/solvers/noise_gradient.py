@@ -52,6 +52,7 @@ class NoiseGradient(Solver):
     """
 
     reads = (NoiseDraws,)
+    reads_blocks = True
 
     def estimate(self, answers: Answers[NoiseDraws]) -> Scores:
         design, outputs, variances = answers.design, answers.outputs, answers.variances

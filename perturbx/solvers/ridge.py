@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -86,6 +85,7 @@ class WeightedRidge(Solver):
     """
 
     reads = (NoiseDraws, CoalitionDesign)
+    reads_blocks = True
 
     kernel_width: float | None = None
     effective_fraction: float = 0.25
@@ -142,7 +142,7 @@ class WeightedRidge(Solver):
         if width is not None:
             return Kernel(distance, width)
         m, even = len(design.weights), Kernel(distance, np.inf)
-        read = islice(blocks(design, even), None, None, max(1, m // _MOST_ROWS))
+        read = blocks(design, even, max(1, m // _MOST_ROWS))
         parts = [(block.squared, block.weights) for block in read]
         squared, weights = map(np.concatenate, zip(*parts, strict=True))
         fraction = max(self.effective_fraction, 2 * (design.n_features + 2) / m)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -102,6 +103,41 @@ def test_lime_takes_at_most_twice_its_noise(constant: int) -> None:
     explainer = px.Lime(lambda X: X[:, 50] * X[:, 60], budget=budget, random_state=0).fit(X)
     noise = 8 * budget * (100 - constant)
     assert _peak(explainer, X[:1]) < 2 * noise + 8e6
+
+
+def _product(X: np.ndarray) -> np.ndarray:
+    return np.asarray(X[:, 0] * X[:, 1] + X[:, 2])
+
+
+@pytest.mark.parametrize("method", [px.Lime, px.SmoothGrad])
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_draw_of_noise_takes_one_number_for_each_output(method: Any, whole: bool) -> None:
+    """At 100 columns, whose noise would take 800 bytes; also where some columns move in steps."""
+    X = np.random.default_rng(0).normal(size=(20, 100))
+    X = np.rint(10 * X).astype(int) if whole else X
+
+    def make(budget: int) -> Any:
+        return method(_product, budget=budget, random_state=0).fit(X)
+
+    make(500).explain(X[:1])
+    assert _growth(make, X[:1], 40_000, 60_000) < 40
+
+
+@pytest.mark.parametrize(
+    ("d", "budget", "n"), [(30, 1000, 1), (30, 100_000, 1), (300, 6000, 1), (100, 2000, 300)]
+)
+def test_lime_says_what_it_takes(d: int, budget: int, n: int) -> None:
+    """The figure of a refusal is within a factor of 1.3 of the peak."""
+    X = np.random.default_rng(0).normal(size=(max(n, 50), d))
+    settings: dict[str, Any] = {"budget": budget, "random_state": 0}
+    with pytest.raises(BudgetError) as refusal:
+        px.Lime(_product, max_memory=1, **settings).fit(X).explain(X[:n])
+    found = re.search(r"needs about ([\d.e-]+) GB", str(refusal.value))
+    assert found is not None
+    explainer = px.Lime(_product, **settings).fit(X)
+    explainer.explain(X[:1])
+    peak = _peak(explainer, X[:n])
+    assert peak / 1.3 < 1e9 * float(found[1]) < 1.3 * peak
 
 
 @pytest.mark.parametrize(("estimator", "most"), [("regression", 28e6), ("process", 80e6)])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from perturbx.designs import NoiseDraws
+from perturbx.errors import RejectPerturbations
 from perturbx.samplers import GaussianNoise
 
 
@@ -41,3 +45,39 @@ def test_the_minimum_leaves_degrees_of_freedom() -> None:
     for d in (1, 2, 30):
         assert GaussianNoise().minimum(d) // 2 - d >= 2
         assert GaussianNoise().default(d) >= GaussianNoise().minimum(d)
+
+
+@pytest.mark.parametrize("d", [1, 7, 300, 5000])
+def test_large_noise_is_the_same_however_it_is_read(d: int) -> None:
+    """Whole, row by row, in pieces of any length, in another process, or after it was continued."""
+    n = 2 * (2**20 // d // 2) + 4 * 64
+    rng = np.random.default_rng(3)
+    design = GaussianNoise().draw(d, n, rng)
+    assert not isinstance(design.noise, np.ndarray)
+    z = design.z
+    assert_array_equal(z[0::2], -z[1::2])
+    assert_array_equal(design.cluster, np.arange(n) // 2)
+    for start, stop in [(0, 1), (1, 2), (3, 10), (n - 5, n), (n // 2 - 1, n // 2 + 200), (4, 4)]:
+        assert_array_equal(design.tile(slice(start, stop)), z[start:stop])
+    few = 2 * max(1, 2**18 // d)
+    small = GaussianNoise().draw(d, few, np.random.default_rng(3))
+    assert isinstance(small.noise, np.ndarray)
+    for same in (pickle.loads(pickle.dumps(design)), GaussianNoise().draw(d, n, rng, small)):
+        assert_array_equal(same.tile(slice(0, 200)), z[:200])
+    assert_array_equal(small.z, z[:few])
+
+
+def test_blocks_of_large_noise_differ() -> None:
+    """No row comes twice, and neighbors in and across blocks are uncorrelated."""
+    z = GaussianNoise().draw(100, 20_000, np.random.default_rng(0)).z[0::2]
+    assert len(np.unique(z[:, 0])) == len(z)
+    for lag in (1, 40, 41):
+        assert abs(np.corrcoef(z[lag:].ravel(), z[:-lag].ravel())[0, 1]) < 0.005
+    assert_allclose(z.T @ z / len(z), np.eye(100), atol=0.05)
+
+
+def test_noise_of_others_is_not_continued() -> None:
+    """An array has no generator that could draw more."""
+    custom = NoiseDraws(np.zeros((4, 3)), np.ones(4), np.arange(4))
+    with pytest.raises(RejectPerturbations, match="can only continue noise that it drew"):
+        GaussianNoise().draw(3, 10, np.random.default_rng(0), custom)

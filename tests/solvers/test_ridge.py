@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from perturbx.designs import Design, Evaluations, NoiseDraws
+from perturbx.designs import CustomCoalitions, Design, Evaluations, NoiseDraws, Variances
 from perturbx.errors import InvalidParameterError
 from perturbx.samplers import BernoulliMasks, GaussianNoise, Sampler, ShapleyCoalitions
-from perturbx.solvers import WeightedRidge
+from perturbx.solvers import NoiseGradient, WeightedRidge
 from perturbx.solvers._weighted_rows import blocks
 from scipy import linalg
 from scipy.stats import t
@@ -336,3 +337,78 @@ def test_errors_do_not_depend_on_how_many_targets_share_a_fit(games: SimpleNames
     for part in (slice(0, 7), slice(7, 600)):
         evaluations = Evaluations(design, outputs[:, part], ends[part], ends[part])
         assert_allclose(WeightedRidge().solve(evaluations).standard_errors, whole[part], rtol=1e-9)
+
+
+def test_noise_that_is_drawn_again_is_solved_as_an_array_is(games: SimpleNamespace) -> None:
+    """To the last bit, with sparse fits and variances of the answers."""
+    design = games.draw(GaussianNoise(), 60, 20_000)
+    assert not isinstance(design.noise, np.ndarray)
+    kept = NoiseDraws(design.z, np.ones(len(design)), np.arange(len(design)) // 2)
+    rng = np.random.default_rng(0)
+    outputs, ends = rng.normal(size=(len(design), 1, 2)) + wavy(design.z)[:, None, None], (1, 2)
+    variances = Variances(rng.random(outputs.shape), np.ones(ends), np.zeros(ends))
+    for solver in (WeightedRidge(), WeightedRidge(n_select=5), NoiseGradient()):
+        one, two = (
+            solver.solve(
+                Evaluations(of, outputs, np.zeros(ends), np.full(ends, np.nan), variances=variances)
+            )
+            for of in (design, kept)
+        )
+        for name in ("values", "standard_errors", "base", "noise_errors"):
+            assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+@pytest.mark.parametrize("solver", [WeightedRidge(kernel_width=np.inf), NoiseGradient()])
+def test_half_of_mirrored_draws_tells_all(games: SimpleNamespace, solver: Any) -> None:
+    """Shifted noise has no mirror images, the same slopes and errors, and all rows are fitted."""
+    design = games.draw(GaussianNoise(), 6, 300)
+    shifted = NoiseDraws(design.z + 1.0, np.ones(len(design)), np.arange(len(design)) // 2)
+    rng, shape = np.random.default_rng(0), (1, 2)
+    outputs = rng.normal(size=(len(design), *shape)) + wavy(design.z)[:, None, None]
+    variances = Variances(rng.random(outputs.shape), np.ones(shape), np.zeros(shape))
+    one, two = (
+        solver.solve(
+            Evaluations(of, outputs, np.zeros(shape), np.zeros(shape), variances=variances)
+        )
+        for of in (design, shifted)
+    )
+    for name in ("values", "standard_errors", "noise_errors", "fidelity"):
+        if getattr(one, name) is not None:
+            assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-9)
+    assert_allclose(one.base, two.base + two.values.sum(axis=1), rtol=1e-9)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_blocks_split_no_cluster(
+    games: SimpleNamespace, sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A design that is read a few rows at a time has the same solution, whatever its clusters."""
+    drawn = games.draw(sampler, 5, 300)
+    sizes = np.random.default_rng(0).integers(1, 12, size=len(drawn))
+    cluster = np.repeat(np.arange(len(sizes)), sizes)[: len(drawn)]
+    ones = np.ones(len(drawn))
+    kind = NoiseDraws if isinstance(drawn, NoiseDraws) else CustomCoalitions
+    for design in (drawn, kind(drawn.z, ones, cluster)):
+        evaluations = games.evaluate(wavy, design)
+        whole = WeightedRidge().solve(evaluations)
+        monkeypatch.setattr("perturbx.solvers._weighted_rows._MOST_NUMBERS", 20)
+        parts = WeightedRidge().solve(evaluations)
+        monkeypatch.undo()
+        for name in ("values", "standard_errors", "base", "fidelity", "effective_samples"):
+            assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-8)
+        assert_allclose(parts.degrees_of_freedom, whole.degrees_of_freedom, rtol=1e-9)
+
+
+def test_a_number_that_barely_varies_far_from_0_keeps_its_digits(games: SimpleNamespace) -> None:
+    """Slopes and errors of noise around a million are those of the same noise around 0."""
+    design = games.draw(GaussianNoise(), 3, 200)
+    far = NoiseDraws(
+        design.z + np.array([1e6, 0, -1e6]), np.ones(len(design)), np.arange(len(design)) // 2
+    )
+    solver, outputs = WeightedRidge(kernel_width=np.inf), wavy(design.z)[:, None, None]
+    near, other = (
+        solver.solve(Evaluations(of, outputs + 1e6, np.zeros((1, 1)), np.zeros((1, 1))))
+        for of in (design, far)
+    )
+    assert_allclose(other.values, near.values, atol=1e-8)
+    assert_allclose(other.standard_errors, near.standard_errors, rtol=1e-7)
