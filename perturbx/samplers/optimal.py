@@ -170,6 +170,8 @@ class _Choice:
         The covariance of each answer with the Shapley values, given those asked.
     factor : (n + 1, p) array
         Rows of the pivoted Cholesky factor of the prior covariance, one for each pair asked.
+    scratch : (p, d) array
+        What is subtracted from `received`.
     n_asked : int
         How many rows of `factor` are known.
     """
@@ -179,6 +181,7 @@ class _Choice:
     variance: Floats
     received: Floats
     factor: Floats
+    scratch: Floats
     n_asked: int = 0
 
     @classmethod
@@ -193,6 +196,7 @@ class _Choice:
             variance=np.full(p, prior),
             received=_received(signs),
             factor=np.empty((n + 1, p)),
+            scratch=np.empty((p, d)),
         )
         ones = np.ones((1, d))
         own._condition(_covariance(signs @ ones[0], d), _received(ones)[0], prior)
@@ -221,14 +225,15 @@ class _Choice:
         step = column / np.sqrt(total)
         self.factor[self.n_asked] = step
         self.n_asked += 1
-        self.received -= np.outer(step, received / np.sqrt(total))
+        np.multiply(step[:, None], received / np.sqrt(total), out=self.scratch)
+        self.received -= self.scratch
         self.variance = np.maximum(self.variance - step**2, 0.0)
 
 
 def _covariance(inner: Floats, d: int) -> Floats:
     """Of two pairs, by their inner product: e_3 by Newton's identities, the squares being 1."""
     s, triples = inner, d * (d - 1) * (d - 2) / 6
-    return np.asarray(_LINEAR * s / d + (s**3 - 3 * s * d + 2 * s) / 6 / triples)
+    return np.asarray(_LINEAR * s / d + (s * s * s - 3 * s * d + 2 * s) / 6 / triples)
 
 
 def _received(signs: Floats) -> Floats:

@@ -14,6 +14,7 @@ from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from perturbx._typing import Floats
+from perturbx.solvers._triangles import mirrored
 from perturbx.solvers.process.odd_pairs import OddPairs
 
 _START = 0.1
@@ -74,8 +75,7 @@ class _Likelihood:
             return _BAD, np.zeros(d + 2)
         value, of_prior = _prior(parameters[:d])
         gradient = np.append(of_prior, [0.0, 0.0])
-        linear = (self.signs * rates) @ self.signs.T
-        kernels = (odd - linear, even - 1.0)
+        kernels = (odd - (self.signs * rates) @ self.signs.T, even - 1.0)
         bases = (self.signs, np.ones((len(self.signs), 1)))
         for part, y in enumerate((self.odd, self.even)):
             signal = np.exp(parameters[d + part])
@@ -83,7 +83,7 @@ class _Likelihood:
             if slope is None:
                 return _BAD, np.zeros(d + 2)
             value += minus_log
-            gradient[d + part] += signal * (slope * kernels[part]).sum()
+            gradient[d + part] += signal * np.vdot(slope, kernels[part])
             moved = self._along_rates(rates, slope, (odd, even)[part], (even, odd)[part])
             if part == 0:
                 moved -= (self.signs * (slope @ self.signs)).sum(axis=0)
@@ -94,8 +94,11 @@ class _Likelihood:
         """The odd and the even part of prod_i (1 + r_i x_i y_i), between all pairs."""
         scale = 0.5 * np.log1p(-(rates**2)).sum()
         exponent = (self.signs * np.arctanh(rates)) @ self.signs.T
+        exponent += scale
         with np.errstate(over="ignore"):
-            plus, minus = 0.5 * np.exp(scale + exponent), 0.5 * np.exp(scale - exponent)
+            plus = np.exp(exponent, out=exponent)
+        plus *= 0.5
+        minus = 0.25 * np.exp(2 * scale) / plus
         return plus - minus, plus + minus
 
     def _along_rates(self, rates: Floats, slope: Floats, part: Floats, other: Floats) -> Floats:
@@ -105,7 +108,7 @@ class _Likelihood:
         one part into the other.
         """
         turned = (self.signs * ((slope * other) @ self.signs)).sum(axis=0)
-        return np.asarray((turned - rates * (slope * part).sum()) / (1 - rates**2))
+        return np.asarray((turned - rates * np.vdot(slope, part)) / (1 - rates**2))
 
 
 def _prior(log_rates: Floats) -> tuple[float, Floats]:
@@ -121,23 +124,25 @@ def _restricted(
 ) -> tuple[float, Floats | None]:
     """Minus the log restricted likelihood, its scale profiled out, and its slope in the matrix.
 
-    (Patterson & Thompson, Biometrika 58, 1971.) None for a slope: not positive definite.
+    (Patterson & Thompson, Biometrika 58, 1971.) None for a slope: not positive definite. It takes
+    the memory of `matrix`.
     """
     n, p = basis.shape
-    shifted = matrix.copy()
-    shifted.flat[:: n + 1] += noise + 1e-8 * np.trace(matrix) / n
-    factor, failed = lapack.dpotrf(shifted, lower=1, overwrite_a=1)
+    # The matrix is symmetric: its transpose is in the order that the routines overwrite.
+    matrix.flat[:: n + 1] += noise + 1e-8 * np.trace(matrix) / n
+    factor, failed = lapack.dpotrf(matrix.T, lower=1, overwrite_a=1, clean=0)
     if failed:
         return _BAD, None
     log_determinant = 2 * np.log(np.diag(factor)).sum()
-    lower = np.tril(lapack.dpotri(factor, lower=1)[0])
-    inverse = lower + np.tril(lower, -1).T
+    inverse = mirrored(lapack.dpotri(factor, lower=1, overwrite_c=1)[0])
     solved = inverse @ basis
     gram = solved.T @ basis
     gram.flat[:: p + 1] += 1e-10 * np.trace(gram) / p
-    q_matrix = inverse - solved @ np.linalg.solve(gram, solved.T)
-    projected = q_matrix @ y
+    kept = np.linalg.solve(gram, solved.T)
+    projected = inverse @ y - solved @ (kept @ y)
     square = max(float(y @ projected), 1e-300)
     value = log_determinant + np.linalg.slogdet(gram)[1] + (n - p) * np.log(square)
-    slope = q_matrix - (n - p) / square * np.outer(projected, projected)
-    return 0.5 * float(value), 0.5 * slope
+    slope = inverse
+    slope -= np.column_stack([solved, (n - p) / square * projected]) @ np.vstack([kept, projected])
+    slope *= 0.5
+    return 0.5 * float(value), slope
