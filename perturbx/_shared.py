@@ -6,7 +6,6 @@ import io
 import os
 import pickle
 import platform
-import random
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbx._generators import GENERATORS, uses_module_generator
 from perturbx.errors import PredictFnError, UnstableModelWarning
 
 _WORTH_NAMING = 2**10
@@ -33,12 +33,11 @@ worker first, which then gets all tasks."""
 _MOST_KEPT = 4
 """How many of the latest shared states a worker keeps: those of two runs."""
 
-_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
-
 _REPEATS = (
-    "predict_fn holds a random generator, of which each worker process has a copy that draws the "
-    "same numbers: the noise of their answers repeats itself, and standard errors are too small. "
-    "Make the generator inside predict_fn, as in np.random.default_rng(), or use n_jobs=1."
+    "predict_fn draws from a random generator that it or its module holds. Each worker process has "
+    "a copy that draws the same numbers: the noise of their answers repeats itself, and standard "
+    "errors are too small. Make the generator inside predict_fn, as in np.random.default_rng(), or "
+    "use n_jobs=1."
 )
 
 Content = tuple[Any, ...]
@@ -76,7 +75,7 @@ class Shared:
 
             def place(one: Any) -> int | None:
                 self._find(one)
-                if isinstance(one, _GENERATORS):
+                if isinstance(one, GENERATORS):
                     generators.append(one)
                 if not _is_array(one, _APART) or one.dtype.hasobject:
                     return None
@@ -86,7 +85,7 @@ class Shared:
 
             # The list comes last, and so holds what is found while the objects are pickled.
             _writer()(file, place).dump((self.objects, self._named))
-            if generators and self.varies:
+            if self.varies and (generators or any(map(uses_module_generator, self.objects))):
                 warnings.warn(_REPEATS, UnstableModelWarning, stacklevel=2)
             pickled = file.getbuffer()
             is_small = pickled.nbytes <= _SMALL

@@ -27,6 +27,7 @@ GROUND = {
     "_workers",
     "_shared",
     "_unpicklable",
+    "_generators",
     "_docstrings",
     "_progress",
 }

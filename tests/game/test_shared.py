@@ -244,10 +244,20 @@ class Noisy:
         return np.asarray(rows.sum(axis=1) + rng.normal(size=len(rows)))
 
 
-@pytest.mark.parametrize("holds", [True, False])
-def test_generators_that_travel_are_told(sent: type[Sent], holds: bool) -> None:
+OF_THE_MODULE = np.random.default_rng(0)
+
+
+def noisy_by_its_module(rows: np.ndarray) -> np.ndarray:
+    """What travels is its name alone."""
+    return np.asarray(rows.sum(axis=1) + OF_THE_MODULE.normal(size=len(rows)))
+
+
+@pytest.mark.parametrize(
+    ("model", "holds"), [(Noisy(True), True), (noisy_by_its_module, True), (Noisy(False), False)]
+)
+def test_generators_that_travel_are_told(sent: type[Sent], model: Any, holds: bool) -> None:
     """Their copies repeat the noise, which errors do not know; in threads there are no copies."""
-    explainer = px.KernelShap(Noisy(holds), budget=400, masker=px.Baseline(ROWS[0])).fit(ROWS)
+    explainer = px.KernelShap(model, budget=400, masker=px.Baseline(ROWS[0])).fit(ROWS)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         explainer.explain(ROWS[1:3])
