@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import pickle
 import platform
@@ -29,6 +30,9 @@ _APART = 2**20
 _SMALL = 2**15
 """So many pickled bytes go with each task as they are: what Dask sends apart, it sends to one
 worker first, which then gets all tasks."""
+
+_ENOUGH = 2
+"""Rounds after which all workers are taken to have what they bring."""
 
 _MOST_KEPT = 4
 """How many of the latest shared states a worker keeps: those of two runs."""
@@ -60,7 +64,8 @@ class Shared:
     def __init__(self, *objects: Any, varies: bool = False) -> None:
         self.key = uuid4().hex
         self.objects, self.varies = objects, varies
-        self.workers = set[Worker]()  # those that have received it
+        self.workers = set[Worker]()  # those that have answered with it
+        self.n_sent = 0  # rounds in which all tasks brought it
         self.is_kept = True  # False for workers that end with each call
         self._content: Content = ()
         self._named: list[Any] = []
@@ -92,6 +97,18 @@ class Shared:
             whole = bytes(pickled) if is_small else np.frombuffer(pickled, dtype=np.uint8)
             self._content = whole, *apart
         return self._content
+
+    def content_for(self, fewest: float) -> Content:
+        """The content, or nothing where so many workers have it as get a task.
+
+        In a round of quick tasks one worker may get all of them. So two rounds are enough, and a
+        worker that was left out says so.
+        """
+        is_spread = len(self.workers) >= fewest or self.n_sent >= _ENOUGH
+        if self.is_kept and is_spread and fewest < math.inf:
+            return ()
+        self.n_sent += 1
+        return self.content()
 
     def place(self, one: Any) -> int | None:
         """The place of an object in the list of those that have names, or None."""

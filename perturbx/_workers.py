@@ -217,10 +217,7 @@ def _carried_out(shared: Sequence[Shared], fewest: float) -> Callable[[bytes], A
     """Makes the task of a worker, with the content of states that fewer workers than these have."""
     from joblib import delayed
 
-    contents = [
-        () if state.is_kept and len(state.workers) >= fewest else state.content()
-        for state in shared
-    ]
+    contents = [state.content_for(fewest) for state in shared]
     keys, sizes = [state.key for state in shared], [len(content) for content in contents]
     return lambda task: delayed(answered)(task, keys, sizes, *chain(*contents))
 
