@@ -47,13 +47,13 @@ def invalid(name: str, expected: str, got: Any, cure: str = "") -> InvalidParame
     return InvalidParameterError(said)
 
 
-def shown(value: Any) -> str:
-    """A value as a message shows it."""
+def shown(value: Any, most: int = 80) -> str:
+    """A value as a message shows it, in at most so many characters."""
     try:
         text = repr(value)
     except Exception:  # whatever an object's own repr raises; Python's, for 5,000 digits
         text = f"a value of type {type(value).__name__}"
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def needed(module: str, by: str, install: str) -> Any:

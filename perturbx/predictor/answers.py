@@ -46,7 +46,7 @@ def not_finite(answers: Floats, place: str) -> PredictFnError:
     bad = ~np.isfinite(answers)
     return PredictFnError(
         f"predict_fn returned {int(bad.sum())} NaN or infinite values for {place}, first in row "
-        f"{int(np.flatnonzero(bad.any(axis=1))[0])} of that batch: return a finite score for "
+        f"{int(np.argwhere(bad)[0, 0])} of that batch: return a finite score for "
         "every row."
     )
 

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from perturbx._typing import PredictFn
-from perturbx._validation import invalid
+from perturbx._validation import invalid, shown
 from perturbx.errors import InvalidParameterError, ModelError, PerturbxError, PredictFnError
 from perturbx.predictor.awaiting import Awaited
 
 _METHODS = ("predict_proba", "decision_function", "predict")
+
+_ROW = 400
+"""Characters of a row in a message."""
 
 _BRIDGES = {
     "torch": "A torch module becomes a predict_fn by px.interop.from_torch(module).",
@@ -66,8 +69,22 @@ def failure(
     tried = f", {attempts} times in a row" * (attempts > 1)
     return ModelError(
         f"predict_fn raised {type(error).__name__} for {place}{tried} (a {type(batch).__name__} of "
-        f"{many}): {said}{cure or _advice_on_images(batch, error)}"
+        f"{many}): {said or 'no message'}{cure or _advice(batch, error)}"
     )
+
+
+def shown_row(batch: Any) -> str:
+    """The first row of a batch as a message shows it: cells by column where these have names."""
+    if hasattr(batch, "iter_rows"):
+        row = next(batch.iter_rows(named=True))
+    elif hasattr(batch, "iloc"):
+        row = batch.iloc[0]
+        row = row.to_dict() if hasattr(row, "to_dict") else row
+    elif hasattr(batch, "toarray"):
+        row = batch.toarray()[0].tolist()
+    else:
+        row = batch[0].tolist() if hasattr(batch, "detach") else batch[0]
+    return shown(row, _ROW)
 
 
 def _framework(predict_fn: Any) -> str:
@@ -94,8 +111,10 @@ def _bridge(function: Callable[[Any], Any], batch: Any, error: Exception) -> str
     return f" {_BRIDGES[framework]}{photos}"
 
 
-def _advice_on_images(batch: Any, error: Exception) -> str:
-    """Frequent causes of a failure on images."""
+def _advice(batch: Any, error: Exception) -> str:
+    """What helps where memory is short, and frequent causes of a failure on images."""
+    if isinstance(error, MemoryError):
+        return ". Pass a smaller batch_size, or retries=1: then a batch that is too large is split."
     shape: tuple[int, ...] = () if isinstance(batch, list) else np.shape(batch)
     if len(shape) != 4 or isinstance(error, PerturbxError):
         return ""

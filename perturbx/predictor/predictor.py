@@ -17,7 +17,6 @@ from perturbx._validation import (
     distinct_names,
     invalid,
     position_of,
-    shown,
     top_of,
 )
 from perturbx.archive import Archive
@@ -26,7 +25,7 @@ from perturbx.errors import InvalidParameterError, ModelError, PredictFnError
 from perturbx.predictor.answers import facts_of, not_finite, numbers_of
 from perturbx.predictor.archived import Archived
 from perturbx.predictor.awaiting import Awaited
-from perturbx.predictor.calling import failure, resolve
+from perturbx.predictor.calling import failure, resolve, shown_row
 from perturbx.predictor.patience import ONCE, Patience
 
 _PROBE = "the first rows"
@@ -202,8 +201,9 @@ class Predictor:
             except ModelError as failed:
                 if len(rows) > 1:
                     raise
-                row = shown(part[0] if isinstance(part, (list, np.ndarray)) else part)
-                raise PredictFnError(f"{failed} It fails for one row alone: {row}") from error
+                raise PredictFnError(
+                    f"{str(failed).rstrip('. ')}. It fails for one row alone: {shown_row(part)}"
+                ) from error
         return np.concatenate(answers)
 
     def known_to_vary(self) -> Predictor:

@@ -237,6 +237,19 @@ def test_bad_answers_are_not_kept(archive: px.Archive) -> None:
     np.testing.assert_allclose(mended.values[:, 0, 0], X[20:23, 0] - X[:20, 0].mean())
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_bad_answers_of_one_output_are_refused(archive: px.Archive, bad: float) -> None:
+    """The error names the row, also where answers have no axis of outputs."""
+
+    def breaks(X: np.ndarray) -> np.ndarray:
+        answers = X[:, 0].copy()
+        answers[3:4] = bad
+        return answers
+
+    with pytest.raises(PredictFnError, match=r"1 NaN or infinite values .* first in row 3"):
+        explained(breaks, archive)
+
+
 def test_threads_and_processes_share_an_archive(archive: px.Archive, counting_model: Any) -> None:
     """Several runs at once, in two threads and with two workers each, lose nothing."""
     found: list[Any] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import perturbx as px
 import pytest
 from perturbx.errors import InvalidParameterError, PredictFnError
 from perturbx.predictor import patience
+from perturbx.predictor.calling import shown_row
 
 X = np.random.default_rng(0).normal(size=(30, 5))
 
@@ -182,3 +184,56 @@ def test_wrong_settings_are_refused(settings: dict[str, Any], name: str) -> None
     """Before the model is called."""
     with pytest.raises(InvalidParameterError, match=name):
         explained(lambda rows: 1 / 0, **settings)
+
+
+@pytest.mark.parametrize(
+    ("container", "said"),
+    [
+        ("pandas", "'column 0': 1.0, .*'column 9': 10.0}"),
+        ("polars", "'column 0': 1.0, .*'column 9': 10.0}"),
+        ("sparse", r"\[1.0, 2.0, .*10.0\]"),
+        ("torch", r"\[1.0, 2.0, .*10.0\]"),
+        ("numpy", r"array\(\[ 1.,  2., .*10.\]\)"),
+        ("texts", "'one two'"),
+    ],
+)
+def test_a_row_is_shown_with_its_columns(container: str, said: str) -> None:
+    """A frame of ten columns would show two of them."""
+    rows = np.arange(1.0, 21.0).reshape(2, 10)
+    batch: Any = ["one two", "three"] if container == "texts" else rows
+    if container == "sparse":
+        batch = pytest.importorskip("scipy.sparse").csr_array(rows)
+    elif container == "torch":
+        batch = pytest.importorskip("torch").from_numpy(rows)
+    elif container in ("pandas", "polars"):
+        columns = {f"column {j}": column for j, column in enumerate(rows.T)}
+        batch = pytest.importorskip(container).DataFrame(columns)
+    assert re.fullmatch(rf".*{said}", shown_row(batch), re.DOTALL)
+
+
+def test_a_row_of_a_frame_that_fails_is_named() -> None:
+    """All of it, after what the model said."""
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X[:22], columns=[f"column {j}" for j in range(X.shape[1])])
+
+    def poisoned(rows: Any) -> np.ndarray:
+        if len(rows) != 2 and (rows["column 1"] == X[3, 1]).any():
+            raise ValueError("bad row")
+        return rows["column 0"].to_numpy()
+
+    run = px.KernelShap(poisoned, retries=1, random_state=0).fit(frame[:20])
+    with pytest.raises(PredictFnError, match=r"bad row\. It fails .* alone: {'column 0': ") as said:
+        run.explain(frame[20:])
+    assert f"'column 1': {X[3, 1]!r}".replace("np.float64(", "").rstrip(")") in str(said.value)
+
+
+def test_memory_errors_say_what_helps() -> None:
+    """They have no message of their own."""
+
+    def small(rows: np.ndarray) -> np.ndarray:
+        if len(rows) > 10:
+            raise MemoryError
+        return smooth(rows)
+
+    with pytest.raises(PredictFnError, match=r"no message\. Pass a smaller batch_size, or retries"):
+        explained(small)
