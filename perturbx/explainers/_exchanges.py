@@ -26,7 +26,7 @@ _LEAST = 0.05
 
 @dataclass(eq=False)
 class Exchanges:
-    """The growth of the loss of m rows for d features, over some times.
+    """The growth of the loss of m rows for d features, summed over some times.
 
     Parameters
     ----------
@@ -37,8 +37,12 @@ class Exchanges:
         The rows that are used, in random order.
     n_jobs : int or None
     cost : Cost
-    growth : list of (m, d) array
-        One for each time that all features of all rows were replaced.
+    times : int
+        How often all features of all rows were replaced.
+    taken : (m, d) array or 0.0
+        The sum of what each row lost with values of others.
+    mean, squares : (d,) array or 0.0
+        The mean growth, and the sum of squares about it, of all rows and times.
     """
 
     losses: Losses
@@ -46,12 +50,25 @@ class Exchanges:
     rows: Ints
     n_jobs: int | None
     cost: Cost
-    growth: list[Floats] = field(init=False, default_factory=list)
+    times: int = field(init=False, default=0)
+    taken: Floats | float = field(init=False, default=0.0)
+    mean: Floats | float = field(init=False, default=0.0)
+    squares: Floats | float = field(init=False, default=0.0)
 
     def extend(self, times: int) -> None:
         """Replace every feature of every row until that was done so many times."""
-        while len(self.growth) < times:
-            self.growth.append(self._once(len(self.growth) + 1))
+        while self.times < times:
+            self.times += 1
+            self._add(self._once(self.times))
+
+    def _add(self, growth: Floats) -> None:
+        """Add what a time found (m, d) to the sums, which take the memory of one time."""
+        own = growth.mean(axis=0)
+        change = own - self.mean
+        within = ((growth - own) ** 2).sum(axis=0)
+        self.mean = self.mean + change / self.times
+        self.squares = self.squares + within + change**2 * len(growth) * (1 - 1 / self.times)
+        self.taken = self.taken + growth
 
     @abstractmethod
     def _once(self, time: int) -> Floats:
@@ -76,6 +93,11 @@ class WithinRows(Exchanges):
 
     swaps: Swaps
     columns: Columns
+    given: Floats | float = field(init=False, default=0.0)
+
+    def _add(self, growth: Floats) -> None:
+        super()._add(growth)
+        self.given = self.given + np.roll(growth, self.times, axis=0)
 
     @cached_property
     def _shared(self) -> list[Shared]:
@@ -104,13 +126,10 @@ class WithinRows(Exchanges):
         others give and take; the variance of the mean contains what a pair adds once. What is left
         to subtract is the variance of all growths, divided by the times.
         """
-        growth = np.stack(self.growth)
-        times, m, _ = growth.shape
-        values = growth.mean(axis=(0, 1))
-        given = np.stack([np.roll(one, t, axis=0) for t, one in enumerate(growth, start=1)])
-        influence = growth.mean(axis=0) + given.mean(axis=0) - 2 * values
+        times, m, values = self.times, len(self.rows), np.asarray(self.mean)
+        influence = np.asarray((self.taken + self.given) / times - 2 * values)
         spread = (influence**2).sum(axis=0) / (m - 1)
-        of_all = ((growth - values) ** 2).sum(axis=(0, 1)) / (times * m - 1)
+        of_all = self.squares / (times * m - 1)
         variance = np.maximum(spread - of_all / times, _LEAST * spread)
         return values, np.sqrt(variance / m)
 
@@ -147,7 +166,7 @@ class FromMasker(Exchanges):
 
     def estimate(self) -> tuple[Floats, Floats]:
         """Rows are independent, and their spread contains that of the draws."""
-        each = np.mean(self.growth, axis=0)
+        each = np.asarray(self.taken / self.times)
         return each.mean(axis=0), each.std(axis=0, ddof=1) / np.sqrt(len(each))
 
 

@@ -19,8 +19,10 @@ from perturbx.samplers import Sampler
 from perturbx.solvers import GaussianProcess, LearnedPrior, Solver, check_reads
 
 _MOST_BOUND = 2**26
-"""Instances that are bound to be checked are kept for later as far as their rows take no more
-bytes than this."""
+"""Instances that are bound to be checked are kept for later as far as they take no more bytes."""
+
+_OF_BOUND = 4
+"""A bound image takes about so many times the bytes of a row, with its fill and labels."""
 
 _LEAST_BOUND = 2**17
 """Smaller rows count as so many bytes: they are bound again in no time, and objects take memory."""
@@ -333,7 +335,7 @@ def check_plan(instances: Instances, plan: Plan) -> list[BoundMasker]:
         return bound
     if plan.order is None and plan.budget >= plan.least_rows(first, 2 * first.n_features):
         return bound
-    n_kept = _MOST_BOUND // max(first.row_bytes, _LEAST_BOUND)
+    n_kept = _MOST_BOUND // (_OF_BOUND * max(first.row_bytes, _LEAST_BOUND))
     for part in instances.chunks():
         for other in instances.bind(max(part.start, 1), part.stop):
             plan.task(other)

@@ -133,7 +133,7 @@ class PermutationImportance(BaseExplainer):
         mean = np.asarray(exchanges.own.mean())
         n, most = start.n, len(exchanges.rows)
         part = (f"a random sample of {most:,} of the {n:,} rows",) if most < n else ()
-        done = len(exchanges.growth)
+        done = exchanges.times
         how = "values from other rows" if self.masker is None else start.masker.value_function
         return Explanation(
             values=values,

@@ -321,3 +321,27 @@ def test_pieces_of_chains_change_no_bit(
         np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
     assert found.method == whole.method
     assert found.n_rows == whole.n_rows
+
+
+def test_repeated_exchanges_take_the_memory_of_one() -> None:
+    """Growths of 2,000 rows and 20 columns are summed up: 320 kB each, of 40 times."""
+    X = np.random.default_rng(0).normal(size=(2000, 20))
+    peaks = []
+    for times in (2, 40):
+        budget = 2000 * (1 + 20 * times)
+        explainer = px.PermutationImportance(lambda X: X[:, 0], budget=budget, random_state=0)
+        explainer.fit(X)
+        tracemalloc.start()
+        explainer.explain(X, X[:, 0])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 320_000
+
+
+def test_bound_images_are_kept_for_a_few_alone() -> None:
+    """All of 60 photos of 0.6 MB are looked at first, and their fills and labels forgotten."""
+    photos = np.random.default_rng(0).random((60, 160, 160, 3))
+    photos.flags.writeable = False
+    masker = px.Superpixels(method="grid", n_segments=9)
+    explainer = px.Lime(lambda X: X[:, 0, 0, 0], masker=masker, budget=30, random_state=0)
+    assert _peak(explainer, photos) < 1.6 * photos.nbytes
