@@ -46,6 +46,8 @@ class Independent(StoredCoalitions):
 
     p: float
 
+    entry_bytes = 0.125
+
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "present", PackedCoalitions.of(self.present))

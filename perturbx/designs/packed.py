@@ -35,10 +35,11 @@ class PackedCoalitions:
 
     @classmethod
     def of(cls, rows: Coalitions | PackedCoalitions) -> Coalitions | PackedCoalitions:
-        """The rows as they are if they take little memory, or else packed."""
-        if isinstance(rows, cls) or np.size(rows) <= _MOST_BYTES:
-            return rows
-        return cls(np.packbits(rows, axis=1), rows.shape[1])
+        """An array of the rows if they take little memory, or else packed."""
+        is_small = np.prod(rows.shape) <= _MOST_BYTES
+        if isinstance(rows, cls):
+            return rows[:] if is_small else rows
+        return rows if is_small else cls(np.packbits(rows, axis=1), rows.shape[1])
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -25,11 +25,11 @@ _EACH = 80
 
 They hold its share of a compact design too."""
 
-_DRAWN = 2
-"""The number of copies of a design that exist while it is drawn or extended."""
+_PLACE = 16
+"""Those of its weight and cluster."""
 
 _COPIES = 2
-"""The number of copies of outputs that exist while they are solved."""
+"""The number of copies of a design while it is extended, and of outputs while they are solved."""
 
 _BLOCK, _ANSWERS, _ARRAY = 2**18, 2**19, 2**20
 """Numbers of a design that are read at once, outputs of a task, and a design that is kept whole."""
@@ -64,15 +64,16 @@ def check_memory(
     m = int(todo.n_perturbations)
     if not plan.stochastic:  # else the rest of the budget asks again
         m = int(min(m, todo.sampler.most(d)))
-    each, fixed = float(_EACH + (0 if draws.compact else d * _DRAWN * draws.entry_bytes)), 0.0
+    in_design = 0.0 if draws.compact else d * draws.entry_bytes
     if todo.solver.reads_blocks and not plan.stochastic:
-        if todo.sampler.redraws:
-            each = 0.0
         joins_rounds = plan.tol is not None or plan.partial
-        each += 8 * n_outputs * at_once * (_COPIES if joins_rounds else 1)
+        each = 0.0 if todo.sampler.redraws else in_design + _PLACE
+        each = (each + 8 * n_outputs * at_once) * (_COPIES if joins_rounds else 1)
         fixed = _of_blocks(m, d, n_outputs, n_instances, at_once, row_bytes)
     else:
+        each = _EACH + _COPIES * in_design
         each += 8 * (todo.solver.working(d, m) + _COPIES * n_outputs)
+        fixed = 0.0
     limit, whose = _available(), "are available"
     if plan.max_memory is not None and bytes_of(plan.max_memory) < limit:
         limit, whose = bytes_of(plan.max_memory), f"max_memory={plan.max_memory!r} allows"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx._validation import check_number
-from perturbx.designs import Design, Independent
+from perturbx.designs import Design, Independent, PackedCoalitions
 from perturbx.samplers._base import Sampler
 
 _ROWS = 2**12
@@ -57,10 +57,12 @@ class BernoulliMasks(Sampler):
     ) -> Independent:
         known = self.own(drawn, Independent)
         n_known = 0 if known is None else len(known)
-        present = np.empty((max(n, n_known), n_features), dtype=bool)
-        if known is not None:
-            present[:n_known] = known.present[:]
-        for start in range(n_known, len(present), _ROWS):
-            part = present[start : start + _ROWS]
-            np.less(rng.random(part.shape), self.p, out=part)
-        return Independent(present, self.p)
+        bits = np.empty((max(n, n_known), -(-n_features // 8)), dtype=np.uint8)
+        for start in range(0, len(bits), _ROWS):
+            part = bits[start : start + _ROWS]
+            n_old = int(np.clip(n_known - start, 0, len(part)))
+            if known is not None and n_old:
+                part[:n_old] = np.packbits(known.tile(slice(start, start + n_old)), axis=1)
+            fresh = rng.random((len(part) - n_old, n_features)) < self.p
+            part[n_old:] = np.packbits(fresh, axis=1)
+        return Independent(PackedCoalitions(bits, n_features), self.p)
