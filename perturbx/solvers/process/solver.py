@@ -276,7 +276,10 @@ class GaussianProcess(Solver):
         plain = float(plain_scores(x, noise, y[:, None])[0])
         if not can_be_free and plain <= score:
             return start
-        covariance, free = recipe.covariance(learned[-1]), recipe.free(d)
+        of_all = learned[-1]
+        if recipe.source == "rates":
+            of_all = replace(of_all, rates=learn_rates(pairs.subset(folds.order)))
+        covariance, free = recipe.covariance(of_all), recipe.free(d)
         bends = n >= ADAPTS * d and not misfits(np.array(score), np.array(plain))
         share = share_of_jackknife(n, d, np.array(score), np.array(plain))
         fit = posterior(
@@ -294,15 +297,18 @@ class GaussianProcess(Solver):
             # Residuals of pairs that taught the prior are too small; those of pairs that half of
             # the others taught too large, for all of them teach more. Between lies the root.
             unseen -= n / (2.0 ** min(d - 1, 60) - 1)
-            optimism = judge.optimism(recipe, signal, learned[-1]) ** 0.5
+            optimism = judge.optimism(recipe, signal, of_all) ** 0.5
         elif can_be_tied:
             # So few pairs fit a structure that is not there, and leave nothing.
-            optimism = judge.optimism(recipe, signal, learned[-1], most=np.inf)
+            optimism = judge.optimism(recipe, signal, of_all, most=np.inf)
         errors = fit.standard_errors * np.sqrt(unseen * optimism)
         return replace(fit, standard_errors=errors, score=score)
 
     def _learn(self, pairs: OddPairs, parts: list[Ints]) -> list[Learned]:
-        """What each part of the pairs teaches by itself."""
+        """What each part of the pairs teaches by itself; of the last one, all but the rates.
+
+        They take as long as those of the others, and few recipes that are chosen read them.
+        """
         n, d = pairs.shape
         z, values = pairs.coalitions()
         rows = np.zeros((n, len(parts)), dtype=bool)
@@ -314,14 +320,16 @@ class GaussianProcess(Solver):
         settings = self.boosting if n * d <= _MOST_CELLS else replace(self.boosting, n_trees=0)
         forests = boost(z, targets, both, settings)
         most = min(2 * n + 200, 4000)
+        rates = [learn_rates(pairs.subset(part)) for part in parts[:-1]]
+        rates.append(np.full(d, np.nan))
         return [
             Learned(
                 np.abs(pairs.subset(part).slopes()),
-                learn_rates(pairs.subset(part)),
+                own,
                 parity_terms(leaves, d, most),
                 parity_terms(leaves, d, most, least=1),
             )
-            for part, leaves in zip(parts, forests, strict=True)
+            for part, own, leaves in zip(parts, rates, forests, strict=True)
         ]
 
 
