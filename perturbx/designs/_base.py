@@ -29,6 +29,9 @@ class Design(ABC):
     entry_bytes: ClassVar[float] = 8
     """The bytes that a large design takes for each feature of a perturbation."""
 
+    drawing_bytes: ClassVar[float] = 16
+    """The bytes that it takes while it is drawn or extended."""
+
     background_row: Ints | None = None
     """(m,): the background row of each perturbation; None if all rows are averaged."""
 
@@ -96,6 +99,7 @@ class CoalitionDesign(Design):
 
     drawn_by = "BernoulliMasks()"
     entry_bytes: ClassVar[float] = 1
+    drawing_bytes: ClassVar[float] = 2
 
     @abstractmethod
     def tile(self, rows: slice) -> Coalitions: ...

@@ -40,6 +40,11 @@ class AntitheticChains(CoalitionDesign):
 
     place: Orders
 
+    @staticmethod
+    def piece_length(n_features: int, each: int) -> int:
+        """How many chains of so many features are in a piece."""
+        return max(1, _MOST_OUTPUTS // (2 * max(n_features - 1, 1) * each))
+
     def part(self: C, chains: slice) -> C:
         """Some of the chains."""
         return replace(self, **{name: getattr(self, name)[chains] for name in self.of_chains})
@@ -49,7 +54,7 @@ class AntitheticChains(CoalitionDesign):
 
         There are `each` outputs of a perturbation.
         """
-        step = max(1, _MOST_OUTPUTS // (self.length * each))
+        step = self.piece_length(self.n_features, each)
         for first in range(start, len(self.place), step):
             yield slice(first, min(first + step, len(self.place)))
 

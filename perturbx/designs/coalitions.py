@@ -47,6 +47,7 @@ class Independent(StoredCoalitions):
     p: float
 
     entry_bytes = 0.125
+    drawing_bytes = 0.25
 
     def __post_init__(self) -> None:
         super().__post_init__()

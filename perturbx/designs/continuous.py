@@ -73,6 +73,7 @@ class SoftMasks(GradedDesign):
     """
 
     drawn_by = "RandomGrids()"
+    drawing_bytes = 2
     entry_bytes = 1  # grids are much smaller than their presences
 
     presence: Presences | ShiftedGrids

@@ -34,7 +34,8 @@ class Pairs(CoalitionDesign):
     """
 
     drawn_by = "ShapleyCoalitions()"
-    entry_bytes = 0.25
+    entry_bytes = 1 / 16
+    drawing_bytes = 0.5
 
     first: Coalitions | PackedCoalitions
     pair_weights: Floats

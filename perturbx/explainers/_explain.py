@@ -14,7 +14,7 @@ from perturbx._progress import progress_bar
 from perturbx._typing import Ints
 from perturbx.errors import PredictFnError
 from perturbx.explainers._collected import Collected
-from perturbx.explainers._memory import check_memory
+from perturbx.explainers._memory import Sizes, check_memory
 from perturbx.explainers._noisy_answers import AskEmpty, Empty
 from perturbx.explainers._plan import Plan, Problem
 from perturbx.explainers._run import Draws, Run
@@ -42,10 +42,14 @@ def explain(problem: Problem, plan: Plan) -> Explanation:
         parts = Parts.dealt(first.rows_per_perturbation, first.weights, plan.rng(2))
     kept = 1 if per_row or parts is None else 1 + len(parts)
     known, _ = problem.predictor.select(problem.outputs, problem.predictor.first_answers)
-    n_outputs = known.shape[1] * kept
-    fitting = _OUTPUT_BYTES // (8 * max(task.n_perturbations, 1) * n_outputs)
+    d, m, numbers = task.n_features, task.n_perturbations, float(task.n_perturbations)
+    sums_up = task.solver.sums_up and not plan.stochastic and m < task.sampler.most(d)
+    if sums_up:
+        numbers = task.solver.kept(d, m, task.context.n_background)
+    fitting = _OUTPUT_BYTES // (8 * max(numbers, 1) * known.shape[1] * kept)
     at_once = int(np.clip(fitting, 1, instances.chunk))
-    check_memory(task, plan, n_outputs, n, min(n, at_once), first.row_bytes)
+    sizes = Sizes(known.shape[1], kept, n, min(n, at_once), first.row_bytes)
+    check_memory(task, plan, sizes, sums_up)
     to_come = n * (task.n_perturbations * task.rows_each + 1) + task.context.n_background
     with progress_bar(to_come) if plan.verbose else nullcontext() as bar:
         progress = None if bar is None else bar.update

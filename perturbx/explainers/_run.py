@@ -63,6 +63,10 @@ class Draws:
                     f"{name} declares that it draws {sampler.draws.__name__}: got {drawn}. "
                     f"Set draws = {drawn} in the sampler's class."
                 )
+            if isinstance(design, AntitheticChains):  # earlier ones are where it begins
+                for n, found in self.found.items():
+                    assert isinstance(found, AntitheticChains)
+                    self.found[n] = design.part(slice(0, len(found.place)))
             self.found[total] = design
         return self.found[total]
 

@@ -15,6 +15,9 @@ from perturbx.samplers._base import Sampler
 from perturbx.samplers._consistent import ConsistentOrders, consistent_orders
 from perturbx.samplers.shapley import ShapleyCoalitions
 
+_MOST_NUMBERS = 2**19
+"""Consistent orders are drawn in blocks of so many places, which then take a byte each."""
+
 
 @dataclass(frozen=True)
 class Permutations(Sampler):
@@ -133,7 +136,10 @@ def more_consistent_orders(
 ) -> tuple[Orders, Orders]:
     """(c, d) each: the two orders of `n_chains` chains, beginning with those of `drawn`."""
     n_known, d = 0 if drawn is None else len(drawn.place), len(orders.explained)
-    place, again = orders.draw(max(n_chains - n_known, 0), rng).astype(np.min_scalar_type(d))
+    n_new, step = max(n_chains - n_known, 0), max(1, _MOST_NUMBERS // d)
+    sizes = [min(step, n_new - start) for start in range(0, n_new, step)] or [0]
+    drawn_now = [orders.draw(size, rng).astype(np.min_scalar_type(d)) for size in sizes]
+    place, again = np.concatenate(drawn_now, axis=1)
     if drawn is None:
         return place, again
     return np.concatenate([drawn.place, place]), np.concatenate([drawn.again, again])

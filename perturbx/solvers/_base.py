@@ -52,6 +52,10 @@ class Solver(ABC):
         """About how many float64 numbers `solve` holds at once for each of n perturbations."""
         return 0.0
 
+    def kept(self, n_features: int, n: int, n_background: int) -> float:
+        """How many numbers are kept of the answers to n perturbations, of each output."""
+        return float(n)
+
     def linear(self) -> Solver:
         """A solver of the same designs whose scores are linear in the outputs.
 

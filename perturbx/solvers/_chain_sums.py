@@ -15,6 +15,9 @@ from perturbx.solvers._answers import Answers
 from perturbx.solvers._moderation import Spread
 
 _N_SUMS = 6
+_N_ARRAYS = 2 + _N_SUMS
+_GENERATIONS = 2
+"""Sums exist twice while those of a piece are added."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +157,11 @@ class ChainSums(Sums):
             np.maximum(self.reach**2, self.largest_noise),
             self.means,
         )
+
+
+def numbers_kept(n_rows: int, n_features: int) -> float:
+    """How many numbers the sums of each output hold, of chains with so many rows."""
+    return float(_GENERATIONS * _N_ARRAYS * n_rows * n_features)
 
 
 def summed_chains(

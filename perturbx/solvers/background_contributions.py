@@ -11,7 +11,7 @@ from perturbx.designs import BackgroundChains, ConsistentBackgroundChains, Desig
 from perturbx.errors import RejectPerturbations
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
-from perturbx.solvers._chain_sums import ChainSums, summed_chains
+from perturbx.solvers._chain_sums import ChainSums, numbers_kept, summed_chains
 from perturbx.solvers._control_variate import Prediction, predict_all_rows, shares_of
 from perturbx.solvers._moderation import PRIOR_DEGREES, RATIO, Spread, moderated
 
@@ -90,6 +90,10 @@ class BackgroundContributions(Solver):
     sums_up = True
 
     unbiased: bool = False
+
+    def kept(self, n_features: int, n: int, n_background: int) -> float:
+        n_chains = n // max(2 * (n_features - 1), 1)
+        return numbers_kept(min(n_chains, n_background), n_features)
 
     def exact(self, answers: Answers[Design]) -> Scores | None:
         """One feature has the whole gain."""

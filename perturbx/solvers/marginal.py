@@ -11,7 +11,7 @@ from perturbx._typing import Floats, Ints
 from perturbx.designs import AntitheticChains, Chains, ConsistentChains, Design, DownSets, Sums
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
-from perturbx.solvers._chain_sums import ChainSums, summed_chains
+from perturbx.solvers._chain_sums import ChainSums, numbers_kept, summed_chains
 from perturbx.solvers._exact import exact_shapley
 from perturbx.solvers._moderation import moderated
 
@@ -50,6 +50,9 @@ class MarginalContributions(Solver):
     reads = (Chains, ConsistentChains)
     additive = True
     sums_up = True
+
+    def kept(self, n_features: int, n: int, n_background: int) -> float:
+        return numbers_kept(1, n_features)
 
     def exact(self, answers: Answers[Design]) -> Scores:
         design = answers.design

@@ -345,3 +345,27 @@ def test_bound_images_are_kept_for_a_few_alone() -> None:
     masker = px.Superpixels(method="grid", n_segments=9)
     explainer = px.Lime(lambda X: X[:, 0, 0, 0], masker=masker, budget=30, random_state=0)
     assert _peak(explainer, photos) < 1.6 * photos.nbytes
+
+
+@pytest.mark.parametrize(("method", "settings", "n_background"), CHAINS)
+@pytest.mark.parametrize("budget", [3_000, 300_000])
+def test_the_figure_for_chains_is_what_they_take(
+    method: Any, settings: Any, n_background: int, budget: int
+) -> None:
+    """Within a factor of 1.3, and 1 MB for objects."""
+    make, X = _by_chains(method, settings, n_background)
+    make(budget=2000).explain(X[0])
+    with pytest.raises(BudgetError) as refusal:
+        make(budget=budget, max_memory=1000).explain(X[0])
+    said = float(str(refusal.value).split("needs about ")[1].split(" GB")[0].replace(",", ""))
+    peak = _peak(make(budget=budget), X[0]) / 1e9
+    assert said / 1.3 - 1e-3 < peak < said * 1.3 + 1e-3
+
+
+def test_the_budget_that_fits_is_not_refused() -> None:
+    make, X = _by_chains(px.PermutationShap, {}, 5)
+    with pytest.raises(BudgetError) as refusal:
+        make(budget=10**7, max_memory="5 MB").explain(X[0])
+    fits = int(str(refusal.value).split("pass budget=")[1].split(",")[0])
+    assert 1000 < fits < 100_000
+    make(budget=fits, max_memory="5 MB").explain(X[0])
