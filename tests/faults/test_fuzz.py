@@ -22,7 +22,10 @@ from joblib import parallel_config
 from perturbx.errors import PerturbxError, PerturbxWarning
 from scipy import sparse
 
-METHODS = [px.KernelShap, px.PermutationShap, px.Banzhaf, px.Lime, px.Occlusion, px.OwenShap]
+METHODS = [
+    *(px.KernelShap, px.PermutationShap, px.Banzhaf, px.Lime, px.Occlusion, px.OwenShap),
+    *(px.Rise, px.SmoothGrad, px.IntegratedGradients, px.MeaningfulPerturbation),
+]
 ADDS_UP = ("KernelShap", "PermutationShap", "OwenShap")
 SECONDS = 60.0
 """A case that takes longer hangs."""
@@ -246,6 +249,10 @@ SETTINGS: dict[str, list[Any]] = {
     "on_error": ["partial"],
     "masker": [px.Baseline("mean"), px.Baseline("zero"), px.Tokens(), px.Windows(shape=2), 3],
     "max_memory": ["1 kB", 10**9],
+    "retries": [1, -1],
+    "timeout": [30.0, 0],
+    "estimator": ["process", "regression"],
+    "interactions": [True],
 }
 
 
