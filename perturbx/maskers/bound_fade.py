@@ -92,11 +92,12 @@ class BoundFadedValues(BoundFaded):
 def _mix(out: NDArray[Any], x: NDArray[Any], absent: NDArray[Any], presence: Floats) -> None:
     """``absent + presence * (x - absent)``, exactly x and `absent` where presence is 1 and 0."""
     away = absent.astype(np.float64)
-    mixed = away + presence * (x.astype(np.float64) - away)
+    with np.errstate(invalid="ignore"):  # infinite values on both sides, which are not mixed
+        mixed = away + presence * (x.astype(np.float64) - away)
     if out.dtype.kind != "f":
         np.rint(mixed, out=mixed)
     np.copyto(out, mixed, casting="unsafe")
-    np.copyto(out, x, where=presence == 1)
+    np.copyto(out, x, where=(presence == 1) | (x == absent))
     np.copyto(out, absent, where=presence == 0)
 
 

@@ -132,3 +132,11 @@ def test_what_is_refused() -> None:
         explainer.explain(ROWS[0])
     with pytest.raises(BudgetError, match="at least 74 model rows"):
         px.IntegratedGradients(lambda X: X[:, 0], masker=ZERO, budget=50).explain(ROWS[0])
+
+
+def test_an_infinite_column_that_never_changes() -> None:
+    """It has no path to walk, and no score; NumPy has nothing to warn of."""
+    rows = np.array([[0.0, np.inf, 1.0], [2.0, np.inf, 3.0]])
+    run = px.IntegratedGradients(lambda X: X[:, 0] + 2 * X[:, 2], budget=300, random_state=0)
+    found = run.fit(rows).explain(rows)
+    np.testing.assert_allclose(found.values, [[-1, 0, -2], [1, 0, 2]], atol=1e-9)

@@ -11,6 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 from zlib import crc32
@@ -262,7 +263,8 @@ def run(number: int) -> str:
     name, data = _data(rng)
     kind, model = _model(rng)
     method = METHODS[rng.integers(len(METHODS))]
-    names = rng.choice(list(SETTINGS), size=rng.integers(0, 4), replace=False)
+    own = {field.name for field in fields(method)}
+    names = rng.choice([key for key in SETTINGS if key in own], rng.integers(0, 4), replace=False)
     chosen = {key: SETTINGS[key][rng.integers(len(SETTINGS[key]))] for key in names}
     settings: dict[str, Any] = {"budget": 300, "random_state": 0, **chosen}
     case = f"case {number}: {name}, {kind}, {method.__name__}, {chosen}"
