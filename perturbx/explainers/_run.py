@@ -125,6 +125,7 @@ class Run:
     sums: tuple[Sums, ...] = field(init=False, default=())
     noisy: NoisyAnswers | None = field(init=False, default=None)
     variances: Variances | None = field(init=False, default=None)
+    values_of_parts: Floats | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.task = self.draws.task
@@ -158,14 +159,13 @@ class Run:
                 unsolved |= self._evaluate(total)
                 if not unsolved or self.plan.dry or (total < m and (tol is None or self._is_all)):
                     continue
+                solution, evaluations = self._solved(is_last=total >= m)
             except (PredictFnError, KeyboardInterrupt) as error:
                 if not self.plan.partial:
                     raise
                 self._write_what_is_known(collected, error)
                 return
-            unsolved = False
-            solution, evaluations = self._solved(is_last=total >= m)
-            least = evaluations.floor
+            unsolved, least = False, evaluations.floor
             is_known = evaluations.design.complete and self.noisy is None
             done = np.full(len(self.undone), is_known)
             if tol is not None and not done.all():
@@ -244,9 +244,9 @@ class Run:
                 known,
                 self.active,
             )
-            m, self.design = known + asked.shape[1], design
+            m = known + asked.shape[1]
             if not adapts:
-                self.outputs = np.concatenate([self.outputs, asked], axis=1) if known else asked
+                asked = np.concatenate([self.outputs, asked], axis=1) if known else asked
             else:
                 if room is None:  # many small rounds must not copy all outputs each
                     size = int(min(total, self.task.sampler.most(self.task.n_features)))
@@ -254,7 +254,8 @@ class Run:
                     if known:
                         room[:, :known] = self.outputs
                 room[:, known:m] = asked
-                self.outputs = room[:, :m]
+                asked = room[:, :m]
+            self.design, self.outputs = design, asked  # at once, so that both are of use
             self.costs[self.undone] += cost.divided(len(self.undone))
             if not adapts:
                 return True
@@ -277,17 +278,17 @@ class Run:
                 first=chains.start * design.length,
             )
             self.costs[self.undone] += cost.divided(n)
+            sums = self.sums
             if not self.plan.dry:
                 every = [self._evaluations(part, outputs)]
                 if len(outputs) > 1:
                     every.append(of_parts(every[0], outputs, self.empty[:, self.undone]))
-                before = self.sums or (None,) * len(every)
-                self.sums = tuple(
-                    solver.summed(Answers.of(evaluations), sums)
-                    for evaluations, sums in zip(every, before, strict=True)
+                sums = tuple(
+                    solver.summed(Answers.of(evaluations), before)
+                    for evaluations, before in zip(every, sums or (None,) * len(every), strict=True)
                 )
-            self.outputs = outputs[:, :0].copy()
-            self.design = design.part(slice(0, chains.stop))
+            there, none = design.part(slice(0, chains.stop)), outputs[:, :0].copy()
+            self.design, self.outputs, self.sums = there, none, sums
 
     def _ask_again(self, noisy: NoisyAnswers, total: int) -> bool:
         """Spend `total` answers of a noisy model; returns False if there were no new ones."""
@@ -299,16 +300,15 @@ class Run:
                 design = self.draws.following(self._evaluations(), most)
             else:
                 design = self.draws.upto(most)
-            cost = noisy.ask(design, total)
-            self.design = design
-            self.costs[self.undone] += cost.divided(len(self.undone))
-            self.outputs = noisy.means(len(self.design))
+            self.costs[self.undone] += noisy.ask(design, total).divided(len(self.undone))
+            means = noisy.means(len(design))
+            variances = noisy.variances(means[0])
+            self.design, self.outputs, self.variances = design, means, variances
             self.full[self.undone] = noisy.full.mean(axis=0)
             self.empty[:, self.undone] = noisy.empty.mean(axis=0)
             if self.rows is not None and noisy.rows is not None:
                 self.rows[:, self.undone] = noisy.rows.mean(axis=0)
-            self.variances = noisy.variances(self.outputs[0])
-            grown = len(self.design) > known
+            grown = len(design) > known
             if not (isinstance(sampler, AdaptiveSampler) and grown):
                 return is_first or len(noisy.index) > first or before > first
 
@@ -355,9 +355,10 @@ class Run:
         """The solution, with the standard errors due to the sample of background rows.
 
         Where it `is_last`, the outputs of parts of the background are forgotten once they are
-        solved: they are most of the outputs.
+        solved, as they are most of the outputs, and their scores are kept, as it may be interrupted
+        and made again.
         """
-        solver, parts, values = self.task.solver, self.game.parts, None
+        solver, parts, values = self.task.solver, self.game.parts, self.values_of_parts
         with one_thread(self.plan.n_jobs):
             if parts is not None and len(self.outputs) > 1:
                 evaluations = of_parts(
@@ -365,7 +366,7 @@ class Run:
                 )
                 values = solver.linear().solve(evaluations).values
                 if is_last:
-                    self.outputs = self.outputs[:1].copy()
+                    self.outputs, self.values_of_parts = self.outputs[:1].copy(), values
             evaluations = self._evaluations()
             solution = solver.solve(evaluations)
             if solver.samples:

@@ -8,6 +8,7 @@ import numpy as np
 import perturbx as px
 import pytest
 from perturbx.errors import InvalidParameterError, PartialResultWarning, PredictFnError
+from perturbx.solvers import Solver
 
 X = np.random.default_rng(0).normal(size=(60, 12))
 SLOPES = np.cos(np.arange(12.0))
@@ -169,6 +170,45 @@ def test_noisy_models_may_fail_too() -> None:
         )
     assert np.isfinite(found.values).all()
     assert (found.noise_errors > 0).all()
+
+
+@pytest.mark.parametrize("method", [*METHODS, px.OwenShap, px.Occlusion])
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_ctrl_c_while_scores_are_computed(
+    method: Any, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All answers are there then, so the scores are those of a run that was left alone.
+
+    With a background whose parts are solved too, the solver may be interrupted in either.
+    """
+    solve, n_left = Solver.solve, [0]
+
+    def interrupted(solver: Solver, evaluations: Any) -> Any:
+        n_left[0] -= 1
+        if n_left[0] == 0 and where == "before":
+            raise KeyboardInterrupt
+        solution = solve(solver, evaluations)
+        if n_left[0] == 0:
+            raise KeyboardInterrupt
+        return solution
+
+    masker = px.ColumnTree(X[:20]) if method is px.OwenShap else px.Background(X[:20])
+    settings: dict[str, Any] = {"budget": 4000, "batch_size": None, "x": X[50:53]}
+    settings |= {"masker": px.GaussianNoise()} if method is px.Lime else {"masker": masker}
+    monkeypatch.setattr(Solver, "solve", interrupted)
+    healthy = explained(method, wavy, **settings)
+    n_solved = -n_left[0]
+    assert n_solved >= 1
+    for n_left[0] in range(1, n_solved + 1):
+        with pytest.warns(PartialResultWarning):
+            found = explained(method, wavy, **settings)
+        there = np.isfinite(found.values).all(axis=1)
+        assert there[0]
+        assert found.converged is False
+        assert any("it was interrupted" in note for note in found.notes)
+        for name in ("values", "standard_errors", "background_errors", "base_values", "n_rows"):
+            ours, whole = getattr(found[0], name), getattr(healthy[0], name)
+            np.testing.assert_array_equal(ours, whole, err_msg=name)
 
 
 def test_without_partial_an_error_is_raised() -> None:
