@@ -117,7 +117,7 @@ class RowTask:
             if known is not None:
                 search.seen, search.candidates = known.of(label, self.population)
             rule = search.run(settings.beam, settings.max_conditions)
-            (kept,), cost = asker.agreeing([rule], [n_fresh], of_draws)
+            (kept,), cost = asker.agreeing([rule], n_fresh, of_draws)
             total += search.cost + cost
             if known is not None:
                 before = search.seen.get(rule, (0, 0))

@@ -51,34 +51,40 @@ class Asker:
     place: str
     progress: Callable[[int], Any] | None
 
-    def agreeing(
-        self, rules: list[Rule], counts: list[int], rng: np.random.Generator
-    ) -> tuple[Ints, Cost]:
-        """How many of the draws under each rule get the decision of the instance."""
-        kept, cost = self._kept(self.population.batches(rules, counts, rng, self.batch_size))
-        ends = np.cumsum(counts)[:-1]
-        return np.array([part.sum() for part in np.split(kept, ends)]), cost
+    def agreeing(self, rules: list[Rule], n: int, rng: np.random.Generator) -> tuple[Ints, Cost]:
+        """How many of `n` draws under each rule get the decision of the instance."""
+        agreed, cost = np.zeros(len(rules), dtype=np.intp), Cost()
+        for _, kept in self._answered(rules, n, rng):
+            owners = np.arange(cost.n_rows, cost.n_rows + len(kept)) // n
+            agreed += np.bincount(owners[kept], minlength=len(rules))
+            cost += Cost(len(kept), 1)
+        return agreed, cost
 
     def lifts(self, rule: Rule, n: int, rng: np.random.Generator) -> tuple[Floats, int, Cost]:
-        """(n_literals,): how often draws under a rule agree in which each literal holds as well.
+        """(n_literals,): how much one more literal promises, by draws under a rule.
 
-        Also how many agree at all. It is what one more condition would bring if it were drawn
-        together with the others, which tells those worth asking for at little cost.
+        One for a literal with which any draw agrees, over the number of draws in which it holds:
+        narrow literals come first, which tells those worth asking for at little cost. Also how
+        many draws agree at all.
         """
-        batches, holds = self.population.sampled([rule], [n], rng, self.batch_size)
-        kept, cost = self._kept(batches)
-        share = (holds @ kept + _DOUBT * kept.mean()) / (holds.sum(axis=1) + _DOUBT)
-        return share, int(kept.sum()), cost
+        held, is_agreeing, agreed, cost = np.zeros(1), np.zeros(1, dtype=bool), 0, Cost()
+        for drawn, kept in self._answered([rule], n, rng):
+            held = held + self.population.held(drawn)
+            is_agreeing = is_agreeing | (self.population.held(drawn[kept]) > 0)
+            agreed += int(kept.sum())
+            cost += Cost(len(kept), 1)
+        return (is_agreeing + _DOUBT * agreed / n) / (held + _DOUBT), agreed, cost
 
-    def _kept(self, batches: Iterator[tuple[Any, int]]) -> tuple[NDArray[np.bool_], Cost]:
-        kept, cost = [np.zeros(0, dtype=bool)], Cost()
-        for batch, n in batches:
-            outputs = self.predictor(batch, n, None, f"{n} rows {self.place}")
-            kept.append(np.asarray(self.decision.labels(outputs) == self.label))
-            cost += Cost(n, 1)
+    def _answered(
+        self, rules: list[Rule], n: int, rng: np.random.Generator
+    ) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
+        """What each batch of rows is drawn from, and which rows get the decision."""
+        for batch, drawn in self.population.batches(rules, n, rng, self.batch_size):
+            place = f"{len(drawn)} rows {self.place}"
+            outputs = self.predictor(batch, len(drawn), None, place)
+            yield drawn, np.asarray(self.decision.labels(outputs) == self.label)
             if self.progress:
-                self.progress(n)
-        return np.concatenate(kept), cost
+                self.progress(len(drawn))
 
 
 @dataclass(eq=False)
@@ -241,7 +247,7 @@ class Search:
         return counts[:, 0], counts[:, 1] / counts[:, 0]
 
     def _draw(self, rules: list[Rule], n: int) -> None:
-        successes, cost = self.asker.agreeing(rules, [n] * len(rules), self.rng)
+        successes, cost = self.asker.agreeing(rules, n, self.rng)
         self.cost += cost
         for rule, kept in zip(rules, successes.tolist(), strict=True):
             before = self.seen.get(rule, (0, 0))

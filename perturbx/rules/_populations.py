@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from perturbx._typing import Floats, Ints
 from perturbx.containers import Layout
 from perturbx.maskers import BoundMasker
+from perturbx.rules._shared_draws import SharedDraws
 from perturbx.rules.anchor import Condition, as_numbers
 
 Rule: TypeAlias = tuple[int, ...]
@@ -52,22 +55,20 @@ class Population(ABC):
     def conditions(self, rule: Rule) -> tuple[Condition, ...]:
         """The rule as its reader sees it."""
 
+    @abstractmethod
     def batches(
-        self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
-    ) -> Iterator[tuple[Any, int]]:
-        """Random rows under each rule, in the user's container, and how many there are.
+        self, rules: list[Rule], n: int, rng: np.random.Generator, size: int | None
+    ) -> Iterator[tuple[Any, NDArray[Any]]]:
+        """`n` random rows under each rule, in the user's container, and what they are drawn from.
 
         The rules share the random numbers, and so differ only where their conditions do: their
         differences are sharper than with draws of their own, and each by itself is as random.
-        All are drawn before the first batch, so that rows do not depend on `size`.
+        The rows do not depend on `size`, and no more than a batch of them is kept.
         """
-        return self.sampled(rules, counts, rng, size)[0]
 
     @abstractmethod
-    def sampled(
-        self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
-    ) -> tuple[Iterator[tuple[Any, int]], NDArray[np.bool_]]:
-        """The batches, and which literal holds in each of the rows, (n_literals, n)."""
+    def held(self, drawn: NDArray[Any]) -> Ints:
+        """In how many rows each literal holds, of what they are drawn from."""
 
     @abstractmethod
     def feature(self, literal: int) -> int:
@@ -156,45 +157,58 @@ class RowPopulation(Population):
         rows = self.met[literal].tobytes() if said.kind == "equals" else b""
         return said.position, said.kind, said.lower, said.upper, rows
 
-    def sampled(
-        self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
-    ) -> tuple[Iterator[tuple[Any, int]], NDArray[np.bool_]]:
-        most = max(counts)
-        named = sorted({c.position for rule in rules for c in self.conditions(rule)})
-        shared = rng.integers(self.n_training, size=most), rng.random((most, len(named)))
-        sources = np.concatenate(
-            [
-                self._sources(rule, named, shared[0][:n], shared[1][:n])
-                for rule, n in zip(rules, counts, strict=True)
-            ]
-        )
-        known = np.concatenate([self.met, np.ones((self.n_literals, 1), dtype=bool)], axis=1)
-        positions = [literal.position for literal in self.literals]
-        holds = known[np.arange(self.n_literals)[:, None], sources[:, positions].T]
-        return self._decoded(sources, size), holds
-
-    def _decoded(self, sources: Ints, size: int | None) -> Iterator[tuple[Any, int]]:
+    def batches(
+        self, rules: list[Rule], n: int, rng: np.random.Generator, size: int | None
+    ) -> Iterator[tuple[Any, Ints]]:
         step = size or max(1, min(_MOST_ROWS, _TILE_BYTES // self.bits[0].nbytes))
-        columns = np.arange(self.bits.shape[1])
-        for start in range(0, len(sources), step):
-            part = sources[start : start + step]
-            yield self.layout.decode(self.bits[part, columns], self.tables), len(part)
+        named = sorted({c.position for rule in rules for c in self.conditions(rule)})
+        shared = SharedDraws(
+            (
+                lambda stream, k: stream.integers(self.n_training, size=k),
+                lambda stream, k: stream.random((k, len(named))),
+            ),
+            *(n, rng, step),
+        )
+        columns, meeting = np.arange(self.bits.shape[1]), lru_cache(1)(self._meeting)
+        for batch in shared.batches(len(rules)):
+            sources = np.concatenate(
+                [self._sources(meeting(rules[i]), named, *numbers) for i, numbers in batch]
+            )
+            yield self.layout.decode(self.bits[sources, columns], self.tables), sources
 
-    def _sources(self, rule: Rule, named: list[int], rows: Ints, within: Floats) -> Ints:
+    def held(self, drawn: Ints) -> Ints:
+        cells = drawn.T
+        is_own = cells == self.n_training  # the instance meets every literal
+        rows = np.where(is_own, 0, cells)
+        found = np.empty(self.n_literals, dtype=np.intp)
+        for at, group in groupby(range(self.n_literals), lambda i: self.literals[i].position):
+            numbers = list(group)
+            met = self.met[numbers[0] : numbers[-1] + 1].take(rows[at], axis=1)
+            found[numbers] = np.count_nonzero(met | is_own[at], axis=1)
+        return found
+
+    def _meeting(self, rule: Rule) -> dict[int, Ints]:
+        """The rows that each column of a rule may come from: the instance for an equality."""
+        found = {}
+        for condition in self.conditions(rule):
+            at = condition.position
+            same = [i for i in rule if self.literals[i].position == at]
+            found[at] = np.array([self.n_training])
+            if condition.kind == "range":
+                found[at] = np.flatnonzero(self.met[same].all(axis=0))
+        return found
+
+    def _sources(
+        self, meeting: dict[int, Ints], named: list[int], rows: Ints, within: Floats
+    ) -> Ints:
         """(n, d): the row that each cell comes from.
 
         `within` says how far down the meeting rows the value of each named column stands, 0 to 1.
         """
         sources = np.repeat(rows[:, None], self.bits.shape[1], axis=1)
-        for condition in self.conditions(rule):
-            at = condition.position
-            if condition.kind == "range":
-                same = [i for i in rule if self.literals[i].position == at]
-                meeting = np.flatnonzero(self.met[same].all(axis=0))
-                places = within[:, named.index(at)] * len(meeting)
-                sources[:, at] = meeting[places.astype(np.intp)]
-            else:
-                sources[:, at] = self.n_training
+        for at, found in meeting.items():
+            places = within[:, named.index(at)] * len(found)
+            sources[:, at] = found[places.astype(np.intp)]
         return sources
 
     def _side(self, i: int) -> tuple[int, bool]:
@@ -306,27 +320,28 @@ class PiecePopulation(Population):
     def says(self, literal: int) -> Hashable:
         return self, literal  # pieces of one input tell nothing about those of another
 
-    def sampled(
-        self, rules: list[Rule], counts: list[int], rng: np.random.Generator, size: int | None
-    ) -> tuple[Iterator[tuple[Any, int]], NDArray[np.bool_]]:
-        bound = self.bound
-        shared = rng.random((max(counts), bound.n_features)) < 0.5
-        z = np.concatenate([shared[:n] for n in counts])
-        for rule, stop, n in zip(rules, np.cumsum(counts), counts, strict=True):
-            z[stop - n : stop, list(rule)] = True
-        n_behind = bound.rows_per_perturbation
-        rows_of = rng.choice(n_behind, size=max(counts), p=bound.weights)
-        behind = np.concatenate([rows_of[:n] for n in counts])
-        return self._built(z, behind, size), z.T
-
-    def _built(
-        self, z: NDArray[np.bool_], behind: Ints, size: int | None
-    ) -> Iterator[tuple[Any, int]]:
-        bound, m = self.bound, len(z)
+    def batches(
+        self, rules: list[Rule], n: int, rng: np.random.Generator, size: int | None
+    ) -> Iterator[tuple[Any, NDArray[np.bool_]]]:
+        bound, n_behind = self.bound, self.bound.rows_per_perturbation
         most = max(1, min(_MOST_ROWS, _TILE_BYTES // max(bound.row_bytes, 1)))
-        step = min(size or most, m)
+        step = min(size or most, n * len(rules))
+        shared = SharedDraws(
+            (
+                lambda stream, k: stream.random((k, bound.n_features)) < 0.5,
+                lambda stream, k: stream.choice(n_behind, size=k, p=bound.weights),
+            ),
+            *(n, rng, step),
+        )
         scratch = bound.scratch(step)
-        for start in range(0, m, step):
-            here = slice(start, min(start + step, m))
-            rows = slice(0, 1) if bound.rows_per_perturbation == 1 else behind[here]
-            yield bound.batch(z[here], rows, scratch), here.stop - here.start
+        for batch in shared.batches(len(rules)):
+            z = np.concatenate([present for _, (present, _) in batch])
+            start = 0
+            for i, (present, _) in batch:
+                z[start : start + len(present), list(rules[i])] = True
+                start += len(present)
+            behind = np.concatenate([rows for _, (_, rows) in batch])
+            yield bound.batch(z, slice(0, 1) if n_behind == 1 else behind, scratch), z
+
+    def held(self, drawn: NDArray[np.bool_]) -> Ints:
+        return np.asarray(drawn.sum(axis=0))

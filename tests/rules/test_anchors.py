@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -12,6 +13,7 @@ import perturbx as px
 import pytest
 from joblib import parallel_config
 from numpy.typing import NDArray
+from perturbx.containers import layout_of
 from perturbx.errors import (
     BudgetError,
     InvalidInputError,
@@ -21,6 +23,7 @@ from perturbx.errors import (
     UnknownParameterError,
 )
 from perturbx.rules import Anchor, AnchorList
+from perturbx.rules._populations import cuts_of, row_population
 from sklearn.base import clone
 
 LEVEL = 0.95
@@ -468,3 +471,43 @@ def test_it_is_an_estimator() -> None:
     assert copied.predict_fn is _planted
     with pytest.raises(NotFittedError):
         copied.explain(_row())
+
+
+def test_literals_are_counted_in_the_rows_that_are_drawn() -> None:
+    """By brute force over the rows of every batch; the instance meets every literal."""
+    layout = layout_of(FRAME, None)
+    cuts = cuts_of(layout, FRAME, 3)
+    population, _ = row_population(layout, FRAME, _row(), cuts, narrow=False)
+    rules = [(), (0,), (population.n_literals - 1,), (1, population.n_literals - 2)]
+    held, expected = 0, np.zeros(population.n_literals, dtype=int)
+    for batch, drawn in population.batches(rules, 70, np.random.default_rng(0), 64):
+        held = held + population.held(drawn)
+        for i, literal in enumerate(population.literals):
+            cells = batch.iloc[:, literal.position]
+            if literal.kind == "range":
+                numbers = cells.to_numpy(dtype=float)
+                holds = (numbers > literal.lower) & (numbers <= literal.upper)
+            else:
+                holds = (cells == literal.value).to_numpy()
+            expected[i] += holds.sum()
+    np.testing.assert_array_equal(held, expected)
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+def test_memory_does_not_grow_with_the_budget(pieces: bool) -> None:
+    """A further row adds less than a byte for each of its 40 columns: nothing of it is kept."""
+    rows = np.random.default_rng(0).normal(size=(200, 40))
+    masker = px.Background(rows[:50]) if pieces else None
+
+    def peak(budget: int) -> int:
+        anchors = _anchors(
+            lambda X: X.sum(axis=1) > 0, masker=masker, budget=budget, batch_size=500
+        ).fit(rows)
+        tracemalloc.start()
+        anchors.explain(rows[1])
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(2_000)
+    assert (peak(30_000) - peak(10_000)) / 20_000 < 40
