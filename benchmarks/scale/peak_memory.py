@@ -124,6 +124,7 @@ CASES: dict[str, Case] = {
     ),
     "KernelShap, rows": Case("KernelShap", _WIDE, {"estimator": "rows"}),
     "KernelShap, narrow rows": Case("KernelShap", _NARROW, {"estimator": "rows"}),
+    "KernelShap, interactions": Case("KernelShap", Table(20), {"interactions": True}, most=10),
     "PermutationShap": Case("PermutationShap", _WIDE),
     "PermutationShap, narrow rows": Case("PermutationShap", _NARROW),
     "PermutationShap, one background row": Case("PermutationShap", Table(125, 1)),
@@ -141,7 +142,8 @@ CASES: dict[str, Case] = {
 
 def model(rows: Array) -> Array:
     """Interactions of three features, and slopes, of a few numbers of each row."""
-    few = rows.reshape(len(rows), -1)[:, [0, 1, 2, 10, 40, 70]]
+    flat = rows.reshape(len(rows), -1)
+    few = flat[:, np.array([0, 1, 2, 10, 40, 70]) % flat.shape[1]]
     products = few[:, 0] * few[:, 1] * few[:, 2] + np.tanh(few[:, 3] * few[:, 4] * few[:, 5])
     return np.asarray(products + few.sum(axis=1))
 

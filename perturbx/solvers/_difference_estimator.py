@@ -69,11 +69,6 @@ class Fit:
     """(r,): one over the squared singular values plus the penalty."""
     determined: bool
 
-    @cached_property
-    def turn(self) -> Floats:
-        """(r, p): ``root * left @ turn``, transposed, times y is b."""
-        return np.asarray((self.inverse * np.sqrt(self.svd.squares))[:, None] * self.svd.right.T)
-
     def residual(self, rows: Any = slice(None)) -> Floats:
         """(b, t): y - X b of some rows."""
         return np.asarray(self.y[rows][:, self.targets] - self.rows[rows] @ self.coefficients)
@@ -93,10 +88,34 @@ class Fit:
             of_residuals += total.sampled[part].T @ self.residual(part)
         return np.asarray(of_fit + of_residuals)
 
-    def influence(self, total: Total, rows: Any = slice(None)) -> Floats:
-        """(c, p): what each row's y adds to the estimate, the fit's change included."""
-        left = self.root[rows] * self.svd.left(rows)
-        return np.asarray(total.sampled[rows] + left @ (self.turn @ total.missed))
+    def influence(self, total: Total) -> Influence:
+        """What each row's y adds to the estimate, the fit's change included."""
+        right = self.svd.right
+        turn = np.linalg.multi_dot([right * self.inverse, right.T, total.missed])
+        return Influence(total.sampled, self.rows, self.root**2, turn)
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """Of c rows on p totals: a (c, p) matrix, made a part at a time."""
+
+    sampled: Matrix
+    rows: Matrix
+    """(c, q): X."""
+    weights: Floats
+    """(c, 1)."""
+    turn: Floats
+    """(q, p): ``weights * rows @ turn``, transposed, times y is what the fit's change adds."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.sampled.shape
+
+    def __getitem__(self, part: Any) -> Floats:
+        found = self.rows[part] @ self.turn
+        found *= self.weights[part]
+        found += self.sampled[part]
+        return found
 
 
 def fits(rows: Matrix, weights: Floats, y: Matrix) -> Iterator[Fit]:

@@ -12,7 +12,9 @@ from scipy.special import binom
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs import PackedCoalitions
 
-_MOST_NUMBERS = 2**18
+MOST_NUMBERS = 2**18
+"""Of a block of pairs."""
+
 _FEWEST_PAIRS = 256
 """A block is this large at least: products of thinner matrices wait for memory."""
 
@@ -50,16 +52,19 @@ class Strata:
         every = binom(self.d, self.size) * self.half
         return np.asarray(np.maximum(1 - self.drawn / every, 0.0))
 
-    def variance(self, *sums: Callable[[Ints], tuple[Floats, Floats]]) -> Floats:
+    def variance(
+        self, *sums: Callable[[Ints], tuple[Floats, Floats]], width: int | None = None
+    ) -> Floats:
         """(p, t): of the sum over the sample of influence * residual, for p scores.
 
         Each of `sums`, which are added, is a function that gives the influence (b, p) of some
         pairs and their residuals (b, t). It is called once for each pair, except those of a size
         that was drawn completely. The variance is that of stratified sampling without replacement.
+        `width` is how many numbers a pair takes while they are made, d by default.
         """
         influence, residual = sums[0](np.arange(0))
         total = np.zeros((influence.shape[1], residual.shape[1]))
-        for pair, squares, added in self._by_size(sums):
+        for pair, squares, added in self._by_size(sums, width or self.d):
             n_drawn = self.drawn[pair]
             if n_drawn >= 3:  # the mean of fewer is too uncertain to subtract
                 squares = (squares - added**2 / n_drawn) * (n_drawn / (n_drawn - 1))
@@ -67,7 +72,7 @@ class Strata:
         return total
 
     def _by_size(
-        self, sums: Sequence[Callable[[Ints], tuple[Floats, Floats]]]
+        self, sums: Sequence[Callable[[Ints], tuple[Floats, Floats]]], width: int
     ) -> Iterator[tuple[int, Floats, Floats]]:
         """For each size: a pair of it, and what all of them add up to, squared and not.
 
@@ -75,7 +80,7 @@ class Strata:
         """
         is_open = np.flatnonzero(self.unseen > 0)
         last, squares, added = -1, np.zeros(()), np.zeros(())
-        for part in blocks(is_open[np.argsort(self.size[is_open], kind="stable")], self.d):
+        for part in blocks(is_open[np.argsort(self.size[is_open], kind="stable")], width):
             terms = [of(part) for of in sums]
             ends = np.flatnonzero(np.diff(self.size[part])) + 1
             for rows in np.split(np.arange(len(part)), ends):
@@ -93,16 +98,11 @@ class Strata:
 
 def slices(m: int, d: int) -> Iterator[slice]:
     """All of m rows in blocks, as `blocks` has some of them."""
-    step = max(_FEWEST_PAIRS, _MOST_NUMBERS // max(d, 1))
+    step = max(_FEWEST_PAIRS, MOST_NUMBERS // max(d, 1))
     yield from (slice(start, start + step) for start in range(0, m, step))
 
 
-def terms_of(influence: Floats, residual: Floats) -> Callable[[Ints], tuple[Floats, Floats]]:
-    """Of all pairs, as `Strata.variance` asks for them."""
-    return lambda pairs: (influence[pairs], residual[pairs])
-
-
 def blocks(pairs: Ints, d: int) -> Iterator[Ints]:
-    """Pairs in blocks, so that arrays of a number for each feature take little memory."""
-    step = max(_FEWEST_PAIRS, _MOST_NUMBERS // d)
+    """Pairs in blocks, so that arrays of d numbers for each pair take little memory."""
+    step = max(_FEWEST_PAIRS, MOST_NUMBERS // d)
     yield from (pairs[start : start + step] for start in range(0, len(pairs), step))

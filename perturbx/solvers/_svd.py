@@ -10,8 +10,8 @@ import numpy as np
 from perturbx._typing import Floats
 from perturbx.solvers._strata import slices
 
-_MOST_KEPT = 2**20
-"""Numbers of a matrix of left singular vectors that is kept; a larger one is made in parts."""
+MOST_KEPT = 2**20
+"""Numbers of a matrix that is kept as an array; a larger one is made a part at a time."""
 
 
 class Matrix(Protocol):
@@ -21,6 +21,12 @@ class Matrix(Protocol):
     def shape(self) -> tuple[int, ...]: ...
 
     def __getitem__(self, part: Any, /) -> Floats: ...
+
+
+def kept(matrix: Matrix) -> Matrix:
+    """The matrix as an array if it takes little memory, or else as it is."""
+    m, d = matrix.shape
+    return matrix if m * d > MOST_KEPT else matrix[:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +52,15 @@ class ThinSvd:
         m, d = matrix.shape
         if m < d:
             whole = matrix[:]
-            squares, known = _kept(whole @ whole.T, smallest)
+            squares, known = _eigen(whole @ whole.T, smallest)
             return cls(squares, whole.T @ known / np.sqrt(squares), matrix, known)
         gram = np.zeros((d, d))
         for part in slices(m, d):
             rows = matrix[part]
             gram += rows.T @ rows
-        squares, right = _kept(gram, smallest)
+        squares, right = _eigen(gram, smallest)
         svd = cls(squares, right, matrix, None)
-        return svd if m * d > _MOST_KEPT else replace(svd, _known=svd.left())
+        return svd if m * d > MOST_KEPT else replace(svd, _known=svd.left())
 
     def left(self, part: Any = slice(None)) -> Floats:
         """(b, r): some rows of the left singular vectors."""
@@ -63,7 +69,7 @@ class ThinSvd:
         return np.asarray(self._matrix[part] @ self.right / np.sqrt(self.squares))
 
 
-def _kept(gram: Floats, smallest: float) -> tuple[Floats, Floats]:
+def _eigen(gram: Floats, smallest: float) -> tuple[Floats, Floats]:
     squares, known = np.linalg.eigh(gram)
     kept = squares > smallest * max(float(squares[-1]), 1e-300)
     return squares[kept], known[:, kept]

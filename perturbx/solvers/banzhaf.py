@@ -13,7 +13,7 @@ from perturbx._typing import Coalitions, Floats, Ints
 from perturbx.designs import Design, PackedCoalitions, Pairs
 from perturbx.solvers._answers import Answers, Noise, Scores
 from perturbx.solvers._base import Solver
-from perturbx.solvers._difference_estimator import Fit, Scaled, Total, fits
+from perturbx.solvers._difference_estimator import Fit, Influence, Scaled, Total, fits
 from perturbx.solvers._exact import exact_banzhaf
 from perturbx.solvers._strata import Strata, slices
 
@@ -70,15 +70,16 @@ class BanzhafRegression(Solver):
         for fit in fits(rows, np.ones(n_pairs + 1), odd):
             values[:, fit.targets] = fit.estimate(total)
             variance[:, fit.targets] = np.nan
+            influence = fit.influence(total)
             if fit.determined and n_pairs >= d + 2:
-                variance[:, fit.targets] = strata.variance(_terms(fit, total))
+                variance[:, fit.targets] = strata.variance(_terms(fit, influence))
             if variances is not None:
                 doubt = answers.design.doubt(variances.outputs[:, fit.targets])
                 doubt = np.vstack([doubt, variances.ends[fit.targets] / 4])
                 # Residuals show noise by the fraction of each size that was not drawn.
                 shown = (1 - strata.unseen[:, None]) * doubt
                 for part in slices(n_pairs + 1, d):
-                    squares = (fit.influence(total, part) ** 2).T
+                    squares = (influence[part] ** 2).T
                     of_noise[0][:, fit.targets] += squares @ doubt[part]
                     of_noise[1][:, fit.targets] += squares @ shown[part]
         return Scores(
@@ -128,9 +129,9 @@ class _Odd:
         return found
 
 
-def _terms(fit: Fit, total: Total) -> Callable[[Ints], tuple[Floats, Floats]]:
+def _terms(fit: Fit, influence: Influence) -> Callable[[Ints], tuple[Floats, Floats]]:
     """Of some pairs, as `Strata.variance` asks for them."""
-    return lambda pairs: (fit.influence(total, pairs), fit.left_out(pairs))
+    return lambda pairs: (influence[pairs], fit.left_out(pairs))
 
 
 def _fractions(strata: Strata) -> Floats:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perturbx._typing import Coalitions, Floats, Ints
 from perturbx._validation import check_choice, check_kind, invalid
-from perturbx.designs import Design, Pairs
+from perturbx.designs import Design, PackedCoalitions, Pairs, Variances
 from perturbx.result import Interactions
 from perturbx.solvers._answers import Answers, Scores
 from perturbx.solvers._base import Solver
 from perturbx.solvers._difference_estimator import Fit, Total, fits
 from perturbx.solvers._exact import exact_interactions, exact_shapley, interaction_noise
-from perturbx.solvers._strata import Strata, terms_of
+from perturbx.solvers._strata import MOST_NUMBERS, Strata, blocks, slices
+from perturbx.solvers._svd import MOST_KEPT, Matrix, kept
 from perturbx.solvers.kernel_shap import OddFit
 from perturbx.solvers.process.even_process import MOST_JUDGED, EvenProcess, EvenRecipe
 from perturbx.solvers.process.leave_one_out import Decomposition
@@ -27,6 +29,9 @@ PairEstimator: TypeAlias = Literal["regression", "process"]
 
 _FEWEST_PAIRS, _MOST_PAIRS = 6, 2500
 """Of coalitions, for the process: the cost is cubic."""
+
+_PRODUCTS = np.array([[0.0, -2.0, 0.0]])
+"""Of a coalition of any size: z_i z_j less 1 where it has none, one or both of i and j."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,9 @@ class WithInteractions(Solver):
     that the prior did not learn from; NaN with fewer than 4 pairs of coalitions per feature.
 
     Standard errors of the regression are the jackknife's, within strata of coalition size,
-    corrected for sampling without replacement. Memory of the regression: about ten arrays of pairs
-    of coalitions times pairs of features; of the process: about six arrays of pairs of coalitions
-    squared.
+    corrected for sampling without replacement. Memory of the regression: about eight arrays of
+    pairs of features squared, and at most 50 MB, since it reads many pairs of coalitions in blocks;
+    of the process: about six arrays of pairs of coalitions squared.
 
     Parameters
     ----------
@@ -115,7 +120,8 @@ class WithInteractions(Solver):
         squares = (6 * fitted**2 + 20 * judged**2) / max(n, 1) * by_process
         # The regression goes first where pairs of coalitions outnumber those of features.
         by_regression = not by_process or n // 2 > n_terms
-        return of_scores + max(squares, 5.0 * n_terms * by_regression)
+        numbers = _numbers(n // 2, n_terms) / max(n, 1) * by_regression
+        return of_scores + max(squares, numbers)
 
     def _serves(self, n_features: int, n_pairs: int) -> bool:
         """Whether the process is asked, with so many pairs of coalitions."""
@@ -152,10 +158,17 @@ class WithInteractions(Solver):
         return replace(scores, interactions=interactions)
 
 
+def _numbers(n_pairs: int, n_terms: int) -> float:
+    """How many numbers the regression holds at a time."""
+    entries = n_pairs * n_terms
+    held = entries if entries <= MOST_KEPT else MOST_NUMBERS
+    return 6.0 * held + 8.0 * n_terms * min(n_pairs, n_terms)
+
+
 def _by_regression(answers: Answers[Pairs]) -> tuple[list[Floats], NDArray[np.bool_]]:
     """What `_interactions` reads, and which targets (t,) have no interactions of more features."""
     pairs, full, empty = answers.design, answers.full, answers.empty
-    terms, odd = _PairTerms.of(np.asarray(pairs.first)), OddFit.of(answers)
+    terms, odd = _PairTerms.of(pairs.first), OddFit.of(answers)
     even = pairs.even(answers.outputs) - (full + empty) / 2
     n_terms, d = terms.members.shape
     found = [np.empty((2, n, len(full))) for n in (n_terms, n_terms, d)]
@@ -163,14 +176,12 @@ def _by_regression(answers: Answers[Pairs]) -> tuple[list[Floats], NDArray[np.bo
     for fit in fits(terms.products, pairs.pair_weights, even):
         shapley, faith = fit.estimate(terms.shapley), fit.estimate(terms.faith)
         mains = odd.values[:, fit.targets] - terms.members.T @ faith / 2
-        values, spread = (shapley, faith, mains), terms.variances(fit, odd)
+        values, spread = (shapley, faith, mains), terms.errors(fit, odd, answers)
         for part, of_values, of_spread in zip(found, values, spread, strict=True):
             part[:, :, fit.targets] = of_values, of_spread
-        if answers.variances is not None:
-            for part, added in zip(found, terms.noise(fit, odd, answers), strict=True):
-                part[1][:, fit.targets] += added
-        left = np.abs(fit.residual()).max(axis=0)
-        is_exact[fit.targets] = fit.determined & (left <= answers.floor[fit.targets])
+        left = [np.abs(fit.residual(part)).max(axis=0) for part in slices(*terms.products.shape)]
+        is_small = np.max(left, axis=0) <= answers.floor[fit.targets]
+        is_exact[fit.targets] = fit.determined & is_small
     return found, is_exact
 
 
@@ -230,67 +241,130 @@ class _PairTerms:
     strata: Strata
     members: Floats
     """(pairs, d): 1 for either feature of a pair."""
-    products: Floats
+    products: Matrix
     """(c, pairs): z_i z_j, less its value in the full coalition."""
     shapley: Total
     faith: Total
 
     @classmethod
-    def of(cls, first: Coalitions) -> _PairTerms:
+    def of(cls, first: Coalitions | PackedCoalitions) -> _PairTerms:
         strata, d = Strata.of(first), first.shape[1]
-        i, j = np.triu_indices(d, 1)
-        both, alike = first[:, i] & first[:, j], first[:, i] == first[:, j]
-        size = first.sum(axis=1)[:, None].astype(float)
-        left = d - size
+        size, present = np.arange(d + 1)[:, None], np.arange(3)
+        left, others = d - size, size - present
         # 1 / ((d - 1) binom(d - 2, others)) times binom(d, size), with the binomials canceled.
-        together = np.where(both, size * (size - 1), left * (left - 1))
-        evenly = d / np.where(alike, together, -size * left)
-        others = size - 2 * both - ~alike
-        evenly *= (2 * strata.half / strata.drawn)[:, None]
+        ways = np.choose(present, [left * (left - 1), -size * left, size * (size - 1)])
+        drawn = np.bincount(strata.size, minlength=d + 1)[np.minimum(size, left)]
+        evenly = d / np.where(ways, ways, np.inf)
+        evenly *= 2 * np.where(2 * size == d, 0.5, 1.0) / np.maximum(drawn, 1)
         faithfully = evenly * (others + 1) * (d - others - 1) * (6 / (d * (d + 1)))
+        i, j = np.triu_indices(d, 1)
         members = (np.arange(d) == i[:, None]) | (np.arange(d) == j[:, None])
-        products = np.where(alike, 0.0, -2.0)
-        shapley, faith = Total(4.0, evenly, products), Total(4.0, faithfully, products)
-        return cls(strata, members.astype(float), products, shapley, faith)
+        made = [kept(_OfPairs(first, table)) for table in (_PRODUCTS, evenly, faithfully)]
+        shapley, faith = (Total(4.0, weights, made[0]) for weights in made[1:])
+        return cls(strata, members.astype(float), made[0], shapley, faith)
 
-    def variances(self, fit: Fit, odd: OddFit) -> tuple[Floats, Floats, Floats]:
-        """Of Shapley interactions, Faith-Shap's pairs and its main effects."""
+    def errors(self, fit: Fit, odd: OddFit, answers: Answers[Pairs]) -> list[Floats]:
+        """The variances of Shapley interactions, Faith-Shap's pairs and its main effects."""
+        n_terms, d = self.members.shape
         if not fit.determined:
-            nothing = np.full_like(fit.coefficients, np.nan)
-            return nothing, nothing, np.full((self.members.shape[1], len(fit.targets)), np.nan)
-        left_out, variance = fit.left_out(), self.strata.variance
-        shapley, faith = fit.influence(self.shapley), fit.influence(self.faith)
-        even = -faith @ self.members / 2
+            return [np.full((p, len(fit.targets)), np.nan) for p in (n_terms, n_terms, d)]
+        shapley, faith = fit.influence(self.shapley), kept(fit.influence(self.faith))
+        parts = list(slices(*faith.shape))
+        left_out = np.concatenate([fit.left_out(part) for part in parts])
 
         def of_odd(pairs: Ints) -> tuple[Floats, Floats]:
             influence, residual = odd.left_out(pairs)
             return influence, residual[:, fit.targets]
 
-        return (
-            variance(terms_of(shapley, left_out)),
-            variance(terms_of(faith, left_out)),
-            variance(of_odd, terms_of(even, left_out)),
-        )
+        def of_even(pairs: Ints) -> tuple[Floats, Floats]:
+            return self.on_mains(faith[pairs]), left_out[pairs]
 
-    def noise(
-        self, fit: Fit, odd: OddFit, answers: Answers[Pairs]
-    ) -> tuple[Floats, Floats, Floats]:
-        """What random answers add to the variances, beyond what residuals show.
-
-        The even part is less its value at the ends, whose error all pairs share. Residuals show
-        the noise of pairs by the fraction of each size that was not drawn.
-        """
-        variances = answers.variances
-        assert variances is not None
-        variances, shown = variances.of(fit.targets), 1 - self.strata.unseen[:, None]
-        doubt, ends = shown * answers.design.doubt(variances.outputs), variances.ends / 4
-        shapley, faith = fit.influence(self.shapley), fit.influence(self.faith)
-        of_pairs = [
-            (part**2).T @ doubt + part.sum(axis=0)[:, None] ** 2 * ends for part in (shapley, faith)
+        found = [
+            self.strata.variance(lambda pairs: (shapley[pairs], left_out[pairs]), width=n_terms),
+            self.strata.variance(lambda pairs: (faith[pairs], left_out[pairs]), width=n_terms),
+            self.strata.variance(of_odd, of_even, width=n_terms),
         ]
-        even, of_odd = -faith @ self.members / 2, odd.influence(np.arange(len(faith)))
-        first, second = shown * variances.outputs[0::2], shown * variances.outputs[1::2]
-        mains = ((of_odd + even) ** 2).T @ first + ((of_odd - even) ** 2).T @ second
-        shift, gain = even.sum(axis=0)[:, None] / 2, odd.of_gain[:, None]
-        of_ends = (gain - shift) ** 2 * variances.full + (gain + shift) ** 2 * variances.empty
-        return of_pairs[0], of_pairs[1], mains / 4 + of_ends
+        if answers.variances is not None:
+            noise = _Noise.of(answers, answers.variances.of(fit.targets), self.strata)
+            found[0] += noise.of_pairs(shapley)
+            found[1] += noise.of_pairs(faith)
+            found[2] += noise.of_mains(odd, faith, self.on_mains)
+        return found
+
+    def on_mains(self, influence: Floats) -> Floats:
+        """(b, d): what rows add to main effects by what they add to pairs, of Faith-Shap."""
+        return np.asarray(-influence @ self.members / 2)
+
+
+@dataclass(frozen=True, eq=False)
+class _Noise:
+    """What random answers add to the variances, beyond what residuals show.
+
+    The even part is less its value at the ends, whose error all pairs share. Residuals show the
+    noise of pairs by the fraction of each size that was not drawn.
+    """
+
+    first: Floats
+    """(c, t): the variance of the first member of each pair, by the fraction that is not shown."""
+    second: Floats
+    full: Floats
+    """(t,): the variance with everything present."""
+    empty: Floats
+
+    @classmethod
+    def of(cls, answers: Answers[Pairs], variances: Variances, strata: Strata) -> _Noise:
+        shown = 1 - strata.unseen[:, None]
+        of_first, of_second = variances.outputs[0::2], variances.outputs[1::2]
+        return cls(shown * of_first, shown * of_second, variances.full, variances.empty)
+
+    def of_pairs(self, influence: Matrix) -> Floats:
+        """(p, t): of sums of the even part."""
+        doubt, (c, p) = (self.first + self.second) / 4, influence.shape
+        found, total = np.zeros((p, doubt.shape[1])), np.zeros(p)
+        for part in slices(c, p):
+            rows = influence[part]
+            found += (rows**2).T @ doubt[part]
+            total += rows.sum(axis=0)
+        return np.asarray(found + total[:, None] ** 2 * (self.full + self.empty) / 4)
+
+    def of_mains(self, odd: OddFit, faith: Matrix, on_mains: Callable[[Floats], Floats]) -> Floats:
+        """(d, t): of sums of the odd and the even part."""
+        d, shift = len(odd.values), np.zeros(len(odd.values))
+        found = np.zeros((d, len(self.full)))
+        for part in blocks(np.arange(faith.shape[0]), faith.shape[1]):
+            of_odd, of_even = odd.influence(part), on_mains(faith[part])
+            found += ((of_odd + of_even) ** 2).T @ self.first[part]
+            found += ((of_odd - of_even) ** 2).T @ self.second[part]
+            shift += of_even.sum(axis=0) / 2
+        gain, half = odd.of_gain[:, None], shift[:, None]
+        ends = (gain - half) ** 2 * self.full + (gain + half) ** 2 * self.empty
+        return np.asarray(found / 4 + ends)
+
+
+@dataclass(frozen=True, eq=False)
+class _OfPairs:
+    """Of c coalitions and all pairs of features: numbers made a part at a time.
+
+    Each depends on how many of the two features a coalition has, and on its size.
+    """
+
+    first: Coalitions | PackedCoalitions
+    table: Floats
+    """(d + 1, 3): by size and number of features; (1, 3) where the size does not matter."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        c, d = self.first.shape
+        return c, d * (d - 1) // 2
+
+    def __getitem__(self, part: Any) -> Floats:
+        present = self.first[part]
+        c, d = present.shape
+        size = present.sum(axis=1) if len(self.table) > 1 else np.zeros(c, dtype=np.intp)
+        found, start = np.empty((c, d * (d - 1) // 2), dtype=np.intp), 0
+        start_of, counted = 3 * size[:, None], present.astype(np.intp)
+        for i in range(d - 1):
+            stop = start + d - 1 - i
+            np.add(counted[:, i : i + 1] + start_of, counted[:, i + 1 :], out=found[:, start:stop])
+            start = stop
+        return np.asarray(self.table.ravel()[found])

@@ -14,10 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from perturbx.designs import Evaluations
+from perturbx.designs import Evaluations, Variances
 from perturbx.result import Interactions
 from perturbx.samplers import OptimalPairs, ShapleyCoalitions
-from perturbx.solvers import GaussianProcess, KernelShapRegression, WithInteractions
+from perturbx.solvers import (
+    GaussianProcess,
+    KernelShapRegression,
+    WithInteractions,
+    _strata,
+    _svd,
+)
 from scipy.stats import t
 
 SOLVER = WithInteractions(KernelShapRegression())
@@ -408,7 +414,40 @@ def test_intervals_of_the_process_cover(games: SimpleNamespace, n: int) -> None:
     assert 0.91 <= np.mean(covered) <= 0.995
 
 
-@pytest.mark.parametrize(("d", "pairs"), [(40, 400), (12, 400)])
+@pytest.mark.parametrize("noise", [0.0, 1e-4])
+def test_blocks_change_nothing(
+    games: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, noise: float
+) -> None:
+    """Whether the products are kept or made in blocks of 7 pairs, of exact and random answers."""
+    design = games.draw(ShapleyCoalitions(), 9, 200)
+    evaluations = games.evaluate(games.smooth(9), design)
+    if noise:
+        ends = np.full_like(evaluations.full, noise)
+        outputs = noise * np.random.default_rng(0).random(evaluations.outputs.shape)
+        evaluations = replace(evaluations, variances=Variances(outputs, ends, ends))
+    whole = SOLVER.solve(evaluations).interactions
+    monkeypatch.setattr(_svd, "MOST_KEPT", 0)
+    monkeypatch.setattr(_strata, "MOST_NUMBERS", 20)
+    monkeypatch.setattr(_strata, "_FEWEST_PAIRS", 7)
+    parts = SOLVER.solve(evaluations).interactions
+    for name in FIELDS:
+        assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-9, atol=1e-12)
+        assert np.isfinite(getattr(parts, name)).all()
+
+
+def test_many_pairs_of_coalitions_take_less_than_one_array(games: SimpleNamespace) -> None:
+    """Of pairs of coalitions times pairs of features, which is made in blocks."""
+    d, n_pairs = 18, 24_000
+    design = ShapleyCoalitions().draw(d, 2 * n_pairs, np.random.default_rng(0))
+    evaluations = games.evaluate(lambda z: z[:, :6].all(axis=1).astype(float), design)
+    tracemalloc.start()
+    SOLVER.solve(evaluations)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * n_pairs * d * (d - 1) / 2
+
+
+@pytest.mark.parametrize(("d", "pairs"), [(40, 400), (12, 400), (20, 6000)])
 @pytest.mark.parametrize("estimator", ["regression", "process"])
 def test_the_memory_that_is_quoted_is_about_what_is_taken(
     games: SimpleNamespace, estimator: Any, d: int, pairs: int
