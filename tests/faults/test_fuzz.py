@@ -205,7 +205,7 @@ WAYS: list[Callable[[np.ndarray], Any]] = [
     lambda a: [[1.0], [1.0, 2.0], *[[1.0]] * len(a)],
     lambda a: a[:-1],
     lambda a: a * np.nan,
-    lambda a: a * np.inf,
+    lambda a: np.full(a.shape, np.inf),
     lambda a: np.stack([a, a], axis=1),
     lambda a: a.reshape(-1, 1, 1),
     lambda a: a.astype(np.float64) * 1e300,
