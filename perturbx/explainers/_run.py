@@ -172,12 +172,13 @@ class Run:
                 done = is_precise(solution, evaluations, tol, self.active, self.task.solver.samples)
             noise = None if self.noisy is None else self.noisy.row_noise
             some = None if noise is None else noise[done]
-            if done.any():
-                self._write(collected, solution.of(done), least[done], self.undone[done], some)
+            if not done.any():
+                continue
+            self._write(collected, solution.of(done), least[done], self.undone[done], some)
+            if done.all():
+                return
             self.undone, self.outputs = self.undone[~done], self.outputs[:, :, ~done]
             self.sums = tuple(sums.of_instances(~done) for sums in self.sums)
-            if not len(self.undone):
-                return
             if self.noisy is not None:
                 self.noisy.keep(~done)
         if self.plan.dry:

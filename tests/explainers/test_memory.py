@@ -124,7 +124,8 @@ def test_a_draw_of_noise_takes_one_number_for_each_output(method: Any, whole: bo
 
 
 @pytest.mark.parametrize(
-    ("d", "budget", "n"), [(30, 1000, 1), (30, 100_000, 1), (300, 6000, 1), (100, 2000, 300)]
+    ("d", "budget", "n"),
+    [(30, 1000, 1), (30, 100_000, 1), (300, 6000, 1), (100, 2000, 300), (4, 6_000_000, 1)],
 )
 def test_lime_says_what_it_takes(d: int, budget: int, n: int) -> None:
     """The figure of a refusal is within a factor of 1.3 of the peak."""
